@@ -49,5 +49,5 @@ int json_parse(const char *text, size_t n, json_t **ret, struct error *err) MUST
 void json_print(const json_t *o, struct str *out);
 /* Compact JSON, members sorted by name at every level: equal trees, equal bytes. */
 void json_print_sorted(const json_t *o, struct str *out);
-/* For people: two blanks a level. */
+/* For people: four blanks a level, as kubectl prints. */
 void json_print_pretty(const json_t *o, struct str *out);

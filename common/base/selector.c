@@ -1,0 +1,279 @@
+#include "common/base/selector.h"
+#include "common/base/jsonx.h"
+
+void selector_fini(struct selector *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		for (size_t k = 0; k < s->terms[i].values_count; k++)
+			free(s->terms[i].values[k]);
+		free(s->terms[i].values);
+		free(s->terms[i].key);
+	}
+	free(s->terms);
+	*s = (struct selector){ 0 };
+}
+
+static struct selector_term *add_term(struct selector *s, char *take_key, enum selector_op op)
+{
+	s->terms = xrealloc(s->terms, s->count + 1, sizeof *s->terms);
+	s->terms[s->count] = (struct selector_term){ .key = take_key, .op = op };
+	return &s->terms[s->count++];
+}
+
+static void add_value(struct selector_term *t, char *take_value)
+{
+	t->values = xrealloc(t->values, t->values_count + 1, sizeof *t->values);
+	t->values[t->values_count++] = take_value;
+}
+
+/* ---- text ---- */
+
+struct reader {
+	const char *text, *p;
+};
+
+static void blanks(struct reader *r)
+{
+	while (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r')
+		r->p++;
+}
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.' || c == '/';
+}
+
+/* A key or a value; may be empty. The caller's. */
+static char *word(struct reader *r)
+{
+	blanks(r);
+	const char *from = r->p;
+	while (is_word(*r->p))
+		r->p++;
+	char *w = xstrndup(from, (size_t)(r->p - from));
+	blanks(r);
+	return w;
+}
+
+static int bad(const struct reader *r, const char *what, struct error *err)
+{
+	return error_set(err, ERR_MALFORMED,
+			 "unable to parse requirement: %s at position %zu of '%s'", what,
+			 (size_t)(r->p - r->text), r->text);
+}
+
+static bool keyword(struct reader *r, const char *name)
+{
+	size_t n = strlen(name);
+	if (strncmp(r->p, name, n) != 0 || is_word(r->p[n]))
+		return false;
+	r->p += n;
+	blanks(r);
+	return true;
+}
+
+static int value_list(struct reader *r, struct selector_term *t, struct error *err)
+{
+	if (*r->p != '(')
+		return bad(r, "expected '('", err);
+	r->p++;
+	for (;;) {
+		if (t->values_count == SELECTOR_TERMS_MAX)
+			return bad(r, "too many values", err);
+		add_value(t, word(r));
+		if (*r->p == ')')
+			break;
+		if (*r->p != ',')
+			return bad(r, "expected ',' or ')'", err);
+		r->p++;
+	}
+	r->p++;
+	blanks(r);
+	return 0;
+}
+
+static int parse_term(struct reader *r, struct selector *s, struct error *err)
+{
+	bool negated = *r->p == '!' && r->p[1] != '=';
+	if (negated)
+		r->p++;
+	auto_free char *key = word(r);
+	if (!*key)
+		return bad(r, "expected a key", err);
+	if (negated || !*r->p || *r->p == ',') {
+		add_term(s, TAKE(key), negated ? SELECT_NOT_EXISTS : SELECT_EXISTS);
+		return 0;
+	}
+	bool is_not = starts_with(r->p, "!=");
+	if (is_not || *r->p == '=') {
+		r->p += is_not || r->p[1] == '=' ? 2 : 1;
+		struct selector_term *t =
+			add_term(s, TAKE(key), is_not ? SELECT_NOT_IN : SELECT_IN);
+		add_value(t, word(r));
+		return 0;
+	}
+	is_not = keyword(r, "notin");
+	if (!is_not && !keyword(r, "in"))
+		return bad(r, "expected one of '=', '==', '!=', 'in', 'notin'", err);
+	return value_list(r, add_term(s, TAKE(key), is_not ? SELECT_NOT_IN : SELECT_IN), err);
+}
+
+int selector_parse(const char *text, struct selector *ret, struct error *err)
+{
+	AUTO_SELECTOR s = { 0 };
+	struct reader r = { text, text };
+	blanks(&r);
+	while (*r.p) {
+		if (s.count == SELECTOR_TERMS_MAX)
+			return bad(&r, "too many requirements", err);
+		int code = parse_term(&r, &s, err);
+		if (code < 0)
+			return code;
+		if (!*r.p)
+			break;
+		if (*r.p != ',')
+			return bad(&r, "expected ','", err);
+		r.p++;
+		blanks(&r);
+		if (!*r.p)
+			return bad(&r, "expected a key", err);
+	}
+	*ret = s;
+	s = (struct selector){ 0 };
+	return 0;
+}
+
+/* One value up to an unescaped comma; backslash escapes comma, equals and itself. */
+static char *field_value(struct reader *r)
+{
+	char *out = xcalloc(strlen(r->p) + 1, 1), *to = out;
+	while (*r->p && *r->p != ',') {
+		if (*r->p == '\\' && r->p[1])
+			r->p++;
+		*to++ = *r->p++;
+	}
+	return out;
+}
+
+int field_selector_parse(const char *text, struct selector *ret, struct error *err)
+{
+	AUTO_SELECTOR s = { 0 };
+	struct reader r = { text, text };
+	while (*r.p) {
+		if (s.count == SELECTOR_TERMS_MAX)
+			return bad(&r, "too many requirements", err);
+		size_t n = strcspn(r.p, "=!,");
+		const char *op = r.p + n;
+		bool is_not = starts_with(op, "!=");
+		if (n == 0 || (*op != '=' && !is_not))
+			return error_set(err, ERR_MALFORMED,
+					 "invalid selector: '%s'; can't understand '%s'", text, r.p);
+		struct selector_term *t =
+			add_term(&s, xstrndup(r.p, n), is_not ? SELECT_NOT_IN : SELECT_IN);
+		r.p = op + (is_not || op[1] == '=' ? 2 : 1);
+		add_value(t, field_value(&r));
+		if (*r.p == ',')
+			r.p++;
+	}
+	*ret = s;
+	s = (struct selector){ 0 };
+	return 0;
+}
+
+/* ---- objects ---- */
+
+static int op_of(const char *name)
+{
+	static const char *const names[SELECT_OP_COUNT] = { "In", "NotIn", "Exists",
+							    "DoesNotExist" };
+	for (int i = 0; name && i < SELECT_OP_COUNT; i++)
+		if (streq(names[i], name))
+			return i;
+	return -1;
+}
+
+void selector_from_map(const json_t *map, struct selector *ret)
+{
+	*ret = (struct selector){ 0 };
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)map, key, value)
+		if (json_is_string(value))
+			add_value(add_term(ret, xstrdup(key), SELECT_IN),
+				  xstrdup(json_string_value(value)));
+}
+
+int selector_from_json(const json_t *label_selector, struct selector *ret, struct error *err)
+{
+	AUTO_SELECTOR s = { 0 };
+	if (!json_is_object(label_selector)) {
+		*ret = (struct selector){ .nothing = true };
+		return 0;
+	}
+	selector_from_map(json_object_get(label_selector, "matchLabels"), &s);
+	size_t i;
+	json_t *e;
+	json_array_foreach(json_object_get(label_selector, "matchExpressions"), i, e) {
+		const char *key = json_str(e, "key");
+		int op = op_of(json_str(e, "operator"));
+		if (!key || op < 0)
+			return error_set(err, ERR_INVALID, "\"%s\" is not a valid label selector operator",
+					 json_str_or(e, "operator", ""));
+		struct selector_term *t = add_term(&s, xstrdup(key), (enum selector_op)op);
+		size_t k;
+		json_t *v;
+		json_array_foreach(json_object_get(e, "values"), k, v)
+			add_value(t, xstrdup(json_is_string(v) ? json_string_value(v) : ""));
+	}
+	*ret = s;
+	s = (struct selector){ 0 };
+	return 0;
+}
+
+/* ---- matching ---- */
+
+static bool has_value(const struct selector_term *t, const char *value)
+{
+	for (size_t i = 0; i < t->values_count; i++)
+		if (streq(t->values[i], value))
+			return true;
+	return false;
+}
+
+static bool term_matches(const struct selector_term *t, const char *value)
+{
+	switch (t->op) {
+	case SELECT_IN:
+		return value && has_value(t, value);
+	case SELECT_NOT_IN:
+		return !value || !has_value(t, value);
+	case SELECT_EXISTS:
+		return value != NULL;
+	case SELECT_NOT_EXISTS:
+		return value == NULL;
+	case SELECT_OP_COUNT:
+		break;
+	}
+	abort();
+}
+
+bool selector_matches(const struct selector *s, selector_lookup *lookup, const void *ctx)
+{
+	if (s->nothing)
+		return false;
+	for (size_t i = 0; i < s->count; i++)
+		if (!term_matches(&s->terms[i], lookup(ctx, s->terms[i].key)))
+			return false;
+	return true;
+}
+
+static const char *lookup_json(const void *labels, const char *key)
+{
+	return json_member_str(labels, key);
+}
+
+bool selector_matches_json(const struct selector *s, const json_t *labels)
+{
+	return selector_matches(s, lookup_json, labels);
+}
