@@ -40,6 +40,12 @@ struct api_reply {
 };
 typedef void api_done(void *ctx, const struct api_reply *reply);
 
+/* What a transport of its own needs (reflector: watches). Borrowed. */
+struct http_transport *api_transport(const struct api *a);
+const char *api_user_agent(const struct api *a);
+/* The enum err_code of an HTTP status and Status.reason. */
+int api_code_of(int status, const char *reason);
+
 struct api_call;
 void api_cancel(struct api *a, struct api_call *c); /* no callback any more */
 
