@@ -2,8 +2,6 @@
 
 #include "common/io/log.h"
 
-#include <stdio.h>
-
 #define CONCURRENCY 8
 #define KEYS_MAX    100000
 
@@ -196,7 +194,7 @@ static void on_timer(void *ctx)
 	}
 	if (l->works_count < l->concurrency)
 		schedule(l);
-	if (l->parked.count > 0)
+	if (l->parked.count > 0 && !loop_timer_is_set(l->barrier_timer))
 		loop_timer_set(l->barrier_timer, CONTROL_LOOP_BARRIER_MS);
 }
 
@@ -216,7 +214,6 @@ static void wake_parked(struct control_loop *l)
 			continue;
 		auto_free char *key = xstrdup(keys[i]);
 		control_loop_add(l, key);
-		keys[i] = NULL;
 		(void)map_remove(&l->parked, key);
 	}
 	free(keys);

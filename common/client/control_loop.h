@@ -46,6 +46,7 @@ struct control_loop *control_loop_new(const struct control_loop_options *options
 void control_loop_free(struct control_loop *l); /* requests under way are cancelled */
 DEFINE_CLEANUP(control_loop)
 
+/* Every cache that reconcile reads or that a write names. */
 void control_loop_needs(struct control_loop *l, struct cache *c);
 void control_loop_run(struct control_loop *l);
 
