@@ -43,8 +43,10 @@ struct schema_field {
 	enum schema_form form;
 	enum schema_shape shape;
 	const struct schema_type *type; /* SCHEMA_OBJECT */
-	uint16_t proto;                 /* protobuf field number */
+	uint16_t proto;                 /* protobuf field number; 0: not in protobuf */
+	uint16_t proto_outer;           /* the message it stands in, where JSON has it inline; or 0 */
 	bool is_required, is_always_written /* even when empty, as Go without omitempty */;
+	bool keeps_empty; /* a given zero value is kept (a pointer in Go) */
 	bool is_immutable;
 	bool has_min, has_max;
 	int64_t min, max;               /* numbers: value; strings, lists: length */
@@ -61,6 +63,7 @@ struct schema_type {
 	const char *name; /* "core.v1.PodSpec" */
 	const struct schema_field *fields; /* in table order: the order of canonical bytes */
 	size_t fields_count;
+	const uint16_t *by_name; /* indexes into fields, sorted by name */
 	const char *description;
 };
 

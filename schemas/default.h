@@ -1,0 +1,19 @@
+/*
+ * default.h - defaults that depend on other fields, by kind; the rest stands in the tables.
+ * Trees are normalized and have had the tables' defaults. Pure.
+ */
+#pragma once
+
+#include "schemas/schema.h"
+
+void default_pod(json_t *pod);
+void default_pod_spec(json_t *spec); /* of a pod or a template */
+void default_service(json_t *service);
+void default_secret(json_t *secret); /* stringData goes into data */
+void default_workload(const char *kind, json_t *workload);
+
+/* Set a text that is absent or empty, a number that is absent. */
+void default_text(json_t *o, const char *name, const char *value);
+void default_int(json_t *o, const char *name, int64_t value);
+/* The member object, made where it is absent; NULL where `o` is no object. */
+json_t *default_object(json_t *o, const char *name);

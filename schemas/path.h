@@ -1,0 +1,25 @@
+/*
+ * path.h - where in an object we are, as a chain of frames on the callers' stacks; it becomes
+ * text only when something is wrong. Frames and names are borrowed. Pure.
+ */
+#pragma once
+
+#include "common/base/str.h"
+
+enum path_kind { PATH_NAME, PATH_INDEX, PATH_KEY };
+
+struct path {
+	const struct path *up; /* NULL: this is the first */
+	enum path_kind kind;
+	const char *name; /* PATH_NAME: ".name", PATH_KEY: "[name]" */
+	size_t index;     /* PATH_INDEX: "[3]" */
+};
+
+/* Frames that live until the end of the enclosing block. */
+#define PATH(up_, name_)  (&(const struct path){ .up = (up_), .kind = PATH_NAME, .name = (name_) })
+#define PATH_AT(up_, i_)  (&(const struct path){ .up = (up_), .kind = PATH_INDEX, .index = (i_) })
+#define PATH_OF(up_, key_) (&(const struct path){ .up = (up_), .kind = PATH_KEY, .name = (key_) })
+
+/* "spec.containers[0].name"; without indexes "spec.containers.name". */
+void path_text(const struct path *p, bool with_indexes, struct str *out);
+char *path_dup(const struct path *p);

@@ -1,0 +1,15 @@
+/*
+ * protobuf.h - the Kubernetes protobuf encoding, driven by the tables: the "k8s\0" magic, the
+ * Unknown envelope, and messages whose numbers the tables give. Unknown fields are skipped,
+ * lengths checked before anything is allocated, depth at most PROTOBUF_DEPTH_MAX. Pure.
+ */
+#pragma once
+
+#include "schemas/schema.h"
+
+#define PROTOBUF_DEPTH_MAX 100
+
+int protobuf_decode(const struct schema_type *type, const void *bytes, size_t len, json_t **ret,
+		    struct error *err) MUST_CHECK;
+int protobuf_peek(const void *bytes, size_t len, char **ret_api_version, char **ret_kind,
+		  struct error *err) MUST_CHECK;
