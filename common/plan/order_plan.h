@@ -1,0 +1,169 @@
+/*
+ * order_plan.h - dependency order: what `skiff.dev/depends-on` means, which workloads
+ * depend on which, who must wait for whom at start and at stop. Pure: no clock, no
+ * I/O; it reads JSON labels that the caller keeps alive.
+ *
+ *	skiff.dev/depends-on: "db, Job/migrate:completed, Service/redis"
+ *
+ * One graph is one namespace. Its nodes are workloads; a Service stands for the workloads whose
+ * pod labels its selector matches. Kinds are data (order_kinds). A graph is filled, linked
+ * once, then only read. Nothing here trusts admission: cycles are found wherever they
+ * come from, and members of a cycle never open.
+ */
+#pragma once
+
+#include "common/base/error.h"
+#include "common/base/str.h"
+
+#include <jansson.h>
+
+#define ORDER_ENTRIES_MAX 64
+#define ORDER_NODES_MAX   20000
+#define ORDER_NONE        SIZE_MAX
+
+#define ORDER_DEPENDS_ON    "skiff.dev/depends-on"
+#define ORDER_ORDER_UPDATES "skiff.dev/order-updates"
+#define ORDER_RESTART_WITH  "skiff.dev/restart-with"
+#define ORDER_ON_LOST       "skiff.dev/on-dependency-lost"
+#define ORDER_GATE_OPEN     "skiff.dev/gate-open"
+#define ORDER_GATED         "skiff.dev/gated"
+#define ORDER_START_BOOT    "skiff.dev/start-boot"
+#define ORDER_FINALIZER     "skiff.dev/stop-order"
+#define ORDER_CONDITION     "DependenciesReady"
+
+#define ORDER_SETTLE_MS     500   /* a new revision's first pod waits so long for a newer dependency */
+#define ORDER_STOP_WAIT_MS  1000  /* after a deletion, for more deletions */
+#define ORDER_STOP_EXTRA_MS 30000 /* beyond a dependent's grace period */
+
+/* ---- kinds ---- */
+struct order_kind {
+	const char *kind, *group, *version, *resource;
+	const char *pod_labels; /* dotted path of the labels its pods get; NULL: a Service */
+	bool can_complete;
+};
+extern const struct order_kind order_kinds[];
+extern const size_t order_kinds_count;
+const struct order_kind *order_kind_find(const char *kind); /* NULL: takes no part */
+
+/* ---- the annotation ---- */
+enum order_condition { ORDER_READY, ORDER_STARTED, ORDER_COMPLETED, ORDER_EXISTS,
+	ORDER_CONDITION_COUNT };
+
+struct order_entry {
+	char *kind; /* NULL: every workload of that name */
+	char *name;
+	enum order_condition condition;
+};
+struct order_list {
+	struct order_entry *at;
+	size_t count;
+};
+void order_list_fini(struct order_list *l); /* {0} is fine */
+#define AUTO_ORDER_LIST __attribute__((cleanup(order_list_fini))) struct order_list
+
+/* ERR_INVALID says where: `at character 5: …`. Empty text: no dependencies. */
+int order_parse(const char *text, struct order_list *ret, struct error *err) MUST_CHECK;
+const char *order_condition_name(enum order_condition c);
+/* The values of the other annotations; ERR_INVALID says what is allowed. */
+int order_check_annotation(const char *name, const char *value, struct error *err) MUST_CHECK;
+
+/* ---- the graph ---- */
+struct order_edge {
+	size_t to;      /* node */
+	size_t entry;   /* of the list of the node it leaves */
+	size_t service; /* it goes through, or ORDER_NONE */
+};
+struct order_node {
+	const struct order_kind *kind;
+	char *name;
+	const json_t *pod_labels; /* borrowed */
+	struct order_list depends;
+	struct order_edge *edges; /* to what it depends on */
+	size_t edges_count;
+	size_t component;         /* nodes of one cycle share it */
+	bool is_in_cycle;
+};
+struct order_service {
+	char *name;
+	const json_t *selector; /* borrowed */
+};
+struct order_graph {
+	struct order_node *nodes;
+	size_t nodes_count;
+	struct order_service *services;
+	size_t services_count;
+	bool is_linked;
+};
+struct order_graph *order_graph_new(void);
+void order_graph_free(struct order_graph *g);
+DEFINE_CLEANUP(order_graph)
+
+/* The node's number. `depends` is stolen (may be NULL). At most ORDER_NODES_MAX: then ORDER_NONE. */
+size_t order_add_workload(struct order_graph *g, const struct order_kind *kind, const char *name,
+			  const json_t *pod_labels, struct order_list *take_depends);
+void order_add_service(struct order_graph *g, const char *name, const json_t *selector);
+/* Any object of a kind in order_kinds, its annotation read; one that cannot be parsed counts as
+ * none (admission refused it; an older version may have let it in). Else ORDER_NONE. */
+size_t order_add_object(struct order_graph *g, const char *kind, const json_t *object);
+
+void order_link(struct order_graph *g);
+
+size_t order_find(const struct order_graph *g, const char *kind, const char *name);
+bool order_depends_on(const struct order_graph *g, size_t node, size_t on); /* directly */
+bool order_has_dependents(const struct order_graph *g, size_t node);
+
+/* The shortest cycle through `node` (ORDER_NONE: any cycle) as `a → b → c → a`; kinds stand
+ * before names that two nodes share. False: there is none. */
+bool order_cycle_text(const struct order_graph *g, size_t node, struct str *ret);
+/* The same, and what to do about it: admission's message. */
+bool order_cycle_advice(const struct order_graph *g, size_t node, struct str *ret);
+
+/* All nodes, dependencies first, else in the order they were added; `ret` has room for
+ * nodes_count. Members of a cycle come where their first one comes. */
+void order_sort(const struct order_graph *g, size_t *ret);
+
+/* ---- start ---- */
+struct order_facts { /* of one node; {0} where nothing is known */
+	bool is_ready, has_started, has_completed;
+	bool has_failed;      /* for good */
+	const char *failure;  /* why, or NULL */
+	int64_t ready_count, wanted_count;
+};
+enum order_gate { ORDER_GATE_HOLDS, ORDER_GATE_PENDING, ORDER_GATE_FAILED, ORDER_GATE_CYCLE,
+	ORDER_GATE_COUNT };
+
+/* Do the dependencies of `node` hold? `facts` by node, `services_ready` by service. The text
+ * is the condition's message: "waiting for Deployment/db (0/1 ready)". */
+enum order_gate order_gate(const struct order_graph *g, size_t node, const struct order_facts *facts,
+			   const bool *services_ready, struct str *ret_text);
+/* DependenciesReady, DependenciesPending, DependencyFailed, DependencyCycle. */
+const char *order_gate_reason(enum order_gate gate);
+
+/* The latch of one revision. Closed once the dependencies hold and `since_ms` (the spec changed)
+ * is ORDER_SETTLE_MS ago; then open for good. */
+struct order_latch_facts {
+	bool is_open;          /* as written */
+	bool has_dependencies; /* a non-empty annotation */
+	bool is_update;        /* not the workload's first revision */
+	bool orders_updates;   /* order-updates is not "false" */
+	enum order_gate gate;
+	int64_t since_ms, now_ms;
+};
+enum order_latch { ORDER_LATCH_NONE /* nothing to wait for */, ORDER_LATCH_OPEN,
+	ORDER_LATCH_OPEN_NOW /* write it */, ORDER_LATCH_CLOSED, ORDER_LATCH_COUNT };
+enum order_latch order_latch(const struct order_latch_facts *f, int64_t *ret_wake_ms);
+
+/* ---- stop ---- */
+struct order_stop_facts { /* of one node */
+	bool is_deleting; /* deletionTimestamp set, or gone not long ago */
+	bool has_pods;
+	bool is_exempt;   /* force or orphan */
+	int64_t deleted_at_ms;
+	int64_t grace_ms; /* its pods' longest */
+};
+enum order_stop { ORDER_STOP_GO, ORDER_STOP_HOLD, ORDER_STOP_LATE /* go, with a warning */,
+	ORDER_STOP_COUNT };
+/* May the deleted node go? If not: look again in *ret_wake_ms, and the text says who is awaited. */
+enum order_stop order_stop(const struct order_graph *g, size_t node,
+			   const struct order_stop_facts *facts, int64_t now_ms,
+			   int64_t *ret_wake_ms, struct str *ret_text);

@@ -1,0 +1,339 @@
+/* order_plan: the annotation's syntax, cycles, gates, latches and stop order, as tables. */
+#include "common/base/jsonx.h"
+#include "common/plan/order_plan.h"
+#include "tests/support/check.h"
+
+static const struct {
+	const char *name, *text, *result;
+} parses[] = {
+	{ "empty means none", "", "" },
+	{ "blanks mean none", " \t", "" },
+	{ "plain name", "db", "*/db:ready" },
+	{ "the example", "db, Job/migrate:completed, Service/redis",
+	  "*/db:ready Job/migrate:completed Service/redis:ready" },
+	{ "conditions", "a:started,b:exists,c:ready,d:completed",
+	  "*/a:started */b:exists */c:ready */d:completed" },
+	{ "dots in names", "a.b-c", "*/a.b-c:ready" },
+	{ "empty entry", "a,,b", "at character 3: an entry is empty" },
+	{ "trailing comma", "a, ", "at character 4: an entry is empty" },
+	{ "unknown kind", "a, ReplicaSet/b",
+	  "at character 4: 'ReplicaSet' is no kind to depend on: use Deployment, StatefulSet, "
+	  "DaemonSet, Job, CronJob, Pod or Service" },
+	{ "lower case kind", "job/b",
+	  "at character 1: 'job' is no kind to depend on: use Deployment, StatefulSet, DaemonSet, "
+	  "Job, CronJob, Pod or Service" },
+	{ "bad name", "Job/B",
+	  "at character 5: 'B' is no name of a workload: lower case letters, digits, '-' and '.'" },
+	{ "blank inside", "a b",
+	  "at character 1: 'a b' is no name of a workload: lower case letters, digits, '-' and '.'" },
+	{ "dash at the end", "a-",
+	  "at character 1: 'a-' is no name of a workload: lower case letters, digits, '-' and '.'" },
+	{ "unknown condition", "db:up",
+	  "at character 4: unknown condition 'up': use ready, started, completed or exists" },
+	{ "empty condition", "db:",
+	  "at character 4: unknown condition '': use ready, started, completed or exists" },
+	{ "a Deployment does not complete", "Deployment/db:completed",
+	  "at character 15: a Deployment never completes; use ready, started or exists" },
+	{ "a Service does not start", "Service/db:started",
+	  "at character 12: a Service can be 'ready' or 'exists'" },
+};
+
+static void test_parse(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(parses); i++) {
+		AUTO_ORDER_LIST list = { 0 };
+		struct error err;
+		AUTO_STR got;
+		str_init(&got, 4096);
+		if (order_parse(parses[i].text, &list, &err) < 0)
+			str_add(&got, err.text);
+		for (size_t k = 0; k < list.count; k++)
+			str_addf(&got, "%s%s/%s:%s", k ? " " : "",
+				 list.at[k].kind ? list.at[k].kind : "*", list.at[k].name,
+				 order_condition_name(list.at[k].condition));
+		CHECK_TEXT(parses[i].name, got.data, parses[i].result);
+	}
+	AUTO_STR many;
+	str_init(&many, 4096);
+	for (int i = 0; i < 65; i++)
+		str_addf(&many, "%sa", i ? "," : "");
+	AUTO_ORDER_LIST list = { 0 };
+	struct error err;
+	CHECK_INT(order_parse(many.data, &list, &err), ERR_INVALID);
+	CHECK_TEXT("65 entries", err.text, "at character 129: more than 64 dependencies");
+	CHECK_INT(order_check_annotation(ORDER_ON_LOST, "stop", &err), 0);
+	CHECK_INT(order_check_annotation(ORDER_ON_LOST, "die", &err), ERR_INVALID);
+	CHECK_INT(order_check_annotation(ORDER_ORDER_UPDATES, "no", &err), ERR_INVALID);
+}
+
+/*
+ * A graph is words: "a:b,c" is Deployment a that depends on b and c (its pods have label app=a);
+ * "J/a:b" a Job; "S/x=a" a Service whose selector is app=a.
+ */
+struct drawn {
+	struct order_graph *g;
+	json_t *labels; /* keeps them alive */
+};
+
+static struct drawn draw(const char *text)
+{
+	struct drawn d = { order_graph_new(), json_array() };
+	char *copy = xstrdup(text), *state = NULL;
+	for (char *word = strtok_r(copy, " ", &state); word; word = strtok_r(NULL, " ", &state)) {
+		bool is_service = starts_with(word, "S/"), is_job = starts_with(word, "J/");
+		char *name = word + (is_service || is_job ? 2 : 0);
+		char *rest = strpbrk(name, ":=");
+		if (rest)
+			*rest++ = '\0';
+		json_t *labels = json_object();
+		json_object_set_new(labels, "app", json_string(is_service ? rest : name));
+		json_array_append_new(d.labels, labels);
+		if (is_service) {
+			order_add_service(d.g, name, labels);
+			continue;
+		}
+		struct order_list list = { 0 };
+		struct error err;
+		CHECK_INT(order_parse(rest ? rest : "", &list, &err), 0);
+		order_add_workload(d.g, order_kind_find(is_job ? "Job" : "Deployment"), name,
+				   labels, &list);
+	}
+	free(copy);
+	order_link(d.g);
+	return d;
+}
+
+static void erase(struct drawn *d)
+{
+	order_graph_free(d->g);
+	json_decref(d->labels);
+}
+
+static const struct {
+	const char *name, *graph, *cycle, *sorted;
+} graphs[] = {
+	{ "chain", "a:b b:c c", "", "c b a" },
+	{ "diamond", "a:b,c b:d c:d d", "", "d b c a" },
+	{ "two", "a:b b:a", "a → b → a", "b a" },
+	{ "three", "a:b b:c c:a", "a → b → c → a", "c b a" },
+	{ "itself", "a:a", "a → a", "a" },
+	{ "shortest", "a:b,c b:c c:a", "a → c → a", "c b a" },
+	{ "not the first", "x:a a:b b:a", "a → b → a", "b a x" },
+	{ "through a service", "a:Service/s S/s=b b:a", "a → b (Service/s) → a", "b a" },
+	{ "service of itself", "a:Service/s S/s=a", "a → a (Service/s)", "a" },
+	{ "kind tells apart", "a:Job/a J/a", "", "a a" },
+	{ "name means both", "x:a a J/a:x", "x → Job/a → x", "a a x" },
+	{ "missing", "a:b", "", "a" },
+};
+
+static void test_graphs(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(graphs); i++) {
+		struct drawn d = draw(graphs[i].graph);
+		AUTO_STR cycle, sorted;
+		str_init(&cycle, 4096);
+		str_init(&sorted, 4096);
+		CHECK(order_cycle_text(d.g, ORDER_NONE, &cycle) == (cycle.len > 0));
+		CHECK_TEXT(graphs[i].name, cycle.data, graphs[i].cycle);
+		size_t order[16];
+		order_sort(d.g, order);
+		for (size_t k = 0; k < d.g->nodes_count; k++)
+			str_addf(&sorted, "%s%s", k ? " " : "", d.g->nodes[order[k]].name);
+		CHECK_TEXT(graphs[i].name, sorted.data, graphs[i].sorted);
+		erase(&d);
+	}
+	struct drawn d = draw("a:b b:c c:Deployment/a");
+	AUTO_STR advice;
+	str_init(&advice, 4096);
+	CHECK(order_cycle_advice(d.g, 0, &advice));
+	CHECK_TEXT("advice", advice.data,
+		   "a → b → c → a; to break it, remove 'Deployment/a' from the annotation "
+		   "skiff.dev/depends-on of Deployment/c, or let Deployment/a depend on it instead");
+	CHECK(order_has_dependents(d.g, 0));
+	erase(&d);
+}
+
+/* Every graph of four nodes: members of cycles are those that reach themselves. */
+static void test_every_graph(void)
+{
+	for (unsigned bits = 0; bits < 1u << 16; bits++) {
+		struct order_graph *g = order_graph_new();
+		bool reach[4][4] = { 0 };
+		for (unsigned n = 0; n < 4; n++) {
+			struct order_list list = { 0 };
+			struct error err;
+			AUTO_STR text;
+			str_init(&text, 64);
+			for (unsigned to = 0; to < 4; to++) {
+				if (!(bits >> (n * 4 + to) & 1))
+					continue;
+				reach[n][to] = true;
+				str_addf(&text, "%sn%u", text.len ? "," : "", to);
+			}
+			CHECK_INT(order_parse(text.data, &list, &err), 0);
+			char name[8];
+			CHECK(snprintf(name, sizeof name, "n%u", n) == 2);
+			order_add_workload(g, order_kind_find("Deployment"), name, NULL, &list);
+		}
+		order_link(g);
+		for (int k = 0; k < 4; k++)
+			for (int i = 0; i < 4; i++)
+				for (int j = 0; j < 4; j++)
+					reach[i][j] |= reach[i][k] && reach[k][j];
+		for (size_t n = 0; n < 4; n++)
+			CHECK(g->nodes[n].is_in_cycle == reach[n][n]);
+		size_t order[4], at[4];
+		order_sort(g, order);
+		for (size_t i = 0; i < 4; i++)
+			at[order[i]] = i;
+		for (size_t n = 0; n < 4; n++)
+			for (size_t k = 0; k < g->nodes[n].edges_count; k++) {
+				size_t to = g->nodes[n].edges[k].to;
+				CHECK(at[to] < at[n] || reach[to][n]);
+			}
+		order_graph_free(g);
+	}
+}
+
+static const struct {
+	const char *name, *graph, *facts; /* by node: r ready, c completed, f failed, s started, - none */
+	bool service_ready;
+	const char *result;
+} gates[] = {
+	{ "no dependencies", "a", "-", false, "DependenciesReady: all dependencies are ready" },
+	{ "waits", "a:b b", "--", false,
+	  "DependenciesPending: waiting for Deployment/b (0/1 ready)" },
+	{ "holds", "a:b b", "-r", false, "DependenciesReady: all dependencies are ready" },
+	{ "missing", "a:Job/x", "-", false, "DependenciesPending: waiting for Job/x (not found)" },
+	{ "missing, any kind", "a:x", "-", false, "DependenciesPending: waiting for x (not found)" },
+	{ "two", "a:b,Job/c:completed b J/c", "---", false,
+	  "DependenciesPending: waiting for Deployment/b (0/1 ready), Job/c (not completed)" },
+	{ "failed", "a:Job/c:completed J/c", "-f", false,
+	  "DependencyFailed: waiting for Job/c (failed: BackoffLimitExceeded)" },
+	{ "started", "a:b:started b", "-s", false, "DependenciesReady: all dependencies are ready" },
+	{ "exists", "a:b:exists b", "--", false, "DependenciesReady: all dependencies are ready" },
+	{ "service", "a:Service/s S/s=b b", "-r", false,
+	  "DependenciesPending: waiting for Service/s (no ready endpoint)" },
+	{ "service holds", "a:Service/s S/s=b b", "--", true,
+	  "DependenciesReady: all dependencies are ready" },
+	{ "no service", "a:Service/s", "-", false,
+	  "DependenciesPending: waiting for Service/s (not found)" },
+	{ "cycle", "a:b b:a", "rr", false,
+	  "DependencyCycle: it depends on itself: a → b → a" },
+	{ "all of that name", "x:a a J/a", "-r-", false,
+	  "DependenciesPending: waiting for Job/a (0/1 ready)" },
+};
+
+static void test_gates(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(gates); i++) {
+		struct drawn d = draw(gates[i].graph);
+		struct order_facts facts[8] = { 0 };
+		for (size_t n = 0; n < d.g->nodes_count; n++)
+			facts[n] = (struct order_facts){
+				.is_ready = gates[i].facts[n] == 'r',
+				.has_completed = gates[i].facts[n] == 'c',
+				.has_started = gates[i].facts[n] == 's',
+				.has_failed = gates[i].facts[n] == 'f',
+				.failure = "BackoffLimitExceeded", .wanted_count = 1,
+			};
+		AUTO_STR text, got;
+		str_init(&text, 4096);
+		str_init(&got, 4096);
+		enum order_gate gate = order_gate(d.g, 0, facts, &gates[i].service_ready, &text);
+		str_addf(&got, "%s: %s", order_gate_reason(gate), text.data);
+		CHECK_TEXT(gates[i].name, got.data, gates[i].result);
+		erase(&d);
+	}
+}
+
+static void test_latch(void)
+{
+	static const struct {
+		const char *name;
+		struct order_latch_facts facts;
+		enum order_latch latch;
+		int64_t wake_ms;
+	} rows[] = {
+		{ "no dependencies", { .gate = ORDER_GATE_HOLDS }, ORDER_LATCH_NONE, -1 },
+		{ "closed", { .has_dependencies = true, .gate = ORDER_GATE_PENDING, .now_ms = 9000 },
+		  ORDER_LATCH_CLOSED, -1 },
+		{ "settles", { .has_dependencies = true, .since_ms = 1000, .now_ms = 1200 },
+		  ORDER_LATCH_CLOSED, 300 },
+		{ "opens", { .has_dependencies = true, .since_ms = 1000, .now_ms = 1500 },
+		  ORDER_LATCH_OPEN_NOW, -1 },
+		{ "stays open",
+		  { .has_dependencies = true, .is_open = true, .gate = ORDER_GATE_PENDING },
+		  ORDER_LATCH_OPEN, -1 },
+		{ "updates not ordered",
+		  { .has_dependencies = true, .is_update = true, .gate = ORDER_GATE_PENDING },
+		  ORDER_LATCH_NONE, -1 },
+		{ "first start is, always",
+		  { .has_dependencies = true, .gate = ORDER_GATE_PENDING }, ORDER_LATCH_CLOSED, -1 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t wake_ms;
+		if (order_latch(&rows[i].facts, &wake_ms) != rows[i].latch ||
+		    wake_ms != rows[i].wake_ms) {
+			fprintf(stderr, "latch '%s'\n", rows[i].name);
+			exit(1);
+		}
+	}
+}
+
+/* Stop facts by node: '.' alive, 'd' being deleted at 0 with pods, 'g' gone with its pods. */
+static const struct {
+	const char *name, *graph, *facts;
+	size_t node;
+	int64_t now_ms;
+	const char *result;
+} stops[] = {
+	{ "waits for more", "a:b b", ".d", 1, 400, "hold 600 waiting a moment for more deletions" },
+	{ "alive dependents never hold", "a:b b", ".d", 1, 1000, "go" },
+	{ "waits for the dependent", "a:b b", "dd", 1, 1000, "hold 60000 stops after Deployment/a" },
+	{ "its pods are gone", "a:b b", "gd", 1, 1000, "go" },
+	{ "bound", "a:b b", "dd", 1, 61000, "late no longer waiting for Deployment/a to stop" },
+	{ "chain adds up", "a:b b:c c", "ddd", 2, 1000, "hold 120000 stops after Deployment/b" },
+	{ "the top goes", "a:b b:c c", "ddd", 0, 1000, "go" },
+	{ "cycle is never held", "a:b b:a", "dd", 1, 0, "go" },
+	{ "through a service", "a:Service/s S/s=b b", "dd", 1, 1000,
+	  "hold 60000 stops after Deployment/a" },
+};
+
+static void test_stops(void)
+{
+	static const char *const words[] = { "go", "hold", "late" };
+	for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
+		struct drawn d = draw(stops[i].graph);
+		struct order_stop_facts facts[8] = { 0 };
+		for (size_t n = 0; n < d.g->nodes_count; n++)
+			facts[n] = (struct order_stop_facts){
+				.is_deleting = stops[i].facts[n] != '.',
+				.has_pods = stops[i].facts[n] != 'g', .grace_ms = 30000,
+			};
+		AUTO_STR text, got;
+		str_init(&text, 4096);
+		str_init(&got, 4096);
+		int64_t wake_ms;
+		enum order_stop stop =
+			order_stop(d.g, stops[i].node, facts, stops[i].now_ms, &wake_ms, &text);
+		str_add(&got, words[stop]);
+		if (wake_ms >= 0)
+			str_addf(&got, " %lld", (long long)wake_ms);
+		if (text.len)
+			str_addf(&got, " %s", text.data);
+		CHECK_TEXT(stops[i].name, got.data, stops[i].result);
+		erase(&d);
+	}
+}
+
+int main(void)
+{
+	test_parse();
+	test_graphs();
+	test_every_graph();
+	test_gates();
+	test_latch();
+	test_stops();
+	return 0;
+}
