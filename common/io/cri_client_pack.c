@@ -191,6 +191,8 @@ static Cri__ImageSpec *image(struct arena *a, const char *name)
 static Cri__ContainerConfig *container_config(struct arena *a,
 					      const struct cri_container_config *from)
 {
+	if (!from)
+		return NULL;
 	Cri__ContainerConfig *c = NEW(a, Cri__ContainerConfig, CRI__CONTAINER_CONFIG__INIT);
 	c->metadata = NEW(a, Cri__ContainerMetadata, CRI__CONTAINER_METADATA__INIT);
 	c->metadata->name = text(from->name);
