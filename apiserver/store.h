@@ -58,7 +58,13 @@ struct store_write {
 	uint32_t ttl_s; /* 0: for ever; else at least that long, by lease */
 };
 
-/* All or nothing: every guard must hold, then every write is made. Copied by submit. */
+/*
+ * All or nothing: every guard must hold, then every write is made. Copied by submit.
+ *
+ * A member with an ABSENT or AT_VERSION guard on a key that it writes is repeated after an
+ * unknown outcome until its fate is known. One without is never sent twice: it is looked for by
+ * its nonce, and STORE_UNKNOWN is the answer where that finds nothing.
+ */
 struct store_member {
 	const struct store_guard *guards;
 	size_t guards_count;
@@ -112,19 +118,25 @@ struct store_follower {
 	void (*events)(void *ctx, const struct store_item *items, size_t count, uint64_t revision);
 	/* The connection was lost or is back; between them nothing arrives. */
 	void (*connection)(void *ctx, bool is_up, const char *why);
+	/* This etcd belongs to somebody else (skiff/meta, foreign keys, another layout): nothing
+	 * else will come, no write is ever sent, and the server must end. May be NULL. */
+	void (*refused)(void *ctx, const struct error *err);
 };
 
 struct store_options {
-	const char *cluster_id; /* checked against, or written to, skiff/meta */
+	const char *cluster_id; /* checked against, or written to, skiff/meta; NULL: not checked */
 	uint32_t schema_revision;
 	int64_t deadline_ms;    /* for a write to become known; 0: 30,000 */
+	uint64_t seed;          /* of nonces and jitter; 0: from the kernel */
 };
 
+/* Options are copied. */
 struct store *store_new(struct loop *loop, struct store_backend *take_backend,
 			const struct store_options *options);
-void store_free(struct store *s);
+void store_free(struct store *s); /* what waits is dropped: no callbacks any more */
 DEFINE_CLEANUP(store)
 
+/* Once. `f` is copied. load_begin may come again before load_end: the load started anew. */
 void store_follow(struct store *s, const struct store_follower *f, void *ctx);
 
 struct store_counts {
@@ -133,5 +145,6 @@ struct store_counts {
 };
 void store_counts(const struct store *s, struct store_counts *ret);
 
-/* Compact everything older than `revision` (the store does so every five minutes by itself
- * when `options` say that the etcd is ours and has no auto-compaction). */
+/* Forget history older than `revision`. Best effort: for an etcd of ours without
+ * auto-compaction. */
+void store_compact(struct store *s, uint64_t revision);

@@ -1,0 +1,173 @@
+/*
+ * store_internal.h - what the files of the store share: store.c (face, queue, deadlines,
+ * probes), store_batch.c (group commit), store_watch.c (meta, load, watch).
+ */
+#pragma once
+
+#include "apiserver/store.h"
+#include "apiserver/store_backend.h"
+#include "apiserver/store_value.h"
+#include "common/base/map.h"
+#include "common/base/rng.h"
+
+#define STORE_QUEUE_MAX       10000
+#define STORE_TXN_TIMEOUT_MS  10000
+#define STORE_CALL_TIMEOUT_MS 10000
+#define STORE_META_KEY        "skiff/meta"
+#define STORE_LEASES_MAX      32
+#define STORE_NO_REVISION     ((uint64_t)INT64_MAX) /* no key has it: such a compare fails */
+
+struct store_queued {
+	struct store_queued *next;
+	struct store_guard *guards; /* keys and bytes live behind this structure */
+	size_t guards_count;
+	struct store_write *writes; /* bytes point behind room for the header */
+	size_t writes_count;
+	size_t bytes; /* of keys and values */
+	uint64_t nonce;
+	store_done *done; /* NULL: the answer was given already */
+	void *ctx;
+	int64_t deadline_ms;
+	bool is_doubtful;  /* sent once without learning the outcome */
+	bool is_protected; /* a second sending cannot do it twice */
+	bool goes_alone;
+	bool is_evident;   /* the follower saw our nonce … */
+	uint64_t evident_revision; /* … here */
+	unsigned guesses;  /* times that a VALUE_IS guard was looked up anew */
+	int64_t lease;
+	uint32_t ttl_s;
+	uint64_t versions[STORE_MEMBER_OPS_MAX];
+};
+
+struct store_lease {
+	uint32_t ttl_s;  /* what keys were promised; 0: a free entry */
+	int64_t id;      /* 0: being granted */
+	int64_t until_ms; /* keys may be added until then */
+	unsigned keys_count;
+	struct store *store;
+};
+
+struct store_batch {
+	struct store *store;
+	struct store_queued *members[STORE_PLACES];
+	size_t count;
+	unsigned keys;
+	size_t bytes;
+	/* What the back end is given. */
+	struct backend_member out[STORE_PLACES];
+	struct backend_compare compares[STORE_PLACES * STORE_MEMBER_OPS_MAX];
+	struct backend_op ops[STORE_PLACES];
+	const char *reads[2 * STORE_PLACES * STORE_MEMBER_OPS_MAX];
+};
+
+struct store_prober {
+	struct store_prober *next;
+	store_probed *done;
+	void *ctx;
+	int64_t deadline_ms;
+};
+
+struct store_known { /* what a VALUE_IS key last was */
+	uint64_t revision; /* 0: absent */
+	size_t len;
+	uint8_t bytes[];
+};
+
+enum follow_state {
+	FOLLOW_OFF,
+	FOLLOW_META,    /* whose etcd is it? */
+	FOLLOW_LOAD,
+	FOLLOW_OPENING, /* the watch is asked for */
+	FOLLOW_LIVE,
+	FOLLOW_WAIT,    /* back-off after a failure */
+	FOLLOW_REFUSED,
+	FOLLOW_STATE_COUNT,
+};
+
+enum doubt_state {
+	DOUBT_NONE,
+	DOUBT_WAIT,  /* back-off after an unknown outcome */
+	DOUBT_PROBE, /* asking where the store is */
+	DOUBT_FOLLOW, /* until the follower is there */
+	DOUBT_STATE_COUNT,
+};
+
+struct store {
+	struct loop *loop;
+	struct store_backend *backend;
+	char *cluster_id;
+	uint32_t schema_revision;
+	int64_t deadline_ms;
+	struct rng rng;
+
+	struct store_queued *first, **last; /* waiting members */
+	struct store_batch *in_flight;
+	struct store_lease leases[STORE_LEASES_MAX];
+	struct map known;
+	struct loop_timer *deadlines, *retry;
+	enum doubt_state doubt;
+	uint64_t doubt_revision;
+	unsigned failures; /* of transactions, in a row */
+
+	struct store_prober *probing, *probe_waiting; /* in flight; queued */
+	struct loop_timer *probe_retry;
+	bool is_probe_sent;
+
+	enum follow_state follow_state;
+	struct store_follower follower;
+	void *follower_ctx;
+	struct loop_timer *follow_retry;
+	unsigned follow_failures;
+	bool is_meta_checked, is_loaded, is_up;
+	uint64_t load_revision, position;
+	int64_t load_limit;
+	char *load_from;
+	struct store_counts counts;
+};
+
+/* ---- store_member.c ---- */
+struct store_queued *store_queued_new(struct store *s, const struct store_member *m);
+void store_queued_free(struct store_queued *q);
+/* The answer; `q` stays the caller's. */
+void store_answer(struct store_queued *q, enum store_outcome outcome, uint64_t revision,
+		  const struct error *err);
+/* VALUE_IS guards are compared by the revision at which a key last had a value. */
+void store_known_set(struct store *s, const char *key, uint64_t revision, const void *bytes,
+		     size_t len);
+/* STORE_NO_REVISION: the value is not known to be that. */
+uint64_t store_known_revision(struct store *s, const struct store_guard *g);
+
+/* ---- store_batch.c ---- */
+/* Send the next batch if none is under way and something may go. */
+void store_pump(struct store *s);
+void store_batch_free(struct store_batch *b);
+
+/* ---- store_settle.c ---- */
+void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision,
+		      const struct backend_member_result *results, const struct error *err);
+/* Doubtful members whose nonce was seen need not ask again. */
+void store_answer_evident(struct store *s);
+/* An event was seen: is it one of ours whose outcome is unknown? place: its place. */
+void store_notice(struct store *s, const struct backend_kv *kv, const struct store_header *h,
+		  unsigned place);
+/* In-flight members past their deadline are told UNKNOWN. */
+void store_batch_expire(struct store *s, int64_t now_ms, int64_t *ret_next_ms);
+
+/* ---- store_lease.c ---- */
+/* A lease for one member's keys, or 0: it is being granted and store_pump() will follow. */
+int64_t store_lease_for(struct store *s, uint32_t ttl_s, unsigned keys_count);
+void store_lease_forget(struct store *s, int64_t id);
+
+/* ---- store_doubt.c ---- */
+/* Members of unknown outcome went back into the queue: go on when it is safe. */
+void store_doubt_begin(struct store *s);
+void store_doubt_check(struct store *s); /* the follower moved */
+void store_doubt_retry(void *ctx);       /* the retry timer */
+
+/* ---- store_watch.c ---- */
+void store_follow_retry(void *ctx);
+/* Writes and the follower wait for this. */
+bool store_may_write(const struct store *s);
+
+/* Back-off for the n-th failure in a row, with jitter: 50 ms … 2 s. */
+int64_t store_backoff_ms(struct store *s, unsigned failures);
