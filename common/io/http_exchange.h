@@ -39,6 +39,9 @@ struct http_source {
 
 struct http_exchange_ops {
 	const char *(*header)(struct http_exchange *x, const char *name);
+	/* All values of a header that came more than once, in order; at most max. */
+	size_t (*header_values)(struct http_exchange *x, const char *name, const char **ret_values,
+				size_t max);
 	/* The body is copied unless `release` is given: then it is used in place until
 	 * release(release_ctx) is called. */
 	void (*reply)(struct http_exchange *x, int status, const struct http_header *headers,
@@ -66,6 +69,12 @@ struct http_exchange {
 static inline const char *http_header_get(struct http_exchange *x, const char *name)
 {
 	return x->ops->header(x, name);
+}
+
+static inline size_t http_header_values(struct http_exchange *x, const char *name,
+					const char **ret_values, size_t max)
+{
+	return x->ops->header_values(x, name, ret_values, max);
 }
 
 static inline void http_reply(struct http_exchange *x, int status, const struct http_header *headers,
