@@ -1,19 +1,11 @@
 /*
- * cri_client_internal.h - what the three files of cri_client share: an arena whose memory
- * lives as long as one request or one reply, packing, and unpacking.
+ * cri_client_internal.h - what the files of cri_client share: packing and unpacking.
  */
 #pragma once
 
 #include "common/base/str.h"
 #include "common/io/cri_client.h"
-
-struct arena {
-	void **blocks;
-	size_t count, size;
-};
-void *arena_alloc(struct arena *a, size_t n, size_t size); /* zeroed; never NULL */
-void arena_fini(struct arena *a);
-#define AUTO_ARENA __attribute__((cleanup(arena_fini))) struct arena
+#include "common/io/cri_client_arena.h"
 
 /* The request's message as bytes. */
 void cri_pack(const struct cri_request *r, struct str *out);

@@ -9,25 +9,6 @@
 		new_;                                                                              \
 	})
 
-void *arena_alloc(struct arena *a, size_t n, size_t size)
-{
-	if (a->count == a->size) {
-		a->size = a->size ? 2 * a->size : 16;
-		a->blocks = xrealloc(a->blocks, a->size, sizeof(*a->blocks));
-	}
-	void *block = xcalloc(MAX(n, (size_t)1), size);
-	a->blocks[a->count++] = block;
-	return block;
-}
-
-void arena_fini(struct arena *a)
-{
-	for (size_t i = 0; i < a->count; i++)
-		free(a->blocks[i]);
-	free(a->blocks);
-	*a = (struct arena){ 0 };
-}
-
 /* protobuf-c's structures are not const, though packing only reads them. */
 static char *text(const char *s)
 {

@@ -327,14 +327,6 @@ void cri_unpack_free(void *message)
 
 /* ---- events ---- */
 
-static const char *arena_text(struct arena *a, const char *s)
-{
-	size_t n = strlen(s);
-	char *copy = arena_alloc(a, n + 1, 1);
-	memcpy(copy, s, n);
-	return copy;
-}
-
 /* A task's message by its first two fields; `exit_code` only where it is an exit. */
 static bool unpack_task(const Cri__Any *any, struct arena *a, const char **ret_id, int *exit_code)
 {
