@@ -27,6 +27,7 @@
 #define CONTROL_LOOP_BARRIER_MS  5000
 #define CONTROL_LOOP_PARALLEL_MAX 64
 #define WORK_WRITES_MAX          20000
+#define WORK_EAGER               0x80000000u /* in a group's number: it does not start slowly */
 
 struct control_loop;
 struct work; /* one key in work */

@@ -59,7 +59,7 @@ static size_t batch_size(struct work *w)
 	size_t first = w->writes_started;
 	unsigned group = w->writes[first].group;
 	if (group == 0 || first == 0 || w->writes[first - 1].group != group)
-		w->batch = 1; /* a group starts slowly */
+		w->batch = group & WORK_EAGER ? CONTROL_LOOP_PARALLEL_MAX : 1;
 	if (group == 0)
 		return 1;
 	size_t n = 0;
