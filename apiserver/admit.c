@@ -1,0 +1,275 @@
+/* Admission: what the server adds to objects, and what it refuses beyond their schema. */
+#include "apiserver/change.h"
+#include "common/base/jsonx.h"
+#include "common/io/tls.h"
+
+#include <stdio.h>
+
+#define TOKEN_MOUNT   "/var/run/secrets/kubernetes.io/serviceaccount"
+#define TOKEN_SECONDS 3607
+#define ROLE_LABEL    "skiff.dev/role"
+
+static bool is_kind(const struct change *c, const char *group, const char *kind)
+{
+	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
+}
+
+static bool is_master(const struct change *c)
+{
+	return identity_in_group(&c->r->who, "system:masters");
+}
+
+/* ---- the namespace must be there, and stay ---- */
+
+static int check_namespace(struct change *c, struct failure *f)
+{
+	if (!c->kind->is_namespaced || !c->is_create)
+		return 0;
+	const struct schema_kind *k = schema_kind_by_kind("", "v1", "Namespace");
+	struct object *ns = hub_get(c->server->hub, k, NULL, c->ns);
+	if (!ns)
+		return fail_not_found(f, k, c->ns);
+	if (!ns->is_deleting)
+		return 0;
+	fail_forbidden(f, c->kind, c->name,
+		       "unable to create new content in namespace %s because it is being terminated",
+		       c->ns);
+	auto_free char *why = xasprintf("namespace %s is being terminated", c->ns);
+	failure_cause(f, "NamespaceTerminating", why, "metadata.namespace");
+	return -1;
+}
+
+/* ---- pods ---- */
+
+static bool has_mount(const json_t *container, const char *path)
+{
+	size_t i;
+	json_t *m;
+	json_array_foreach(json_object_get(container, "volumeMounts"), i, m)
+		if (streq(json_str_or(m, "mountPath", ""), path))
+			return true;
+	return false;
+}
+
+static json_t *list_of(json_t *o, const char *name)
+{
+	json_t *list = json_object_get(o, name);
+	if (!list) {
+		list = json_array();
+		json_object_set_new(o, name, list);
+	}
+	return list;
+}
+
+static json_t *token_volume(const char *name)
+{
+	return json_pack(
+		"{s:s,s:{s:i,s:[{s:{s:i,s:s}},{s:{s:s,s:[{s:s,s:s}]}},{s:{s:[{s:s,s:{s:s,s:s}}]}}]}}",
+		"name", name, "projected", "defaultMode", 420, "sources", "serviceAccountToken",
+		"expirationSeconds", TOKEN_SECONDS, "path", "token", "configMap", "name",
+		"kube-root-ca.crt", "items", "key", "ca.crt", "path", "ca.crt", "downwardAPI",
+		"items", "path", "namespace", "fieldRef", "apiVersion", "v1", "fieldPath",
+		"metadata.namespace");
+}
+
+static void mount_token(struct change *c, json_t *spec)
+{
+	static const char *const lists[] = { "initContainers", "containers" };
+	char suffix[6];
+	server_name_suffix(c->server, suffix);
+	auto_free char *name = xasprintf("kube-api-access-%s", suffix);
+	bool mounted = false;
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		size_t i;
+		json_t *container;
+		json_array_foreach(json_object_get(spec, lists[l]), i, container) {
+			if (has_mount(container, TOKEN_MOUNT))
+				continue;
+			json_array_append_new(list_of(container, "volumeMounts"),
+					      json_pack("{s:s,s:b,s:s}", "name", name, "readOnly",
+							1, "mountPath", TOKEN_MOUNT));
+			mounted = true;
+		}
+	}
+	if (mounted)
+		json_array_append_new(list_of(spec, "volumes"), token_volume(name));
+}
+
+static int admit_account(struct change *c, json_t *spec, struct failure *f)
+{
+	if (!json_object_get(spec, "serviceAccountName"))
+		json_put_str(spec, "serviceAccountName",
+			     json_str_or(spec, "serviceAccount", "default"));
+	const char *name = json_str_or(spec, "serviceAccountName", "default");
+	json_put_str(spec, "serviceAccount", name);
+	const struct schema_kind *k = schema_kind_by_kind("", "v1", "ServiceAccount");
+	struct object *o = hub_get(c->server->hub, k, c->ns, name);
+	if (!o)
+		return fail_forbidden(f, c->kind, c->name,
+				      "error looking up service account %s/%s: serviceaccount \"%s\" "
+				      "not found", c->ns, name, name);
+	AUTO_JSON *account = object_tree(o);
+	json_t *secrets = json_object_get(account, "imagePullSecrets");
+	if (json_array_size(secrets) && !json_array_size(json_object_get(spec, "imagePullSecrets")))
+		json_object_set(spec, "imagePullSecrets", secrets);
+	bool wants = json_bool_or(account, "automountServiceAccountToken", true);
+	if (json_bool_or(spec, "automountServiceAccountToken", wants))
+		mount_token(c, spec);
+	return 0;
+}
+
+static bool tolerates(const json_t *tolerations, const char *key)
+{
+	size_t i;
+	json_t *t;
+	json_array_foreach((json_t *)tolerations, i, t) {
+		const char *k = json_str_or(t, "key", ""), *e = json_str_or(t, "effect", "");
+		if ((!*k || streq(k, key)) && (!*e || streq(e, "NoExecute")))
+			return true;
+	}
+	return false;
+}
+
+/* A pod stays five minutes on a node that is not heard of (DefaultTolerationSeconds). */
+static void admit_tolerations(json_t *spec)
+{
+	static const char *const keys[] = { "node.kubernetes.io/not-ready",
+					    "node.kubernetes.io/unreachable" };
+	json_t *list = list_of(spec, "tolerations");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!tolerates(list, keys[i]))
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:i}", "key", keys[i],
+							      "operator", "Exists", "effect",
+							      "NoExecute", "tolerationSeconds",
+							      300));
+}
+
+static void admit_priority(json_t *spec)
+{
+	const char *class = json_str_or(spec, "priorityClassName", "");
+	int64_t value = streq(class, "system-cluster-critical") ? 2000000000 :
+			streq(class, "system-node-critical")    ? 2000001000 :
+								  0;
+	json_put_int(spec, "priority", value);
+	if (!json_object_get(spec, "preemptionPolicy"))
+		json_put_str(spec, "preemptionPolicy", "PreemptLowerPriority");
+}
+
+static int admit_pod(struct change *c, struct failure *f)
+{
+	json_t *spec = json_object_get(c->tree, "spec");
+	if (!c->is_create || !spec)
+		return 0;
+	if (admit_account(c, spec, f) < 0)
+		return -1;
+	admit_tolerations(spec);
+	admit_priority(spec);
+	return 0;
+}
+
+/* ---- secrets, leases, roles ---- */
+
+static void fold_string_data(json_t *tree)
+{
+	json_t *plain = json_object_get(tree, "stringData");
+	if (!plain)
+		return;
+	json_t *data = json_object_get(tree, "data");
+	if (!data) {
+		data = json_object();
+		json_object_set_new(tree, "data", data);
+	}
+	const char *key;
+	json_t *value;
+	json_object_foreach(plain, key, value) {
+		AUTO_STR text;
+		str_init(&text, RENDER_LIMIT);
+		tls_base64_encode(json_string_value(value), json_string_length(value), &text);
+		json_object_set_new(data, key, json_stringn(text.data, text.len));
+	}
+	json_object_del(tree, "stringData");
+}
+
+/* A lease that changes hands changes its fence with it: leader/<ns>/<lease>. */
+static void fence_lease(struct change *c)
+{
+	const char *holder = json_str_or(c->tree, "spec.holderIdentity", "");
+	const char *before = json_str_or(c->old_tree, "spec.holderIdentity", "");
+	if (streq(c->ns, "kube-node-lease") || streq(holder, before))
+		return;
+	char value[24];
+	int n = snprintf(value, sizeof value, "%lld",
+			 (long long)json_int_or(c->tree, "spec.leaseTransitions", 0));
+	assert(n > 0);
+	auto_free char *key = xasprintf("leader/%s/%s", c->ns, c->name);
+	change_guard_key(c, key);
+	change_put_key(c, key, value);
+}
+
+static const char *role_of(const json_t *tree)
+{
+	const char *role = json_member_str(json_dig(tree, "metadata.labels"), ROLE_LABEL);
+	return role ? role : "";
+}
+
+static int check_role(struct change *c, struct failure *f)
+{
+	if (is_master(c) || streq(role_of(c->tree), role_of(c->old_tree)))
+		return 0;
+	return fail_forbidden(f, c->kind, c->name,
+			      "only system:masters may set the label " ROLE_LABEL);
+}
+
+/* A node makes only its own Node object. */
+static int check_node(struct change *c, struct failure *f)
+{
+	static const char prefix[] = "system:node:";
+	if (!c->is_create || !identity_in_group(&c->r->who, "system:nodes") || is_master(c) ||
+	    (starts_with(c->r->who.name, prefix) &&
+	     streq(c->r->who.name + strlen(prefix), c->name)))
+		return 0;
+	return fail_forbidden(f, c->kind, c->name, "node \"%s\" may only create itself",
+			      c->r->who.name);
+}
+
+/* ---- the two passes ---- */
+
+int admit_mutate(struct change *c, struct failure *f)
+{
+	if (check_namespace(c, f) < 0)
+		return -1;
+	if (c->part != PART_MAIN && c->part != PART_SCALE)
+		return 0;
+	if (is_kind(c, "", "Pod"))
+		return admit_pod(c, f);
+	if (is_kind(c, "", "Service"))
+		return alloc_service(c, f);
+	if (is_kind(c, "", "Secret"))
+		fold_string_data(c->tree);
+	else if (is_kind(c, "coordination.k8s.io", "Lease"))
+		fence_lease(c);
+	return 0;
+}
+
+int admit_validate(struct change *c, struct failure *f)
+{
+	if (is_kind(c, "", "ServiceAccount") && check_role(c, f) < 0)
+		return -1;
+	if (is_kind(c, "", "Node") && check_node(c, f) < 0)
+		return -1;
+	return c->part == PART_MAIN ? admit_order(c, f) : 0;
+}
+
+void admit_release(struct change *c, const json_t *tree)
+{
+	if (is_kind(c, "", "Service"))
+		alloc_release_service(c, tree, NULL);
+	else if (is_kind(c, "coordination.k8s.io", "Lease")) {
+		auto_free char *key = xasprintf("leader/%s/%s", c->ns, c->name);
+		const char *bytes;
+		size_t len;
+		uint64_t version;
+		if (hub_own_key(c->server->hub, key, &bytes, &len, &version))
+			change_drop_key(c, key);
+	}
+}

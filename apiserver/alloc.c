@@ -1,0 +1,281 @@
+/* Cluster addresses and node ports of Services. What is taken stands in the store under
+ * alloc/…, written and compared together with the Service itself. */
+#include "apiserver/alloc.h"
+#include "apiserver/change.h"
+#include "common/base/jsonx.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+int address_ranges_new(const char *service_cidr, struct address_ranges **ret, struct error *err)
+{
+	char text[64];
+	const char *slash = strchr(service_cidr, '/');
+	struct in_addr base;
+	unsigned bits = 0;
+	if (!slash || (size_t)(slash - service_cidr) >= sizeof text)
+		return error_set(err, ERR_INVALID, "Service range '%s' is no CIDR", service_cidr);
+	memcpy(text, service_cidr, (size_t)(slash - service_cidr));
+	text[slash - service_cidr] = '\0';
+	for (const char *p = slash + 1; *p >= '0' && *p <= '9' && bits <= 32; p++)
+		bits = bits * 10 + (unsigned)(*p - '0');
+	if (inet_pton(AF_INET, text, &base) != 1 || bits < 8 || bits > 28)
+		return error_set(err, ERR_INVALID,
+				 "Service range '%s' is no IPv4 CIDR between /8 and /28",
+				 service_cidr);
+	struct address_ranges *a = xcalloc(1, sizeof *a);
+	a->count = (1u << (32 - bits)) - 2;
+	a->first = (ntohl(base.s_addr) & ~((1u << (32 - bits)) - 1)) + 1;
+	int n = snprintf(a->cidr, sizeof a->cidr, "%s", service_cidr);
+	assert(n > 0);
+	*ret = a;
+	return 0;
+}
+
+void address_ranges_nth(const struct address_ranges *a, uint32_t n, char out[16])
+{
+	struct in_addr address = { htonl(a->first + n - 1) };
+	const char *text = inet_ntop(AF_INET, &address, out, 16);
+	assert(text);
+}
+
+/* ---- what is taken ---- */
+
+static bool is_taken(struct change *c, const char *key)
+{
+	const char *bytes;
+	size_t len;
+	uint64_t version;
+	return hub_own_key(c->server->hub, key, &bytes, &len, &version);
+}
+
+static void take(struct change *c, const char *key)
+{
+	auto_free char *owner = xasprintf("%s/%s", c->ns, c->name);
+	change_guard_key(c, key);
+	change_put_key(c, key, owner);
+}
+
+static void ip_key(char out[64], const char *address)
+{
+	int n = snprintf(out, 64, "alloc/ip/%.40s", address);
+	assert(n > 0);
+}
+
+static void port_key(char out[64], int64_t port)
+{
+	int n = snprintf(out, 64, "alloc/port/%lld", (long long)port);
+	assert(n > 0);
+}
+
+static uint32_t random_below(struct change *c, uint32_t n)
+{
+	uint32_t r;
+	server_random(c->server, &r, sizeof r);
+	return r % n;
+}
+
+/* ---- addresses ---- */
+
+static bool in_range(const struct address_ranges *a, const char *text)
+{
+	struct in_addr address;
+	if (inet_pton(AF_INET, text, &address) != 1)
+		return false;
+	uint32_t n = ntohl(address.s_addr);
+	return n >= a->first && n - a->first < a->count;
+}
+
+static int refuse_ip(struct change *c, const char *ip, const char *why, struct failure *f)
+{
+	auto_free char *detail = xasprintf("failed to allocate IP %s: %s", ip, why);
+	return fail_field(f, c->kind, c->name, FIELD_INVALID, "spec.clusterIPs", ip, detail);
+}
+
+/* The low 16th (at most 256) is left to those who ask for an address by name. */
+static int pick_ip(struct change *c, char out[16], struct failure *f)
+{
+	const struct address_ranges *a = c->server->ranges;
+	uint32_t low = MIN(a->count / 16, 256u);
+	uint32_t n = a->count - low, start = random_below(c, n);
+	for (uint32_t i = 0; i < n; i++) {
+		char key[64];
+		address_ranges_nth(a, low + 1 + (start + i) % n, out);
+		ip_key(key, out);
+		if (!is_taken(c, key))
+			return 0;
+	}
+	return fail_internal(f, "failed to allocate a serviceIP: range %s is full", a->cidr);
+}
+
+static int allocate_ip(struct change *c, struct failure *f)
+{
+	const char *wanted = json_str_or(c->tree, "spec.clusterIP", "");
+	const char *old = json_str_or(c->old_tree, "spec.clusterIP", "");
+	char ip[16], key[64];
+	if (!*wanted && *old) {
+		json_put_str(c->tree, "spec.clusterIP", old);
+		json_put(c->tree, "spec.clusterIPs", json_pack("[s]", old));
+		return 0;
+	}
+	if (streq(wanted, "None") || (*wanted && streq(wanted, old))) {
+		json_put(c->tree, "spec.clusterIPs", json_pack("[s]", wanted));
+		return 0;
+	}
+	if (*wanted && !in_range(c->server->ranges, wanted)) {
+		auto_free char *why =
+			xasprintf("the provided network does not contain the IP (%s). The range of "
+				  "valid IPs is %s", wanted, c->server->ranges->cidr);
+		return refuse_ip(c, wanted, why, f);
+	}
+	if (*wanted) {
+		int n = snprintf(ip, sizeof ip, "%.15s", wanted);
+		assert(n > 0);
+		ip_key(key, ip);
+		if (is_taken(c, key))
+			return refuse_ip(c, ip, "provided IP is already allocated", f);
+	} else if (pick_ip(c, ip, f) < 0) {
+		return -1;
+	}
+	ip_key(key, ip);
+	take(c, key);
+	json_put_str(c->tree, "spec.clusterIP", ip);
+	json_put(c->tree, "spec.clusterIPs", json_pack("[s]", ip));
+	return 0;
+}
+
+/* ---- node ports ---- */
+
+static bool has_node_port(const json_t *service, int64_t port)
+{
+	size_t i;
+	json_t *p;
+	json_array_foreach(json_dig(service, "spec.ports"), i, p)
+		if (json_int_or(p, "nodePort", 0) == port)
+			return true;
+	return false;
+}
+
+/* The node port that the same port had before. */
+static int64_t old_node_port(const json_t *old, const json_t *port)
+{
+	size_t i;
+	json_t *p;
+	json_array_foreach(json_dig(old, "spec.ports"), i, p)
+		if (json_int_or(p, "port", 0) == json_int_or(port, "port", 0) &&
+		    streq(json_str_or(p, "protocol", "TCP"), json_str_or(port, "protocol", "TCP")))
+			return json_int_or(p, "nodePort", 0);
+	return 0;
+}
+
+static int64_t pick_port(struct change *c)
+{
+	uint32_t n = NODE_PORT_LAST - NODE_PORT_FIRST + 1, start = random_below(c, n);
+	for (uint32_t i = 0; i < n; i++) {
+		char key[64];
+		int64_t port = NODE_PORT_FIRST + (start + i) % n;
+		port_key(key, port);
+		if (!is_taken(c, key) && !has_node_port(c->tree, port))
+			return port;
+	}
+	return 0;
+}
+
+static int allocate_port(struct change *c, json_t *port, size_t at, struct failure *f)
+{
+	char key[64], field[64], value[24];
+	int64_t wanted = json_int_or(port, "nodePort", 0);
+	if (!wanted)
+		wanted = old_node_port(c->old_tree, port);
+	if (wanted && has_node_port(c->old_tree, wanted)) {
+		json_put_int(port, "nodePort", wanted);
+		return 0;
+	}
+	int n = snprintf(field, sizeof field, "spec.ports[%zu].nodePort", at);
+	assert(n > 0);
+	n = snprintf(value, sizeof value, "%lld", (long long)wanted);
+	assert(n > 0);
+	port_key(key, wanted);
+	if (wanted && (wanted < NODE_PORT_FIRST || wanted > NODE_PORT_LAST))
+		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value,
+				  "provided port is not in the valid range. The range of valid ports "
+				  "is 30000-32767");
+	if (wanted && is_taken(c, key))
+		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value,
+				  "provided port is already allocated");
+	if (!wanted)
+		wanted = pick_port(c);
+	if (!wanted)
+		return fail_internal(f, "no node port is free");
+	port_key(key, wanted);
+	take(c, key);
+	json_put_int(port, "nodePort", wanted);
+	return 0;
+}
+
+static int allocate_ports(struct change *c, bool wants, struct failure *f)
+{
+	size_t i;
+	json_t *port;
+	json_t *ports = json_dig(c->tree, "spec.ports");
+	/* Each takes a key beside the Service's own, in one member of a batch. */
+	if (wants && json_array_size(ports) > CHANGE_EXTRA_MAX - 3)
+		return fail_field(f, c->kind, c->name, FIELD_TOO_MANY, "spec.ports", NULL,
+				  "must have at most 9 items with node ports");
+	json_array_foreach(ports, i, port) {
+		if (!wants && !has_node_port(c->old_tree, json_int_or(port, "nodePort", -1)))
+			continue; /* validation has its say about a nodePort that does not fit */
+		if (!wants)
+			json_object_del(port, "nodePort");
+		else if (allocate_port(c, port, i, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int alloc_service(struct change *c, struct failure *f)
+{
+	const char *type = json_str_or(c->tree, "spec.type", "ClusterIP");
+	if (streq(type, "ExternalName")) {
+		json_drop(c->tree, "spec.clusterIP");
+		json_drop(c->tree, "spec.clusterIPs");
+		json_drop(c->tree, "spec.ipFamilies");
+		json_drop(c->tree, "spec.ipFamilyPolicy");
+		json_drop(c->tree, "spec.internalTrafficPolicy");
+	} else {
+		if (allocate_ip(c, f) < 0)
+			return -1;
+		if (!json_dig(c->tree, "spec.ipFamilies"))
+			json_put(c->tree, "spec.ipFamilies", json_pack("[s]", "IPv4"));
+		if (!json_dig(c->tree, "spec.ipFamilyPolicy"))
+			json_put_str(c->tree, "spec.ipFamilyPolicy", "SingleStack");
+	}
+	bool wants_ports = streq(type, "NodePort") ||
+			   (streq(type, "LoadBalancer") &&
+			    json_bool_or(c->tree, "spec.allocateLoadBalancerNodePorts", true));
+	if (allocate_ports(c, wants_ports, f) < 0)
+		return -1;
+	if (c->old_tree)
+		alloc_release_service(c, c->old_tree, c->tree);
+	return 0;
+}
+
+/* Let go of what `tree` holds and `keep` (NULL: nothing) does not. */
+void alloc_release_service(struct change *c, const json_t *tree, const json_t *keep)
+{
+	char key[64];
+	const char *ip = json_str_or(tree, "spec.clusterIP", "");
+	if (*ip && !streq(ip, "None") && !streq(ip, json_str_or(keep, "spec.clusterIP", ""))) {
+		ip_key(key, ip);
+		change_drop_key(c, key);
+	}
+	size_t i;
+	json_t *port;
+	json_array_foreach(json_dig(tree, "spec.ports"), i, port) {
+		int64_t n = json_int_or(port, "nodePort", 0);
+		if (n == 0 || has_node_port(keep, n))
+			continue;
+		port_key(key, n);
+		change_drop_key(c, key);
+	}
+}

@@ -1,0 +1,20 @@
+/*
+ * alloc.h - ranges that addresses and ports are given out from.
+ */
+#pragma once
+
+#include "common/base/error.h"
+
+#define NODE_PORT_FIRST 30000
+#define NODE_PORT_LAST  32767
+
+/* An IPv4 range; numbers in host byte order. */
+struct address_ranges {
+	uint32_t first, count; /* the Service range, without network and broadcast */
+	char cidr[64];
+};
+
+int address_ranges_new(const char *service_cidr, struct address_ranges **ret,
+		       struct error *err) MUST_CHECK;
+/* The n-th address of the Service range, from 1. */
+void address_ranges_nth(const struct address_ranges *a, uint32_t n, char out[16]);

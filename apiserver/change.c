@@ -1,0 +1,165 @@
+#include "apiserver/change.h"
+#include "common/base/jsonx.h"
+
+#include <stdio.h>
+
+void change_reset(struct change *c)
+{
+	object_unref(c->old);
+	json_decref(c->old_tree);
+	json_decref(c->tree);
+	for (size_t i = 0; i < c->extras_count; i++) {
+		free(c->extras[i].key);
+		free(c->extras[i].bytes);
+	}
+	free(c->key);
+	if (!c->bytes.max)
+		str_init(&c->bytes, RENDER_LIMIT);
+	str_clear(&c->bytes);
+	c->old = NULL;
+	c->old_tree = c->tree = NULL;
+	c->key = NULL;
+	c->extras_count = 0;
+	c->is_create = c->is_delete = false;
+}
+
+static struct change_extra *extra_for(struct change *c, const char *key)
+{
+	for (size_t i = 0; i < c->extras_count; i++)
+		if (streq(c->extras[i].key, key))
+			return &c->extras[i];
+	if (c->extras_count == CHANGE_EXTRA_MAX)
+		return NULL; /* admission has refused so many ports before */
+	struct change_extra *e = &c->extras[c->extras_count++];
+	*e = (struct change_extra){ .key = xstrdup(key) };
+	return e;
+}
+
+void change_put_key(struct change *c, const char *key, const char *bytes)
+{
+	struct change_extra *e = extra_for(c, key);
+	assert(e);
+	e->has_write = true;
+	e->write = STORE_PUT;
+	free(e->bytes);
+	e->bytes = xstrdup(bytes);
+}
+
+void change_drop_key(struct change *c, const char *key)
+{
+	struct change_extra *e = extra_for(c, key);
+	assert(e);
+	e->has_write = true;
+	e->write = STORE_DELETE;
+}
+
+void change_guard_key(struct change *c, const char *key)
+{
+	const char *bytes;
+	size_t len;
+	uint64_t version = 0;
+	bool exists = hub_own_key(c->server->hub, key, &bytes, &len, &version);
+	struct change_extra *e = extra_for(c, key);
+	assert(e);
+	e->has_guard = true;
+	e->guard = (struct store_guard){ .kind = exists ? STORE_AT_VERSION : STORE_ABSENT,
+					 .key = e->key,
+					 .version = version };
+}
+
+/* "ns/lease/transitions" of the Skiff-Leader header → the key and the value it must have. */
+static bool read_fence(struct request *r, char *key, size_t size, const char **ret_value)
+{
+	const char *fence = http_header_get(r->x, "Skiff-Leader");
+	const char *last = fence ? strrchr(fence, '/') : NULL;
+	if (!last)
+		return false;
+	int n = snprintf(key, size, "leader/%.*s", (int)(last - fence), fence);
+	*ret_value = last + 1;
+	return n > 0 && (size_t)n < size;
+}
+
+int change_submit(struct change *c, store_done *done, void *ctx, struct failure *f)
+{
+	struct store_guard guards[CHANGE_EXTRA_MAX + 2];
+	struct store_write writes[CHANGE_EXTRA_MAX + 1];
+	size_t guards_count = 0, writes_count = 0;
+	guards[guards_count++] = (struct store_guard){
+		.kind = c->is_create ? STORE_ABSENT : STORE_AT_VERSION,
+		.key = c->key,
+		.version = c->old ? c->old->version : 0,
+	};
+	writes[writes_count++] = (struct store_write){
+		.kind = c->is_delete ? STORE_DELETE : STORE_PUT,
+		.key = c->key,
+		.bytes = c->bytes.data,
+		.len = c->bytes.len,
+		.ttl_s = !c->is_delete && streq(c->kind->kind, "Event") ? 3600 : 0,
+	};
+	for (size_t i = 0; i < c->extras_count; i++) {
+		const struct change_extra *e = &c->extras[i];
+		if (e->has_guard)
+			guards[guards_count++] = e->guard;
+		if (e->has_write)
+			writes[writes_count++] = (struct store_write){
+				.kind = e->write,
+				.key = e->key,
+				.bytes = e->bytes,
+				.len = e->bytes ? strlen(e->bytes) : 0,
+			};
+	}
+	char leader[STORE_KEY_MAX];
+	const char *value;
+	if (read_fence(c->r, leader, sizeof leader, &value))
+		guards[guards_count++] = (struct store_guard){ .kind = STORE_VALUE_IS,
+							       .key = leader,
+							       .bytes = value,
+							       .len = strlen(value) };
+	struct store_member m = { guards, guards_count, writes, writes_count };
+	struct error err;
+	if (store_submit(c->server->store, &m, done, ctx, &err) == 0)
+		return 0;
+	fail(f, 429, "TooManyRequests", "%s", err.text);
+	f->retry_after_s = 1;
+	return -1;
+}
+
+int change_check_leader(struct change *c, struct failure *f)
+{
+	char leader[STORE_KEY_MAX];
+	const char *value, *bytes;
+	size_t len;
+	uint64_t version;
+	if (!read_fence(c->r, leader, sizeof leader, &value))
+		return 0;
+	if (hub_own_key(c->server->hub, leader, &bytes, &len, &version) && len == strlen(value) &&
+	    memcmp(bytes, value, len) == 0)
+		return 0;
+	return fail(f, 409, "LeaderChanged", "the lease %s has passed to another leader",
+		    leader + strlen("leader/"));
+}
+
+int change_store_failure(struct change *c, enum store_outcome outcome, const struct error *err,
+			 struct failure *f)
+{
+	const char *why = err ? err->text : "no reason given";
+	switch (outcome) {
+	case STORE_TOO_LARGE:
+		return fail(f, 413, "RequestEntityTooLarge",
+			    "the object is larger than etcd takes: %s", why);
+	case STORE_FAILED:
+		return fail_unavailable(f, "etcd refused the write: %s", why);
+	case STORE_UNKNOWN:
+		return fail(f, 504, "Timeout",
+			    "etcd did not answer in time; whether %s \"%s\" was written is not known: "
+			    "%s", c->kind->resource, c->name ? c->name : "", why);
+	case STORE_REFUSED:
+		return fail_conflict(f, c->kind, c->name ? c->name : "",
+				     "it was changed %d times while this write was tried",
+				     c->attempts);
+	case STORE_DONE:
+	case STORE_OUTCOME_COUNT:
+		break;
+	}
+	return fail_internal(f, "store outcome %d", (int)outcome);
+}

@@ -1,0 +1,107 @@
+/*
+ * change.h - one write on its way to the store: create, update, patch or delete of one object,
+ * with what admission adds to it. An attempt is computed from the hub as it is; where the
+ * store refuses it, or the hub may have been behind, it is computed again on a fresher one.
+ *
+ * Threads: the core loop's.
+ */
+#pragma once
+
+#include "apiserver/server_internal.h"
+
+#define CHANGE_ATTEMPTS_MAX 8
+#define CHANGE_EXTRA_MAX    12
+#define RENDER_LIMIT        (16u << 20) /* canonical bytes of one object, in work */
+
+enum change_part {
+	PART_MAIN,
+	PART_STATUS,
+	PART_SCALE,
+	PART_FINALIZE, /* namespaces/finalize */
+	PART_BINDING,  /* pods/binding */
+	PART_OTHER,    /* not ours */
+};
+
+enum change_verb { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_PATCH };
+
+/* Own keys that go with the object: allocations, the graph, the leader. */
+struct change_extra {
+	enum store_write_kind write;
+	bool has_write;
+	bool has_guard;
+	struct store_guard guard;
+	char *key, *bytes;
+};
+
+struct change {
+	struct request *r; /* borrowed; the answer ends it */
+	struct server *server;
+	const struct schema_kind *kind;
+	enum change_verb verb;
+	enum change_part part;
+	char *ns, *name; /* name NULL: generateName */
+	json_t *body;    /* decoded object, or patch document */
+	const char *patch_type;
+	bool is_dry_run, is_fresh;
+	int attempts;
+
+	/* of the present attempt */
+	struct object *old; /* reference; NULL: there is none */
+	json_t *old_tree, *tree;
+	bool is_delete, is_create; /* what it turned out to be */
+	struct change_extra extras[CHANGE_EXTRA_MAX];
+	size_t extras_count;
+	char *key;
+	struct str bytes;
+};
+
+/* Forget the present attempt. */
+void change_reset(struct change *c);
+
+/* An own key to be written and/or compared with the object; copies key and bytes. */
+void change_put_key(struct change *c, const char *key, const char *bytes);
+void change_drop_key(struct change *c, const char *key);
+/* Compare the key with what the hub knows of it now. */
+void change_guard_key(struct change *c, const char *key);
+
+/* ---- body.c: what the client sent ---- */
+int body_decode(struct change *c, struct failure *f);
+/* The decoding rules for a finished patch: prune, strictness, warnings. */
+int body_check_patched(struct change *c, json_t *tree, struct failure *f);
+/* DeleteOptions from body and query; a new tree. */
+int body_delete_options(struct request *r, json_t **ret, struct failure *f);
+/* ?dryRun=; -1: 422 */
+int body_dry_run(struct request *r, const json_t *options, bool *ret, struct failure *f);
+
+/* ---- strategy.c: what the server keeps, sets and forgets ---- */
+int strategy_create(struct change *c, struct failure *f);
+int strategy_update(struct change *c, struct failure *f);
+/* True if the finished update leaves a deleted object without anything to wait for. */
+bool strategy_is_over(const struct schema_kind *kind, const json_t *tree);
+
+/* ---- admit.c: mutating, then judging ---- */
+int admit_mutate(struct change *c, struct failure *f);
+int admit_validate(struct change *c, struct failure *f);
+/* Release what the object holds (addresses, ports). */
+void admit_release(struct change *c, const json_t *tree);
+
+/* ---- admit_order.c: skiff.dev/depends-on ---- */
+int admit_order(struct change *c, struct failure *f);
+/* Warnings about live dependents of what is deleted. */
+void admit_order_deleted(struct request *r, const struct object *o);
+
+/* ---- alloc.c: cluster addresses and node ports ---- */
+int alloc_service(struct change *c, struct failure *f);
+void alloc_release_service(struct change *c, const json_t *tree, const json_t *keep);
+
+/* ---- scale.c ---- */
+json_t *scale_of(const json_t *tree);
+
+/* ---- submit.c ---- */
+/* Write the finished attempt; `done` as store_done, in a later turn. -1: refused at once. */
+int change_submit(struct change *c, store_done *done, void *ctx, struct failure *f);
+/* Why the store refused, on a fresh hub: -1 and LeaderChanged, or 0: try again. */
+int change_check_leader(struct change *c, struct failure *f);
+/* From a store outcome that is no success. */
+int change_store_failure(struct change *c, enum store_outcome outcome, const struct error *err,
+			 struct failure *f);

@@ -1,0 +1,481 @@
+/*
+ * Deletion: of one object, or of every selected one. Finalizers, graceful pods, propagation
+ * policies and preconditions decide whether a DELETE removes the object now or marks it.
+ */
+#include "apiserver/change.h"
+#include "apiserver/read.h"
+#include "common/base/jsonx.h"
+#include "common/base/time_text.h"
+
+#define PARALLEL_MAX 64
+
+struct deletion;
+struct collection;
+
+/* What comes of one deletion; `o` is the object's last state (NULL with a failure). */
+typedef void deletion_done(struct deletion *d, struct object *o, bool is_gone,
+			   uint64_t revision, struct failure *f);
+
+struct deletion {
+	struct change c;
+	json_t *options;
+	bool is_eviction;
+	deletion_done *done;
+	struct collection *of; /* part of a collection */
+};
+
+static void deletion_attempt(struct deletion *d);
+
+static void deletion_free(struct deletion *d)
+{
+	change_reset(&d->c);
+	str_fini(&d->c.bytes);
+	json_decref(d->options);
+	free(d->c.ns);
+	free(d->c.name);
+	free(d);
+}
+
+/* ---- what a DELETE means for this object ---- */
+
+static bool is_kind(const struct change *c, const char *group, const char *kind)
+{
+	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
+}
+
+static int check_preconditions(struct deletion *d, struct failure *f)
+{
+	struct change *c = &d->c;
+	const char *uid = json_str(d->options, "preconditions.uid");
+	const char *version = json_str(d->options, "preconditions.resourceVersion");
+	if (uid && !streq(uid, c->old->uid))
+		return fail_conflict(f, c->kind, c->name,
+				     "Precondition failed: UID in precondition: %s, UID in object "
+				     "meta: %s", uid, c->old->uid);
+	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
+	if (version && !streq(version, current))
+		return fail_conflict(f, c->kind, c->name,
+				     "Precondition failed: ResourceVersion in precondition: %s, "
+				     "ResourceVersion in object meta: %s", version, current);
+	return 0;
+}
+
+static int check_immortal(struct change *c, struct failure *f)
+{
+	static const char *const names[] = { "default", "kube-system", "kube-public" };
+	if (!is_kind(c, "", "Namespace"))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (streq(c->name, names[i]))
+			return fail_forbidden(f, c->kind, c->name,
+					      "this namespace may not be deleted");
+	return 0;
+}
+
+static void set_finalizer(json_t *metadata, const char *name, bool wanted)
+{
+	json_t *list = json_object_get(metadata, "finalizers");
+	size_t i;
+	json_t *v;
+	json_array_foreach(list, i, v)
+		if (json_is_string(v) && streq(json_string_value(v), name)) {
+			if (!wanted)
+				json_array_remove(list, i);
+			return;
+		}
+	if (!wanted)
+		return;
+	if (!list) {
+		list = json_array();
+		json_object_set_new(metadata, "finalizers", list);
+	}
+	json_array_append_new(list, json_string(name));
+}
+
+static bool has_finalizer(const json_t *metadata, const char *name)
+{
+	size_t i;
+	json_t *v;
+	json_array_foreach(json_object_get(metadata, "finalizers"), i, v)
+		if (json_is_string(v) && streq(json_string_value(v), name))
+			return true;
+	return false;
+}
+
+static void apply_policy(struct deletion *d, json_t *metadata)
+{
+	struct change *c = &d->c;
+	const char *policy = json_str(d->options, "propagationPolicy");
+	json_t *orphan = json_object_get(d->options, "orphanDependents");
+	if (!policy && orphan)
+		policy = json_is_true(orphan) ? "Orphan" : "Background";
+	if (!policy && (has_finalizer(metadata, "orphan") ||
+			has_finalizer(metadata, "foregroundDeletion")))
+		return; /* an earlier DELETE has chosen */
+	if (!policy)
+		policy = is_kind(c, "batch", "Job") ? "Orphan" : "Background";
+	/* Nothing that an Event or a Pod owns is ever collected through an orphaning. */
+	bool can_own = !is_kind(c, "", "Event");
+	set_finalizer(metadata, "orphan", can_own && streq(policy, "Orphan"));
+	set_finalizer(metadata, "foregroundDeletion", can_own && streq(policy, "Foreground"));
+}
+
+/* Seconds that a pod may take; 0: at once. */
+static int64_t pod_grace(const struct deletion *d)
+{
+	const json_t *tree = d->c.old_tree;
+	const char *phase = json_str_or(tree, "status.phase", "");
+	if (!*json_str_or(tree, "spec.nodeName", "") || streq(phase, "Succeeded") ||
+	    streq(phase, "Failed"))
+		return 0;
+	int64_t grace = json_int_or(tree, "spec.terminationGracePeriodSeconds", 30);
+	grace = json_int_or(d->options, "gracePeriodSeconds", grace);
+	return grace < 0 ? 1 : grace;
+}
+
+static void mark(struct deletion *d, json_t *metadata, int64_t grace)
+{
+	struct change *c = &d->c;
+	bool first = !json_object_get(metadata, "deletionTimestamp");
+	if (!first && grace >= json_int_or(metadata, "deletionGracePeriodSeconds", 0))
+		return; /* a second DELETE may only shorten */
+	char when[TIME_TEXT_SIZE];
+	time_format(loop_wall_us(c->server->loop) + grace * 1000000, when);
+	json_put_str(metadata, "deletionTimestamp", when);
+	json_put_int(metadata, "deletionGracePeriodSeconds", grace);
+	if (first && c->kind->has_generation)
+		json_put_int(metadata, "generation", json_int_or(metadata, "generation", 0) + 1);
+	if (first && is_kind(c, "", "Namespace"))
+		json_put_str(c->tree, "status.phase", "Terminating");
+}
+
+/* Sets c->tree and c->is_delete. */
+static void decide(struct deletion *d)
+{
+	struct change *c = &d->c;
+	c->tree = json_deep_copy(c->old_tree);
+	json_t *metadata = json_object_get(c->tree, "metadata");
+	json_object_del(metadata, "resourceVersion");
+	apply_policy(d, metadata);
+	bool is_pod = is_kind(c, "", "Pod");
+	int64_t grace = is_pod ? pod_grace(d) : 0;
+	bool waits = grace > 0 || json_array_size(json_object_get(metadata, "finalizers")) ||
+		     (is_kind(c, "", "Namespace") &&
+		      json_array_size(json_dig(c->tree, "spec.finalizers")));
+	c->is_delete = !waits;
+	if (waits)
+		mark(d, metadata, grace);
+	else
+		admit_release(c, c->tree);
+}
+
+/* ---- one attempt ---- */
+
+static void finish(struct deletion *d, struct object *o, bool is_gone, uint64_t revision,
+		   struct failure *f)
+{
+	d->done(d, o, is_gone, revision, f);
+}
+
+static void fresh(void *ctx, const struct error *err)
+{
+	struct deletion *d = ctx;
+	struct failure f = { 0 };
+	d->c.is_fresh = true;
+	if (err) {
+		fail_unavailable(&f, "%s", err->text);
+		finish(d, NULL, false, 0, &f);
+	} else {
+		deletion_attempt(d);
+	}
+}
+
+static void removed(void *ctx, enum store_outcome outcome, uint64_t revision,
+		    const uint64_t *versions, const struct error *err)
+{
+	struct deletion *d = ctx;
+	struct change *c = &d->c;
+	struct failure f = { 0 };
+	(void)revision;
+	if (outcome == STORE_REFUSED && c->attempts < CHANGE_ATTEMPTS_MAX) {
+		hub_when_fresh(c->server->hub, fresh, d);
+		return;
+	}
+	if (outcome != STORE_DONE) {
+		change_store_failure(c, outcome, err, &f);
+		finish(d, NULL, false, 0, &f);
+		return;
+	}
+	struct object *o = NULL;
+	struct error bad;
+	if (object_new(c->kind, c->key, c->bytes.data, c->bytes.len, versions[0], &o, &bad) < 0) {
+		fail_error(&f, &bad);
+		finish(d, NULL, false, 0, &f);
+		return;
+	}
+	finish(d, o, c->is_delete, versions[0], NULL);
+	object_unref(o);
+}
+
+static bool is_same(const struct change *c)
+{
+	AUTO_STR old;
+	str_init(&old, RENDER_LIMIT);
+	object_stored_bytes(c->old, &old);
+	return !c->is_delete && old.len == c->bytes.len &&
+	       memcmp(old.data, c->bytes.data, old.len) == 0;
+}
+
+static int compute(struct deletion *d, struct failure *f)
+{
+	struct change *c = &d->c;
+	c->key = object_key(c->kind, c->kind->is_namespaced ? c->ns : NULL, c->name);
+	struct object *old = index_get(hub_index(c->server->hub, c->kind), c->key);
+	if (!old)
+		return fail_not_found(f, c->kind, c->name);
+	c->old = object_ref(old);
+	c->old_tree = object_tree(old);
+	if (check_preconditions(d, f) < 0 || check_immortal(c, f) < 0)
+		return -1;
+	decide(d);
+	schema_print(c->kind->type, c->tree, &c->bytes);
+	return 0;
+}
+
+static void deletion_attempt(struct deletion *d)
+{
+	struct change *c = &d->c;
+	struct failure f = { 0 };
+	change_reset(c);
+	c->attempts++;
+	if (change_check_leader(c, &f) < 0 || compute(d, &f) < 0) {
+		if (c->is_fresh) {
+			finish(d, NULL, false, 0, &f);
+		} else {
+			failure_fini(&f);
+			hub_when_fresh(c->server->hub, fresh, d);
+		}
+		return;
+	}
+	if (c->is_dry_run || is_same(c)) {
+		finish(d, c->old, c->is_delete, c->is_dry_run ? 0 : c->old->version, NULL);
+		return;
+	}
+	if (change_submit(c, removed, d, &f) < 0)
+		finish(d, NULL, false, 0, &f);
+}
+
+static struct deletion *deletion_new(struct request *r, const char *ns, const char *name,
+				     const json_t *options, bool is_dry_run, deletion_done *done)
+{
+	struct deletion *d = xcalloc(1, sizeof *d);
+	d->c = (struct change){ .r = r,
+				.server = r->server,
+				.kind = r->target.kind,
+				.ns = xstrdup(ns ? ns : ""),
+				.name = xstrdup(name),
+				.is_dry_run = is_dry_run };
+	str_init(&d->c.bytes, RENDER_LIMIT);
+	d->options = json_incref((json_t *)options);
+	d->done = done;
+	return d;
+}
+
+/* ---- one object ---- */
+
+static void answer_one(struct deletion *d, struct object *o, bool is_gone, uint64_t revision,
+		       struct failure *f)
+{
+	struct request *r = d->c.r;
+	const struct schema_kind *kind = d->c.kind;
+	if (f) {
+		deletion_free(d);
+		reply_failure(r, f);
+		return;
+	}
+	object_ref(o);
+	bool is_eviction = d->is_eviction;
+	admit_order_deleted(r, o);
+	deletion_free(d);
+	if (is_eviction)
+		reply_success(r, 201, NULL, NULL, NULL, revision);
+	else if (is_gone && !kind->returns_object_on_delete)
+		reply_success(r, 200, kind, o->name, o->uid, revision);
+	else
+		reply_object(r, 200, o, revision);
+	object_unref(o);
+}
+
+static void serve_delete_one(struct request *r, const json_t *options, bool is_dry_run,
+			     bool is_eviction)
+{
+	const struct target *t = &r->target;
+	struct deletion *d =
+		deletion_new(r, t->kind->is_namespaced ? t->ns : NULL, t->name, options,
+			     is_dry_run, answer_one);
+	d->is_eviction = is_eviction;
+	deletion_attempt(d);
+}
+
+/* pods/NAME/eviction: a deletion with the options inside the Eviction. */
+void serve_eviction(struct request *r)
+{
+	struct failure f = { 0 };
+	AUTO_JSON *body = NULL;
+	enum schema_encoding encoding;
+	struct schema_report report = { 0 };
+	struct error err;
+	const struct schema_type *type = schema_type_by_name("policy.v1.Eviction");
+	if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding) || !type) {
+		fail_media_type(&f);
+		reply_failure(r, &f);
+		return;
+	}
+	int code = schema_decode(type, encoding, r->x->body ? r->x->body : "", r->x->body_len,
+				 &body, &report, &err);
+	schema_report_fini(&report);
+	if (code < 0) {
+		fail_bad_request(&f, "%s", err.text);
+		reply_failure(r, &f);
+		return;
+	}
+	AUTO_JSON *options = json_incref(json_object_get(body, "deleteOptions"));
+	if (!options)
+		options = json_object();
+	bool is_dry_run;
+	if (body_dry_run(r, options, &is_dry_run, &f) < 0)
+		reply_failure(r, &f);
+	else
+		serve_delete_one(r, options, is_dry_run, true);
+}
+
+/* ---- a collection ---- */
+
+struct collection {
+	struct request *r;
+	json_t *options;
+	bool is_dry_run;
+	struct index index; /* the state it began with */
+	struct index_cursor at;
+	struct selection what;
+	size_t running;
+	bool is_walking, is_walked;
+	struct failure failure; /* the first */
+	struct str items;
+	uint64_t version;
+};
+
+static void collection_step(struct collection *l);
+
+static void collection_end(struct collection *l)
+{
+	struct request *r = l->r;
+	struct failure f = l->failure;
+	AUTO_STR text, api_version;
+	str_init(&text, RENDER_MAX);
+	str_init(&api_version, 256);
+	schema_api_version(l->what.kind, &api_version);
+	str_addf(&text, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
+			"\"%llu\"},\"items\":[%s]}",
+		 l->what.kind->list_kind, api_version.data, (unsigned long long)l->version,
+		 l->items.data);
+	selection_fini(&l->what);
+	index_fini(&l->index);
+	str_fini(&l->items);
+	json_decref(l->options);
+	free(l);
+	if (f.code)
+		reply_failure(r, &f);
+	else
+		reply_json(r, 200, text.data, text.len);
+}
+
+static void one_of_many(struct deletion *d, struct object *o, bool is_gone, uint64_t revision,
+			struct failure *f)
+{
+	struct collection *l = d->of;
+	(void)is_gone;
+	(void)revision;
+	if (!f) {
+		str_addf(&l->items, "%s", l->items.len ? "," : "");
+		str_add_bytes(&l->items, o->bytes, o->len);
+	} else if (f->code != 404 && !l->failure.code) {
+		l->failure = *f;
+		*f = (struct failure){ 0 };
+	} else {
+		failure_fini(f);
+	}
+	l->running--;
+	deletion_free(d);
+	if (!l->is_walking)
+		collection_step(l);
+}
+
+static void collection_step(struct collection *l)
+{
+	l->is_walking = true;
+	while (!l->is_walked && !l->failure.code && l->running < PARALLEL_MAX) {
+		struct object *o = index_next(&l->index, &l->at);
+		if (!o || !starts_with(o->key, l->what.prefix)) {
+			l->is_walked = true;
+			break;
+		}
+		if (!selection_has(&l->what, o))
+			continue;
+		struct deletion *d = deletion_new(l->r, o->ns, o->name, l->options,
+						  l->is_dry_run, one_of_many);
+		d->of = l;
+		l->running++;
+		deletion_attempt(d);
+	}
+	l->is_walking = false;
+	if (l->running == 0)
+		collection_end(l);
+}
+
+static void collection_begin(void *ctx, const struct error *err)
+{
+	struct collection *l = ctx;
+	if (err) {
+		fail_unavailable(&l->failure, "%s", err->text);
+	} else {
+		l->index = index_snapshot(hub_index(l->r->server->hub, l->what.kind));
+		l->at = index_seek(&l->index, l->what.prefix);
+		l->version = hub_version(l->r->server->hub);
+	}
+	l->is_walked = err != NULL;
+	collection_step(l);
+}
+
+static void serve_collection(struct request *r, const json_t *options, bool is_dry_run)
+{
+	struct failure f = { 0 };
+	struct collection *l = xcalloc(1, sizeof *l);
+	*l = (struct collection){ .r = r, .is_dry_run = is_dry_run };
+	if (selection_init(&l->what, r, &f) < 0) {
+		free(l);
+		reply_failure(r, &f);
+		return;
+	}
+	l->options = json_incref((json_t *)options);
+	str_init(&l->items, RENDER_MAX);
+	hub_when_fresh(r->server->hub, collection_begin, l);
+}
+
+void serve_delete(struct request *r)
+{
+	struct failure f = { 0 };
+	AUTO_JSON *options = NULL;
+	bool is_dry_run;
+	if (r->target.subresource)
+		fail_method(&f);
+	else if (body_delete_options(r, &options, &f) == 0 &&
+		 body_dry_run(r, options, &is_dry_run, &f) == 0) {
+		if (r->target.verb == VERB_DELETE)
+			serve_delete_one(r, options, is_dry_run, false);
+		else
+			serve_collection(r, options, is_dry_run);
+		return;
+	}
+	reply_failure(r, &f);
+}

@@ -1,0 +1,279 @@
+#include "apiserver/failure.h"
+#include "common/base/jsonx.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define MESSAGE_MAX 65536
+
+void failure_fini(struct failure *f)
+{
+	free(f->message);
+	json_decref(f->details);
+	*f = (struct failure){ 0 };
+}
+
+static int set(struct failure *f, int code, const char *reason, const char *prefix,
+	       const char *fmt, va_list args)
+{
+	failure_fini(f);
+	AUTO_STR text;
+	str_init(&text, MESSAGE_MAX);
+	str_add(&text, prefix);
+	str_vaddf(&text, fmt, args);
+	f->code = code;
+	f->reason = reason;
+	f->message = str_take(&text);
+	return -1;
+}
+
+int fail(struct failure *f, int code, const char *reason, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	set(f, code, reason, "", fmt, args);
+	va_end(args);
+	return -1;
+}
+
+static json_t *details(struct failure *f)
+{
+	if (!f->details)
+		f->details = json_object();
+	return f->details;
+}
+
+void failure_name(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	json_t *d = details(f);
+	if (name && *name)
+		json_put_str(d, "name", name);
+	if (*kind->group)
+		json_put_str(d, "group", kind->group);
+	json_put_str(d, "kind", kind->resource);
+}
+
+void failure_cause(struct failure *f, const char *reason, const char *message, const char *field)
+{
+	json_t *d = details(f), *causes = json_object_get(d, "causes");
+	if (!causes) {
+		causes = json_array();
+		json_object_set_new(d, "causes", causes);
+	}
+	json_t *cause = json_object();
+	if (*reason)
+		json_put_str(cause, "reason", reason);
+	json_put_str(cause, "message", message);
+	if (field)
+		json_put_str(cause, "field", field);
+	json_array_append_new(causes, cause);
+}
+
+/* "deployments.apps" */
+static const char *qualified(const struct schema_kind *kind, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s%s%s", kind->resource, *kind->group ? "." : "",
+			 kind->group);
+	assert(n > 0);
+	return out;
+}
+
+int fail_not_found(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	char resource[256];
+	fail(f, 404, "NotFound", "%s \"%s\" not found", qualified(kind, resource, sizeof resource),
+	     name);
+	failure_name(f, kind, name);
+	return -1;
+}
+
+int fail_exists(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	char resource[256];
+	fail(f, 409, "AlreadyExists", "%s \"%s\" already exists",
+	     qualified(kind, resource, sizeof resource), name);
+	failure_name(f, kind, name);
+	return -1;
+}
+
+int fail_conflict(struct failure *f, const struct schema_kind *kind, const char *name,
+		  const char *fmt, ...)
+{
+	char resource[256];
+	auto_free char *prefix =
+		xasprintf("Operation cannot be fulfilled on %s \"%s\": ",
+			  qualified(kind, resource, sizeof resource), name);
+	va_list args;
+	va_start(args, fmt);
+	set(f, 409, "Conflict", prefix, fmt, args);
+	va_end(args);
+	failure_name(f, kind, name);
+	return -1;
+}
+
+int fail_modified(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	return fail_conflict(f, kind, name,
+			     "the object has been modified; please apply your changes to the "
+			     "latest version and try again");
+}
+
+int fail_forbidden(struct failure *f, const struct schema_kind *kind, const char *name,
+		   const char *fmt, ...)
+{
+	char resource[256];
+	qualified(kind, resource, sizeof resource);
+	auto_free char *prefix =
+		name && *name ? xasprintf("%s \"%s\" is forbidden: ", resource, name) :
+				xasprintf("%s is forbidden: ", resource);
+	va_list args;
+	va_start(args, fmt);
+	set(f, 403, "Forbidden", prefix, fmt, args);
+	va_end(args);
+	failure_name(f, kind, name);
+	return -1;
+}
+
+int fail_bad_request(struct failure *f, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	set(f, 400, "BadRequest", "", fmt, args);
+	va_end(args);
+	return -1;
+}
+
+int fail_method(struct failure *f)
+{
+	return fail(f, 405, "MethodNotAllowed",
+		    "the server does not allow this method on the requested resource");
+}
+
+int fail_path(struct failure *f)
+{
+	return fail(f, 404, "NotFound", "the server could not find the requested resource");
+}
+
+int fail_not_acceptable(struct failure *f)
+{
+	return fail(f, 406, "NotAcceptable",
+		    "only the following media types are accepted: application/json, "
+		    "application/yaml, application/vnd.kubernetes.protobuf");
+}
+
+int fail_media_type(struct failure *f)
+{
+	return fail(f, 415, "UnsupportedMediaType",
+		    "the body of the request was in an unknown format - accepted media types "
+		    "include: application/json, application/yaml, "
+		    "application/vnd.kubernetes.protobuf");
+}
+
+int fail_expired(struct failure *f, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	set(f, 410, "Expired", "", fmt, args);
+	va_end(args);
+	return -1;
+}
+
+int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current)
+{
+	fail(f, 504, "Timeout", "Too large resource version: %llu, current: %llu",
+	     (unsigned long long)wanted, (unsigned long long)current);
+	failure_cause(f, "ResourceVersionTooLarge", "Too large resource version", NULL);
+	json_put_int(f->details, "retryAfterSeconds", 1);
+	f->retry_after_s = 1;
+	return -1;
+}
+
+int fail_internal(struct failure *f, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	set(f, 500, "InternalError", "Internal error occurred: ", fmt, args);
+	va_end(args);
+	return -1;
+}
+
+int fail_unavailable(struct failure *f, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	set(f, 503, "ServiceUnavailable", "", fmt, args);
+	va_end(args);
+	f->retry_after_s = 1;
+	return -1;
+}
+
+int fail_invalid(struct failure *f, const struct schema_kind *kind, const char *name,
+		 const struct field_errors *errors)
+{
+	assert(errors->count > 0);
+	AUTO_STR text;
+	str_init(&text, MESSAGE_MAX);
+	for (size_t i = 0; i < errors->count; i++) {
+		str_add(&text, i ? ", " : "");
+		field_error_text(&errors->at[i], &text);
+	}
+	bool many = errors->count > 1;
+	fail(f, 422, "Invalid", "%s%s%s \"%s\" is invalid: %s%s%s", kind->kind,
+	     *kind->group ? "." : "", kind->group, name ? name : "", many ? "[" : "", text.data,
+	     many ? "]" : "");
+	failure_name(f, kind, name);
+	json_put_str(f->details, "kind", kind->kind);
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct field_error *e = &errors->at[i];
+		AUTO_STR whole;
+		str_init(&whole, MESSAGE_MAX);
+		field_error_text(e, &whole);
+		/* The cause's message is the text behind the field's name. */
+		size_t skip = strlen(e->field) + 2;
+		failure_cause(f, field_error_reason(e->type),
+			      whole.len > skip ? whole.data + skip : whole.data, e->field);
+	}
+	return -1;
+}
+
+int fail_field(struct failure *f, const struct schema_kind *kind, const char *name,
+	       enum field_error_type type, const char *field, const char *value,
+	       const char *detail)
+{
+	struct field_errors errors = { 0 };
+	json_t *shown = value ? json_string(value) : NULL;
+	field_errors_add(&errors, type, field, shown, "%s", detail);
+	json_decref(shown);
+	fail_invalid(f, kind, name, &errors);
+	field_errors_fini(&errors);
+	return -1;
+}
+
+int fail_error(struct failure *f, const struct error *err)
+{
+	switch (err->code) {
+	case ERR_MALFORMED:
+		return fail_bad_request(f, "%s", err->text);
+	case ERR_INVALID:
+		return fail(f, 422, "Invalid", "%s", err->text);
+	case ERR_LIMIT:
+		return fail(f, 413, "RequestEntityTooLarge", "%s", err->text);
+	case ERR_UNAVAILABLE:
+		return fail_unavailable(f, "%s", err->text);
+	default:
+		return fail_internal(f, "%s", err->text);
+	}
+}
+
+void failure_json(const struct failure *f, struct str *out)
+{
+	json_t *status = json_pack("{s:s,s:s,s:{},s:s,s:s,s:s}", "kind", "Status", "apiVersion",
+				   "v1", "metadata", "status", "Failure", "message",
+				   f->message ? f->message : "", "reason", f->reason);
+	if (f->details)
+		json_object_set(status, "details", f->details);
+	json_put_int(status, "code", f->code);
+	json_print(status, out);
+	str_add_char(out, '\n');
+	json_decref(status);
+}

@@ -1,0 +1,56 @@
+/*
+ * failure.h - why a request is refused, as the Status object that tells the client: code,
+ * reason, message, details. Messages are upstream's to the letter, because clients show and
+ * sometimes match them. Pure.
+ *
+ * Every function returns -1, so `return fail_not_found(f, kind, name);` reads well.
+ */
+#pragma once
+
+#include "common/base/str.h"
+#include "schemas/schema.h"
+
+struct failure {
+	int code;           /* HTTP; 0: none */
+	const char *reason; /* static: "NotFound" */
+	char *message;
+	json_t *details;
+	int retry_after_s;
+	bool is_final; /* not to be asked again on a fresher cache */
+};
+
+void failure_fini(struct failure *f); /* {0} is fine */
+
+int fail(struct failure *f, int code, const char *reason, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+int fail_not_found(struct failure *f, const struct schema_kind *kind, const char *name);
+int fail_exists(struct failure *f, const struct schema_kind *kind, const char *name);
+int fail_conflict(struct failure *f, const struct schema_kind *kind, const char *name,
+		  const char *fmt, ...) PRINTF_LIKE(4, 5);
+int fail_modified(struct failure *f, const struct schema_kind *kind, const char *name);
+int fail_forbidden(struct failure *f, const struct schema_kind *kind, const char *name,
+		   const char *fmt, ...) PRINTF_LIKE(4, 5);
+int fail_bad_request(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int fail_method(struct failure *f);
+int fail_path(struct failure *f); /* 404 without a resource */
+int fail_not_acceptable(struct failure *f);
+int fail_media_type(struct failure *f);
+int fail_expired(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current);
+int fail_internal(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int fail_unavailable(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* 422 with one cause an error; `errors` must not be empty. */
+int fail_invalid(struct failure *f, const struct schema_kind *kind, const char *name,
+		 const struct field_errors *errors);
+/* 422 with one field. */
+int fail_field(struct failure *f, const struct schema_kind *kind, const char *name,
+	       enum field_error_type type, const char *field, const char *value,
+	       const char *detail);
+/* From a plain error: MALFORMED 400, INVALID 422, LIMIT 413, UNAVAILABLE 503, else 500. */
+int fail_error(struct failure *f, const struct error *err);
+
+/* Add a cause to the details: reason may be "", field NULL. */
+void failure_cause(struct failure *f, const char *reason, const char *message, const char *field);
+void failure_name(struct failure *f, const struct schema_kind *kind, const char *name);
+
+void failure_json(const struct failure *f, struct str *out);

@@ -1,0 +1,76 @@
+/*
+ * hub.h - the watch cache: every object of the store by reference, a ring of recent events a
+ * kind, and the position (etcd revision) up to which it is complete. All reads are
+ * answered from here; a reader that must not be behind waits for a probed revision.
+ *
+ * Threads: the core loop's.
+ */
+#pragma once
+
+#include "apiserver/index.h"
+#include "apiserver/store.h"
+
+/* Events are kept 75 s where they fit into HUB_RING_BYTES a kind. */
+#define HUB_RING_BYTES  (64u << 20)
+#define HUB_KEEP_MS     75000
+#define HUB_WAIT_MAX_MS 30000
+
+enum hub_event_type { HUB_ADDED, HUB_MODIFIED, HUB_DELETED };
+
+struct hub_event {
+	enum hub_event_type type;
+	uint64_t version;
+	struct object *now;    /* a deleted object: its last state at the deletion's version */
+	struct object *before; /* NULL for ADDED */
+	int64_t at_ms;
+};
+
+struct hub_watcher {
+	struct hub_watcher *next, *prev;
+	/* New events of the kind, or the ring was emptied. Nothing may be freed in it. */
+	void (*changed)(struct hub_watcher *w);
+};
+
+struct hub;
+
+struct hub *hub_new(struct loop *loop, struct store *store);
+void hub_free(struct hub *h);
+DEFINE_CLEANUP(hub)
+
+bool hub_is_loaded(const struct hub *h);
+uint64_t hub_revision(const struct hub *h);
+uint64_t hub_version(const struct hub *h); /* revision × 64 + 63 */
+
+const struct index *hub_index(const struct hub *h, const struct schema_kind *kind);
+struct object *hub_get(const struct hub *h, const struct schema_kind *kind, const char *ns,
+			 const char *name); /* borrowed or NULL */
+
+/* Our own keys (graph/…, leader/…, alloc/…); false: absent. Borrowed. */
+bool hub_own_key(const struct hub *h, const char *key, const char **ret_bytes, size_t *ret_len,
+		   uint64_t *ret_version);
+
+/* `reached` is called in a later turn with err NULL once the cache is complete up to
+ * `revision`; with ERR_LIMIT after timeout_ms. */
+typedef void hub_reached(void *ctx, const struct error *err);
+void hub_when(struct hub *h, uint64_t revision, int64_t timeout_ms, hub_reached *reached,
+		void *ctx);
+/* A linearizable point: probe the store now, then wait for what it said. */
+void hub_when_fresh(struct hub *h, hub_reached *reached, void *ctx);
+
+/* ---- watching ---- */
+void hub_watch(struct hub *h, const struct schema_kind *kind, struct hub_watcher *w);
+void hub_unwatch(struct hub *h, const struct schema_kind *kind, struct hub_watcher *w);
+
+/* The sequence number of the first event after `version`; false: too old (410). */
+bool hub_events_after(const struct hub *h, const struct schema_kind *kind, uint64_t version,
+			uint64_t *ret_seq);
+/* The event `seq`; NULL and *ret_lost: dropped already; NULL otherwise: not there yet. */
+const struct hub_event *hub_event_at(const struct hub *h, const struct schema_kind *kind,
+					 uint64_t seq, bool *ret_lost);
+
+struct hub_counts {
+	size_t objects, events, watchers, waiting;
+	size_t object_bytes, event_bytes;
+	uint64_t events_total, reloads;
+};
+void hub_counts(const struct hub *h, struct hub_counts *ret);

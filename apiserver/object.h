@@ -1,0 +1,69 @@
+/*
+ * object.h - one stored object: canonical JSON bytes with the resourceVersion spliced in,
+ * and a small index beside them. Immutable and reference-counted, so GET, LIST and WATCH
+ * answer by reference, without parsing and without copying.
+ *
+ * Threads: the core loop's (the count is not atomic); the bytes may be read anywhere while a
+ * reference is held.
+ */
+#pragma once
+
+#include "apiserver/scan.h"
+#include "common/base/error.h"
+#include "common/base/selector.h"
+#include "schemas/schema.h"
+
+struct object_pair {
+	const char *key, *value; /* in the object's text block */
+};
+
+struct object {
+	uint32_t refs;
+	const struct schema_kind *kind;
+	uint64_t version;
+	char *key;  /* in the store: "o/apps/deployments/ns/name" */
+	const char *ns, *name; /* in key's copy; ns "" for cluster-scoped */
+	char *names; /* the text that ns and name point into */
+	char *uid;
+	struct object_pair *labels; /* sorted by key */
+	size_t labels_count;
+	char **fields; /* one a kind->field_labels entry; "" where absent */
+	char *text;    /* label text block */
+	bool is_deleting, has_finalizers;
+	char *bytes; /* JSON with metadata.resourceVersion */
+	size_t len;
+	size_t version_at, version_len; /* where the digits stand in bytes */
+};
+
+/* "o/core/pods/default/web"; group "" becomes core. */
+char *object_key(const struct schema_kind *kind, const char *ns, const char *name);
+
+/* From a store key: its kind (NULL: not an object key, or unknown), namespace and name. */
+const struct schema_kind *object_key_parse(const char *key, char **ret_ns, char **ret_name);
+
+/* From canonical bytes without resourceVersion, as stored. ERR_INTERNAL: they are not ours. */
+int object_new(const struct schema_kind *kind, const char *key, const void *bytes, size_t len,
+	       uint64_t version, struct object **ret, struct error *err) MUST_CHECK;
+
+/* The same object at another version (the last state of a deleted one). */
+struct object *object_at_version(const struct object *o, uint64_t version);
+
+struct object *object_ref(struct object *o);
+void object_unref(struct object *o); /* NULL is fine */
+static inline void object_cleanup(struct object **o)
+{
+	object_unref(*o);
+}
+
+/* Canonical bytes as stored, without the resourceVersion, appended to out. */
+void object_stored_bytes(const struct object *o, struct str *out);
+
+const char *object_label(const struct object *o, const char *key); /* NULL: absent */
+/* "metadata.name", "metadata.namespace" or one of the kind's field labels; NULL: no such. */
+const char *object_field(const struct object *o, const char *path);
+
+bool object_matches(const struct object *o, const struct selector *labels,
+		    const struct selector *fields);
+
+/* As a tree, with resourceVersion. The caller's. */
+json_t *object_tree(const struct object *o);

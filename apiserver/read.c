@@ -1,0 +1,131 @@
+#include "apiserver/read.h"
+#include "apiserver/server_internal.h"
+
+int read_version(const struct request *r, bool *ret_is_set, uint64_t *ret, struct failure *f)
+{
+	const char *v = query_get(&r->query, "resourceVersion");
+	*ret_is_set = v && *v;
+	*ret = 0;
+	if (!*ret_is_set)
+		return 0;
+	const char *p = v;
+	for (; *p >= '0' && *p <= '9' && p - v < 19; p++)
+		*ret = *ret * 10 + (uint64_t)(*p - '0');
+	if (*p)
+		return fail_bad_request(f, "invalid resource version \"%s\"", v);
+	return 0;
+}
+
+static bool is_known_field(const struct schema_kind *kind, const char *path)
+{
+	if (streq(path, "metadata.name") ||
+	    (streq(path, "metadata.namespace") && kind->is_namespaced))
+		return true;
+	for (size_t i = 0; kind->field_labels && kind->field_labels[i]; i++)
+		if (streq(kind->field_labels[i], path))
+			return true;
+	return false;
+}
+
+static int check_fields(const struct selection *s, struct failure *f)
+{
+	bool has_more = s->kind->field_labels && s->kind->field_labels[0];
+	for (size_t i = 0; i < s->fields.count; i++) {
+		const char *path = s->fields.terms[i].key;
+		if (is_known_field(s->kind, path))
+			continue;
+		if (has_more)
+			return fail_bad_request(f, "field label not supported: %s", path);
+		return fail_bad_request(f, "\"%s\" is not a known field selector: only "
+					   "\"metadata.name\", \"metadata.namespace\"", path);
+	}
+	return 0;
+}
+
+int selection_init(struct selection *s, const struct request *r, struct failure *f)
+{
+	*s = (struct selection){ .kind = r->target.kind };
+	const char *labels = query_get(&r->query, "labelSelector");
+	const char *fields = query_get(&r->query, "fieldSelector");
+	struct error err;
+	if (selector_parse(labels ? labels : "", &s->labels, &err) < 0 ||
+	    field_selector_parse(fields ? fields : "", &s->fields, &err) < 0) {
+		selection_fini(s);
+		return fail_bad_request(f, "%s", err.text);
+	}
+	if (check_fields(s, f) < 0) {
+		selection_fini(s);
+		return -1;
+	}
+	const char *group = *s->kind->group ? s->kind->group : "core";
+	bool one_ns = s->kind->is_namespaced && r->target.ns;
+	s->prefix = xasprintf("o/%s/%s/%s%s", group, s->kind->resource,
+			      one_ns ? r->target.ns : "",
+			      one_ns || !s->kind->is_namespaced ? "/" : "");
+	/* A watch on one name, old style: …/pods/NAME?watch=1. */
+	if (r->target.name && !r->target.subresource) {
+		auto_free char *key = object_key(s->kind, r->target.ns, r->target.name);
+		free(s->prefix);
+		s->prefix = TAKE(key);
+	}
+	return 0;
+}
+
+void selection_fini(struct selection *s)
+{
+	selector_fini(&s->labels);
+	selector_fini(&s->fields);
+	free(s->prefix);
+	s->prefix = NULL;
+}
+
+bool selection_has(const struct selection *s, const struct object *o)
+{
+	return starts_with(o->key, s->prefix) && object_matches(o, &s->labels, &s->fields);
+}
+
+struct rendering rendering_of(const struct request *r)
+{
+	struct rendering how = { .as = r->accept.as, .kind = r->target.kind };
+	memcpy(how.as_version, r->accept.as_version, sizeof how.as_version);
+	(void)render_include(&r->query, &how.include); /* checked when the request came */
+	return how;
+}
+
+/* ---- GET ---- */
+
+static void get_now(void *ctx, const struct error *err)
+{
+	struct request *r = ctx;
+	struct failure f = { 0 };
+	struct object *o = err ? NULL :
+				 hub_get(r->server->hub, r->target.kind,
+					   r->target.kind->is_namespaced ? r->target.ns : NULL,
+					   r->target.name);
+	if (o) {
+		reply_object(r, 200, o, 0);
+		return;
+	}
+	if (err)
+		fail_unavailable(&f, "%s", err->text);
+	else
+		fail_not_found(&f, r->target.kind, r->target.name);
+	reply_failure(r, &f);
+}
+
+void serve_get(struct request *r)
+{
+	struct failure f = { 0 };
+	bool is_set;
+	uint64_t version;
+	if (read_version(r, &is_set, &version, &f) < 0) {
+		reply_failure(r, &f);
+		return;
+	}
+	if (!is_set)
+		hub_when_fresh(r->server->hub, get_now, r);
+	else if (version <= hub_version(r->server->hub))
+		get_now(r, NULL);
+	else
+		hub_when(r->server->hub, version / STORE_PLACES, LIST_WAIT_MS, get_now, r);
+}

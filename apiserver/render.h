@@ -1,0 +1,40 @@
+/*
+ * render.h - objects as clients want them: as they are, as YAML, as Table rows, as
+ * PartialObjectMetadata.
+ */
+#pragma once
+
+#include "apiserver/request.h"
+
+#define RENDER_MAX (64u << 20)
+
+enum include_object { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE };
+
+/* JSON bytes in the encoding that was asked for; returns the Content-Type (static). */
+const char *render_bytes(const struct accept *a, const char *bytes, size_t len, struct str *out);
+
+/* One object as the request wants it. */
+const char *render_object(struct request *r, const struct object *o, struct str *out);
+
+/* ?includeObject=; false: unknown value. */
+bool render_include(const struct query *q, enum include_object *ret);
+
+/* `"columnDefinitions":[…]` */
+void render_columns(const struct schema_kind *kind, struct str *out);
+/* One row: {"cells":[…],"object":{…}} */
+void render_row(const struct object *o, enum include_object include, int64_t now_us,
+		const char *as_version, struct str *out);
+/* {"kind":"PartialObjectMetadata",…,"metadata":{…}} without parsing. */
+void render_partial(const struct object *o, const char *as_version, struct str *out);
+
+/* One object inside a list or a watch event, in the request's rendering. `first` adds the
+ * column definitions where a Table is a watch event. */
+struct rendering {
+	enum accept_as as;
+	char as_version[16];
+	enum include_object include;
+	const struct schema_kind *kind;
+};
+void render_item(const struct rendering *how, const struct object *o, bool is_first,
+		 int64_t now_us, struct str *out);
+const char *render_content_type(const struct accept *a);

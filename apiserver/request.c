@@ -1,0 +1,219 @@
+#include "apiserver/request.h"
+#include "apiserver/render.h"
+#include "apiserver/server_internal.h"
+#include "common/base/jsonx.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define HEADERS_MAX (8 + WARNINGS_MAX)
+
+void identity_add_group(struct identity *who, const char *group)
+{
+	if (who->groups_count < IDENTITY_GROUPS_MAX && !identity_in_group(who, group))
+		who->groups[who->groups_count++] = xstrdup(group);
+}
+
+bool identity_in_group(const struct identity *who, const char *group)
+{
+	for (size_t i = 0; i < who->groups_count; i++)
+		if (streq(who->groups[i], group))
+			return true;
+	return false;
+}
+
+void identity_fini(struct identity *who)
+{
+	for (size_t i = 0; i < who->groups_count; i++)
+		free(who->groups[i]);
+	free(who->name);
+	free(who->uid);
+	free(who->sa_ns);
+	free(who->sa_name);
+	*who = (struct identity){ 0 };
+}
+
+struct request *request_new(struct server *server, struct http_exchange *x)
+{
+	struct request *r = xcalloc(1, sizeof *r);
+	*r = (struct request){ .server = server, .x = x };
+	r->start_ms = loop_now_ms(server->loop);
+	server_new_uid(server, r->audit_id);
+	server->in_flight++;
+	return r;
+}
+
+void request_drop(struct request *r)
+{
+	r->server->in_flight--;
+	query_fini(&r->query);
+	target_fini(&r->target);
+	identity_fini(&r->who);
+	for (size_t i = 0; i < r->warnings_count; i++)
+		free(r->warnings[i]);
+	free(r);
+}
+
+/* Text of a Warning header: quotes and backslashes escaped, control characters gone. */
+void request_warn(struct request *r, const char *fmt, ...)
+{
+	AUTO_STR text, header;
+	str_init(&text, WARNINGS_BYTES_MAX);
+	str_init(&header, WARNINGS_BYTES_MAX);
+	va_list args;
+	va_start(args, fmt);
+	str_vaddf(&text, fmt, args);
+	va_end(args);
+	str_add(&header, "299 - \"");
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		if (c == '"' || c == '\\')
+			str_add_char(&header, '\\');
+		str_add_char(&header, c < 0x20 || c == 0x7f ? ' ' : (char)c);
+	}
+	str_add_char(&header, '"');
+	if (!str_ok(&header) || r->warnings_count == WARNINGS_MAX ||
+	    r->warnings_bytes + header.len > WARNINGS_BYTES_MAX)
+		return;
+	r->warnings_bytes += header.len;
+	r->warnings[r->warnings_count++] = str_take(&header);
+}
+
+/* The headers that every answer has; the array and text live in the caller's frame. */
+struct headers {
+	struct http_header at[HEADERS_MAX];
+	size_t count;
+	char revision[24], retry[16];
+};
+
+static void add_header(struct headers *h, const char *name, const char *value)
+{
+	assert(h->count < HEADERS_MAX);
+	h->at[h->count++] = (struct http_header){ name, value };
+}
+
+static void common_headers(struct request *r, struct headers *h, const char *content_type,
+			   uint64_t revision)
+{
+	h->count = 0;
+	add_header(h, "Content-Type", content_type);
+	add_header(h, "Cache-Control", "no-cache, private");
+	add_header(h, "Audit-Id", r->audit_id);
+	for (size_t i = 0; i < r->warnings_count; i++)
+		add_header(h, "Warning", r->warnings[i]);
+	if (revision) {
+		int n = snprintf(h->revision, sizeof h->revision, "%llu",
+				 (unsigned long long)revision);
+		assert(n > 0);
+		add_header(h, "Skiff-Revision", h->revision);
+	}
+}
+
+static void finish(struct request *r, int status, struct headers *h, const void *body, size_t len,
+		   void (*release)(void *ctx), void *release_ctx)
+{
+	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
+			     loop_now_ms(r->server->loop) - r->start_ms);
+	struct http_exchange *x = r->x;
+	http_reply(x, status, h->at, h->count, body, len, release, release_ctx);
+	request_drop(r);
+}
+
+void reply_failure(struct request *r, struct failure *f)
+{
+	AUTO_STR body;
+	str_init(&body, 1 << 20);
+	failure_json(f, &body);
+	struct headers h;
+	common_headers(r, &h, "application/json", 0);
+	if (f->retry_after_s) {
+		int n = snprintf(h.retry, sizeof h.retry, "%d", f->retry_after_s);
+		assert(n > 0);
+		add_header(&h, "Retry-After", h.retry);
+	}
+	if (f->code == 401)
+		add_header(&h, "WWW-Authenticate", "Bearer");
+	int code = f->code;
+	failure_fini(f);
+	finish(r, code, &h, body.data, body.len, NULL, NULL);
+}
+
+void reply_text(struct request *r, int status, const char *content_type, const char *text,
+		size_t len)
+{
+	struct headers h;
+	common_headers(r, &h, content_type, 0);
+	add_header(&h, "X-Content-Type-Options", "nosniff");
+	finish(r, status, &h, text, len, NULL, NULL);
+}
+
+static void reply_rendered(struct request *r, int status, const char *bytes, size_t len,
+			   uint64_t revision)
+{
+	AUTO_STR out;
+	str_init(&out, RENDER_MAX);
+	const char *content_type = render_bytes(&r->accept, bytes, len, &out);
+	struct headers h;
+	common_headers(r, &h, content_type, revision);
+	finish(r, status, &h, out.data, out.len, NULL, NULL);
+}
+
+void reply_json(struct request *r, int status, const char *bytes, size_t len)
+{
+	reply_rendered(r, status, bytes, len, 0);
+}
+
+static void release_object(void *o)
+{
+	object_unref(o);
+}
+
+void reply_object(struct request *r, int status, struct object *o, uint64_t revision)
+{
+	struct headers h;
+	bool as_it_is = r->accept.as == ACCEPT_OBJECT && r->accept.encoding == SCHEMA_JSON &&
+			!r->accept.is_pretty;
+	if (as_it_is) {
+		common_headers(r, &h, "application/json", revision);
+		finish(r, status, &h, o->bytes, o->len, release_object, object_ref(o));
+		return;
+	}
+	AUTO_STR out;
+	str_init(&out, RENDER_MAX);
+	const char *content_type = render_object(r, o, &out);
+	common_headers(r, &h, content_type, revision);
+	finish(r, status, &h, out.data, out.len, NULL, NULL);
+}
+
+void reply_success(struct request *r, int status, const struct schema_kind *kind,
+		   const char *name, const char *uid, uint64_t revision)
+{
+	json_t *j = json_pack("{s:s,s:s,s:{},s:s}", "kind", "Status", "apiVersion", "v1",
+			      "metadata", "status", "Success");
+	if (kind) {
+		json_t *details = json_pack("{s:s,s:s}", "name", name, "kind", kind->resource);
+		if (*kind->group)
+			json_put_str(details, "group", kind->group);
+		if (uid)
+			json_put_str(details, "uid", uid);
+		json_object_set_new(j, "details", details);
+	} else {
+		json_put_int(j, "code", status);
+	}
+	AUTO_STR text;
+	str_init(&text, 1 << 16);
+	json_print(j, &text);
+	json_decref(j);
+	reply_rendered(r, status, text.data, text.len, revision);
+}
+
+void reply_stream(struct request *r, int status, const char *content_type,
+		  const struct http_source *source, void *ctx)
+{
+	struct headers h;
+	common_headers(r, &h, content_type, 0);
+	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
+			     loop_now_ms(r->server->loop) - r->start_ms);
+	http_stream(r->x, status, h.at, h.count, source, ctx);
+	request_drop(r);
+}

@@ -1,0 +1,68 @@
+/*
+ * request.h - one API request on its way: what it asks, who asks, and the ways to
+ * answer. Every answer function ends the request: it is freed with it.
+ *
+ * Threads: the core loop's.
+ */
+#pragma once
+
+#include "apiserver/accept.h"
+#include "apiserver/failure.h"
+#include "apiserver/object.h"
+#include "apiserver/target.h"
+#include "common/io/http_exchange.h"
+
+struct server;
+
+#define IDENTITY_GROUPS_MAX 64
+#define WARNINGS_MAX        32
+#define WARNINGS_BYTES_MAX  4096
+
+struct identity {
+	char *name; /* "system:anonymous" where nobody is known */
+	char *uid;
+	char *groups[IDENTITY_GROUPS_MAX];
+	size_t groups_count;
+	char *sa_ns, *sa_name; /* a ServiceAccount's; NULL: none */
+	bool is_deployer;      /* its ServiceAccount has skiff.dev/role: deploy */
+};
+
+void identity_add_group(struct identity *who, const char *group);
+bool identity_in_group(const struct identity *who, const char *group);
+void identity_fini(struct identity *who);
+
+struct request {
+	struct server *server;
+	struct http_exchange *x;
+	struct query query;
+	struct target target;
+	struct identity who;
+	struct accept accept;
+	char *warnings[WARNINGS_MAX];
+	size_t warnings_count, warnings_bytes;
+	int64_t start_ms;
+	char audit_id[37];
+};
+
+struct request *request_new(struct server *server, struct http_exchange *x);
+
+/* A Warning header of the answer; more than 4 KiB in all are left out. */
+void request_warn(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* ---- answers ---- */
+
+void reply_failure(struct request *r, struct failure *f); /* empties f */
+void reply_text(struct request *r, int status, const char *content_type, const char *text,
+		size_t len);
+/* JSON bytes; rendered as YAML, or pretty, where the client asked for it. */
+void reply_json(struct request *r, int status, const char *bytes, size_t len);
+/* An object by reference. revision > 0: the Skiff-Revision of the write. */
+void reply_object(struct request *r, int status, struct object *o, uint64_t revision);
+/* A Status of success with details of the object (NULL: none). */
+void reply_success(struct request *r, int status, const struct schema_kind *kind,
+		   const char *name, const char *uid, uint64_t revision);
+/* A body of unknown length. The request is freed; the source owns its own context. */
+void reply_stream(struct request *r, int status, const char *content_type,
+		  const struct http_source *source, void *ctx);
+/* End the request without an answer: its exchange has been handed on. */
+void request_drop(struct request *r);

@@ -1,0 +1,161 @@
+#include "apiserver/scan.h"
+
+/* Past a string; p stands on its opening quote. */
+static const char *past_string(const char *p, const char *end)
+{
+	for (p++; p < end && *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p < end ? p + 1 : end;
+}
+
+/* Past any value. */
+static const char *past_value(const char *p, const char *end)
+{
+	if (p < end && *p == '"')
+		return past_string(p, end);
+	if (p < end && (*p == '{' || *p == '[')) {
+		int depth = 0;
+		while (p < end) {
+			if (*p == '"') {
+				p = past_string(p, end);
+				continue;
+			}
+			if (*p == '{' || *p == '[')
+				depth++;
+			else if (*p == '}' || *p == ']')
+				depth--;
+			p++;
+			if (depth == 0)
+				break;
+		}
+		return p;
+	}
+	while (p < end && *p != ',' && *p != '}' && *p != ']')
+		p++;
+	return p;
+}
+
+struct scan scan_open(struct span container)
+{
+	if (!container.at || container.len < 2 || (*container.at != '{' && *container.at != '['))
+		return (struct scan){ 0 };
+	return (struct scan){ container.at + 1, container.at + container.len - 1,
+			      *container.at == '{' };
+}
+
+bool scan_next(struct scan *s, struct span *ret_name, struct span *ret_value)
+{
+	if (s->p < s->end && *s->p == ',')
+		s->p++;
+	if (s->p >= s->end)
+		return false;
+	*ret_name = (struct span){ 0 };
+	if (s->is_object) {
+		const char *after = past_string(s->p, s->end);
+		*ret_name = (struct span){ s->p + 1, (size_t)(after - s->p) - 2 };
+		s->p = after + 1; /* the colon */
+	}
+	const char *after = past_value(s->p, s->end);
+	*ret_value = (struct span){ s->p, (size_t)(after - s->p) };
+	s->p = after;
+	return true;
+}
+
+static struct span member(struct span object, const char *name, size_t len)
+{
+	struct scan s = scan_open(object);
+	for (struct span key, value; scan_next(&s, &key, &value);)
+		if (key.len == len && memcmp(key.at, name, len) == 0)
+			return value;
+	return (struct span){ 0 };
+}
+
+struct span scan_member(struct span object, const char *name)
+{
+	return member(object, name, strlen(name));
+}
+
+struct span scan_dig(struct span object, const char *path)
+{
+	for (;;) {
+		size_t n = strcspn(path, ".");
+		object = member(object, path, n);
+		if (!object.at || !path[n])
+			return object;
+		path += n + 1;
+	}
+}
+
+static unsigned hex4(const char *p)
+{
+	unsigned v = 0;
+	for (int i = 0; i < 4; i++) {
+		unsigned c = (unsigned char)p[i];
+		v = v * 16 + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return v;
+}
+
+static char *put_utf8(char *to, unsigned c)
+{
+	if (c < 0x80) {
+		*to++ = (char)c;
+	} else if (c < 0x800) {
+		*to++ = (char)(0xc0 | (c >> 6));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	} else if (c < 0x10000) {
+		*to++ = (char)(0xe0 | (c >> 12));
+		*to++ = (char)(0x80 | ((c >> 6) & 0x3f));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	} else {
+		*to++ = (char)(0xf0 | (c >> 18));
+		*to++ = (char)(0x80 | ((c >> 12) & 0x3f));
+		*to++ = (char)(0x80 | ((c >> 6) & 0x3f));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	}
+	return to;
+}
+
+/* One escape; p stands behind the backslash. Returns where the text goes on. */
+static const char *unescape(const char *p, const char *end, char **to)
+{
+	static const char from[] = "bfnrt", made[] = "\b\f\n\r\t";
+	const char *known = strchr(from, *p);
+	if (*p == 'u' && end - p >= 5) {
+		unsigned c = hex4(p + 1);
+		p += 5;
+		if (c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+			c = 0x10000 + ((c - 0xd800) << 10) + (hex4(p + 2) - 0xdc00);
+			p += 6;
+		}
+		*to = put_utf8(*to, c);
+		return p;
+	}
+	*(*to)++ = known && *p ? made[known - from] : *p;
+	return p + 1;
+}
+
+char *scan_text(struct span value)
+{
+	if (!value.at)
+		return NULL;
+	if (value.len < 2 || *value.at != '"')
+		return xstrndup(value.at, value.len);
+	char *text = xcalloc(value.len, 1), *to = text;
+	const char *end = value.at + value.len - 1;
+	for (const char *p = value.at + 1; p < end;) {
+		if (*p != '\\')
+			*to++ = *p++;
+		else
+			p = unescape(p + 1, end, &to);
+	}
+	return text;
+}
+
+bool scan_is(struct span value, const char *text)
+{
+	size_t n = strlen(text);
+	return value.at && value.len == n + 2 && *value.at == '"' &&
+	       memcmp(value.at + 1, text, n) == 0;
+}

@@ -1,0 +1,297 @@
+#include "apiserver/server.h"
+#include "apiserver/alloc.h"
+#include "apiserver/bootstrap.h"
+#include "apiserver/server_internal.h"
+#include "apiserver/tokens.h"
+#include "apiserver/watch.h"
+#include "common/base/time_text.h"
+
+#include <stdio.h>
+
+#define BOOKMARK_MS      60000
+#define IN_FLIGHT_MAX    2000
+#define DEFAULT_ISSUER   "https://kubernetes.default.svc.cluster.local"
+#define DEFAULT_SERVICES "10.96.0.0/16"
+
+void server_random(struct server *s, void *buf, size_t n)
+{
+	s->options.random(s->options.random_ctx, buf, n);
+}
+
+void server_new_uid(struct server *s, char out[37])
+{
+	uint8_t b[16];
+	server_random(s, b, sizeof b);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	int n = snprintf(out, 37,
+			 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+			 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+			 b[12], b[13], b[14], b[15]);
+	assert(n == 36);
+}
+
+/* The alphabet leaves out what reads as words or as other characters. */
+void server_name_suffix(struct server *s, char out[6])
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
+	uint8_t b[5];
+	server_random(s, b, sizeof b);
+	for (int i = 0; i < 5; i++)
+		out[i] = letters[b[i] % (sizeof letters - 1)];
+	out[5] = '\0';
+}
+
+void server_count_request(struct server *s, enum verb verb, bool is_resource, int status,
+			  int64_t took_ms)
+{
+	size_t class = (size_t)status / 100;
+	enum verb v = is_resource ? verb : VERB_NONE;
+	s->requests_total[v][class < 6 ? class : 5]++;
+	size_t bucket = 0;
+	while (bucket + 1 < LATENCY_BUCKETS && took_ms >= (1 << bucket))
+		bucket++;
+	s->latency_ms[bucket]++;
+	s->latency_sum_ms += (uint64_t)took_ms;
+}
+
+void server_now_text(const struct server *s, char *out)
+{
+	time_format(loop_wall_us(s->loop), out);
+}
+
+/* ---- from an exchange to the function that serves it ---- */
+
+static bool kind_has_verb(const struct schema_kind *k, enum verb v)
+{
+	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
+		if (streq(k->verbs[i], verb_name(v)))
+			return true;
+	return false;
+}
+
+static bool has_subresource(const struct schema_kind *k, const char *name)
+{
+	if (streq(name, "status"))
+		return k->has_status;
+	if (streq(name, "scale"))
+		return k->has_scale;
+	for (size_t i = 0; k->subresources && k->subresources[i]; i++)
+		if (streq(k->subresources[i], name))
+			return true;
+	return false;
+}
+
+static bool is_images(const struct target *t)
+{
+	return streq(t->group, "skiff.dev") && streq(t->version, "v1") &&
+	       streq(t->resource, "nodes") && t->name && t->subresource &&
+	       streq(t->subresource, "images") && !t->rest;
+}
+
+static int check_target(struct request *r, struct failure *f)
+{
+	const struct target *t = &r->target;
+	if (!t->kind)
+		return fail_path(f);
+	/* A list over all namespaces has none in its path; everything else must have one. */
+	bool needs_ns = t->kind->is_namespaced && (t->name || t->verb == VERB_CREATE);
+	if ((needs_ns && !t->ns) ||
+	    (!t->kind->is_namespaced && t->ns && !streq(t->resource, "namespaces")))
+		return fail_path(f);
+	if (t->subresource && !has_subresource(t->kind, t->subresource))
+		return fail_path(f);
+	if (t->rest)
+		return fail_path(f);
+	if (t->verb == VERB_NONE || (!t->subresource && !kind_has_verb(t->kind, t->verb)))
+		return fail_method(f);
+	return 0;
+}
+
+static int check_accept(struct request *r, struct failure *f)
+{
+	bool whole = !r->target.subresource;
+	struct accept_offer offer = { .protobuf = false,
+				      .yaml = r->target.verb != VERB_WATCH,
+				      .table = whole,
+				      .partial = whole };
+	if (!accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept))
+		return fail_not_acceptable(f);
+	const char *pretty = query_get(&r->query, "pretty");
+	if (pretty && query_bool(&r->query, "pretty"))
+		r->accept.is_pretty = true;
+	const char *include = query_get(&r->query, "includeObject");
+	bool known = !include || !*include || streq(include, "None") ||
+		     streq(include, "Metadata") || streq(include, "Object");
+	return known ? 0 :
+		       fail_bad_request(f, "unrecognized includeObject value: \"%s\"", include);
+}
+
+static bool is_stream(const char *subresource)
+{
+	static const char *const names[] = { "log", "exec", "attach", "portforward" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (streq(names[i], subresource))
+			return true;
+	return false;
+}
+
+static void serve_resource(struct request *r)
+{
+	const char *sub = r->target.subresource;
+	bool own = sub && (streq(sub, "status") || streq(sub, "scale"));
+	if (sub && is_stream(sub)) {
+		serve_node_stream(r);
+		return;
+	}
+	if (sub && !own) {
+		serve_subresource(r);
+		return;
+	}
+	switch (r->target.verb) {
+	case VERB_GET:
+		if (sub && streq(sub, "scale"))
+			serve_subresource(r);
+		else
+			serve_get(r);
+		return;
+	case VERB_LIST:
+		serve_list(r);
+		return;
+	case VERB_WATCH:
+		serve_watch(r);
+		return;
+	case VERB_CREATE:
+	case VERB_UPDATE:
+	case VERB_PATCH:
+		serve_write(r);
+		return;
+	case VERB_DELETE:
+	case VERB_DELETE_COLLECTION:
+		serve_delete(r);
+		return;
+	case VERB_NONE:
+	case VERB_COUNT:
+		break;
+	}
+	abort(); /* check_target has refused it */
+}
+
+static int admit_load(struct server *s, const struct request *r, struct failure *f)
+{
+	size_t max = s->options.in_flight_max ? s->options.in_flight_max : IN_FLIGHT_MAX;
+	if (s->in_flight <= max || !r->target.is_resource)
+		return 0;
+	fail(f, 429, "TooManyRequests", "too many requests, please try again later.");
+	f->retry_after_s = 1;
+	return -1;
+}
+
+static void serve(struct request *r)
+{
+	struct failure f = { 0 };
+	struct error err;
+	if (query_parse(r->x->query, &r->query, &err) < 0 ||
+	    target_parse(r->x->method, r->x->path, &r->query, &r->target, &err) < 0)
+		fail_bad_request(&f, "%s", err.text);
+	else if (!authenticate(r->server, r->x, &r->who, &f) || authorize(r, &f) < 0 ||
+		 admit_load(r->server, r, &f) < 0) {
+		/* the failure says why */
+	} else if (!r->target.is_resource) {
+		serve_path(r);
+		return;
+	} else if (is_images(&r->target)) {
+		serve_images(r);
+		return;
+	} else if (!hub_is_loaded(r->server->hub)) {
+		fail_unavailable(&f, "the server is starting: it has not read the store yet");
+	} else if (check_target(r, &f) == 0 && check_accept(r, &f) == 0) {
+		serve_resource(r);
+		return;
+	}
+	reply_failure(r, &f);
+}
+
+void server_handle(void *ctx, struct http_exchange *x)
+{
+	serve(request_new(ctx, x));
+}
+
+bool server_wants_stream(void *ctx, const char *method, const char *path)
+{
+	static const char prefix[] = "/apis/skiff.dev/v1/nodes/";
+	(void)ctx;
+	const char *slash = starts_with(path, prefix) ? strchr(path + strlen(prefix), '/') : NULL;
+	return streq(method, "POST") && slash && streq(slash, "/images");
+}
+
+bool server_is_ready(const struct server *s)
+{
+	return hub_is_loaded(s->hub) && s->has_system_objects;
+}
+
+/* ---- life ---- */
+
+static void bookmark(void *ctx)
+{
+	watch_bookmark_all(ctx);
+}
+
+static char *copy(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+static void copy_options(struct server *s, const struct server_options *o)
+{
+	s->options = *o;
+	s->options.cluster_id = copy(o->cluster_id);
+	s->options.service_cidr = copy(o->service_cidr ? o->service_cidr : DEFAULT_SERVICES);
+	s->options.advertise_address = copy(o->advertise_address);
+	s->options.ca_pem = copy(o->ca_pem);
+	s->options.issuer = copy(o->issuer ? o->issuer : DEFAULT_ISSUER);
+	s->options.node_cert_pem = copy(o->node_cert_pem);
+	s->options.node_key_pem = copy(o->node_key_pem);
+	s->options.token_key_pem = NULL; /* lives on in tokens */
+}
+
+int server_new(struct loop *loop, struct store *store, const struct server_options *options,
+	       struct server **ret, struct error *err)
+{
+	assert(options->random);
+	AUTO(server) *s = xcalloc(1, sizeof *s);
+	s->loop = loop;
+	s->store = store;
+	copy_options(s, options);
+	int code = address_ranges_new(s->options.service_cidr, &s->ranges, err);
+	if (code == 0 && options->token_key_pem)
+		code = tokens_new(options->token_key_pem, s->options.issuer, &s->tokens, err);
+	if (code < 0)
+		return code;
+	s->hub = hub_new(loop, store);
+	s->bookmarks = loop_timer_new(loop, bookmark, s);
+	loop_timer_set(s->bookmarks, BOOKMARK_MS);
+	bootstrap_start(s);
+	*ret = TAKE(s);
+	return 0;
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	loop_timer_free(s->bookmarks);
+	loop_timer_free(s->bootstrap);
+	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
+		index_fini(&s->snapshots[i].index);
+	hub_free(s->hub);
+	tokens_free(s->tokens);
+	free(s->ranges);
+	const char *texts[] = { s->options.cluster_id,    s->options.service_cidr,
+				s->options.advertise_address, s->options.ca_pem,
+				s->options.issuer,        s->options.node_cert_pem,
+				s->options.node_key_pem };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		free((char *)(uintptr_t)texts[i]);
+	free(s);
+}

@@ -1,0 +1,43 @@
+/*
+ * server.h - the Kubernetes API over a store: one handler for exchanges, whoever carries
+ * them (http_server.h, or the simulated network).
+ *
+ * Threads: the core loop's.
+ */
+#pragma once
+
+#include "apiserver/store.h"
+#include "common/io/http_exchange.h"
+#include "common/io/loop.h"
+
+struct server;
+
+struct server_options {
+	const char *cluster_id;
+	const char *service_cidr; /* "10.96.0.0/16" */
+	const char *advertise_address; /* of the `kubernetes` Service; NULL: that is not made */
+	uint16_t advertise_port;
+	const char *ca_pem;          /* shown to nobody but used for node connections */
+	/* Tokens: RS256 key (PEM); NULL: no ServiceAccount tokens. */
+	const char *token_key_pem;
+	const char *issuer;          /* NULL: https://kubernetes.default.svc.cluster.local */
+	/* Client certificate for the agents' port; NULL: pods/log, exec and the like answer 503. */
+	const char *node_cert_pem, *node_key_pem;
+	/* Random bytes: the kernel's, or a simulation's. */
+	void (*random)(void *ctx, void *buf, size_t n);
+	void *random_ctx;
+	size_t in_flight_max; /* 0: 2,000 */
+};
+
+/* The store is borrowed and must outlive the server. ERR_INVALID: bad options. */
+int server_new(struct loop *loop, struct store *store, const struct server_options *options,
+	       struct server **ret, struct error *err) MUST_CHECK;
+void server_free(struct server *s);
+DEFINE_CLEANUP(server)
+
+/* Give it every exchange. ctx is the struct server. */
+void server_handle(void *ctx, struct http_exchange *x);
+/* For http_server_options.wants_stream: image uploads. */
+bool server_wants_stream(void *ctx, const char *method, const char *path);
+
+bool server_is_ready(const struct server *s);

@@ -1,0 +1,73 @@
+/*
+ * server_internal.h - what the API server's own files share. Nobody else includes it.
+ */
+#pragma once
+
+#include "apiserver/hub.h"
+#include "apiserver/request.h"
+#include "apiserver/server.h"
+#include "common/base/rng.h"
+
+#define SNAPSHOTS_MAX     64
+#define SNAPSHOT_KEEP_MS  300000
+#define LIST_WAIT_MS      3000 /* for a resourceVersion that is not there yet */
+#define LATENCY_BUCKETS   12
+
+/* A list that was begun with a limit goes on from the state it began with. */
+struct snapshot {
+	const struct schema_kind *kind;
+	uint64_t version;
+	struct index index;
+	int64_t used_ms;
+};
+
+struct address_ranges;
+struct tokens;
+struct node_streams;
+
+struct server {
+	struct loop *loop;
+	struct store *store;
+	struct hub *hub;
+	struct server_options options; /* its texts are owned here */
+	struct address_ranges *ranges;
+	struct tokens *tokens;
+	struct node_streams *nodes;
+	struct snapshot snapshots[SNAPSHOTS_MAX];
+	struct loop_timer *bookmarks;
+	struct watch *watches; /* all of them, for bookmarks */
+	size_t watches_count;
+	size_t in_flight;
+	bool has_system_objects;
+	struct loop_timer *bootstrap;
+	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */
+	uint64_t latency_ms[LATENCY_BUCKETS];
+	uint64_t latency_sum_ms;
+};
+
+void server_random(struct server *s, void *buf, size_t n);
+void server_new_uid(struct server *s, char out[37]); /* version 4 */
+/* Five characters for generateName. */
+void server_name_suffix(struct server *s, char out[6]);
+void server_count_request(struct server *s, enum verb verb, bool is_resource, int status,
+			  int64_t took_ms);
+/* Now, as metadata shows it. */
+void server_now_text(const struct server *s, char *out);
+
+/* ---- what answers a request; each takes over r ---- */
+void serve_get(struct request *r);
+void serve_list(struct request *r);
+void serve_watch(struct request *r);
+void serve_write(struct request *r);       /* create, update, patch */
+void serve_delete(struct request *r);      /* one, and collections */
+void serve_subresource(struct request *r); /* what is neither status nor scale */
+void serve_path(struct request *r);        /* no resource: health, discovery, OpenAPI … */
+void serve_node_stream(struct request *r); /* log, exec, attach, port-forward */
+void serve_eviction(struct request *r);    /* pods/NAME/eviction */
+void serve_images(struct request *r);      /* /apis/skiff.dev/v1/nodes/NAME/images */
+
+/* Who is it? False: 401 in f. */
+bool authenticate(struct server *s, struct http_exchange *x, struct identity *ret,
+		  struct failure *f);
+/* May they? 0, or 403 in f. */
+int authorize(struct request *r, struct failure *f);

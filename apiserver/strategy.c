@@ -1,0 +1,271 @@
+/* What the server itself keeps, sets and forgets in an object: metadata, status against spec,
+ * generation. */
+#include "apiserver/change.h"
+#include "common/base/jsonx.h"
+#include "common/base/time_text.h"
+
+static const char *const server_fields[] = { "uid",
+					     "creationTimestamp",
+					     "deletionTimestamp",
+					     "deletionGracePeriodSeconds",
+					     "generation",
+					     "selfLink",
+					     "managedFields",
+					     "resourceVersion" };
+
+static bool is_kind(const struct change *c, const char *group, const char *kind)
+{
+	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
+}
+
+static void set_names(struct change *c, json_t *metadata)
+{
+	json_put_str(metadata, "name", c->name);
+	if (c->kind->is_namespaced)
+		json_put_str(metadata, "namespace", c->ns);
+	else
+		json_drop(metadata, "namespace");
+}
+
+static const char *qos_class(const json_t *spec);
+
+/* ---- create ---- */
+
+static void create_job(json_t *tree)
+{
+	const char *uid = json_str(tree, "metadata.uid"), *name = json_str(tree, "metadata.name");
+	if (json_bool_or(tree, "spec.manualSelector", false))
+		return;
+	json_t *labels = json_dig(tree, "spec.template.metadata.labels");
+	if (!labels) {
+		labels = json_object();
+		json_put(tree, "spec.template.metadata.labels", labels);
+	}
+	json_object_set_new(labels, "batch.kubernetes.io/controller-uid", json_string(uid));
+	json_object_set_new(labels, "batch.kubernetes.io/job-name", json_string(name));
+	json_object_set_new(labels, "controller-uid", json_string(uid));
+	json_object_set_new(labels, "job-name", json_string(name));
+	if (!json_dig(tree, "spec.selector"))
+		json_put(tree, "spec.selector",
+			 json_pack("{s:{s:s}}", "matchLabels",
+				   "batch.kubernetes.io/controller-uid", uid));
+}
+
+static void create_namespace(json_t *tree)
+{
+	json_put(tree, "spec.finalizers", json_pack("[s]", "kubernetes"));
+	json_put(tree, "status", json_pack("{s:s}", "phase", "Active"));
+	json_t *labels = json_dig(tree, "metadata.labels");
+	if (!labels) {
+		labels = json_object();
+		json_put(tree, "metadata.labels", labels);
+	}
+	json_object_set(labels, "kubernetes.io/metadata.name",
+			json_dig(tree, "metadata.name"));
+}
+
+int strategy_create(struct change *c, struct failure *f)
+{
+	json_t *tree = c->tree, *metadata = json_object_get(tree, "metadata");
+	if (!json_is_object(metadata)) {
+		metadata = json_object();
+		json_object_set_new(tree, "metadata", metadata);
+	}
+	const char *version = json_str(metadata, "resourceVersion");
+	if (version && *version)
+		return fail_bad_request(f, "resourceVersion should not be set on objects to be "
+					   "created");
+	for (size_t i = 0; i < ARRAY_LEN(server_fields); i++)
+		json_object_del(metadata, server_fields[i]);
+	set_names(c, metadata);
+	char uid[37], now[TIME_TEXT_SIZE];
+	server_new_uid(c->server, uid);
+	server_now_text(c->server, now);
+	json_put_str(metadata, "uid", uid);
+	json_put_str(metadata, "creationTimestamp", now);
+	if (c->kind->has_generation)
+		json_put_int(metadata, "generation", 1);
+	/* A node reports itself with its first write; nobody else brings a status. */
+	if (c->kind->has_status && !is_kind(c, "", "Node"))
+		json_object_del(tree, "status");
+	if (is_kind(c, "", "Pod"))
+		json_put(tree, "status",
+			 json_pack("{s:s,s:s}", "phase", "Pending", "qosClass",
+				   qos_class(json_object_get(tree, "spec"))));
+	else if (is_kind(c, "", "Namespace"))
+		create_namespace(tree);
+	else if (is_kind(c, "batch", "Job"))
+		create_job(tree);
+	return 0;
+}
+
+/* Guaranteed: every container has equal requests and limits for cpu and memory. Best effort:
+ * none has any. */
+static const char *qos_class(const json_t *spec)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	static const char *const names[] = { "cpu", "memory" };
+	bool any = false, all = true;
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		size_t i;
+		json_t *container;
+		json_array_foreach(json_object_get(spec, lists[l]), i, container)
+			for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+				const char *limit =
+					json_string_value(json_at(container, "resources",
+								  "limits", names[n]));
+				const char *request =
+					json_string_value(json_at(container, "resources",
+								  "requests", names[n]));
+				any |= limit || request;
+				all &= limit && (!request || streq(limit, request));
+			}
+	}
+	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
+}
+
+/* ---- update ---- */
+
+static void keep(json_t *to, const json_t *from, const char *name)
+{
+	json_t *value = json_object_get(from, name);
+	if (value)
+		json_object_set(to, name, value);
+	else
+		json_object_del(to, name);
+}
+
+/* The objects without metadata and status, compared as canonical bytes. */
+static bool same_spec(const struct change *c)
+{
+	bool same = false;
+	struct str texts[2];
+	const json_t *trees[2] = { c->old_tree, c->tree };
+	for (int i = 0; i < 2; i++) {
+		json_t *copy = json_copy((json_t *)trees[i]);
+		json_object_del(copy, "metadata");
+		json_object_del(copy, "status");
+		str_init(&texts[i], RENDER_LIMIT);
+		schema_print(c->kind->type, copy, &texts[i]);
+		json_decref(copy);
+	}
+	same = streq(texts[0].data, texts[1].data);
+	str_fini(&texts[0]);
+	str_fini(&texts[1]);
+	return same;
+}
+
+static int check_identity(struct change *c, const json_t *metadata, struct failure *f)
+{
+	const char *uid = json_str(metadata, "uid");
+	if (uid && *uid && !streq(uid, c->old->uid))
+		return fail_conflict(f, c->kind, c->name,
+				     "Precondition failed: UID in precondition: %s, UID in object "
+				     "meta: %s", uid, c->old->uid);
+	const char *version = json_str(metadata, "resourceVersion");
+	if (!version || !*version) {
+		if (c->verb == CHANGE_UPDATE && c->kind->needs_version_on_update)
+			return fail_field(f, c->kind, c->name, FIELD_INVALID,
+					  "metadata.resourceVersion", "",
+					  "must be specified for an update");
+		return 0;
+	}
+	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
+	return streq(version, current) ? 0 : fail_modified(f, c->kind, c->name);
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+	size_t i;
+	json_t *v;
+	json_array_foreach((json_t *)list, i, v)
+		if (json_is_string(v) && streq(json_string_value(v), text))
+			return true;
+	return false;
+}
+
+static int check_finalizers(struct change *c, struct failure *f)
+{
+	if (!json_dig(c->old_tree, "metadata.deletionTimestamp"))
+		return 0;
+	const json_t *old = json_dig(c->old_tree, "metadata.finalizers");
+	size_t i;
+	json_t *v;
+	json_array_foreach(json_dig(c->tree, "metadata.finalizers"), i, v)
+		if (json_is_string(v) && !has_text(old, json_string_value(v)))
+			return fail_field(f, c->kind, c->name, FIELD_FORBIDDEN,
+					  "metadata.finalizers", NULL,
+					  "no new finalizers can be added if the object is being "
+					  "deleted");
+	return 0;
+}
+
+/* A status write: the old object with the new status (and labels and annotations). */
+static void only_status(struct change *c)
+{
+	json_t *mixed = json_deep_copy(c->old_tree);
+	keep(mixed, c->tree, "status");
+	json_t *to = json_object_get(mixed, "metadata");
+	json_t *from = json_object_get(c->tree, "metadata");
+	static const char *const allowed[] = { "labels", "annotations" };
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+		if (json_object_get(from, allowed[i]) || c->verb == CHANGE_PATCH)
+			keep(to, from, allowed[i]);
+	json_decref(c->tree);
+	c->tree = mixed;
+}
+
+static void only_finalizers(struct change *c)
+{
+	json_t *mixed = json_deep_copy(c->old_tree);
+	json_t *list = json_dig(c->tree, "spec.finalizers");
+	if (list)
+		json_put(mixed, "spec.finalizers", json_incref(list));
+	else
+		json_drop(mixed, "spec.finalizers");
+	json_decref(c->tree);
+	c->tree = mixed;
+}
+
+int strategy_update(struct change *c, struct failure *f)
+{
+	json_t *metadata = json_object_get(c->tree, "metadata");
+	if (!json_is_object(metadata)) {
+		metadata = json_object();
+		json_object_set_new(c->tree, "metadata", metadata);
+	}
+	if (check_identity(c, metadata, f) < 0)
+		return -1;
+	if (c->part == PART_STATUS)
+		only_status(c);
+	else if (c->part == PART_FINALIZE)
+		only_finalizers(c);
+	else if (c->kind->has_status && c->part != PART_BINDING)
+		keep(c->tree, c->old_tree, "status");
+	if (c->part == PART_MAIN && is_kind(c, "", "Namespace"))
+		keep(c->tree, c->old_tree, "spec");
+
+	metadata = json_object_get(c->tree, "metadata");
+	const json_t *old = json_object_get(c->old_tree, "metadata");
+	for (size_t i = 0; i < ARRAY_LEN(server_fields); i++)
+		keep(metadata, old, server_fields[i]);
+	json_object_del(metadata, "resourceVersion");
+	set_names(c, metadata);
+	if (check_finalizers(c, f) < 0)
+		return -1;
+	bool counts = c->part == PART_MAIN || c->part == PART_SCALE;
+	if (c->kind->has_generation && counts && !same_spec(c))
+		json_put_int(metadata, "generation",
+			     json_int_or(old, "generation", 0) + 1);
+	return 0;
+}
+
+bool strategy_is_over(const struct schema_kind *kind, const json_t *tree)
+{
+	const json_t *metadata = json_object_get(tree, "metadata");
+	bool is_namespace = streq(kind->group, "") && streq(kind->kind, "Namespace");
+	return json_object_get(metadata, "deletionTimestamp") &&
+	       json_int_or(metadata, "deletionGracePeriodSeconds", 0) == 0 &&
+	       json_array_size(json_object_get(metadata, "finalizers")) == 0 &&
+	       (!is_namespace || json_array_size(json_dig(tree, "spec.finalizers")) == 0);
+}

@@ -1,0 +1,36 @@
+/*
+ * target.h - what a request is about: a verb on a resource, or a path that is none. Pure.
+ */
+#pragma once
+
+#include "apiserver/query.h"
+#include "schemas/schema.h"
+
+enum verb {
+	VERB_GET,
+	VERB_LIST,
+	VERB_WATCH,
+	VERB_CREATE,
+	VERB_UPDATE,
+	VERB_PATCH,
+	VERB_DELETE,
+	VERB_DELETE_COLLECTION,
+	VERB_NONE, /* a method that resources do not have */
+	VERB_COUNT,
+};
+
+const char *verb_name(enum verb v);
+
+struct target {
+	bool is_resource; /* else only path counts */
+	enum verb verb;
+	char *group, *version, *resource;
+	char *ns, *name, *subresource; /* NULL: absent */
+	char *rest;                    /* behind the subresource: "a/b"; NULL: none */
+	const struct schema_kind *kind; /* NULL: not served */
+};
+
+/* ERR_MALFORMED: broken escapes. */
+int target_parse(const char *method, const char *path, const struct query *query,
+		 struct target *ret, struct error *err) MUST_CHECK;
+void target_fini(struct target *t);

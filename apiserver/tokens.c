@@ -1,0 +1,186 @@
+#include "apiserver/tokens.h"
+#include "common/io/tls.h"
+
+#define TOKEN_MAX 16384
+
+struct tokens {
+	struct tls_rsa *key;
+	char *issuer;
+	char *key_id;
+	char *header; /* base64url of {"alg":"RS256","kid":…} */
+};
+
+static char *encode(const void *bytes, size_t n)
+{
+	AUTO_STR out;
+	str_init(&out, TOKEN_MAX);
+	tls_base64url_encode(bytes, n, &out);
+	return str_take(&out);
+}
+
+static char *encode_json(json_t *take_tree)
+{
+	AUTO_STR text;
+	str_init(&text, TOKEN_MAX);
+	json_print(take_tree, &text);
+	json_decref(take_tree);
+	return encode(text.data, text.len);
+}
+
+int tokens_new(const char *key_pem, const char *issuer, struct tokens **ret, struct error *err)
+{
+	struct tls_rsa *key = NULL;
+	int code = tls_rsa_load(key_pem, &key, err);
+	if (code < 0)
+		return error_wrap(err, "key for ServiceAccount tokens");
+	auto_free char *public_pem = NULL;
+	code = tls_rsa_public_pem(key, &public_pem, err);
+	if (code < 0) {
+		tls_rsa_free(key);
+		return code;
+	}
+	uint8_t digest[TLS_SHA256_SIZE];
+	tls_sha256(public_pem, strlen(public_pem), digest);
+	struct tokens *t = xcalloc(1, sizeof *t);
+	*t = (struct tokens){ .key = key, .issuer = xstrdup(issuer) };
+	t->key_id = encode(digest, sizeof digest);
+	t->header = encode_json(json_pack("{s:s,s:s}", "alg", "RS256", "kid", t->key_id));
+	*ret = t;
+	return 0;
+}
+
+void tokens_free(struct tokens *t)
+{
+	if (!t)
+		return;
+	tls_rsa_free(t->key);
+	free(t->issuer);
+	free(t->key_id);
+	free(t->header);
+	free(t);
+}
+
+static json_t *claims_of(const struct tokens *t, const struct token_request *q)
+{
+	json_t *own = json_pack("{s:s,s:{s:s,s:s}}", "namespace", q->ns, "serviceaccount", "name",
+				q->sa_name, "uid", q->sa_uid);
+	if (q->bound_kind) {
+		auto_free char *kind = xstrdup(q->bound_kind);
+		if (*kind >= 'A' && *kind <= 'Z')
+			*kind = (char)(*kind + 32);
+		json_object_set_new(own, kind, json_pack("{s:s,s:s}", "name", q->bound_name, "uid",
+							 q->bound_uid));
+	}
+	auto_free char *sub = xasprintf("system:serviceaccount:%s:%s", q->ns, q->sa_name);
+	json_t *claims = json_pack("{s:I,s:I,s:I,s:s,s:s,s:s,s:o}", "exp",
+				   (json_int_t)q->expires_s, "iat", (json_int_t)q->now_s, "nbf",
+				   (json_int_t)q->now_s, "iss", t->issuer, "sub", sub, "jti",
+				   q->id, "kubernetes.io", own);
+	if (json_array_size(q->audiences))
+		json_object_set(claims, "aud", (json_t *)q->audiences);
+	else
+		json_object_set_new(claims, "aud", json_pack("[s]", t->issuer));
+	return claims;
+}
+
+int tokens_issue(const struct tokens *t, const struct token_request *request, struct str *out,
+		 struct error *err)
+{
+	auto_free char *body = encode_json(claims_of(t, request));
+	auto_free char *head = xasprintf("%s.%s", t->header, body);
+	uint8_t signature[TLS_RSA_SIGNATURE_MAX];
+	size_t len;
+	int code = tls_rs256_sign(t->key, head, strlen(head), signature, &len, err);
+	if (code < 0)
+		return code;
+	auto_free char *tail = encode(signature, len);
+	str_addf(out, "%s.%s", head, tail);
+	return str_check(out, "token", err);
+}
+
+static int decode_json(const char *text, size_t n, json_t **ret, struct error *err)
+{
+	AUTO_STR plain;
+	str_init(&plain, TOKEN_MAX);
+	int code = tls_base64url_decode(text, n, &plain, err);
+	return code < 0 ? code : json_parse(plain.data, plain.len, ret, err);
+}
+
+static bool has_audience(const json_t *claims, const char *issuer)
+{
+	const json_t *aud = json_object_get(claims, "aud");
+	if (json_is_string(aud))
+		return streq(json_string_value(aud), issuer);
+	size_t i;
+	json_t *a;
+	json_array_foreach((json_t *)aud, i, a)
+		if (json_is_string(a) && streq(json_string_value(a), issuer))
+			return true;
+	return false;
+}
+
+static int check_claims(const struct tokens *t, const json_t *claims, int64_t now_s,
+			struct error *err)
+{
+	if (!streq(json_str_or(claims, "iss", ""), t->issuer))
+		return error_set(err, ERR_FORBIDDEN, "token of another issuer");
+	if (!has_audience(claims, t->issuer))
+		return error_set(err, ERR_FORBIDDEN, "token for another audience");
+	if (json_int_or(claims, "exp", 0) <= now_s)
+		return error_set(err, ERR_FORBIDDEN, "token has expired");
+	if (json_int_or(claims, "nbf", 0) > now_s + 10)
+		return error_set(err, ERR_FORBIDDEN, "token is not valid yet");
+	return 0;
+}
+
+int tokens_verify(const struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
+		  struct error *err)
+{
+	const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
+	if (!second || strlen(token) > TOKEN_MAX || strchr(second + 1, '.'))
+		return error_set(err, ERR_FORBIDDEN, "no token of ours");
+	AUTO_JSON *header = NULL;
+	AUTO_JSON *claims = NULL;
+	int code = decode_json(token, (size_t)(first - token), &header, err);
+	if (code < 0)
+		return code;
+	/* Only what we issue: an attacker must not choose the algorithm. */
+	if (!streq(json_str_or(header, "alg", ""), "RS256") ||
+	    !streq(json_str_or(header, "kid", ""), t->key_id))
+		return error_set(err, ERR_FORBIDDEN, "token of another key or algorithm");
+	AUTO_STR signature;
+	str_init(&signature, TLS_RSA_SIGNATURE_MAX);
+	code = tls_base64url_decode(second + 1, strlen(second + 1), &signature, err);
+	if (code < 0)
+		return code;
+	if (!tls_rs256_verify(t->key, token, (size_t)(second - token), signature.data,
+			      signature.len))
+		return error_set(err, ERR_FORBIDDEN, "token with a wrong signature");
+	code = decode_json(first + 1, (size_t)(second - first) - 1, &claims, err);
+	if (code < 0)
+		return code;
+	code = check_claims(t, claims, now_s, err);
+	if (code == 0)
+		*ret_claims = TAKE(claims);
+	return code;
+}
+
+const char *tokens_issuer(const struct tokens *t)
+{
+	return t->issuer;
+}
+
+int tokens_jwks(const struct tokens *t, struct str *out, struct error *err)
+{
+	AUTO_STR n, e;
+	str_init(&n, 4096);
+	str_init(&e, 64);
+	int code = tls_rsa_jwk(t->key, &n, &e, err);
+	if (code < 0)
+		return code;
+	str_addf(out,
+		 "{\"keys\":[{\"use\":\"sig\",\"kty\":\"RSA\",\"kid\":\"%s\",\"alg\":\"RS256\","
+		 "\"n\":\"%s\",\"e\":\"%s\"}]}",
+		 t->key_id, n.data, e.data);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * stream_dial.h - the client side of a TLS stream for the stream threads: dial a node agent,
+ * speak HTTP by hand, and relay bytes between it and a taken-over connection.
+ *
+ * Threads: blocking calls, for stream threads (http_takeover) only; one thread a dial.
+ */
+#pragma once
+
+#include "common/base/error.h"
+#include "common/io/http_server.h"
+
+struct stream_dial;
+
+struct stream_dial_options {
+	const char *address; /* IP */
+	uint16_t port;
+	const char *server_name; /* the certificate must be for it; NULL: the address */
+	const char *ca_pem, *cert_pem, *key_pem;
+	int timeout_ms; /* for connecting, the handshake, and every blocked write */
+};
+
+/* ERR_UNAVAILABLE: nobody answers, or the certificate is not good. */
+int stream_dial_new(const struct stream_dial_options *options, struct stream_dial **ret,
+		    struct error *err) MUST_CHECK;
+void stream_dial_free(struct stream_dial *d); /* NULL is fine */
+DEFINE_CLEANUP(stream_dial)
+
+int stream_dial_write(struct stream_dial *d, const void *bytes, size_t n); /* all, or -1 */
+
+/* Both ways until both have ended or one breaks. Half-close is passed on. */
+void stream_dial_relay(struct stream_dial *d, struct http_duplex *client);
