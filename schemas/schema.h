@@ -183,6 +183,7 @@ void field_errors_fini(struct field_errors *e);
 void field_errors_add(struct field_errors *e, enum field_error_type type, const char *field,
 		      const json_t *value, const char *detail, ...) PRINTF_LIKE(5, 6);
 const char *field_error_reason(enum field_error_type type); /* "FieldValueInvalid" */
+void field_error_body(const struct field_error *e, struct str *out); /* 'Invalid value: "v": d' */
 void field_error_text(const struct field_error *e, struct str *out); /* 'spec.x: Invalid value: "v": d' */
 
 /* All rules of a kind, `old` NULL on create. Includes metadata, and immutability on update. */

@@ -1,0 +1,123 @@
+#include "schemas/schema.h"
+
+#include "common/base/jsonx.h"
+#include "schemas/rule.h"
+
+#include <stdarg.h>
+
+#define FIELD_ERRORS_MAX 256
+#define VALUE_SIZE_MAX   4096
+#define DETAIL_SIZE_MAX  8192
+
+static const struct {
+	const char *reason, *text;
+} kinds[FIELD_ERROR_TYPE_COUNT] = {
+	[FIELD_REQUIRED] = { "FieldValueRequired", "Required value" },
+	[FIELD_DUPLICATE] = { "FieldValueDuplicate", "Duplicate value" },
+	[FIELD_INVALID] = { "FieldValueInvalid", "Invalid value" },
+	[FIELD_NOT_SUPPORTED] = { "FieldValueNotSupported", "Unsupported value" },
+	[FIELD_FORBIDDEN] = { "FieldValueForbidden", "Forbidden" },
+	[FIELD_TOO_LONG] = { "FieldValueTooLong", "Too long" },
+	[FIELD_TOO_MANY] = { "FieldValueTooMany", "Too many" },
+	[FIELD_NOT_FOUND] = { "FieldValueNotFound", "Not found" },
+	[FIELD_TYPE_INVALID] = { "FieldValueTypeInvalid", "Invalid value" },
+	[FIELD_INTERNAL] = { "InternalError", "Internal error" },
+};
+
+void field_errors_fini(struct field_errors *e)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		free(e->at[i].field);
+		free(e->at[i].value);
+		free(e->at[i].detail);
+	}
+	free(e->at);
+	*e = (struct field_errors){ 0 };
+}
+
+static char *value_text(const json_t *value)
+{
+	if (!value)
+		return NULL;
+	AUTO_STR text;
+	str_init(&text, VALUE_SIZE_MAX);
+	json_print_sorted(value, &text);
+	if (!str_ok(&text))
+		return xstrdup("\"<value omitted>\"");
+	return str_take(&text);
+}
+
+static void add(struct field_errors *e, enum field_error_type type, char *take_field,
+		const json_t *value, const char *detail, va_list args)
+{
+	if (e->count == FIELD_ERRORS_MAX) {
+		free(take_field);
+		return;
+	}
+	AUTO_STR text;
+	str_init(&text, DETAIL_SIZE_MAX);
+	if (detail)
+		str_vaddf(&text, detail, args);
+	e->at = xrealloc(e->at, e->count + 1, sizeof *e->at);
+	e->at[e->count++] = (struct field_error){
+		.type = type,
+		.field = take_field,
+		.value = value_text(value),
+		.detail = str_take(&text),
+	};
+}
+
+void field_errors_add(struct field_errors *e, enum field_error_type type, const char *field,
+		      const json_t *value, const char *detail, ...)
+{
+	va_list args;
+	va_start(args, detail);
+	add(e, type, xstrdup(field), value, detail, args);
+	va_end(args);
+}
+
+void rule_broken(struct field_errors *e, enum field_error_type type, const struct path *at,
+		 const json_t *value, const char *detail, ...)
+{
+	va_list args;
+	va_start(args, detail);
+	add(e, type, path_dup(at), value, detail, args);
+	va_end(args);
+}
+
+const char *field_error_reason(enum field_error_type type)
+{
+	return kinds[type].reason;
+}
+
+void field_error_body(const struct field_error *e, struct str *out)
+{
+	bool shows_value = true;
+	switch (e->type) {
+	case FIELD_REQUIRED:
+	case FIELD_FORBIDDEN:
+	case FIELD_TOO_LONG:
+	case FIELD_INTERNAL:
+		shows_value = false;
+		break;
+	case FIELD_DUPLICATE:
+	case FIELD_INVALID:
+	case FIELD_NOT_SUPPORTED:
+	case FIELD_TOO_MANY:
+	case FIELD_NOT_FOUND:
+	case FIELD_TYPE_INVALID:
+	case FIELD_ERROR_TYPE_COUNT:
+		break;
+	}
+	str_add(out, kinds[e->type].text);
+	if (shows_value && e->value)
+		str_addf(out, ": %s", e->value);
+	if (*e->detail)
+		str_addf(out, ": %s", e->detail);
+}
+
+void field_error_text(const struct field_error *e, struct str *out)
+{
+	str_addf(out, "%s: ", e->field);
+	field_error_body(e, out);
+}

@@ -1,0 +1,182 @@
+#include "schemas/rule.h"
+
+#include "schemas/print.h"
+
+static bool is_zero(const json_t *value)
+{
+	if (!value || json_is_null(value) || json_is_false(value))
+		return true;
+	if (json_is_string(value))
+		return json_string_length(value) == 0;
+	if (json_is_number(value))
+		return json_number_value(value) == 0;
+	return (json_is_array(value) && json_array_size(value) == 0) ||
+	       (json_is_object(value) && json_object_size(value) == 0);
+}
+
+bool rule_same(const json_t *a, const json_t *b)
+{
+	if (is_zero(a) || is_zero(b)) {
+		if (is_zero(a) && is_zero(b))
+			return true;
+		const json_t *other = is_zero(a) ? b : a;
+		const char *key;
+		json_t *value;
+		if (!json_is_object(other))
+			return false;
+		json_object_foreach((json_t *)(uintptr_t)other, key, value)
+			if (!rule_same(value, NULL))
+				return false;
+		return true;
+	}
+	if (json_is_object(a) && json_is_object(b)) {
+		const char *key;
+		json_t *value;
+		json_object_foreach((json_t *)(uintptr_t)a, key, value)
+			if (!rule_same(value, json_object_get(b, key)))
+				return false;
+		json_object_foreach((json_t *)(uintptr_t)b, key, value)
+			if (!json_object_get(a, key) && !rule_same(NULL, value))
+				return false;
+		return true;
+	}
+	if (json_is_array(a) && json_is_array(b)) {
+		if (json_array_size(a) != json_array_size(b))
+			return false;
+		for (size_t i = 0; i < json_array_size(a); i++)
+			if (!rule_same(json_array_get(a, i), json_array_get(b, i)))
+				return false;
+		return true;
+	}
+	return json_equal(a, b);
+}
+
+void rule_unchanged(struct field_errors *e, const struct path *at, const json_t *now,
+		    const json_t *before)
+{
+	if (rule_same(now, before))
+		return;
+	AUTO_JSON *nothing = json_null();
+	rule_broken(e, FIELD_INVALID, at, now ? now : nothing, "field is immutable");
+}
+
+void rule_name(struct field_errors *e, const struct path *at, const char *value,
+	       name_check *check)
+{
+	const char *problems[NAME_PROBLEMS_MAX];
+	size_t count = check(value, problems);
+	if (count == 0)
+		return;
+	AUTO_JSON *shown = json_string_nocheck(value);
+	for (size_t i = 0; i < count; i++)
+		rule_broken(e, FIELD_INVALID, at, shown, "%s", problems[i]);
+}
+
+void rule_required(struct field_errors *e, const struct path *at, const char *value)
+{
+	if (!value || !*value)
+		rule_broken(e, FIELD_REQUIRED, at, NULL, NULL);
+}
+
+void rule_required_name(struct field_errors *e, const struct path *at, const char *value,
+			name_check *check)
+{
+	if (value && *value)
+		rule_name(e, at, value, check);
+	else
+		rule_required(e, at, value);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void rule_one_of(struct field_errors *e, const struct path *at, const json_t *value,
+		 const char *const *allowed)
+{
+	const char *text = json_string_value(value);
+	if (!text || !*text)
+		return;
+	size_t count = 0;
+	for (; allowed[count]; count++)
+		if (streq(allowed[count], text))
+			return;
+	auto_free const char **sorted = xcalloc(count + 1, sizeof *sorted);
+	memcpy(sorted, allowed, count * sizeof *sorted);
+	qsort(sorted, count, sizeof *sorted, by_text);
+	AUTO_STR list;
+	str_init(&list, 4096);
+	for (size_t i = 0; i < count; i++)
+		if (*sorted[i])
+			str_addf(&list, "%s\"%s\"", list.len ? ", " : "", sorted[i]);
+	rule_broken(e, FIELD_NOT_SUPPORTED, at, value, "supported values: %s", list.data);
+}
+
+void rule_port(struct field_errors *e, const struct path *at, const json_t *port)
+{
+	int64_t number = json_integer_value(port);
+	if (number < 1 || number > 65535)
+		rule_broken(e, FIELD_INVALID, at, port, "must be between 1 and 65535, inclusive");
+}
+
+void rule_port_or_name(struct field_errors *e, const struct path *at, const json_t *port)
+{
+	if (json_is_string(port)) {
+		rule_name(e, at, json_string_value(port), name_port);
+	} else {
+		AUTO_JSON *none = json_integer(0);
+		rule_port(e, at, port ? port : none);
+	}
+}
+
+void rule_labels(struct field_errors *e, const struct path *at, const json_t *labels)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value) {
+		rule_name(e, at, key, name_label_key);
+		rule_name(e, at, json_string_value(value), name_label_value);
+	}
+}
+
+static void check_requirement(struct field_errors *e, const struct path *at, const json_t *r)
+{
+	const char *op = json_str_or(r, "operator", "");
+	const json_t *values = json_object_get(r, "values");
+	if (streq(op, "In") || streq(op, "NotIn")) {
+		if (json_array_size(values) == 0)
+			rule_broken(e, FIELD_REQUIRED, PATH(at, "values"), NULL,
+				    "must be specified when `operator` is 'In' or 'NotIn'");
+	} else if (streq(op, "Exists") || streq(op, "DoesNotExist")) {
+		if (json_array_size(values))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, "values"), NULL,
+				    "may not be specified when `operator` is 'Exists' or "
+				    "'DoesNotExist'");
+	} else {
+		AUTO_JSON *shown = json_string(op);
+		rule_broken(e, FIELD_INVALID, PATH(at, "operator"), shown,
+			    "not a valid selector operator");
+	}
+	rule_name(e, PATH(at, "key"), json_str_or(r, "key", ""), name_label_key);
+	for (size_t i = 0; i < json_array_size(values); i++)
+		rule_name(e, PATH_AT(PATH(at, "values"), i),
+			  json_string_value(json_array_get(values, i)), name_label_value);
+}
+
+void rule_label_selector(struct field_errors *e, const struct path *at, const json_t *selector)
+{
+	rule_labels(e, PATH(at, "matchLabels"), json_object_get(selector, "matchLabels"));
+	const json_t *list = json_object_get(selector, "matchExpressions");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		check_requirement(e, PATH_AT(PATH(at, "matchExpressions"), i),
+				  json_array_get(list, i));
+}
+
+void rule_ip(struct field_errors *e, const struct path *at, const json_t *ip)
+{
+	const char *text = json_string_value(ip);
+	if (!text || (!ip_is_v4(text) && !ip_is_v6(text)))
+		rule_broken(e, FIELD_INVALID, at, ip,
+			    "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+}

@@ -1,0 +1,119 @@
+#include "schemas/rule.h"
+
+/* One value against the bounds of its field. */
+static void check_bounds(const struct schema_field *f, const json_t *value, const struct path *at,
+			 struct field_errors *e)
+{
+	if (f->enum_values)
+		rule_one_of(e, at, value, f->enum_values);
+	if (!json_is_integer(value) || !(f->has_min || f->has_max))
+		return;
+	int64_t n = json_integer_value(value);
+	if (f->has_min && f->has_max && (n < f->min || n > f->max))
+		rule_broken(e, FIELD_INVALID, at, value, "must be between %lld and %lld, inclusive",
+			    (long long)f->min, (long long)f->max);
+	else if (f->has_min && n < f->min)
+		rule_broken(e, FIELD_INVALID, at, value, "must be greater than or equal to %lld",
+			    (long long)f->min);
+	else if (f->has_max && n > f->max)
+		rule_broken(e, FIELD_INVALID, at, value, "must be less than or equal to %lld",
+			    (long long)f->max);
+}
+
+static void check_value(const struct schema_field *f, const json_t *value, const json_t *old,
+			const struct path *at, struct field_errors *e)
+{
+	if (f->form == SCHEMA_OBJECT)
+		validate_tables(f->type, value, old, at, e);
+	else
+		check_bounds(f, value, at, e);
+}
+
+void validate_tables(const struct schema_type *type, const json_t *tree, const json_t *old,
+		     const struct path *at, struct field_errors *e)
+{
+	for (size_t i = 0; i < type->fields_count; i++) {
+		const struct schema_field *f = &type->fields[i];
+		const json_t *value = json_object_get(tree, f->name);
+		const json_t *before = json_object_get(old, f->name);
+		if (old && f->is_immutable)
+			rule_unchanged(e, PATH(at, f->name), value, before);
+		if (!value || (f->form != SCHEMA_OBJECT && !f->enum_values && !f->has_min &&
+			       !f->has_max))
+			continue;
+		const char *key;
+		json_t *item;
+		switch (f->shape) {
+		case SCHEMA_ONE:
+			check_value(f, value, before, PATH(at, f->name), e);
+			break;
+		case SCHEMA_LIST:
+			for (size_t k = 0; k < json_array_size(value); k++)
+				check_value(f, json_array_get(value, k), NULL,
+					    PATH_AT(PATH(at, f->name), k), e);
+			break;
+		case SCHEMA_MAP:
+			json_object_foreach((json_t *)(uintptr_t)value, key, item)
+				check_value(f, item, NULL, PATH_OF(PATH(at, f->name), key), e);
+			break;
+		}
+	}
+}
+
+static void validate_core(const char *kind, const json_t *tree, const json_t *old,
+			  struct field_errors *e)
+{
+	if (streq(kind, "Pod")) {
+		validate_pod_spec(json_object_get(tree, "spec"), PATH(NULL, "spec"), e);
+		if (old)
+			validate_pod_update(tree, old, e);
+	} else if (streq(kind, "Service")) {
+		validate_service(tree, old, e);
+	} else {
+		validate_config(kind, tree, old, e);
+	}
+}
+
+void schema_validate(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+		     struct field_errors *errors)
+{
+	validate_metadata(kind, tree, old, errors);
+	validate_tables(kind->type, tree, old, NULL, errors);
+	if (streq(kind->group, "apps") || streq(kind->group, "batch"))
+		validate_workload(kind->kind, tree, old, errors);
+	else if (streq(kind->group, ""))
+		validate_core(kind->kind, tree, old, errors);
+	else
+		validate_config(kind->kind, tree, old, errors);
+}
+
+/* Counts of a Deployment or ReplicaSet that no cluster can have. */
+static void check_replica_counts(const json_t *status, struct field_errors *e)
+{
+	static const char *const parts[] = { "updatedReplicas", "readyReplicas",
+					     "availableReplicas", "fullyLabeledReplicas" };
+	const struct path *at = PATH(NULL, "status");
+	int64_t all = json_int_or(status, "replicas", 0);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (json_int_or(status, parts[i], 0) > all)
+			rule_broken(e, FIELD_INVALID, PATH(at, parts[i]),
+				    json_object_get(status, parts[i]),
+				    "cannot be greater than status.replicas");
+	if (json_int_or(status, "availableReplicas", 0) > json_int_or(status, "readyReplicas", 0))
+		rule_broken(e, FIELD_INVALID, PATH(at, "availableReplicas"),
+			    json_object_get(status, "availableReplicas"),
+			    "cannot be greater than readyReplicas");
+}
+
+void schema_validate_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+			    struct field_errors *errors)
+{
+	validate_metadata(kind, tree, old, errors);
+	const struct schema_field *status = schema_field_of(kind->type, "status");
+	const json_t *value = json_object_get(tree, "status");
+	if (status && status->form == SCHEMA_OBJECT && value)
+		validate_tables(status->type, value, json_object_get(old, "status"),
+				PATH(NULL, "status"), errors);
+	if (streq(kind->group, "apps"))
+		check_replica_counts(value, errors);
+}

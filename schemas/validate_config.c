@@ -1,0 +1,235 @@
+#include "schemas/base64.h"
+#include "schemas/rule.h"
+
+#define CONTENT_SIZE_MAX (1024 * 1024)
+#define ADDRESSES_MAX    100
+#define ENDPOINTS_MAX    1000
+
+/* Adds the sizes of the values to *size. */
+static void check_keys(const json_t *map, const struct path *at, const json_t *other, bool is_bytes,
+		       size_t *size, struct field_errors *e)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)map, key, value) {
+		rule_name(e, PATH_OF(at, key), key, name_config_key);
+		AUTO_JSON *shown = json_string_nocheck(key);
+		if (json_object_get(other, key))
+			rule_broken(e, FIELD_INVALID, PATH_OF(at, key), shown,
+				    "duplicate of key present in binaryData");
+		size_t n = json_string_length(value);
+		*size += is_bytes ? n / 4 * 3 : n;
+	}
+}
+
+static void check_locked(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	static const char *const fields[] = { "data", "binaryData" };
+	if (!json_bool_or(old, "immutable", false))
+		return;
+	if (!json_bool_or(tree, "immutable", false))
+		rule_broken(e, FIELD_FORBIDDEN, PATH(NULL, "immutable"), NULL,
+			    "field is immutable when `immutable` is set");
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const json_t *now = json_object_get(tree, fields[i]);
+		const json_t *before = json_object_get(old, fields[i]);
+		bool is_same = json_object_size(now) + json_object_size(before) == 0 ||
+			       json_equal(now, before);
+		if (!is_same)
+			rule_broken(e, FIELD_FORBIDDEN, PATH(NULL, fields[i]), NULL,
+				    "field is immutable when `immutable` is set");
+	}
+}
+
+static void check_config_map(const json_t *tree, struct field_errors *e)
+{
+	size_t size = 0;
+	const json_t *bytes = json_object_get(tree, "binaryData");
+	check_keys(json_object_get(tree, "data"), PATH(NULL, "data"), bytes, false, &size, e);
+	check_keys(bytes, PATH(NULL, "binaryData"), NULL, true, &size, e);
+	if (size > CONTENT_SIZE_MAX)
+		rule_broken(e, FIELD_TOO_LONG, NULL, NULL, "may not be more than %d bytes",
+			    CONTENT_SIZE_MAX);
+}
+
+/* The keys that a type of Secret must have; NULL-terminated. */
+static const struct {
+	const char *type, *keys[3];
+} secret_types[] = {
+	{ "kubernetes.io/dockercfg", { ".dockercfg" } },
+	{ "kubernetes.io/dockerconfigjson", { ".dockerconfigjson" } },
+	{ "kubernetes.io/ssh-auth", { "ssh-privatekey" } },
+	{ "kubernetes.io/tls", { "tls.crt", "tls.key" } },
+};
+
+static void check_json_content(const json_t *value, const struct path *at, struct field_errors *e)
+{
+	AUTO_STR text;
+	str_init(&text, json_string_length(value));
+	base64_decode(json_string_value(value), json_string_length(value), &text);
+	json_error_t why;
+	AUTO_JSON *tree = json_loadb(text.data, text.len, 0, &why);
+	AUTO_JSON *hidden = json_string("<secret contents redacted>");
+	if (!json_is_object(tree))
+		rule_broken(e, FIELD_INVALID, at, hidden, "%s",
+			    tree ? "no JSON object" : why.text);
+}
+
+static void check_secret(const json_t *tree, struct field_errors *e)
+{
+	const struct path *at = PATH(NULL, "data");
+	const json_t *data = json_object_get(tree, "data");
+	const char *type = json_str_or(tree, "type", "");
+	size_t size = 0;
+	check_keys(data, at, NULL, true, &size, e);
+	if (size > CONTENT_SIZE_MAX)
+		rule_broken(e, FIELD_TOO_LONG, at, NULL, "may not be more than %d bytes",
+			    CONTENT_SIZE_MAX);
+	if (streq(type, "kubernetes.io/service-account-token")) {
+		const char *key = "kubernetes.io/service-account.name";
+		const char *name = json_member_str(json_dig(tree, "metadata.annotations"), key);
+		rule_required(e, PATH_OF(PATH(PATH(NULL, "metadata"), "annotations"), key), name);
+	}
+	if (streq(type, "kubernetes.io/basic-auth") && !json_object_get(data, "username") &&
+	    !json_object_get(data, "password")) {
+		rule_required(e, PATH_OF(at, "username"), NULL);
+		rule_required(e, PATH_OF(at, "password"), NULL);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(secret_types); i++) {
+		if (!streq(secret_types[i].type, type))
+			continue;
+		for (const char *const *key = secret_types[i].keys; *key; key++) {
+			const json_t *value = json_object_get(data, *key);
+			if (!value)
+				rule_required(e, PATH_OF(at, *key), NULL);
+			else if (i < 2)
+				check_json_content(value, PATH_OF(at, *key), e);
+		}
+	}
+}
+
+static void check_slice_port(const json_t *ports, size_t i, const struct path *at,
+			     struct field_errors *e)
+{
+	const json_t *port = json_array_get(ports, i);
+	const char *name = json_str_or(port, "name", "");
+	if (*name)
+		rule_name(e, PATH(at, "name"), name, name_dns_label);
+	for (size_t k = 0; k < i; k++) {
+		if (!streq(json_str_or(json_array_get(ports, k), "name", ""), name))
+			continue;
+		rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"), json_object_get(port, "name"),
+			    NULL);
+		return;
+	}
+}
+
+static void check_slice(const json_t *tree, struct field_errors *e)
+{
+	static const char *const families[] = { "IPv4", "IPv6", "FQDN", NULL };
+	const char *family = json_str_or(tree, "addressType", "");
+	rule_required(e, PATH(NULL, "addressType"), family);
+	rule_one_of(e, PATH(NULL, "addressType"), json_object_get(tree, "addressType"), families);
+	const json_t *ports = json_object_get(tree, "ports");
+	for (size_t i = 0; i < json_array_size(ports); i++)
+		check_slice_port(ports, i, PATH_AT(PATH(NULL, "ports"), i), e);
+	const json_t *endpoints = json_object_get(tree, "endpoints");
+	if (json_array_size(endpoints) > ENDPOINTS_MAX) {
+		AUTO_JSON *count = json_integer((json_int_t)json_array_size(endpoints));
+		rule_broken(e, FIELD_TOO_MANY, PATH(NULL, "endpoints"), count,
+			    "must have at most %d items", ENDPOINTS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(endpoints); i++) {
+		const struct path *at = PATH(PATH_AT(PATH(NULL, "endpoints"), i), "addresses");
+		const json_t *list = json_object_get(json_array_get(endpoints, i), "addresses");
+		AUTO_JSON *count = json_integer((json_int_t)json_array_size(list));
+		if (json_array_size(list) == 0)
+			rule_broken(e, FIELD_REQUIRED, at, NULL,
+				    "must contain at least 1 address");
+		else if (json_array_size(list) > ADDRESSES_MAX)
+			rule_broken(e, FIELD_TOO_MANY, at, count, "must have at most %d items",
+				    ADDRESSES_MAX);
+		for (size_t k = 0; k < json_array_size(list) && !streq(family, "FQDN"); k++)
+			rule_ip(e, PATH_AT(at, k), json_array_get(list, k));
+	}
+}
+
+static void check_lease(const json_t *tree, struct field_errors *e)
+{
+	const struct path *at = PATH(PATH(NULL, "spec"), "leaseDurationSeconds");
+	const json_t *duration = json_dig(tree, "spec.leaseDurationSeconds");
+	if (duration && json_integer_value(duration) <= 0)
+		rule_broken(e, FIELD_INVALID, at, duration, "must be greater than 0");
+}
+
+static void check_node_update(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	static const char *const fields[] = { "podCIDR", "podCIDRs", "providerID" };
+	static const char *const words[] = { "podCIDR", "podCIDR", "providerID" };
+	const json_t *spec = json_object_get(tree, "spec"), *before = json_object_get(old, "spec");
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const json_t *was = json_object_get(before, fields[i]);
+		if (was && !rule_same(was, NULL) && !rule_same(json_object_get(spec, fields[i]), was))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(NULL, "spec"), fields[i]), NULL,
+				    "node updates may not change %s except from \"\" to valid",
+				    words[i]);
+	}
+}
+
+static void check_event(const json_t *tree, struct field_errors *e)
+{
+	const char *about = json_str_or(tree, "involvedObject.namespace", "");
+	const char *own = json_str_or(tree, "metadata.namespace", "");
+	AUTO_JSON *shown = json_string_nocheck(about);
+	if (*about && !streq(about, own))
+		rule_broken(e, FIELD_INVALID, PATH(PATH(NULL, "involvedObject"), "namespace"),
+			    shown, "does not match event.namespace");
+	else if (!*about && !streq(own, "default"))
+		rule_broken(e, FIELD_INVALID, PATH(PATH(NULL, "involvedObject"), "namespace"),
+			    shown, "does not match event.namespace");
+}
+
+static void check_endpoints(const json_t *tree, struct field_errors *e)
+{
+	const json_t *subsets = json_object_get(tree, "subsets");
+	for (size_t i = 0; i < json_array_size(subsets); i++) {
+		static const char *const lists[] = { "addresses", "notReadyAddresses" };
+		const struct path *at = PATH_AT(PATH(NULL, "subsets"), i);
+		const json_t *subset = json_array_get(subsets, i);
+		if (!json_array_size(json_object_get(subset, lists[0])) &&
+		    !json_array_size(json_object_get(subset, lists[1])))
+			rule_broken(e, FIELD_REQUIRED, at, NULL,
+				    "must specify `addresses` or `notReadyAddresses`");
+		for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+			const json_t *list = json_object_get(subset, lists[l]);
+			for (size_t k = 0; k < json_array_size(list); k++)
+				rule_ip(e, PATH(PATH_AT(PATH(at, lists[l]), k), "ip"),
+					json_object_get(json_array_get(list, k), "ip"));
+		}
+	}
+}
+
+void validate_config(const char *kind, const json_t *tree, const json_t *old,
+		     struct field_errors *e)
+{
+	if (streq(kind, "ConfigMap"))
+		check_config_map(tree, e);
+	else if (streq(kind, "Secret"))
+		check_secret(tree, e);
+	else if (streq(kind, "EndpointSlice"))
+		check_slice(tree, e);
+	else if (streq(kind, "Lease"))
+		check_lease(tree, e);
+	else if (streq(kind, "Event"))
+		check_event(tree, e);
+	else if (streq(kind, "Endpoints"))
+		check_endpoints(tree, e);
+	else if (streq(kind, "Node"))
+		validate_taints(json_dig(tree, "spec.taints"),
+				PATH(PATH(NULL, "spec"), "taints"), e);
+	if (old && (streq(kind, "ConfigMap") || streq(kind, "Secret")))
+		check_locked(tree, old, e);
+	else if (old && streq(kind, "Node"))
+		check_node_update(tree, old, e);
+}

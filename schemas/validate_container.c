@@ -1,0 +1,339 @@
+#include "schemas/rule.h"
+
+static void check_ports(const json_t *ports, const struct path *at, struct field_errors *e)
+{
+	for (size_t i = 0; i < json_array_size(ports); i++) {
+		const struct path *here = PATH_AT(at, i);
+		const json_t *port = json_array_get(ports, i);
+		const char *name = json_str_or(port, "name", "");
+		if (*name && !name_is(name_port, name)) {
+			rule_name(e, PATH(here, "name"), name, name_port);
+		} else if (*name) {
+			for (size_t k = 0; k < i; k++) {
+				if (!streq(json_str_or(json_array_get(ports, k), "name", ""), name))
+					continue;
+				rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
+					    json_object_get(port, "name"), NULL);
+				break;
+			}
+		}
+		if (json_int_or(port, "containerPort", 0) == 0)
+			rule_required(e, PATH(here, "containerPort"), NULL);
+		else
+			rule_port(e, PATH(here, "containerPort"),
+				  json_object_get(port, "containerPort"));
+		if (json_int_or(port, "hostPort", 0) != 0)
+			rule_port(e, PATH(here, "hostPort"), json_object_get(port, "hostPort"));
+	}
+}
+
+static void check_field_ref(const json_t *ref, const struct path *at, struct field_errors *e)
+{
+	static const char *const known[] = { "metadata.name",     "metadata.namespace",
+					     "metadata.uid",      "spec.nodeName",
+					     "spec.serviceAccountName", "status.hostIP",
+					     "status.hostIPs",    "status.podIP",
+					     "status.podIPs",     NULL };
+	const json_t *path = json_object_get(ref, "fieldPath");
+	const char *text = json_string_value(path);
+	if (!text || !*text) {
+		rule_required(e, PATH(at, "fieldPath"), text);
+		return;
+	}
+	const char *bracket = strstr(text, "['");
+	if (bracket && text[strlen(text) - 1] == ']') {
+		if (!starts_with(text, "metadata.labels['") &&
+		    !starts_with(text, "metadata.annotations['"))
+			rule_broken(e, FIELD_INVALID, at, path, "does not support subscript");
+		return;
+	}
+	rule_one_of(e, PATH(at, "fieldPath"), path, known);
+}
+
+static void check_key_ref(const json_t *ref, const struct path *at, struct field_errors *e)
+{
+	rule_required(e, PATH(at, "name"), json_str(ref, "name"));
+	rule_required_name(e, PATH(at, "key"), json_str(ref, "key"), name_config_key);
+}
+
+static void check_value_from(const json_t *env, const struct path *at, struct field_errors *e)
+{
+	const json_t *from = json_object_get(env, "valueFrom");
+	if (!from)
+		return;
+	size_t sources = json_object_size(from);
+	AUTO_JSON *empty = json_string("");
+	if (json_object_get(from, "fieldRef"))
+		check_field_ref(json_object_get(from, "fieldRef"), PATH(at, "fieldRef"), e);
+	const json_t *resource = json_object_get(from, "resourceFieldRef");
+	if (resource)
+		rule_required(e, PATH(PATH(at, "resourceFieldRef"), "resource"),
+			      json_str(resource, "resource"));
+	if (json_object_get(from, "configMapKeyRef"))
+		check_key_ref(json_object_get(from, "configMapKeyRef"),
+			      PATH(at, "configMapKeyRef"), e);
+	if (json_object_get(from, "secretKeyRef"))
+		check_key_ref(json_object_get(from, "secretKeyRef"), PATH(at, "secretKeyRef"), e);
+	if (sources == 0)
+		rule_broken(e, FIELD_INVALID, at, empty,
+			    "must specify one of: `fieldRef`, `resourceFieldRef`, "
+			    "`configMapKeyRef`, `secretKeyRef` or `fileKeyRef`");
+	else if (*json_str_or(env, "value", ""))
+		rule_broken(e, FIELD_INVALID, at, empty,
+			    "may not be specified when `value` is not empty");
+	else if (sources > 1)
+		rule_broken(e, FIELD_INVALID, at, empty,
+			    "may not have more than one field specified at a time");
+}
+
+static void check_env(const json_t *container, const struct path *at, struct field_errors *e)
+{
+	const json_t *env = json_object_get(container, "env");
+	for (size_t i = 0; i < json_array_size(env); i++) {
+		const struct path *here = PATH_AT(PATH(at, "env"), i);
+		const json_t *one = json_array_get(env, i);
+		rule_required_name(e, PATH(here, "name"), json_str(one, "name"), name_env);
+		check_value_from(one, PATH(here, "valueFrom"), e);
+	}
+	const json_t *from = json_object_get(container, "envFrom");
+	for (size_t i = 0; i < json_array_size(from); i++) {
+		const struct path *here = PATH_AT(PATH(at, "envFrom"), i);
+		const json_t *one = json_array_get(from, i);
+		const json_t *map = json_object_get(one, "configMapRef");
+		const json_t *secret = json_object_get(one, "secretRef");
+		AUTO_JSON *empty = json_string("");
+		if (map)
+			rule_required(e, PATH(PATH(here, "configMapRef"), "name"),
+				      json_str(map, "name"));
+		if (secret)
+			rule_required(e, PATH(PATH(here, "secretRef"), "name"),
+				      json_str(secret, "name"));
+		if (!map && !secret)
+			rule_broken(e, FIELD_INVALID, PATH(PATH(at, "envFrom"), ""), empty,
+				    "must specify one of: `configMapRef` or `secretRef`");
+		else if (map && secret)
+			rule_broken(e, FIELD_INVALID, PATH(PATH(at, "envFrom"), ""), empty,
+				    "may not have more than one field specified at a time");
+	}
+}
+
+static void check_below(const json_t *mount, const char *name, const struct path *at,
+			struct field_errors *e)
+{
+	const json_t *path = json_object_get(mount, name);
+	const char *text = json_string_value(path);
+	if (!text || !*text)
+		return;
+	if (*text == '/')
+		rule_broken(e, FIELD_INVALID, PATH(at, name), path, "must be a relative path");
+	if (streq(text, "..") || starts_with(text, "../") || strstr(text, "/../") ||
+	    (strlen(text) > 3 && streq(text + strlen(text) - 3, "/..")))
+		rule_broken(e, FIELD_INVALID, PATH(at, name), path, "must not contain '..'");
+}
+
+static bool has_volume(const json_t *volumes, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(volumes); i++)
+		if (streq(json_str_or(json_array_get(volumes, i), "name", ""), name))
+			return true;
+	return false;
+}
+
+static void check_mounts(const json_t *mounts, const json_t *volumes, const struct path *at,
+			 struct field_errors *e)
+{
+	for (size_t i = 0; i < json_array_size(mounts); i++) {
+		const struct path *here = PATH_AT(at, i);
+		const json_t *mount = json_array_get(mounts, i);
+		const char *name = json_str_or(mount, "name", "");
+		const char *path = json_str_or(mount, "mountPath", "");
+		rule_required(e, PATH(here, "name"), name);
+		if (!has_volume(volumes, name)) {
+			AUTO_JSON *shown = json_string_nocheck(name);
+			rule_broken(e, FIELD_NOT_FOUND, PATH(here, "name"), shown, NULL);
+		}
+		rule_required(e, PATH(here, "mountPath"), path);
+		for (size_t k = 0; k < i; k++) {
+			if (!streq(json_str_or(json_array_get(mounts, k), "mountPath", ""), path))
+				continue;
+			rule_broken(e, FIELD_INVALID, PATH(here, "mountPath"),
+				    json_object_get(mount, "mountPath"), "must be unique");
+			break;
+		}
+		check_below(mount, "subPath", at, e);
+		check_below(mount, "subPathExpr", at, e);
+		if (*json_str_or(mount, "subPath", "") && *json_str_or(mount, "subPathExpr", ""))
+			rule_broken(e, FIELD_INVALID, PATH(here, "subPathExpr"),
+				    json_object_get(mount, "subPathExpr"),
+				    "subPathExpr and subPath are mutually exclusive");
+	}
+}
+
+static void check_http(const json_t *http, const struct path *at, struct field_errors *e)
+{
+	rule_required(e, PATH(at, "path"), json_str(http, "path"));
+	rule_port_or_name(e, PATH(at, "port"), json_object_get(http, "port"));
+	const json_t *headers = json_object_get(http, "httpHeaders");
+	for (size_t i = 0; i < json_array_size(headers); i++)
+		rule_name(e, PATH(at, "httpHeaders"),
+			  json_str_or(json_array_get(headers, i), "name", ""), name_http_header);
+}
+
+static void check_handler(const json_t *handler, const struct path *at, struct field_errors *e)
+{
+	static const char *const types[] = { "exec", "httpGet", "tcpSocket", "grpc", "sleep" };
+	size_t count = 0;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		const json_t *one = json_object_get(handler, types[i]);
+		const struct path *here = PATH(at, types[i]);
+		if (!one)
+			continue;
+		if (count++ > 0)
+			rule_broken(e, FIELD_FORBIDDEN, here, NULL,
+				    "may not specify more than 1 handler type");
+		else if (i == 0 && json_array_size(json_object_get(one, "command")) == 0)
+			rule_required(e, PATH(here, "command"), NULL);
+		else if (i == 1)
+			check_http(one, here, e);
+		else if (i == 2)
+			rule_port_or_name(e, PATH(here, "port"), json_object_get(one, "port"));
+		else if (i == 3)
+			rule_port(e, PATH(here, "port"), json_object_get(one, "port"));
+	}
+	if (count == 0)
+		rule_broken(e, FIELD_REQUIRED, at, NULL, "must specify a handler type");
+}
+
+static void check_probe(const json_t *probe, const char *name, const struct path *at,
+			struct field_errors *e)
+{
+	if (!probe)
+		return;
+	check_handler(probe, at, e);
+	const json_t *grace = json_object_get(probe, "terminationGracePeriodSeconds");
+	if (grace && json_integer_value(grace) <= 0)
+		rule_broken(e, FIELD_INVALID, PATH(at, "terminationGracePeriodSeconds"), grace,
+			    "must be greater than 0");
+	if (streq(name, "readinessProbe")) {
+		if (grace)
+			rule_broken(e, FIELD_INVALID, PATH(at, "terminationGracePeriodSeconds"),
+				    grace, "must not be set for readinessProbes");
+	} else if (json_int_or(probe, "successThreshold", 1) != 1) {
+		rule_broken(e, FIELD_INVALID, PATH(at, "successThreshold"),
+			    json_object_get(probe, "successThreshold"), "must be 1");
+	}
+}
+
+static void check_lifecycle(const json_t *container, const struct path *at,
+			    struct field_errors *e)
+{
+	static const char *const hooks[] = { "postStart", "preStop" };
+	const json_t *lifecycle = json_object_get(container, "lifecycle");
+	for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
+		const json_t *hook = json_object_get(lifecycle, hooks[i]);
+		if (hook)
+			check_handler(hook, PATH(PATH(at, "lifecycle"), hooks[i]), e);
+	}
+}
+
+static void check_common(const json_t *container, const json_t *volumes, const struct path *at,
+			 struct field_errors *e)
+{
+	const char *name = json_str_or(container, "name", "");
+	rule_required_name(e, PATH(at, "name"), name, name_dns_label);
+	rule_required(e, PATH(at, "image"), json_str(container, "image"));
+	check_ports(json_object_get(container, "ports"), PATH(at, "ports"), e);
+	check_env(container, at, e);
+	check_mounts(json_object_get(container, "volumeMounts"), volumes, PATH(at, "volumeMounts"),
+		     e);
+	validate_resources(json_object_get(container, "resources"), PATH(at, "resources"), e);
+}
+
+static void check_name_is_new(const json_t *list, size_t i, const json_t *before,
+			      const struct path *at, struct field_errors *e)
+{
+	const json_t *name = json_object_get(json_array_get(list, i), "name");
+	const char *text = json_string_value(name);
+	bool is_taken = false;
+	if (!text || !*text)
+		return;
+	for (size_t k = 0; k < i; k++)
+		is_taken |= streq(json_str_or(json_array_get(list, k), "name", ""), text);
+	for (size_t k = 0; k < json_array_size(before); k++)
+		is_taken |= streq(json_str_or(json_array_get(before, k), "name", ""), text);
+	if (is_taken)
+		rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"), name, NULL);
+}
+
+/* The same protocol, address and host port twice. */
+static void check_host_ports(const json_t *list, const struct path *at, struct field_errors *e)
+{
+	AUTO_JSON *seen = json_object();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *ports = json_object_get(json_array_get(list, i), "ports");
+		const struct path *here = PATH(PATH_AT(at, i), "ports");
+		for (size_t k = 0; k < json_array_size(ports); k++) {
+			const json_t *port = json_array_get(ports, k);
+			int64_t number = json_int_or(port, "hostPort", 0);
+			if (number == 0)
+				continue;
+			auto_free char *text = xasprintf("%s/%s/%lld",
+							 json_str_or(port, "protocol", ""),
+							 json_str_or(port, "hostIP", ""),
+							 (long long)number);
+			AUTO_JSON *shown = json_string_nocheck(text);
+			if (json_object_get(seen, text))
+				rule_broken(e, FIELD_DUPLICATE,
+					    PATH(PATH_AT(here, k), "hostPort"), shown, NULL);
+			json_object_set_new_nocheck(seen, text, json_true());
+		}
+	}
+}
+
+static const char *const probe_names[] = { "livenessProbe", "readinessProbe", "startupProbe" };
+
+static void check_init(const json_t *container, const struct path *at, struct field_errors *e)
+{
+	static const char *const barred[] = { "lifecycle", "livenessProbe", "readinessProbe",
+					      "startupProbe" };
+	if (streq(json_str_or(container, "restartPolicy", ""), "Always")) {
+		check_lifecycle(container, at, e);
+		for (size_t i = 0; i < ARRAY_LEN(probe_names); i++)
+			check_probe(json_object_get(container, probe_names[i]), probe_names[i],
+				    PATH(at, probe_names[i]), e);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(barred); i++)
+		if (json_object_get(container, barred[i]))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
+				    "may not be set for init containers without "
+				    "restartPolicy=Always");
+}
+
+void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *volumes = json_object_get(spec, "volumes");
+	const json_t *list = json_object_get(spec, "containers");
+	const struct path *here = PATH(at, "containers");
+	if (json_array_size(list) == 0)
+		rule_required(e, here, NULL);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const struct path *one = PATH_AT(here, i);
+		const json_t *container = json_array_get(list, i);
+		check_common(container, volumes, one, e);
+		check_name_is_new(list, i, NULL, one, e);
+		check_lifecycle(container, one, e);
+		for (size_t k = 0; k < ARRAY_LEN(probe_names); k++)
+			check_probe(json_object_get(container, probe_names[k]), probe_names[k],
+				    PATH(one, probe_names[k]), e);
+	}
+	check_host_ports(list, here, e);
+	const json_t *inits = json_object_get(spec, "initContainers");
+	here = PATH(at, "initContainers");
+	for (size_t i = 0; i < json_array_size(inits); i++) {
+		const struct path *one = PATH_AT(here, i);
+		check_common(json_array_get(inits, i), volumes, one, e);
+		check_name_is_new(inits, i, list, one, e);
+		check_init(json_array_get(inits, i), one, e);
+	}
+}

@@ -1,0 +1,151 @@
+#include "schemas/rule.h"
+
+#define ANNOTATIONS_SIZE_MAX (256 * 1024)
+
+static name_check *name_rule(const struct schema_kind *kind)
+{
+	if (streq(kind->kind, "Namespace") || streq(kind->kind, "Service"))
+		return name_dns_label;
+	if (streq(kind->group, "rbac.authorization.k8s.io"))
+		return name_path_segment;
+	return name_dns_subdomain;
+}
+
+static void check_annotations(const json_t *annotations, const struct path *at,
+			      struct field_errors *e)
+{
+	const char *key;
+	json_t *value;
+	size_t size = 0;
+	json_object_foreach((json_t *)(uintptr_t)annotations, key, value) {
+		auto_free char *lower = xstrdup(key);
+		for (char *p = lower; *p; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				*p = (char)(*p - 'A' + 'a');
+		const char *problems[NAME_PROBLEMS_MAX];
+		size_t count = name_label_key(lower, problems);
+		AUTO_JSON *shown = count ? json_string_nocheck(key) : NULL;
+		for (size_t i = 0; i < count; i++)
+			rule_broken(e, FIELD_INVALID, at, shown, "%s", problems[i]);
+		size += strlen(key) + json_string_length(value);
+	}
+	if (size > ANNOTATIONS_SIZE_MAX)
+		rule_broken(e, FIELD_TOO_LONG, at, NULL, "may not be more than %d bytes",
+			    ANNOTATIONS_SIZE_MAX);
+}
+
+void validate_labels_and_annotations(const struct path *at, const json_t *metadata,
+				     struct field_errors *e)
+{
+	rule_labels(e, PATH(at, "labels"), json_object_get(metadata, "labels"));
+	check_annotations(json_object_get(metadata, "annotations"), PATH(at, "annotations"), e);
+}
+
+static void check_owner(const json_t *owner, const struct path *at, struct field_errors *e)
+{
+	static const char *const needed[] = { "apiVersion", "kind", "name", "uid" };
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
+		const char *text = json_str_or(owner, needed[i], "");
+		AUTO_JSON *shown = json_string(text);
+		if (!*text)
+			rule_broken(e, FIELD_INVALID, PATH(at, needed[i]), shown,
+				    i == 0 ? "version must not be empty" : "must not be empty");
+	}
+	if (streq(json_str_or(owner, "apiVersion", ""), "v1") &&
+	    streq(json_str_or(owner, "kind", ""), "Event"))
+		rule_broken(e, FIELD_INVALID, at, owner,
+			    "/v1, Kind=Event is disallowed from being an owner");
+}
+
+static void check_owners(const json_t *owners, const struct path *at, struct field_errors *e)
+{
+	const json_t *first = NULL;
+	for (size_t i = 0; i < json_array_size(owners); i++) {
+		const json_t *owner = json_array_get(owners, i);
+		check_owner(owner, at, e);
+		if (!json_bool_or(owner, "controller", false))
+			continue;
+		if (first)
+			rule_broken(e, FIELD_INVALID, at, owners,
+				    "Only one reference can have Controller set to true. Found "
+				    "\"true\" in references for %s/%s and %s/%s",
+				    json_str_or(first, "kind", ""), json_str_or(first, "name", ""),
+				    json_str_or(owner, "kind", ""), json_str_or(owner, "name", ""));
+		else
+			first = owner;
+	}
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (streq(json_string_value(json_array_get(list, i)), text))
+			return true;
+	return false;
+}
+
+static void check_finalizers(const json_t *meta, const json_t *old_meta, const struct path *at,
+			     struct field_errors *e)
+{
+	const json_t *list = json_object_get(meta, "finalizers");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		rule_name(e, at, json_string_value(json_array_get(list, i)), name_label_key);
+	if (has_text(list, "orphan") && has_text(list, "foregroundDeletion"))
+		rule_broken(e, FIELD_INVALID, at, list,
+			    "finalizer orphan and foregroundDeletion cannot be both set");
+	if (!json_object_get(old_meta, "deletionTimestamp"))
+		return;
+	AUTO_STR extra;
+	str_init(&extra, 4096);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		if (!has_text(json_object_get(old_meta, "finalizers"), text))
+			str_addf(&extra, "%s\"%s\"", extra.len ? ", " : "", text);
+	}
+	if (extra.len)
+		rule_broken(e, FIELD_FORBIDDEN, at, NULL,
+			    "no new finalizers can be added if the object is being deleted, found "
+			    "new finalizers []string{%s}",
+			    extra.data);
+}
+
+static void check_update(const json_t *meta, const json_t *old, const struct path *at,
+			 struct field_errors *e)
+{
+	static const char *const fixed[] = { "name", "namespace", "uid", "creationTimestamp",
+					     "deletionTimestamp", "deletionGracePeriodSeconds" };
+	int64_t generation = json_int_or(meta, "generation", 0);
+	if (generation < json_int_or(old, "generation", 0)) {
+		AUTO_JSON *shown = json_integer(generation);
+		rule_broken(e, FIELD_INVALID, PATH(at, "generation"), shown,
+			    "must not be decremented");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		rule_unchanged(e, PATH(at, fixed[i]), json_object_get(meta, fixed[i]),
+			       json_object_get(old, fixed[i]));
+}
+
+void validate_metadata(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+		       struct field_errors *e)
+{
+	const struct path *at = PATH(NULL, "metadata");
+	const json_t *meta = json_object_get(tree, "metadata");
+	const char *name = json_str_or(meta, "name", "");
+	const char *namespace = json_str_or(meta, "namespace", "");
+	if (!*name)
+		rule_broken(e, FIELD_REQUIRED, PATH(at, "name"), NULL,
+			    "name or generateName is required");
+	else if (!old)
+		rule_name(e, PATH(at, "name"), name, name_rule(kind));
+	if (kind->is_namespaced)
+		rule_required_name(e, PATH(at, "namespace"), namespace, name_dns_label);
+	else if (*namespace)
+		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "namespace"), NULL,
+			    "not allowed on this type");
+	validate_labels_and_annotations(at, meta, e);
+	check_owners(json_object_get(meta, "ownerReferences"), PATH(at, "ownerReferences"), e);
+	const json_t *old_meta = old ? json_object_get(old, "metadata") : NULL;
+	check_finalizers(meta, old_meta, PATH(at, "finalizers"), e);
+	if (old)
+		check_update(meta, old_meta, at, e);
+}

@@ -1,0 +1,297 @@
+#include "schemas/quantity.h"
+#include "schemas/rule.h"
+
+static bool is_standard_resource(const char *name)
+{
+	return streq(name, "cpu") || streq(name, "memory") || streq(name, "ephemeral-storage") ||
+	       starts_with(name, "hugepages-");
+}
+
+static void check_quantity(const char *name, const json_t *quantity, const struct path *at,
+			   struct field_errors *e)
+{
+	const char *problems[NAME_PROBLEMS_MAX];
+	const char *text = json_string_value(quantity);
+	AUTO_JSON *shown = json_string_nocheck(name);
+	size_t count = name_label_key(name, problems);
+	for (size_t i = 0; i < count; i++)
+		rule_broken(e, FIELD_INVALID, at, shown, "%s", problems[i]);
+	if (count == 0 && !strchr(name, '/') && !is_standard_resource(name)) {
+		rule_broken(e, FIELD_INVALID, at, shown,
+			    "must be a standard resource type or fully qualified");
+		rule_broken(e, FIELD_INVALID, at, shown,
+			    "must be a standard resource for containers");
+	}
+	if (text && *text == '-')
+		rule_broken(e, FIELD_INVALID, at, quantity, "must be greater than or equal to 0");
+	if (strchr(name, '/') && quantity_milli(text) % 1000 != 0)
+		rule_broken(e, FIELD_INVALID, at, quantity, "must be an integer");
+}
+
+void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e)
+{
+	const json_t *limits = json_object_get(resources, "limits");
+	const json_t *requests = json_object_get(resources, "requests");
+	const char *name;
+	json_t *quantity;
+	json_object_foreach((json_t *)(uintptr_t)limits, name, quantity)
+		check_quantity(name, quantity, PATH_OF(PATH(at, "limits"), name), e);
+	json_object_foreach((json_t *)(uintptr_t)requests, name, quantity) {
+		const struct path *here = PATH(at, "requests");
+		check_quantity(name, quantity, PATH_OF(here, name), e);
+		const char *limit = json_string_value(json_object_get(limits, name));
+		bool may_differ = !strchr(name, '/') && !starts_with(name, "hugepages-");
+		int64_t asked = quantity_milli(json_string_value(quantity));
+		if (!limit && !may_differ)
+			rule_broken(e, FIELD_REQUIRED, PATH(at, "limits"), NULL,
+				    "Limit must be set for non overcommitable resources");
+		else if (limit && !may_differ && asked != quantity_milli(limit))
+			rule_broken(e, FIELD_INVALID, here, quantity,
+				    "must be equal to %s limit of %s", name, limit);
+		else if (limit && asked > quantity_milli(limit))
+			rule_broken(e, FIELD_INVALID, here, quantity,
+				    "must be less than or equal to %s limit of %s", name, limit);
+	}
+}
+
+void validate_tolerations(const json_t *tolerations, const struct path *at,
+			  struct field_errors *e)
+{
+	static const char *const operators[] = { "Equal", "Exists", NULL };
+	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
+	for (size_t i = 0; i < json_array_size(tolerations); i++) {
+		const struct path *here = PATH_AT(at, i);
+		const json_t *t = json_array_get(tolerations, i);
+		const char *key = json_str_or(t, "key", ""), *op = json_str_or(t, "operator", "");
+		AUTO_JSON *shown_op = json_string_nocheck(op);
+		AUTO_JSON *effect = json_string_nocheck(json_str_or(t, "effect", ""));
+		const json_t *value = json_object_get(t, "value");
+		if (*key)
+			rule_name(e, PATH(here, "key"), key, name_label_key);
+		else if (!streq(op, "Exists"))
+			rule_broken(e, FIELD_INVALID, PATH(here, "operator"), shown_op,
+				    "operator must be Exists when `key` is empty, which means "
+				    "\"match all values and all keys\"");
+		if (json_object_get(t, "tolerationSeconds") &&
+		    !streq(json_string_value(effect), "NoExecute"))
+			rule_broken(e, FIELD_INVALID, PATH(here, "effect"), effect,
+				    "effect must be 'NoExecute' when `tolerationSeconds` is set");
+		rule_one_of(e, PATH(here, "operator"), shown_op, operators);
+		if (streq(op, "Exists") && json_string_length(value))
+			rule_broken(e, FIELD_INVALID, PATH(here, "operator"), value,
+				    "value must be empty when `operator` is 'Exists'");
+		else if (!streq(op, "Exists"))
+			rule_name(e, PATH(here, "operator"), json_str_or(t, "value", ""),
+				  name_label_value);
+		rule_one_of(e, PATH(here, "effect"), effect, effects);
+	}
+}
+
+void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e)
+{
+	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
+	for (size_t i = 0; i < json_array_size(taints); i++) {
+		const struct path *here = PATH_AT(at, i);
+		const json_t *taint = json_array_get(taints, i);
+		const char *key = json_str_or(taint, "key", "");
+		const char *effect = json_str_or(taint, "effect", "");
+		rule_name(e, PATH(here, "key"), key, name_label_key);
+		rule_name(e, PATH(here, "value"), json_str_or(taint, "value", ""),
+			  name_label_value);
+		rule_required(e, PATH(here, "effect"), effect);
+		rule_one_of(e, PATH(here, "effect"), json_object_get(taint, "effect"), effects);
+		for (size_t k = 0; k < i; k++) {
+			const json_t *other = json_array_get(taints, k);
+			if (!streq(json_str_or(other, "key", ""), key) ||
+			    !streq(json_str_or(other, "effect", ""), effect))
+				continue;
+			rule_broken(e, FIELD_DUPLICATE, here, taint,
+				    "taints must be unique by key and effect pair");
+			break;
+		}
+	}
+}
+
+static void check_names(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	static const struct {
+		const char *field;
+		name_check *check;
+	} names[] = {
+		{ "serviceAccountName", name_dns_subdomain },
+		{ "nodeName", name_dns_subdomain },
+		{ "hostname", name_dns_label },
+		{ "subdomain", name_dns_label },
+		{ "priorityClassName", name_dns_subdomain },
+		{ "runtimeClassName", name_dns_subdomain },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *text = json_str_or(spec, names[i].field, "");
+		if (*text)
+			rule_name(e, PATH(at, names[i].field), text, names[i].check);
+	}
+	const json_t *secrets = json_object_get(spec, "imagePullSecrets");
+	for (size_t i = 0; i < json_array_size(secrets); i++) {
+		const json_t *secret = json_array_get(secrets, i);
+		if (!*json_str_or(secret, "name", ""))
+			rule_required(e, PATH(PATH_AT(PATH(at, "imagePullSecrets"), i), "name"),
+				      NULL);
+	}
+}
+
+static void check_host_network(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	if (!json_bool_or(spec, "hostNetwork", false))
+		return;
+	static const char *const lists[] = { "containers", "initContainers" };
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		const json_t *list = json_object_get(spec, lists[l]);
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const struct path *here = PATH(PATH_AT(PATH(at, lists[l]), i), "ports");
+			const json_t *ports = json_object_get(json_array_get(list, i), "ports");
+			for (size_t k = 0; k < json_array_size(ports); k++) {
+				const json_t *port = json_array_get(ports, k);
+				const json_t *host = json_object_get(port, "hostPort");
+				if (json_integer_value(host) &&
+				    json_integer_value(host) !=
+					    json_int_or(port, "containerPort", 0))
+					rule_broken(e, FIELD_INVALID,
+						    PATH(PATH_AT(here, k), "hostPort"), host,
+						    "must match `containerPort` when "
+						    "`hostNetwork` is true");
+			}
+		}
+	}
+}
+
+static void check_spread(const json_t *list, const struct path *at, struct field_errors *e)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *c = json_array_get(list, i);
+		const struct path *here = PATH_AT(at, i);
+		AUTO_JSON *skew = json_integer(json_int_or(c, "maxSkew", 0));
+		if (json_integer_value(skew) <= 0)
+			rule_broken(e, FIELD_INVALID, PATH(here, "maxSkew"), skew,
+				    "must be greater than zero");
+		if (!*json_str_or(c, "topologyKey", ""))
+			rule_broken(e, FIELD_REQUIRED, PATH(here, "topologyKey"), NULL,
+				    "can not be empty");
+		rule_required(e, PATH(here, "whenUnsatisfiable"),
+			      json_str(c, "whenUnsatisfiable"));
+		rule_label_selector(e, PATH(here, "labelSelector"),
+				    json_object_get(c, "labelSelector"));
+	}
+}
+
+void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	validate_volumes(json_object_get(spec, "volumes"), PATH(at, "volumes"), e);
+	validate_containers(spec, at, e);
+	check_host_network(spec, at, e);
+	rule_labels(e, PATH(at, "nodeSelector"), json_object_get(spec, "nodeSelector"));
+	check_names(spec, at, e);
+	validate_tolerations(json_object_get(spec, "tolerations"), PATH(at, "tolerations"), e);
+	check_spread(json_object_get(spec, "topologySpreadConstraints"),
+		     PATH(at, "topologySpreadConstraints"), e);
+	const json_t *grace = json_object_get(spec, "terminationGracePeriodSeconds");
+	if (!grace)
+		rule_required(e, PATH(at, "terminationGracePeriodSeconds"), NULL);
+	else if (json_integer_value(grace) < 0)
+		rule_broken(e, FIELD_INVALID, PATH(at, "terminationGracePeriodSeconds"), grace,
+			    "must be greater than or equal to 0");
+	const json_t *dns = json_object_get(spec, "dnsConfig");
+	if (streq(json_str_or(spec, "dnsPolicy", ""), "None") &&
+	    json_array_size(json_object_get(dns, "nameservers")) == 0)
+		rule_broken(e, FIELD_REQUIRED, PATH(PATH(at, "dnsConfig"), "nameservers"), NULL,
+			    "must provide at least one DNS nameserver when `dnsPolicy` is None");
+}
+
+/* Tolerations may be added, not taken away. */
+static void check_only_added(const json_t *now, const json_t *before, const struct path *at,
+			     struct field_errors *e)
+{
+	for (size_t i = 0; i < json_array_size(before); i++) {
+		AUTO_JSON *old = json_deep_copy(json_array_get(before, i));
+		bool is_kept = false;
+		json_object_del(old, "tolerationSeconds");
+		for (size_t k = 0; k < json_array_size(now) && !is_kept; k++) {
+			AUTO_JSON *one = json_deep_copy(json_array_get(now, k));
+			json_object_del(one, "tolerationSeconds");
+			is_kept = rule_same(one, old);
+		}
+		if (is_kept)
+			continue;
+		rule_broken(e, FIELD_FORBIDDEN, at, NULL,
+			    "existing toleration can not be modified except its tolerationSeconds");
+		return;
+	}
+}
+
+/* What an update may change is put back, and then nothing may differ. */
+static json_t *without_changes(const json_t *spec, const json_t *old)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	static const char *const fields[] = { "activeDeadlineSeconds", "tolerations",
+					      "schedulingGates" };
+	json_t *copy = json_deep_copy(spec);
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		const json_t *list = json_object_get(copy, lists[l]);
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			json_t *image = json_object_get(
+				json_array_get(json_object_get(old, lists[l]), i), "image");
+			if (image)
+				json_object_set(json_array_get(list, i), "image", image);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		json_t *before = json_object_get(old, fields[i]);
+		if (before)
+			json_object_set(copy, fields[i], before);
+		else
+			json_object_del(copy, fields[i]);
+	}
+	if (json_int_or(old, "terminationGracePeriodSeconds", 0) < 0 &&
+	    json_int_or(copy, "terminationGracePeriodSeconds", 0) == 1)
+		json_object_set(copy, "terminationGracePeriodSeconds",
+				json_object_get(old, "terminationGracePeriodSeconds"));
+	return copy;
+}
+
+static bool check_container_count(const json_t *spec, const json_t *before, const char *name,
+				  const struct path *at, struct field_errors *e)
+{
+	if (json_array_size(json_object_get(spec, name)) ==
+	    json_array_size(json_object_get(before, name)))
+		return true;
+	rule_broken(e, FIELD_FORBIDDEN, PATH(at, name), NULL,
+		    "pod updates may not add or remove containers");
+	return false;
+}
+
+void validate_pod_update(const json_t *pod, const json_t *old, struct field_errors *e)
+{
+	const struct path *at = PATH(NULL, "spec");
+	const json_t *spec = json_object_get(pod, "spec"), *before = json_object_get(old, "spec");
+	if (!check_container_count(spec, before, "containers", at, e) ||
+	    !check_container_count(spec, before, "initContainers", at, e))
+		return;
+	const json_t *deadline = json_object_get(spec, "activeDeadlineSeconds");
+	const json_t *was = json_object_get(before, "activeDeadlineSeconds");
+	AUTO_JSON *nothing = json_null();
+	if (deadline && was && json_integer_value(was) < json_integer_value(deadline))
+		rule_broken(e, FIELD_INVALID, PATH(at, "activeDeadlineSeconds"), deadline,
+			    "must be less than or equal to previous value");
+	else if (!deadline && was)
+		rule_broken(e, FIELD_INVALID, PATH(at, "activeDeadlineSeconds"), nothing,
+			    "must not update from a positive integer to nil value");
+	check_only_added(json_object_get(spec, "tolerations"),
+			 json_object_get(before, "tolerations"), PATH(at, "tolerations"), e);
+	AUTO_JSON *rest = without_changes(spec, before);
+	if (!rule_same(rest, before))
+		rule_broken(e, FIELD_FORBIDDEN, at, NULL,
+			    "pod updates may not change fields other than "
+			    "`spec.containers[*].image`,`spec.initContainers[*].image`,"
+			    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+			    "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it "
+			    "to be set to 1 if it was previously negative)");
+}

@@ -1,0 +1,177 @@
+#include "schemas/rule.h"
+
+static bool is_headless(const json_t *spec)
+{
+	return streq(json_str_or(spec, "clusterIP", ""), "None");
+}
+
+static void check_port(const json_t *ports, size_t i, const struct path *at,
+		       struct field_errors *e)
+{
+	const json_t *port = json_array_get(ports, i);
+	const json_t *name = json_object_get(port, "name");
+	if (json_array_size(ports) > 1 && !json_string_length(name))
+		rule_required(e, PATH(at, "name"), NULL);
+	else if (json_string_length(name))
+		rule_name(e, PATH(at, "name"), json_string_value(name), name_dns_label);
+	if (!json_object_get(port, "port")) {
+		AUTO_JSON *none = json_integer(0);
+		rule_port(e, PATH(at, "port"), none);
+	}
+	rule_port_or_name(e, PATH(at, "targetPort"), json_object_get(port, "targetPort"));
+	const char *app = json_str_or(port, "appProtocol", "");
+	if (*app)
+		rule_name(e, PATH(at, "appProtocol"), app, name_label_key);
+}
+
+/* The same name, port or node port twice. */
+static void check_unique(const json_t *ports, size_t i, const struct path *at,
+			 struct field_errors *e)
+{
+	const json_t *port = json_array_get(ports, i);
+	const char *name = json_str_or(port, "name", "");
+	const char *protocol = json_str_or(port, "protocol", "");
+	int64_t number = json_int_or(port, "port", 0), node = json_int_or(port, "nodePort", 0);
+	bool name_taken = false, port_taken = false, node_taken = false;
+	for (size_t k = 0; k < i; k++) {
+		const json_t *other = json_array_get(ports, k);
+		bool same_protocol = streq(json_str_or(other, "protocol", ""), protocol);
+		name_taken |= *name && streq(json_str_or(other, "name", ""), name);
+		port_taken |= same_protocol && json_int_or(other, "port", 0) == number;
+		node_taken |= node && same_protocol && json_int_or(other, "nodePort", 0) == node;
+	}
+	if (name_taken)
+		rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"), json_object_get(port, "name"),
+			    NULL);
+	if (node_taken)
+		rule_broken(e, FIELD_DUPLICATE, PATH(at, "nodePort"),
+			    json_object_get(port, "nodePort"), NULL);
+	if (port_taken) {
+		AUTO_JSON *key = json_pack("{s:s, s:I}", "protocol", protocol, "port",
+					   (json_int_t)number);
+		rule_broken(e, FIELD_DUPLICATE, at, key, NULL);
+	}
+}
+
+static void check_ports(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const char *type = json_str_or(spec, "type", "");
+	const json_t *ports = json_object_get(spec, "ports");
+	if (json_array_size(ports) == 0 && !is_headless(spec) && !streq(type, "ExternalName"))
+		rule_required(e, at, NULL);
+	for (size_t i = 0; i < json_array_size(ports); i++) {
+		const struct path *here = PATH_AT(at, i);
+		check_port(ports, i, here, e);
+		check_unique(ports, i, here, e);
+		if (streq(type, "ClusterIP") &&
+		    json_int_or(json_array_get(ports, i), "nodePort", 0))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(here, "nodePort"), NULL,
+				    "may not be used when `type` is 'ClusterIP'");
+	}
+}
+
+static void check_external_name(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	static const char *const barred[] = { "clusterIPs", "ipFamilies", "ipFamilyPolicy" };
+	for (size_t i = 0; i < ARRAY_LEN(barred); i++) {
+		const json_t *value = json_object_get(spec, barred[i]);
+		if (json_array_size(value) || json_string_length(value))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
+				    "may not be set for ExternalName services");
+	}
+	const char *name = json_str_or(spec, "externalName", "");
+	size_t n = strlen(name);
+	auto_free char *plain = xstrndup(name, n && name[n - 1] == '.' ? n - 1 : n);
+	if (*plain)
+		rule_name(e, PATH(at, "externalName"), plain, name_dns_subdomain);
+	else
+		rule_required(e, PATH(at, "externalName"), NULL);
+}
+
+static void check_addresses(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *ips = json_object_get(spec, "clusterIPs");
+	const char *ip = json_str_or(spec, "clusterIP", "");
+	for (size_t i = 0; i < json_array_size(ips); i++) {
+		const json_t *one = json_array_get(ips, i);
+		if (i > 0 || !streq(json_string_value(one), "None"))
+			rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), i), one);
+		if (i == 0 && !streq(ip, json_string_value(one)))
+			rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), ips,
+				    "first value must match `clusterIP`");
+	}
+	if (json_array_size(ips) == 0 && *ip && !streq(ip, "None")) {
+		AUTO_JSON *shown = json_string_nocheck(ip);
+		rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), 0), shown);
+	}
+	const json_t *external = json_object_get(spec, "externalIPs");
+	for (size_t i = 0; i < json_array_size(external); i++)
+		rule_ip(e, PATH_AT(PATH(at, "externalIPs"), i), json_array_get(external, i));
+}
+
+/* The address stays while the type keeps one. */
+static void check_update(const json_t *spec, const json_t *old, const struct path *at,
+			 struct field_errors *e)
+{
+	const char *before = json_str_or(old, "clusterIP", "");
+	if (streq(json_str_or(old, "type", ""), "ExternalName") ||
+	    streq(json_str_or(spec, "type", ""), "ExternalName") || !*before)
+		return;
+	const json_t *list = json_object_get(spec, "clusterIPs");
+	const char *first = json_string_value(json_array_get(list, 0));
+	const char *now = json_str_or(spec, "clusterIP", "");
+	if (streq(now, before) && (!first || streq(first, before)))
+		return;
+	AUTO_JSON *shown = json_pack("[s]", now);
+	rule_broken(e, FIELD_INVALID, PATH_AT(PATH(at, "clusterIPs"), 0), list ? list : shown,
+		    "may not change once set");
+}
+
+static void check_traffic(const json_t *spec, const char *type, const struct path *at,
+			  struct field_errors *e)
+{
+	static const char *const policies[] = { "Cluster", "Local", NULL };
+	const json_t *policy = json_object_get(spec, "externalTrafficPolicy");
+	bool is_outside = streq(type, "NodePort") || streq(type, "LoadBalancer") ||
+			  json_array_size(json_object_get(spec, "externalIPs"));
+	if (!is_outside && json_string_length(policy))
+		rule_broken(e, FIELD_INVALID, PATH(at, "externalTrafficPolicy"), policy,
+			    "may only be set for externally-accessible services");
+	else
+		rule_one_of(e, PATH(at, "externalTrafficPolicy"), policy, policies);
+	if (!streq(type, "LoadBalancer")) {
+		static const char *const barred[] = { "allocateLoadBalancerNodePorts",
+						      "loadBalancerSourceRanges",
+						      "loadBalancerClass" };
+		for (size_t i = 0; i < ARRAY_LEN(barred); i++)
+			if (json_object_get(spec, barred[i]))
+				rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
+					    "may only be used when `type` is 'LoadBalancer'");
+	}
+	const json_t *timeout = json_dig(spec, "sessionAffinityConfig.clientIP.timeoutSeconds");
+	if (timeout && (json_integer_value(timeout) <= 0 || json_integer_value(timeout) > 86400))
+		rule_broken(e, FIELD_INVALID,
+			    PATH(PATH(PATH(at, "sessionAffinityConfig"), "clientIP"),
+				 "timeoutSeconds"),
+			    timeout, "must be greater than 0 and less than 86400");
+}
+
+void validate_service(const json_t *service, const json_t *old, struct field_errors *e)
+{
+	const struct path *at = PATH(NULL, "spec");
+	const json_t *spec = json_object_get(service, "spec");
+	const char *type = json_str_or(spec, "type", "");
+	check_ports(spec, PATH(at, "ports"), e);
+	if (streq(type, "ExternalName")) {
+		check_external_name(spec, at, e);
+	} else if (is_headless(spec) && !streq(type, "ClusterIP")) {
+		AUTO_JSON *none = json_string("None");
+		rule_broken(e, FIELD_INVALID, PATH_AT(PATH(at, "clusterIPs"), 0), none,
+			    "may not be set to 'None' for %s services", type);
+	}
+	rule_labels(e, PATH(at, "selector"), json_object_get(spec, "selector"));
+	check_addresses(spec, at, e);
+	check_traffic(spec, type, at, e);
+	if (old)
+		check_update(spec, json_object_get(old, "spec"), at, e);
+}
