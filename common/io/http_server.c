@@ -1,0 +1,321 @@
+#include "common/io/http_server.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "common/io/http_server_internal.h"
+
+#define HANGUPS_MAX 64
+
+static void run_daemon(struct http_server *s);
+
+/* ---- the daemon on the loop ---- */
+
+void server_turn_soon(struct http_server *s)
+{
+	if (!s->is_closing)
+		loop_timer_set(s->turn, 0);
+}
+
+/* When libmicrohttpd wants to be run again without an event. */
+static void schedule(struct http_server *s)
+{
+	MHD_UNSIGNED_LONG_LONG left_ms;
+	if (MHD_get_timeout(s->daemon, &left_ms) == MHD_YES)
+		/* One more than it says: deadlines are compared with "later than". */
+		loop_timer_set(s->turn, left_ms ? (int64_t)MIN(left_ms, 3600000) + 1 : 0);
+	else
+		loop_timer_stop(s->turn);
+}
+
+static void run_daemon(struct http_server *s)
+{
+	s->is_in_run = true;
+	s->is_dirty = false;
+	MHD_run(s->daemon);
+	s->is_in_run = false;
+	server_streams_launch(s);
+	schedule(s);
+	if (s->is_dirty) /* resumed meanwhile: MHD_get_timeout does not tell */
+		server_turn_soon(s);
+}
+
+static void turn(void *ctx)
+{
+	run_daemon(ctx);
+}
+
+static void daemon_ready(void *ctx, unsigned events)
+{
+	(void)events;
+	run_daemon(ctx);
+}
+
+void server_resume(struct server_exchange *x)
+{
+	struct http_server *s = x->connection->server;
+	x->is_suspended = false;
+	MHD_resume_connection(x->connection->mhd);
+	s->is_dirty = true;
+	if (!s->is_in_run)
+		server_turn_soon(s);
+}
+
+/* A suspended connection is out of libmicrohttpd's sight: we look whether its peer leaves. */
+static void watch_hangup(struct http_server *s, struct server_connection *c)
+{
+	struct epoll_event e = { .events = EPOLLRDHUP | EPOLLET, .data = { .ptr = c } };
+	if (!c->is_hangup_watched)
+		c->is_hangup_watched = epoll_ctl(s->hangup_epoll, EPOLL_CTL_ADD, c->fd, &e) == 0;
+	else if (c->has_hung_up) /* its edge has passed: ask again */
+		epoll_ctl(s->hangup_epoll, EPOLL_CTL_MOD, c->fd, &e);
+}
+
+void server_suspend(struct server_exchange *x)
+{
+	x->is_suspended = true;
+	MHD_suspend_connection(x->connection->mhd);
+	if (x->state != EXCHANGE_TAKEN)
+		watch_hangup(x->connection->server, x->connection);
+}
+
+static void hangups_ready(void *ctx, unsigned events)
+{
+	struct http_server *s = ctx;
+	struct epoll_event got[HANGUPS_MAX];
+	(void)events;
+	int n = epoll_wait(s->hangup_epoll, got, HANGUPS_MAX, 0);
+	for (int i = 0; i < n; i++)
+		((struct server_connection *)got[i].data.ptr)->refs++;
+	for (int i = 0; i < n; i++) {
+		struct server_connection *c = got[i].data.ptr;
+		c->has_hung_up = true;
+		if (c->mhd && c->exchange && c->exchange->is_suspended)
+			server_peer_left(c->exchange);
+		server_connection_unref(c);
+	}
+}
+
+/* ---- connections ---- */
+
+void server_connection_unref(struct server_connection *c)
+{
+	if (--c->refs > 0)
+		return;
+	tls_peer_fini(&c->peer);
+	free(c);
+}
+
+static void connection_opened(struct http_server *s, struct MHD_Connection *mhd, void **context)
+{
+	struct server_connection *c = xcalloc(1, sizeof *c);
+	*c = (struct server_connection){ .server = s, .refs = 1, .mhd = mhd,
+					 .next = s->connections, .link = &s->connections };
+	if (c->next)
+		c->next->link = &c->next;
+	s->connections = c;
+	*context = c;
+	s->counts.connections_now++;
+	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	if (!s->identity)
+		return;
+	c->session = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+	if (s->client_ca_pem)
+		tls_session_check_client(c->session);
+}
+
+static void connection_closed(struct http_server *s, struct server_connection *c)
+{
+	s->counts.connections_now--;
+	if (c->session && !c->had_request && !tls_session_is_established(c->session))
+		s->counts.handshakes_failed_total++;
+	if (c->is_hangup_watched)
+		epoll_ctl(s->hangup_epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->next)
+		c->next->link = c->link;
+	*c->link = c->next;
+	c->mhd = NULL;
+	c->server = NULL;
+	c->session = NULL;
+	server_connection_unref(c);
+}
+
+static void connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
+			       enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		connection_opened(cls, mhd, context);
+	else if (*context)
+		connection_closed(cls, *context);
+}
+
+static const struct tls_identity *identity_of(void *mhd)
+{
+	const struct server_connection *c =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	return c ? c->server->identity : NULL;
+}
+
+/* ---- life ---- */
+
+/* Nothing is decoded: paths and queries go out as they were sent. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
+{
+	(void)cls;
+	(void)mhd;
+	return strlen(text);
+}
+
+static void no_log(void *cls, const char *format, va_list args)
+{
+	(void)cls; /* what peers do wrong is no news; our own errors come back as values */
+	(void)format;
+	(void)args;
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
+{
+	const struct http_server_options *o = &s->options;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)tls_identity_callback(identity_of) },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0,
+		  (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE" },
+		{ s->client_ca_pem ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+		  s->client_ca_pem },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+	if (s->identity)
+		flags |= MHD_USE_TLS;
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, server_access, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, server_uri, s,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		server_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_ip_max,
+		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
+		MHD_OPTION_ARRAY, s->identity ? tls : none, MHD_OPTION_END);
+}
+
+static int start(struct http_server *s, struct error *err)
+{
+	int fd = server_listen(s, err);
+	if (fd < 0)
+		return fd;
+	s->daemon = start_daemon(s, fd);
+	if (!s->daemon) {
+		close(fd);
+		return error_set(err, ERR_INVALID, "the HTTP server did not start (client CA?)");
+	}
+	int epoll = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	s->ready = loop_fd_new(s->loop, epoll, daemon_ready, s);
+	s->hangups = loop_fd_new(s->loop, s->hangup_epoll, hangups_ready, s);
+	loop_fd_set(s->ready, LOOP_READ);
+	loop_fd_set(s->hangups, LOOP_READ);
+	server_turn_soon(s); /* the listening socket enters the epoll set when it first runs */
+	return 0;
+}
+
+static void set_defaults(struct http_server_options *o)
+{
+	o->body_max = o->body_max ? o->body_max : SERVER_BODY_MAX;
+	o->connections_max = o->connections_max ? o->connections_max : SERVER_CONNECTIONS_MAX;
+	o->idle_timeout_s = o->idle_timeout_s ? o->idle_timeout_s : SERVER_IDLE_TIMEOUT_S;
+}
+
+int http_server_new(struct loop *loop, const struct http_server_options *options,
+		    struct http_server **ret, struct error *err)
+{
+	struct http_server *s = xcalloc(1, sizeof *s);
+	*s = (struct http_server){ .loop = loop, .options = *options };
+	set_defaults(&s->options);
+	s->hangup_epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert(s->hangup_epoll >= 0);
+	s->turn = loop_timer_new(loop, turn, s);
+	s->wake = loop_wake_new(loop, server_streams_reap, s);
+	s->unix_socket = options->unix_socket ? xstrdup(options->unix_socket) : NULL;
+	s->client_ca_pem = options->client_ca_pem ? xstrdup(options->client_ca_pem) : NULL;
+	int code = 0;
+	if (options->cert_pem)
+		code = tls_identity_new(options->cert_pem, options->key_pem, &s->identity, err);
+	if (code == 0)
+		code = start(s, err);
+	if (code < 0) {
+		http_server_free(s);
+		return code;
+	}
+	*ret = s;
+	return 0;
+}
+
+int http_server_set_certificate(struct http_server *s, const char *cert_pem, const char *key_pem,
+				struct error *err)
+{
+	struct tls_identity *fresh;
+	int code = tls_identity_new(cert_pem, key_pem, &fresh, err);
+	if (code < 0)
+		return code;
+	/* The old one stays: a handshake in the middle may still sign with it. */
+	s->retired = xrealloc(s->retired, s->retired_count + 1, sizeof(struct tls_identity *));
+	s->retired[s->retired_count++] = s->identity;
+	s->identity = fresh;
+	return 0;
+}
+
+uint16_t http_server_port(const struct http_server *s)
+{
+	return s->port;
+}
+
+void http_server_counts(const struct http_server *s, struct http_server_counts *ret)
+{
+	*ret = s->counts;
+}
+
+/* libmicrohttpd must not be stopped while connections are suspended: wake them to end. */
+static void end_connections(struct http_server *s)
+{
+	server_streams_stop(s);
+	for (struct server_connection *c = s->connections, *next; c; c = next) {
+		next = c->next;
+		struct server_exchange *x = c->exchange;
+		if (!x)
+			continue;
+		if (x->state != EXCHANGE_TAKEN)
+			server_peer_left(x); /* may be answered from inside: fine */
+		x->must_close = true;
+		if (x->is_suspended)
+			server_resume(x);
+	}
+	MHD_run(s->daemon);
+	MHD_stop_daemon(s->daemon); /* closes the listening socket */
+	s->daemon = NULL;
+}
+
+void http_server_free(struct http_server *s)
+{
+	if (!s)
+		return;
+	assert(!s->is_in_run);
+	s->is_closing = true;
+	loop_fd_free(s->ready);
+	loop_fd_free(s->hangups);
+	if (s->daemon)
+		end_connections(s);
+	loop_timer_free(s->turn);
+	loop_wake_free(s->wake);
+	close(s->hangup_epoll);
+	if (s->unix_socket)
+		unlink(s->unix_socket);
+	tls_identity_free(s->identity);
+	for (size_t i = 0; i < s->retired_count; i++)
+		tls_identity_free(s->retired[i]);
+	free(s->retired);
+	free(s->unix_socket);
+	free(s->client_ca_pem);
+	free(s);
+}

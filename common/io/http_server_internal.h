@@ -1,0 +1,134 @@
+/*
+ * http_server_internal.h - what the files of the HTTP server share: http_server.c (life, the
+ * daemon on the loop), http_server_request.c (from bytes to a handler's exchange),
+ * http_server_answer.c (from its answer to bytes), http_server_listen.c (sockets),
+ * stream_takeover.c (connections that leave HTTP). libmicrohttpd's types end here.
+ */
+#pragma once
+
+#include "common/base/str.h"
+#include "common/io/http_server.h"
+#include "common/io/tls_session.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#define SERVER_BODY_MAX          (3u << 20)
+#define SERVER_CONNECTIONS_MAX   20000
+#define SERVER_IDLE_TIMEOUT_S    120
+#define SERVER_CONNECTION_MEMORY (40u << 10)
+#define SERVER_STREAMS_MAX       1024
+
+struct server_exchange;
+struct server_stream;
+
+/* One accepted connection; lives while MHD has it or an exchange looks at its peer. */
+struct server_connection {
+	struct http_server *server; /* NULL: the server is gone */
+	struct server_connection *next, **link;
+	unsigned refs;
+	struct MHD_Connection *mhd; /* NULL: closed */
+	int fd;
+	void *session; /* GnuTLS', or NULL */
+	struct tls_peer peer;
+	bool is_peer_known, is_hangup_watched, has_hung_up, had_request;
+	char address[80];
+	struct server_exchange *exchange; /* the request under way, or NULL */
+};
+
+enum exchange_state {
+	EXCHANGE_HEAD,     /* libmicrohttpd has not told its headers yet */
+	EXCHANGE_BODY,     /* collecting the body, or handing it to the sink */
+	EXCHANGE_WAITING,  /* the handler has everything and owes the answer */
+	EXCHANGE_ANSWERED, /* queued */
+	EXCHANGE_TAKEN,    /* a stream thread has the connection */
+	EXCHANGE_STATE_COUNT,
+};
+
+struct server_exchange {
+	struct http_exchange base;
+	struct server_connection *connection;
+	enum exchange_state state;
+	unsigned refs; /* libmicrohttpd's request; the handler's, until answered and closed */
+	char *uri, *method;
+	struct str body;
+	uint64_t discarded;
+	bool is_in_callback, is_suspended, is_handed, is_hung, must_close;
+	bool is_too_large, is_mhd_over, is_answered;
+	/* the answer, until it can be queued */
+	struct MHD_Response *response;
+	int status;
+	/* a streamed answer */
+	struct http_source source;
+	void *source_ctx;
+	bool is_streaming, is_woken;
+	/* a streamed request body */
+	bool is_body_streamed, is_body_ended, is_paused;
+	struct http_body_sink sink;
+	void *sink_ctx;
+	struct server_stream *stream;
+};
+
+struct http_server {
+	struct loop *loop;
+	struct MHD_Daemon *daemon;
+	struct loop_fd *ready;
+	struct loop_timer *turn;
+	struct loop_wake *wake;    /* stream threads that ended */
+	int hangup_epoll;          /* peers that leave while their connection is suspended */
+	struct loop_fd *hangups;
+	struct http_server_options options;
+	char *client_ca_pem;
+	struct tls_identity *identity;
+	struct tls_identity **retired; /* handshakes may still use them */
+	size_t retired_count;
+	uint16_t port;
+	char *unix_socket;
+	struct server_connection *connections;
+	struct server_stream *streams; /* all */
+	size_t streams_count;
+	bool is_in_run, is_dirty, is_closing;
+	struct http_server_counts counts;
+};
+
+static inline struct server_exchange *exchange_of(struct http_exchange *x)
+{
+	return CONTAINER_OF(x, struct server_exchange, base);
+}
+
+/* ---- http_server.c ---- */
+void server_turn_soon(struct http_server *s); /* MHD_run in the next turn */
+void server_connection_unref(struct server_connection *c);
+void server_suspend(struct server_exchange *x);
+void server_resume(struct server_exchange *x);
+
+/* ---- http_server_listen.c ---- */
+int server_listen(struct http_server *s, struct error *err);
+
+/* ---- http_server_request.c ---- */
+extern const struct http_exchange_ops server_exchange_ops;
+void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result server_access(void *cls, struct MHD_Connection *mhd, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_size, void **request);
+void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
+		      enum MHD_RequestTerminationCode code);
+void server_exchange_unref(struct server_exchange *x);
+void server_peer_left(struct server_exchange *x); /* while it was suspended */
+
+/* ---- http_server_answer.c ---- */
+void server_reply(struct http_exchange *base, int status, const struct http_header *headers,
+		  size_t headers_count, const void *body, size_t body_len,
+		  void (*release)(void *ctx), void *release_ctx);
+void server_stream(struct http_exchange *base, int status, const struct http_header *headers,
+		   size_t headers_count, const struct http_source *source, void *ctx);
+void server_wake(struct http_exchange *base);
+enum MHD_Result server_queue(struct server_exchange *x);
+/* The server's own answers: a Status object. */
+void server_reply_status(struct server_exchange *x, int status, const char *reason,
+			 const char *message);
+
+/* ---- stream_takeover.c ---- */
+void server_streams_launch(struct http_server *s);   /* threads of those taken over meanwhile */
+void server_streams_reap(void *server);              /* on the loop: join those that ended */
+void server_streams_stop(struct http_server *s);     /* all, and wait for them */

@@ -1,0 +1,305 @@
+#include "common/io/http_server_internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+/* What follows a refused or early answered body is read and dropped up to here, so that the
+ * client sees the answer; beyond, the connection is cut. */
+#define DISCARD_MAX (64u << 20)
+
+static const char *find_header(struct http_exchange *base, const char *name)
+{
+	struct server_exchange *x = exchange_of(base);
+	if (!x->connection->mhd || x->is_mhd_over)
+		return NULL;
+	return MHD_lookup_connection_value(x->connection->mhd, MHD_HEADER_KIND, name);
+}
+
+const struct http_exchange_ops server_exchange_ops = {
+	.header = find_header,
+	.reply = server_reply,
+	.stream = server_stream,
+	.wake = server_wake,
+};
+
+void server_exchange_unref(struct server_exchange *x)
+{
+	if (--x->refs > 0)
+		return;
+	server_connection_unref(x->connection);
+	str_fini(&x->body);
+	free(x->uri);
+	free(x->method);
+	free(x);
+}
+
+static struct server_connection *connection_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info->socket_context;
+}
+
+/* The request line as it was sent, before libmicrohttpd decodes it. */
+void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+	struct http_server *s = cls;
+	struct server_connection *c = connection_of(mhd);
+	struct server_exchange *x = xcalloc(1, sizeof *x);
+	x->refs = 1;
+	x->connection = c;
+	c->refs++;
+	c->exchange = x;
+	c->had_request = true;
+	x->uri = xstrdup(uri);
+	str_init(&x->body, s->options.body_max);
+	char *query = strchr(x->uri, '?');
+	if (query)
+		*query++ = '\0';
+	x->base.ops = &server_exchange_ops;
+	x->base.path = x->uri;
+	x->base.query = query ? query : "";
+	return x;
+}
+
+/* ---- who it is ---- */
+
+static void write_address(struct server_connection *c)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof at;
+	char ip[INET6_ADDRSTRLEN] = "";
+	int n = -1;
+	if (getpeername(c->fd, (struct sockaddr *)&at, &len) == 0 && at.ss_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
+		inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof ip);
+		n = snprintf(c->address, sizeof c->address, "%s:%u", ip, ntohs(v4->sin_port));
+	} else if (at.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
+		inet_ntop(AF_INET6, &v6->sin6_addr, ip, sizeof ip);
+		n = snprintf(c->address, sizeof c->address, "[%s]:%u", ip, ntohs(v6->sin6_port));
+	}
+	if (n < 0)
+		memcpy(c->address, "unix", sizeof "unix");
+}
+
+static void set_peer(struct server_exchange *x)
+{
+	struct server_connection *c = x->connection;
+	if (!c->is_peer_known) {
+		c->is_peer_known = true;
+		write_address(c);
+		if (c->session && c->server->client_ca_pem)
+			tls_session_peer(c->session, &c->peer);
+	}
+	struct http_peer *p = &x->base.peer;
+	p->address = c->address;
+	p->cert_cn = c->peer.common_name;
+	for (size_t i = 0; i < c->peer.orgs_count && i < HTTP_PEER_ORGS_MAX; i++)
+		p->cert_orgs[p->cert_orgs_count++] = c->peer.orgs[i];
+}
+
+/* ---- the head ---- */
+
+static void hand_over(struct server_exchange *x)
+{
+	struct http_server *s = x->connection->server;
+	x->is_handed = true;
+	x->refs++;
+	s->options.handle(s->options.ctx, &x->base);
+}
+
+static void refuse_size(struct server_exchange *x)
+{
+	x->is_handed = true;
+	x->refs++;
+	server_reply_status(x, 413, "RequestEntityTooLarge",
+			    "Request entity too large: limit exceeded");
+}
+
+static bool declares_too_much(struct server_exchange *x)
+{
+	const char *length = find_header(&x->base, "Content-Length");
+	return length && strtoull(length, NULL, 10) > x->connection->server->options.body_max;
+}
+
+static enum MHD_Result take_head(struct server_exchange *x, const char *method)
+{
+	struct http_server *s = x->connection->server;
+	s->counts.requests_total++;
+	x->method = xstrdup(method);
+	x->base.method = x->method;
+	x->state = EXCHANGE_BODY;
+	set_peer(x);
+	if (s->options.wants_stream &&
+	    s->options.wants_stream(s->options.ctx, x->method, x->base.path)) {
+		x->is_body_streamed = true;
+		hand_over(x);
+		/* An answer now would close the connection under the client's upload; it is
+		 * queued when the body is through. Only who waits for "100" hears at once. */
+		if (x->response && find_header(&x->base, "Expect"))
+			return server_queue(x);
+		return MHD_YES;
+	}
+	x->is_too_large = declares_too_much(x);
+	if (x->is_too_large && find_header(&x->base, "Expect")) {
+		refuse_size(x);
+		return server_queue(x);
+	}
+	return MHD_YES;
+}
+
+/* ---- the body ---- */
+
+static enum MHD_Result discard(struct server_exchange *x, size_t *size)
+{
+	x->discarded += *size;
+	*size = 0;
+	return x->discarded > DISCARD_MAX ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result take_streamed(struct server_exchange *x, const char *bytes, size_t *size)
+{
+	if (x->is_answered || x->is_body_ended)
+		return discard(x, size);
+	if (!x->sink.piece || x->is_paused) { /* http_body_consume or _resume goes on */
+		server_suspend(x);
+		return MHD_YES;
+	}
+	size_t n = *size;
+	*size = 0;
+	x->is_paused = !x->sink.piece(x->sink_ctx, bytes, n);
+	return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct server_exchange *x, const char *bytes, size_t *size)
+{
+	x->connection->server->counts.bytes_in += *size;
+	if (x->is_body_streamed)
+		return take_streamed(x, bytes, size);
+	if (!x->is_too_large)
+		str_add_bytes(&x->body, bytes, *size);
+	x->is_too_large |= !str_ok(&x->body);
+	if (x->is_too_large)
+		return discard(x, size);
+	*size = 0;
+	return MHD_YES;
+}
+
+static void end_body(struct server_exchange *x, bool is_complete)
+{
+	if (!x->is_body_streamed || x->is_body_ended || x->is_answered)
+		return;
+	if (!x->sink.end)
+		return; /* not consumed yet: http_body_consume() tells */
+	x->is_body_ended = true;
+	x->sink.end(x->sink_ctx, is_complete);
+}
+
+/* Everything is there, or we come back because an answer is. */
+static enum MHD_Result complete(struct server_exchange *x)
+{
+	if (x->state == EXCHANGE_BODY) {
+		x->state = EXCHANGE_WAITING;
+		if (x->is_body_streamed) {
+			end_body(x, true);
+		} else if (x->is_too_large) {
+			refuse_size(x);
+		} else {
+			x->base.body = x->body.data;
+			x->base.body_len = x->body.len;
+			hand_over(x);
+		}
+	}
+	if (x->response)
+		return server_queue(x);
+	server_suspend(x); /* until the answer, or until the stream that took it over ends */
+	return MHD_YES;
+}
+
+enum MHD_Result server_access(void *cls, struct MHD_Connection *mhd, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_size, void **request)
+{
+	struct server_exchange *x = *request;
+	enum MHD_Result result;
+	(void)cls;
+	(void)mhd;
+	(void)url; /* x has it undecoded */
+	(void)version;
+	if (!x || x->must_close)
+		return MHD_NO;
+	x->is_in_callback = true;
+	if (x->state == EXCHANGE_HEAD)
+		result = take_head(x, method);
+	else if (*upload_size)
+		result = take_body(x, upload, upload_size);
+	else
+		result = complete(x);
+	x->is_in_callback = false;
+	return result;
+}
+
+/* ---- the end ---- */
+
+/* The peer left, and the handler still owes an answer. */
+static void tell_gone(struct server_exchange *x)
+{
+	if (!x->is_handed || x->is_answered || x->is_hung)
+		return;
+	x->is_hung = true;
+	if (x->base.gone)
+		x->base.gone(&x->base);
+}
+
+void server_peer_left(struct server_exchange *x)
+{
+	if (x->state == EXCHANGE_WAITING) {
+		tell_gone(x); /* the connection stays until the answer: headers are borrowed */
+		return;
+	}
+	x->is_hung = x->is_hung || x->state == EXCHANGE_ANSWERED;
+	if (x->is_suspended && x->state != EXCHANGE_TAKEN)
+		server_resume(x); /* libmicrohttpd sees for itself */
+}
+
+void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
+		      enum MHD_RequestTerminationCode code)
+{
+	struct server_exchange *x = *request;
+	(void)cls;
+	(void)mhd;
+	(void)code;
+	if (!x)
+		return;
+	*request = NULL;
+	x->is_mhd_over = true;
+	x->connection->exchange = NULL;
+	end_body(x, false);
+	tell_gone(x);
+	if (x->response) { /* never queued */
+		struct MHD_Response *r = TAKE(x->response);
+		MHD_destroy_response(r);
+	}
+	server_exchange_unref(x);
+}
+
+void http_body_consume(struct http_exchange *base, const struct http_body_sink *sink, void *ctx)
+{
+	struct server_exchange *x = exchange_of(base);
+	x->sink = *sink;
+	x->sink_ctx = ctx;
+	if (x->is_mhd_over || x->state == EXCHANGE_WAITING)
+		end_body(x, !x->is_mhd_over);
+	else if (x->is_suspended)
+		server_resume(x);
+}
+
+void http_body_resume(struct http_exchange *base)
+{
+	struct server_exchange *x = exchange_of(base);
+	x->is_paused = false;
+	if (x->state == EXCHANGE_BODY && x->is_suspended && !x->is_in_callback)
+		server_resume(x);
+}
