@@ -37,7 +37,8 @@ static void base64(void)
 		AUTO_STR s;
 		str_init(&s, 1000);
 		CHECK_INT(tls_base64url_decode(bad[i], strlen(bad[i]), &s, &err), ERR_MALFORMED);
-		CHECK_INT(tls_base64_decode(bad[i], strlen(bad[i]), &s, &err), ERR_MALFORMED);
+		CHECK_INT(tls_base64_decode(bad[i], strlen(bad[i]), &s, &err),
+			  strchr(bad[i], '+') ? 0 : ERR_MALFORMED);
 	}
 }
 
