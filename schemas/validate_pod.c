@@ -193,12 +193,8 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 	validate_tolerations(json_object_get(spec, "tolerations"), PATH(at, "tolerations"), e);
 	check_spread(json_object_get(spec, "topologySpreadConstraints"),
 		     PATH(at, "topologySpreadConstraints"), e);
-	const json_t *grace = json_object_get(spec, "terminationGracePeriodSeconds");
-	if (!grace)
+	if (!json_object_get(spec, "terminationGracePeriodSeconds"))
 		rule_required(e, PATH(at, "terminationGracePeriodSeconds"), NULL);
-	else if (json_integer_value(grace) < 0)
-		rule_broken(e, FIELD_INVALID, PATH(at, "terminationGracePeriodSeconds"), grace,
-			    "must be greater than or equal to 0");
 	const json_t *dns = json_object_get(spec, "dnsConfig");
 	if (streq(json_str_or(spec, "dnsPolicy", ""), "None") &&
 	    json_array_size(json_object_get(dns, "nameservers")) == 0)

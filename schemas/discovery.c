@@ -1,0 +1,259 @@
+#include "schemas/schema.h"
+
+/* A subresource that is not status or scale. */
+struct subresource {
+	const char *name;
+	const char *group, *version, *kind; /* kind NULL: the resource's own */
+	const char *verbs;                  /* as JSON */
+};
+
+static const struct subresource subresources[] = {
+	{ "attach", "", "v1", "PodAttachOptions", "[\"create\",\"get\"]" },
+	{ "binding", "", "v1", "Binding", "[\"create\"]" },
+	{ "ephemeralcontainers", "", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
+	{ "eviction", "policy", "v1", "Eviction", "[\"create\"]" },
+	{ "exec", "", "v1", "PodExecOptions", "[\"create\",\"get\"]" },
+	{ "finalize", "", "v1", NULL, "[\"update\"]" },
+	{ "log", "", "v1", NULL, "[\"get\"]" },
+	{ "portforward", "", "v1", "PodPortForwardOptions", "[\"create\",\"get\"]" },
+	{ "resize", "", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
+	{ "scale", "autoscaling", "v1", "Scale", "[\"get\",\"patch\",\"update\"]" },
+	{ "status", "", "", NULL, "[\"get\",\"patch\",\"update\"]" },
+	{ "token", "authentication.k8s.io", "v1", "TokenRequest", "[\"create\"]" },
+};
+
+static const struct subresource *find_subresource(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(subresources); i++)
+		if (streq(subresources[i].name, name))
+			return &subresources[i];
+	return NULL;
+}
+
+/* All subresources of a kind: its own, then scale and status. */
+static size_t subresources_of(const struct schema_kind *k, const struct subresource *ret[16])
+{
+	size_t n = 0;
+	for (const char *const *name = k->subresources; name && *name && n < 14; name++) {
+		const struct subresource *s = find_subresource(*name);
+		if (s)
+			ret[n++] = s;
+	}
+	if (k->has_scale)
+		ret[n++] = find_subresource("scale");
+	if (k->has_status)
+		ret[n++] = find_subresource("status");
+	return n;
+}
+
+static void add_text(struct str *out, const char *name, const char *value)
+{
+	str_addf(out, "\"%s\":", name);
+	str_add_json(out, value, strlen(value));
+}
+
+static void add_list(struct str *out, const char *name, const char *const *values)
+{
+	str_addf(out, "\"%s\":[", name);
+	for (size_t i = 0; values && values[i]; i++)
+		str_addf(out, "%s\"%s\"", i ? "," : "", values[i]);
+	str_add_char(out, ']');
+}
+
+static bool is_served(const char *group, const char *version)
+{
+	return schema_group_version_exists(group, version);
+}
+
+void discovery_api_versions(struct str *out)
+{
+	str_add(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
+		     "[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
+}
+
+/* {"groupVersion":"apps/v1","version":"v1"} */
+static void add_version(struct str *out, const struct schema_kind *k)
+{
+	str_add(out, "{\"groupVersion\":\"");
+	schema_api_version(k, out);
+	str_addf(out, "\",\"version\":\"%s\"}", k->version);
+}
+
+/* The kind at `i` is the first of its group version, or of its group. */
+static bool is_first(size_t i, bool of_group)
+{
+	const struct schema_kind *k = schema_kind_at(i);
+	const struct schema_kind *before = i ? schema_kind_at(i - 1) : NULL;
+	return !before || !streq(before->group, k->group) ||
+	       (!of_group && !streq(before->version, k->version));
+}
+
+static void add_group_body(struct str *out, const char *group)
+{
+	const struct schema_kind *preferred = NULL;
+	add_text(out, "name", group);
+	str_add(out, ",\"versions\":[");
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		if (!streq(k->group, group) || !is_first(i, false))
+			continue;
+		if (preferred)
+			str_add_char(out, ',');
+		add_version(out, k);
+		preferred = k; /* sorted: the newest is last */
+	}
+	str_add(out, "],\"preferredVersion\":");
+	add_version(out, preferred);
+}
+
+void discovery_group_list(struct str *out)
+{
+	bool has_one = false;
+	str_add(out, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		if (!*k->group || !is_first(i, true))
+			continue;
+		str_add(out, has_one ? ",{" : "{");
+		add_group_body(out, k->group);
+		str_add_char(out, '}');
+		has_one = true;
+	}
+	str_add(out, "]}");
+}
+
+bool discovery_group(const char *group, struct str *out)
+{
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		if (!*group || !streq(schema_kind_at(i)->group, group))
+			continue;
+		str_add(out, "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
+		add_group_body(out, group);
+		str_add_char(out, '}');
+		return true;
+	}
+	return false;
+}
+
+static void add_subresource(struct str *out, const struct schema_kind *k,
+			    const struct subresource *s)
+{
+	str_addf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", k->resource,
+		 s->name, k->is_namespaced ? "true" : "false");
+	if (s->kind && !is_served(s->group, s->version))
+		str_addf(out, "\"group\":\"%s\",\"version\":\"%s\",", s->group, s->version);
+	str_addf(out, "\"kind\":\"%s\",\"verbs\":%s}", s->kind ? s->kind : k->kind, s->verbs);
+}
+
+static void add_resource(struct str *out, const struct schema_kind *k)
+{
+	str_addf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
+		 k->resource, k->singular, k->is_namespaced ? "true" : "false", k->kind);
+	add_list(out, "verbs", k->verbs);
+	if (k->short_names) {
+		str_add_char(out, ',');
+		add_list(out, "shortNames", k->short_names);
+	}
+	if (k->categories) {
+		str_add_char(out, ',');
+		add_list(out, "categories", k->categories);
+	}
+	str_add_char(out, '}');
+	const struct subresource *list[16];
+	size_t count = subresources_of(k, list);
+	for (size_t i = 0; i < count; i++)
+		add_subresource(out, k, list[i]);
+}
+
+bool discovery_resources(const char *group, const char *version, struct str *out)
+{
+	bool has_one = false;
+	if (!is_served(group, version))
+		return false;
+	str_addf(out, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+		      "\"%s%s%s\",\"resources\":[",
+		 group, *group ? "/" : "", version);
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		if (!streq(k->group, group) || !streq(k->version, version))
+			continue;
+		if (has_one)
+			str_add_char(out, ',');
+		add_resource(out, k);
+		has_one = true;
+	}
+	str_add(out, "]}");
+	return true;
+}
+
+static void add_response_kind(struct str *out, const char *group, const char *version,
+			      const char *kind)
+{
+	str_addf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", group,
+		 version, kind);
+}
+
+static void add_aggregated_resource(struct str *out, const struct schema_kind *k)
+{
+	str_addf(out, "{\"resource\":\"%s\",", k->resource);
+	add_response_kind(out, k->group, k->version, k->kind);
+	str_addf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",",
+		 k->is_namespaced ? "Namespaced" : "Cluster", k->singular);
+	add_list(out, "verbs", k->verbs);
+	if (k->short_names) {
+		str_add_char(out, ',');
+		add_list(out, "shortNames", k->short_names);
+	}
+	if (k->categories) {
+		str_add_char(out, ',');
+		add_list(out, "categories", k->categories);
+	}
+	const struct subresource *list[16];
+	size_t count = subresources_of(k, list);
+	if (count)
+		str_add(out, ",\"subresources\":[");
+	for (size_t i = 0; i < count; i++) {
+		const struct subresource *s = list[i];
+		str_addf(out, "%s{\"subresource\":\"%s\",", i ? "," : "", s->name);
+		if (s->kind)
+			add_response_kind(out, s->group, s->version, s->kind);
+		else
+			add_response_kind(out, k->group, k->version, k->kind);
+		str_addf(out, ",\"verbs\":%s}", s->verbs);
+	}
+	str_add(out, count ? "]}" : "}");
+}
+
+void discovery_aggregated(bool is_core, struct str *out)
+{
+	const struct schema_kind *last = NULL;
+	str_add(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
+		     "\"metadata\":{},\"items\":[");
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		if ((*k->group == '\0') != is_core)
+			continue;
+		bool new_group = !last || !streq(last->group, k->group);
+		bool new_version = new_group || !streq(last->version, k->version);
+		if (last && new_version)
+			str_add(out, "],\"freshness\":\"Current\"}");
+		if (last && new_group)
+			str_add(out, "]},");
+		if (new_group) {
+			str_add(out, "{\"metadata\":{");
+			if (!is_core)
+				add_text(out, "name", k->group);
+			str_add(out, "},\"versions\":[");
+		}
+		if (new_version)
+			str_addf(out, "%s{\"version\":\"%s\",\"resources\":[", new_group ? "" : ",",
+				 k->version);
+		else
+			str_add_char(out, ',');
+		add_aggregated_resource(out, k);
+		last = k;
+	}
+	if (last)
+		str_add(out, "],\"freshness\":\"Current\"}]}");
+	str_add(out, "]}");
+}

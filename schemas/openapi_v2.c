@@ -1,0 +1,101 @@
+/*
+ * OpenAPI v2, without definitions: old clients read from it which kinds take dryRun; the protobuf
+ * form is gnostic's openapi.v2.Document, whose field numbers stand here.
+ */
+#include "schemas/openapi.h"
+#include "schemas/wire.h"
+
+#define PART_SIZE_MAX (4u << 20)
+
+enum { DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8 };
+enum { INFO_TITLE = 1, INFO_VERSION = 2 };
+enum { PATHS_PATH = 2, NAMED_NAME = 1, NAMED_VALUE = 2 };
+enum { ITEM_PATCH = 8 };
+enum { OPERATION_PARAMETERS = 8, OPERATION_EXTENSION = 13 };
+enum { PARAMETER_ITEM = 1, PARAMETER_NON_BODY = 2, NON_BODY_QUERY = 3 };
+enum { QUERY_IN = 2, QUERY_NAME = 4, QUERY_TYPE = 6 };
+enum { ANY_YAML = 2 };
+
+static const char *const patch_parameters[] = { "dryRun", "fieldManager", "fieldValidation",
+						"force" };
+
+void openapi_v2_json(struct str *out)
+{
+	str_add(out, "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\""
+		     OPENAPI_VERSION "\"},\"paths\":{");
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		str_add(out, i ? ",\"" : "\"");
+		openapi_path(k, true, out);
+		str_addf(out, "\":{\"patch\":{\"x-kubernetes-group-version-kind\":{\"group\":\"%s\","
+			      "\"version\":\"%s\",\"kind\":\"%s\"},\"parameters\":[",
+			 k->group, k->version, k->kind);
+		for (size_t p = 0; p < ARRAY_LEN(patch_parameters); p++)
+			str_addf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"type\":\"string\"}",
+				 p ? "," : "", patch_parameters[p]);
+		str_add(out, "],\"responses\":{\"200\":{\"description\":\"OK\"}}}}");
+	}
+	str_add(out, "},\"definitions\":{}}");
+}
+
+static void add_text(struct str *out, uint32_t number, const char *text)
+{
+	wire_add_bytes(out, number, text, strlen(text));
+}
+
+/* A message inside a message; empties `inside`. */
+static void add_inside(struct str *out, uint32_t number, struct str *inside)
+{
+	wire_add_bytes(out, number, inside->data, inside->len);
+	str_clear(inside);
+}
+
+static void add_parameter(struct str *operation, const char *name)
+{
+	AUTO_STR a, b;
+	str_init(&a, PART_SIZE_MAX);
+	str_init(&b, PART_SIZE_MAX);
+	add_text(&a, QUERY_IN, "query");
+	add_text(&a, QUERY_NAME, name);
+	add_text(&a, QUERY_TYPE, "string");
+	add_inside(&b, NON_BODY_QUERY, &a);
+	add_inside(&a, PARAMETER_NON_BODY, &b);
+	add_inside(&b, PARAMETER_ITEM, &a);
+	add_inside(operation, OPERATION_PARAMETERS, &b);
+}
+
+static void add_path(struct str *paths, const struct schema_kind *k)
+{
+	AUTO_STR operation, a, b;
+	str_init(&operation, PART_SIZE_MAX);
+	str_init(&a, PART_SIZE_MAX);
+	str_init(&b, PART_SIZE_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(patch_parameters); i++)
+		add_parameter(&operation, patch_parameters[i]);
+	str_addf(&a, "group: \"%s\"\nkind: %s\nversion: %s\n", k->group, k->kind, k->version);
+	add_inside(&b, ANY_YAML, &a);
+	add_text(&a, NAMED_NAME, "x-kubernetes-group-version-kind");
+	add_inside(&a, NAMED_VALUE, &b);
+	add_inside(&operation, OPERATION_EXTENSION, &a);
+	add_inside(&a, ITEM_PATCH, &operation);
+	AUTO_STR path;
+	str_init(&path, 1024);
+	openapi_path(k, true, &path);
+	add_text(&b, NAMED_NAME, path.data);
+	add_inside(&b, NAMED_VALUE, &a);
+	add_inside(paths, PATHS_PATH, &b);
+}
+
+void openapi_v2_protobuf(struct str *out)
+{
+	AUTO_STR info, paths;
+	str_init(&info, PART_SIZE_MAX);
+	str_init(&paths, PART_SIZE_MAX);
+	add_text(out, DOCUMENT_SWAGGER, "2.0");
+	add_text(&info, INFO_TITLE, "Kubernetes");
+	add_text(&info, INFO_VERSION, OPENAPI_VERSION);
+	add_inside(out, DOCUMENT_INFO, &info);
+	for (size_t i = 0; i < schema_kinds_count(); i++)
+		add_path(&paths, schema_kind_at(i));
+	add_inside(out, DOCUMENT_PATHS, &paths);
+}
