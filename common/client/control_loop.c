@@ -118,6 +118,8 @@ static void work_free(struct work *w)
 			api_cancel(w->owner->api, w->calls[i].call);
 	for (size_t i = 0; i < w->writes_count; i++)
 		write_fini(&w->writes[i]);
+	if (w->then && w->then_free)
+		w->then_free(w->then_ctx);
 	free(w->writes);
 	free(w->calls);
 	free(w->key);
@@ -146,8 +148,12 @@ void work_step(struct work *w)
 		if (!w->then)
 			break;
 		work_then_function *then = w->then;
+		void *ctx = w->then_ctx;
+		void (*free_ctx)(void *ctx) = w->then_free;
 		w->then = NULL;
-		then(w->then_ctx, w, w->key);
+		then(ctx, w, w->key);
+		if (free_ctx)
+			free_ctx(ctx);
 	}
 	if (w->calls_running == 0)
 		work_end(w);

@@ -23,7 +23,7 @@
 #include "common/client/cache.h"
 #include "common/client/workqueue.h"
 
-#define CONTROL_LOOP_NEEDS_MAX   32
+#define CONTROL_LOOP_NEEDS_MAX   128
 #define CONTROL_LOOP_BARRIER_MS  5000
 #define CONTROL_LOOP_PARALLEL_MAX 64
 #define WORK_WRITES_MAX          20000
@@ -100,9 +100,9 @@ struct work_write *work_get(struct work *w, const struct api_resource *r, const 
 			    const char *name, work_replied *replied, void *ctx);
 
 /* When all writes asked for so far are done: go on in another function, which may ask for
- * more. */
+ * more. free_ctx (may be NULL) is called once for ctx, whether it came to that or not. */
 typedef void work_then_function(void *ctx, struct work *w, const char *key);
-void work_then(struct work *w, work_then_function *then, void *ctx);
+void work_then(struct work *w, work_then_function *then, void *ctx, void (*free_ctx)(void *ctx));
 
 /* Look at this key again after so long, whatever happens. */
 void work_again(struct work *w, int64_t delay_ms);

@@ -53,6 +53,7 @@ struct work {
 	size_t batch; /* how many of a group go out together next */
 	work_then_function *then;
 	void *then_ctx;
+	void (*then_free)(void *ctx);
 	int64_t again_ms; /* -1: not asked for */
 	bool is_failed;
 };

@@ -166,11 +166,12 @@ struct work_write *work_get(struct work *w, const struct api_resource *r, const 
 	return last_write(w);
 }
 
-void work_then(struct work *w, work_then_function *then, void *ctx)
+void work_then(struct work *w, work_then_function *then, void *ctx, void (*free_ctx)(void *ctx))
 {
 	assert(!w->then);
 	w->then = then;
 	w->then_ctx = ctx;
+	w->then_free = free_ctx;
 }
 
 void work_again(struct work *w, int64_t delay_ms)

@@ -1,0 +1,321 @@
+#include "controller/controllers_internal.h"
+
+#include "controller/facts.h"
+#include "controller/gc_plan.h"
+#include "schemas/schema.h"
+
+#define KINDS_MAX 256
+
+/* One kind that is watched: through the context's cache, or a reflector of metadata. */
+struct source {
+	struct gc_controller *owner;
+	struct gc_kind kind;
+	char *api_version;
+	struct reflector *reflector; /* ours, or NULL */
+	struct cache *cache;
+};
+
+struct gc_controller {
+	struct context *context;
+	struct control_loop *loop;
+	struct gc_graph graph;
+	struct source *sources;
+	size_t sources_count;
+	struct loop_timer *starter;
+};
+
+/* ---- acting ---- */
+
+static struct cache *cache_of(struct gc_controller *g, const struct gc_node *n)
+{
+	const struct source *s = CONTAINER_OF(n->kind, struct source, kind);
+	(void)g; /* the source knows */
+	return s->cache;
+}
+
+static void delete_object(struct gc_controller *g, struct work *w, const struct gc_node *n,
+			  const char *policy)
+{
+	struct work_write *write = work_delete(w, cache_of(g, n), &n->kind->resource, n->ns, n->name,
+					       n->uid, -1, policy);
+	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
+}
+
+static void drop_owner(struct gc_controller *g, struct work *w, const struct gc_node *n,
+		       const bool *drops, const char *only_uid)
+{
+	json_t *patch = json_object(), *owners = json_array();
+	for (size_t i = 0; i < n->owners_count; i++) {
+		if (only_uid ? !streq(n->owners[i].uid, only_uid) : !drops[i])
+			continue;
+		json_t *gone = json_object();
+		json_put_str(gone, "$patch", "delete");
+		json_put_str(gone, "uid", n->owners[i].uid);
+		(void)json_array_append_new(owners, gone);
+	}
+	json_put_str(patch, "metadata.uid", n->uid);
+	json_put(patch, "metadata.ownerReferences", owners);
+	struct work_write *write = work_patch(w, cache_of(g, n), &n->kind->resource, n->ns, n->name,
+					      NULL, API_STRATEGIC_PATCH, patch);
+	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
+}
+
+static void drop_finalizer(struct gc_controller *g, struct work *w, const struct gc_node *n,
+			   const char *finalizer)
+{
+	auto_free char *key = cache_key(n->ns, n->name);
+	const json_t *object = cache_get(cache_of(g, n), key);
+	if (!object || !has_finalizer(object, finalizer))
+		return;
+	json_t *patch = json_object();
+	json_put_str(patch, "metadata.uid", n->uid);
+	json_put_str(patch, "metadata.resourceVersion",
+		     json_str_or(object, "metadata.resourceVersion", ""));
+	json_put(patch, "metadata.finalizers", finalizers_without(object, finalizer));
+	struct work_write *write = work_patch(w, cache_of(g, n), &n->kind->resource, n->ns, n->name,
+					      NULL, API_MERGE_PATCH, patch);
+	write->fine = WORK_FINE_GONE;
+}
+
+static void wake_dependents(struct gc_controller *g, const struct gc_node *n)
+{
+	const char **uids = map_sorted_keys(&n->dependents);
+	for (size_t i = 0; i < n->dependents.count; i++)
+		control_loop_add(g->loop, uids[i]);
+	free(uids);
+}
+
+static void orphan(struct gc_controller *g, struct work *w, const struct gc_node *n)
+{
+	const char **uids = map_sorted_keys(&n->dependents);
+	for (size_t i = 0; i < n->dependents.count; i++)
+		drop_owner(g, w, map_get(&n->dependents, uids[i]), NULL, n->uid);
+	free(uids);
+	drop_finalizer(g, w, n, "orphan");
+}
+
+/* ---- looking for an owner ---- */
+
+struct look {
+	struct gc_controller *owner;
+	char *uid;
+};
+
+static void look_free(void *ctx)
+{
+	struct look *l = ctx;
+	free(l->uid);
+	free(l);
+}
+
+static void on_looked(void *ctx, struct work *w, const struct api_reply *reply)
+{
+	struct look *l = ctx;
+	bool is_gone = reply->code == ERR_NOT_FOUND ||
+		       (reply->code == 0 && !streq(uid_of(reply->body), l->uid));
+	if (is_gone)
+		gc_graph_set_absent(&l->owner->graph, l->uid);
+	if (is_gone)
+		work_again(w, 0);
+	else if (reply->code == 0)
+		work_again(w, 5000); /* new: its event has not come yet */
+}
+
+static void verify(struct gc_controller *g, struct work *w, const struct gc_node *n,
+		   const struct gc_owner *owner)
+{
+	const char *slash = strchr(owner->api_version, '/');
+	auto_free char *group =
+		slash ? xstrndup(owner->api_version, (size_t)(slash - owner->api_version))
+		      : xstrdup("");
+	const char *version = slash ? slash + 1 : owner->api_version;
+	const struct schema_kind *kind = schema_kind_by_kind(group, version, owner->kind);
+	if (!kind || (kind->is_namespaced && n->ns[0] == '\0'))
+		return; /* a kind we do not know may well be there: nothing is deleted for it */
+	const struct api_resource resource = { kind->group, kind->version, kind->resource,
+					       kind->is_namespaced };
+	struct look *l = xcalloc(1, sizeof *l);
+	*l = (struct look){ g, xstrdup(owner->uid) };
+	work_get(w, &resource, n->ns, owner->name, on_looked, l)->free_ctx = look_free;
+}
+
+static void reconcile(void *ctx, struct work *w, const char *uid)
+{
+	struct gc_controller *g = ctx;
+	const struct gc_node *n = gc_graph_get(&g->graph, uid);
+	struct gc_plan plan;
+	if (!n)
+		return;
+	gc_plan_make(&plan, &g->graph, n);
+	switch (plan.verb) {
+	case GC_NOTHING:
+		return;
+	case GC_VERIFY:
+		verify(g, w, n, &n->owners[plan.owner]);
+		return;
+	case GC_DELETE:
+		delete_object(g, w, n, plan.policy);
+		return;
+	case GC_DROP_OWNERS:
+		drop_owner(g, w, n, plan.drops, NULL);
+		return;
+	case GC_DROP_FOREGROUND:
+		drop_finalizer(g, w, n, "foregroundDeletion");
+		return;
+	case GC_WAKE_DEPENDENTS:
+		wake_dependents(g, n);
+		return;
+	case GC_ORPHAN:
+		orphan(g, w, n);
+		return;
+	case GC_VERB_COUNT:
+		break;
+	}
+	assert(false);
+}
+
+/* ---- what wakes it ---- */
+
+static bool needs_a_look(const struct gc_controller *g, const struct gc_node *n)
+{
+	if (n->waits_for_dependents || n->orphans_dependents)
+		return true;
+	for (size_t i = 0; i < n->owners_count; i++) {
+		const struct gc_node *owner = gc_graph_get(&g->graph, n->owners[i].uid);
+		if (!owner || !owner->kind || owner->waits_for_dependents)
+			return true;
+	}
+	return false;
+}
+
+static void wake_owners(struct gc_controller *g, const struct gc_node *n)
+{
+	for (size_t i = 0; i < n->owners_count; i++) {
+		const struct gc_node *owner = gc_graph_get(&g->graph, n->owners[i].uid);
+		if (owner && owner->waits_for_dependents)
+			control_loop_add(g->loop, owner->uid);
+	}
+}
+
+static void forget(struct gc_controller *g, const char *uid)
+{
+	const struct gc_node *n = gc_graph_get(&g->graph, uid);
+	if (!n)
+		return;
+	wake_owners(g, n);
+	wake_dependents(g, n);
+	gc_graph_remove(&g->graph, uid);
+}
+
+static void on_object(void *ctx, const char *key, const json_t *before, const json_t *now)
+{
+	struct source *s = ctx;
+	struct gc_controller *g = s->owner;
+	(void)key; /* the uid is the key here */
+	if (before && (!now || !streq(uid_of(before), uid_of(now))))
+		forget(g, uid_of(before));
+	if (!now || !gc_graph_put(&g->graph, &s->kind, now))
+		return;
+	const struct gc_node *n = gc_graph_get(&g->graph, uid_of(now));
+	if (needs_a_look(g, n))
+		control_loop_add(g->loop, n->uid);
+	if (n->waits_for_dependents)
+		wake_dependents(g, n);
+	if (before)
+		wake_owners(g, n); /* it may block them no more */
+}
+
+/* ---- sources ---- */
+
+static bool has_verb(const struct schema_kind *k, const char *verb)
+{
+	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
+		if (streq(k->verbs[i], verb))
+			return true;
+	return false;
+}
+
+static bool is_watched(const struct gc_controller *g, const struct schema_kind *k)
+{
+	if (!has_verb(k, "list") || !has_verb(k, "watch") || !has_verb(k, "delete") ||
+	    streq(k->kind, "Event"))
+		return false;
+	for (size_t i = 0; i < g->sources_count; i++)
+		if (streq(g->sources[i].kind.resource.group, k->group) &&
+		    streq(g->sources[i].kind.resource.resource, k->resource))
+			return false; /* another version of it */
+	return g->sources_count < KINDS_MAX;
+}
+
+/* The context's cache of the kind, if it holds the kind whole. */
+static struct cache *whole_cache(const struct context *c, const struct schema_kind *k)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		const struct kind_facts *f = &kind_facts[i];
+		if (!f->ns && !f->field_selector && streq(f->resource.group, k->group) &&
+		    streq(f->resource.resource, k->resource))
+			return c->caches[i];
+	}
+	return NULL;
+}
+
+static void add_source(struct gc_controller *g, const struct schema_kind *k)
+{
+	struct source *s = &g->sources[g->sources_count++];
+	s->owner = g;
+	s->api_version = *k->group ? xasprintf("%s/%s", k->group, k->version) : xstrdup(k->version);
+	s->kind = (struct gc_kind){ .resource = { k->group, k->version, k->resource,
+						  k->is_namespaced },
+				    .api_version = s->api_version,
+				    .kind = k->kind };
+	s->cache = whole_cache(g->context, k);
+	if (!s->cache) {
+		s->reflector = reflector_new(g->context->loop, g->context->api,
+					     &(struct reflector_options){
+						     .resource = s->kind.resource,
+						     .is_metadata_only = true,
+						     .seed = g->context->settings.seed });
+		s->cache = reflector_cache(s->reflector);
+	}
+	cache_subscribe(s->cache, &(struct cache_subscriber){ .changed = on_object, .ctx = s });
+	control_loop_needs(g->loop, s->cache);
+}
+
+static void start_reflectors(void *ctx)
+{
+	struct gc_controller *g = ctx;
+	for (size_t i = 0; i < g->sources_count; i++)
+		if (g->sources[i].reflector)
+			reflector_start(g->sources[i].reflector);
+}
+
+struct gc_controller *gc_controller_new(struct context *c)
+{
+	struct gc_controller *g = xcalloc(1, sizeof *g);
+	g->context = c;
+	g->loop = context_loop(c, "garbage-collector", reconcile, g, NULL, 0);
+	g->sources = xcalloc(KINDS_MAX, sizeof *g->sources);
+	for (size_t i = 0; i < schema_kinds_count(); i++)
+		if (is_watched(g, schema_kind_at(i)))
+			add_source(g, schema_kind_at(i));
+	g->starter = loop_timer_new(c->loop, start_reflectors, g);
+	loop_timer_set(g->starter, 0);
+	return g;
+}
+
+void gc_controller_free(struct gc_controller *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < g->sources_count; i++)
+		cache_unsubscribe(g->sources[i].cache, &g->sources[i]);
+	loop_timer_free(g->starter);
+	control_loop_free(g->loop);
+	for (size_t i = 0; i < g->sources_count; i++) {
+		reflector_free(g->sources[i].reflector);
+		free(g->sources[i].api_version);
+	}
+	free(g->sources);
+	gc_graph_fini(&g->graph);
+	free(g);
+}
