@@ -11,7 +11,7 @@
 
 #define YAML_DEPTH_MAX     100
 #define YAML_ALIASES_MAX   10000
-#define YAML_NODES_MAX     2000000 /* copied for aliases */
+#define YAML_NODES_MAX     100000 /* copied for aliases */
 #define YAML_DOCUMENTS_MAX 10000
 #define YAML_PROBLEMS_MAX  256
 
