@@ -151,10 +151,10 @@ const struct gc_node *gc_graph_get(const struct gc_graph *g, const char *uid)
 
 void gc_graph_set_absent(struct gc_graph *g, const char *uid)
 {
-	if (g->absent.count >= GC_ABSENT_MAX)
+	if (g->absent.count >= GC_ABSENT_MAX) {
 		map_fini(&g->absent);
-	if (g->absent.slots == NULL)
 		g->absent = (struct map){ 0 };
+	}
 	(void)map_put(&g->absent, uid, g); /* a set */
 }
 

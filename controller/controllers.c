@@ -1,0 +1,70 @@
+#include "controller/controllers.h"
+
+#include "controller/controllers_internal.h"
+
+struct controllers {
+	struct context context;
+	char *cluster_cidr, *root_ca;
+	struct replicaset_controller *replicasets;
+	struct deployment_controller *deployments;
+	struct job_controller *jobs;
+	struct scheduler *scheduler;
+	struct endpoints_controller *endpoints;
+	struct node_controller *nodes;
+	struct podgc_controller *podgc;
+	struct namespace_controller *namespaces;
+	struct account_controller *accounts;
+	struct gc_controller *gc;
+	struct order_controller *order;
+};
+
+struct controllers *controllers_start(struct loop *loop, struct api *api,
+				      const struct controllers_options *options)
+{
+	struct controllers *c = xcalloc(1, sizeof *c);
+	c->cluster_cidr = xstrdup(options->cluster_cidr);
+	c->root_ca = xstrdup(options->root_ca);
+	context_init(&c->context, loop, api,
+		     &(struct controller_settings){ .cluster_cidr = c->cluster_cidr,
+						    .root_ca = c->root_ca,
+						    .seed = options->seed });
+	c->replicasets = replicaset_controller_new(&c->context);
+	c->deployments = deployment_controller_new(&c->context);
+	c->jobs = job_controller_new(&c->context);
+	c->scheduler = scheduler_new(&c->context);
+	c->endpoints = endpoints_controller_new(&c->context);
+	c->nodes = node_controller_new(&c->context);
+	c->podgc = podgc_controller_new(&c->context);
+	c->namespaces = namespace_controller_new(&c->context);
+	c->accounts = account_controller_new(&c->context);
+	c->order = order_controller_new(&c->context);
+	c->gc = gc_controller_new(&c->context);
+	context_start(&c->context);
+	return c;
+}
+
+void controllers_free(struct controllers *c)
+{
+	if (!c)
+		return;
+	gc_controller_free(c->gc);
+	order_controller_free(c->order);
+	account_controller_free(c->accounts);
+	namespace_controller_free(c->namespaces);
+	podgc_controller_free(c->podgc);
+	node_controller_free(c->nodes);
+	endpoints_controller_free(c->endpoints);
+	scheduler_free(c->scheduler);
+	job_controller_free(c->jobs);
+	deployment_controller_free(c->deployments);
+	replicaset_controller_free(c->replicasets);
+	context_fini(&c->context);
+	free(c->cluster_cidr);
+	free(c->root_ca);
+	free(c);
+}
+
+bool controllers_are_synced(const struct controllers *c)
+{
+	return context_is_synced(&c->context);
+}

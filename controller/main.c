@@ -1,0 +1,233 @@
+/* skiff-controller: every reconcile loop and the scheduler, while it holds the lease. */
+#include "common/client/kubeconfig.h"
+#include "common/client/leader.h"
+#include "common/io/log.h"
+#include "controller/controllers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define ROOT_CA_MAX_BYTES (1u << 20)
+#define CONNECTIONS_MAX   512
+#define RELEASE_MS        2000
+
+struct settings {
+	const char *kubeconfig, *cluster_cidr, *root_ca_file;
+	bool leader_elect;
+};
+
+struct program {
+	struct loop *loop;
+	struct api *api;
+	struct leader *leader;
+	struct controllers *controllers;
+	struct loop_timer *give_up;
+	struct controllers_options options;
+};
+
+static const char usage[] =
+	"Usage: skiff-controller [OPTION]…\n"
+	"Runs the controllers and the scheduler of a Skiff cluster.\n"
+	"\n"
+	"  --kubeconfig FILE     how to reach the API server (default: $KUBECONFIG, else in-cluster)\n"
+	"  --cluster-cidr RANGE  pod ranges of nodes are cut from it (default 10.244.0.0/16)\n"
+	"  --root-ca-file FILE   certificate published in every namespace\n"
+	"  --leader-elect=BOOL   lead only while holding the lease (default true)\n"
+	"  --log-level LEVEL     debug, info, warn or error\n"
+	"  --version, --help\n";
+
+static int read_root_ca(const char *path, struct str *ret, struct error *err)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERR_INVALID, "cannot read --root-ca-file '%s': %s", path,
+				 strerror(errno));
+	for (;;) {
+		char *room = str_reserve(ret, 16384);
+		if (!room)
+			return error_set(err, ERR_LIMIT, "'%s' is larger than 1 MiB", path);
+		ssize_t n = read(fd, room, 16384);
+		if (n < 0 && errno != EINTR)
+			return error_set(err, ERR_INVALID, "cannot read '%s': %s", path,
+					 strerror(errno));
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			str_grew(ret, (size_t)n);
+	}
+}
+
+static int parse_bool(const char *text, bool *ret)
+{
+	if (!text || streq(text, "true"))
+		*ret = true;
+	else if (streq(text, "false"))
+		*ret = false;
+	else
+		return -1;
+	return 0;
+}
+
+/* 0: go on; 1: done; -1: wrong usage. */
+static int parse_options(int argc, char **argv, struct settings *ret)
+{
+	static const struct option options[] = {
+		{ "kubeconfig", required_argument, NULL, 'k' },
+		{ "cluster-cidr", required_argument, NULL, 'c' },
+		{ "service-cidr", required_argument, NULL, 's' },
+		{ "root-ca-file", required_argument, NULL, 'r' },
+		{ "leader-elect", optional_argument, NULL, 'l' },
+		{ "log-level", required_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	enum log_level level;
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (option == 'k')
+			ret->kubeconfig = optarg;
+		else if (option == 'c')
+			ret->cluster_cidr = optarg;
+		else if (option == 'r')
+			ret->root_ca_file = optarg;
+		else if (option == 'l' && parse_bool(optarg, &ret->leader_elect) == 0)
+			continue;
+		else if (option == 'v' && log_level_parse(optarg, &level))
+			log_set_level(level);
+		else if (option == 'V' && printf("skiff-controller %s\n", SKIFF_VERSION) > 0)
+			return 1;
+		else if (option == 'h' && fputs(usage, stdout) >= 0)
+			return 1;
+		else if (option != 's') /* accepted: Services' addresses are the API server's */
+			return -1;
+	}
+	return optind == argc ? 0 : -1;
+}
+
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+	while (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+		continue;
+	return seed;
+}
+
+static void on_leading(void *ctx)
+{
+	struct program *p = ctx;
+	p->controllers = controllers_start(p->loop, p->api, &p->options);
+}
+
+static void on_lost(void *ctx)
+{
+	struct program *p = ctx;
+	controllers_free(TAKE(p->controllers));
+}
+
+static void stop(void *ctx)
+{
+	struct program *p = ctx;
+	loop_stop(p->loop);
+}
+
+static void on_signal(void *ctx)
+{
+	struct program *p = ctx;
+	if (!p->leader || loop_timer_is_set(p->give_up)) {
+		stop(p);
+		return;
+	}
+	log_info("controller", "stopping");
+	loop_timer_set(p->give_up, RELEASE_MS);
+	leader_release(p->leader, stop, p);
+}
+
+static char *identity(uint64_t seed)
+{
+	char host[256] = "";
+	if (gethostname(host, sizeof host - 1) < 0)
+		host[0] = '\0';
+	return xasprintf("%s_%08x", host, (unsigned)(seed >> 32));
+}
+
+static void run(struct program *p, bool leader_elect)
+{
+	struct loop_signal *term = loop_signal_new(p->loop, SIGTERM, on_signal, p);
+	struct loop_signal *interrupt = loop_signal_new(p->loop, SIGINT, on_signal, p);
+	p->give_up = loop_timer_new(p->loop, stop, p);
+	auto_free char *name = identity(p->options.seed);
+	if (leader_elect)
+		p->leader = leader_new(&(struct leader_options){ .loop = p->loop,
+								 .api = p->api,
+								 .ns = "kube-system",
+								 .lease = "skiff-controller",
+								 .identity = name,
+								 .seed = p->options.seed,
+								 .started = on_leading,
+								 .stopped = on_lost,
+								 .ctx = p });
+	else
+		on_leading(p);
+	loop_run(p->loop);
+	controllers_free(TAKE(p->controllers));
+	leader_free(p->leader);
+	loop_timer_free(p->give_up);
+	loop_signal_free(term);
+	loop_signal_free(interrupt);
+}
+
+static int load_kubeconfig(const struct settings *s, struct kubeconfig *ret, struct error *err)
+{
+	const char *path = s->kubeconfig ? s->kubeconfig : getenv("KUBECONFIG");
+	return path ? kubeconfig_load(path, NULL, ret, err) : kubeconfig_in_cluster(ret, err);
+}
+
+static int start(const struct settings *s, struct error *err)
+{
+	static const char agent[] = "skiff-controller/" SKIFF_VERSION " (linux)";
+	AUTO_KUBECONFIG config = { 0 };
+	AUTO_STR root_ca;
+	str_init(&root_ca, ROOT_CA_MAX_BYTES);
+	if (load_kubeconfig(s, &config, err) < 0)
+		return err->code;
+	if (s->root_ca_file && read_root_ca(s->root_ca_file, &root_ca, err) < 0)
+		return err->code;
+	struct http_client_options options = { .user_agent = agent,
+					       .connections_max = CONNECTIONS_MAX };
+	kubeconfig_options(&config, &options);
+
+	AUTO(loop) *loop = loop_new();
+	struct http_transport *transport;
+	if (http_client_new(loop, &options, &transport, err) < 0)
+		return err->code;
+	struct program p = { .loop = loop, .api = api_new(loop, transport, agent) };
+	p.options = (struct controllers_options){ .cluster_cidr = s->cluster_cidr,
+						  .root_ca = root_ca.data,
+						  .seed = random_seed() };
+	log_info("controller", "started", "server", config.server);
+	run(&p, s->leader_elect);
+	api_free(p.api);
+	http_transport_free(transport);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings s = { .cluster_cidr = "10.244.0.0/16", .leader_elect = true };
+	struct error err;
+	int parsed = parse_options(argc, argv, &s);
+	if (parsed != 0) {
+		if (parsed < 0)
+			fputs(usage, stderr);
+		return parsed < 0 ? 2 : 0;
+	}
+	if (start(&s, &err) < 0) {
+		log_error("controller", "cannot start", "why", err.text);
+		return 1;
+	}
+	return 0;
+}
