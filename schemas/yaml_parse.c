@@ -71,11 +71,15 @@ static size_t measure(const json_t *tree, size_t *nodes)
 	const char *key;
 	++*nodes;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, item)
-			levels = MAX(levels, measure(item, nodes));
+		json_array_foreach(tree, i, item) {
+			size_t inside = measure(item, nodes);
+			levels = MAX(levels, inside);
+		}
 	} else if (json_is_object(tree)) {
-		json_object_foreach((json_t *)(uintptr_t)tree, key, item)
-			levels = MAX(levels, measure(item, nodes));
+		json_object_foreach((json_t *)(uintptr_t)tree, key, item) {
+			size_t inside = measure(item, nodes);
+			levels = MAX(levels, inside);
+		}
 	}
 	return levels + 1;
 }
