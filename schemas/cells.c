@@ -128,8 +128,8 @@ void cell_selector(json_t *row, const json_t *label_selector, const char *otherw
 	auto_free struct term *terms = xcalloc(count + 1, sizeof *terms);
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
-		terms[n++] = (struct term){ key, xasprintf("%s=%s", key, json_string_value(value)) };
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value) terms[n++] =
+		(struct term){ key, xasprintf("%s=%s", key, json_string_value(value)) };
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *r = json_array_get(list, i);
 		terms[n++] = (struct term){ json_str_or(r, "key", ""), requirement_text(r) };

@@ -17,8 +17,10 @@ static void default_containers(json_t *list)
 	static const char *const probes[] = { "livenessProbe", "readinessProbe", "startupProbe" };
 	size_t i;
 	json_t *container;
-	json_array_foreach(list, i, container) {
-		default_text(container, "imagePullPolicy", pull_policy(json_str(container, "image")));
+	json_array_foreach(list, i, container)
+	{
+		default_text(container, "imagePullPolicy",
+			     pull_policy(json_str(container, "image")));
 		for (size_t k = 0; k < ARRAY_LEN(probes); k++) {
 			json_t *grpc = json_at(container, probes[k], "grpc");
 			if (grpc && !json_object_get(grpc, "service"))
@@ -31,7 +33,8 @@ static void default_volumes(json_t *list)
 {
 	size_t i;
 	json_t *volume;
-	json_array_foreach(list, i, volume) {
+	json_array_foreach(list, i, volume)
+	{
 		if (json_object_size(volume) == (json_object_get(volume, "name") ? 1u : 0u))
 			(void)default_object(volume, "emptyDir"); /* no source at all */
 		json_t *host = json_object_get(volume, "hostPath");
@@ -67,15 +70,15 @@ static void default_requests(json_t *list)
 	size_t i;
 	json_t *container, *value;
 	const char *name;
-	json_array_foreach(list, i, container) {
+	json_array_foreach(list, i, container)
+	{
 		json_t *limits = json_at(container, "resources", "limits");
 		if (json_object_size(limits) == 0)
 			continue;
-		json_t *requests = default_object(json_object_get(container, "resources"),
-						  "requests");
-		json_object_foreach(limits, name, value)
-			if (!json_object_get(requests, name))
-				json_object_set(requests, name, value);
+		json_t *requests =
+			default_object(json_object_get(container, "resources"), "requests");
+		json_object_foreach(limits, name, value) if (!json_object_get(requests, name))
+			json_object_set(requests, name, value);
 	}
 }
 
@@ -84,9 +87,9 @@ static void default_host_ports(json_t *list)
 	size_t i, k;
 	json_t *container, *port;
 	json_array_foreach(list, i, container)
-		json_array_foreach(json_object_get(container, "ports"), k, port)
-			if (json_int_or(port, "hostPort", 0) == 0)
-				json_put_int(port, "hostPort", json_int_or(port, "containerPort", 0));
+		json_array_foreach(json_object_get(container, "ports"), k,
+				   port) if (json_int_or(port, "hostPort", 0) == 0)
+			json_put_int(port, "hostPort", json_int_or(port, "containerPort", 0));
 }
 
 void default_pod(json_t *pod)
@@ -119,15 +122,15 @@ void default_service(json_t *service)
 		return;
 	size_t i;
 	json_t *port;
-	json_array_foreach(json_object_get(spec, "ports"), i, port)
-		if (is_unset_port(json_object_get(port, "targetPort")))
-			json_put_int(port, "targetPort", json_int_or(port, "port", 0));
+	json_array_foreach(json_object_get(spec, "ports"), i,
+			   port) if (is_unset_port(json_object_get(port, "targetPort")))
+		json_put_int(port, "targetPort", json_int_or(port, "port", 0));
 	const char *type = json_str_or(spec, "type", "");
 	bool is_balanced = streq(type, "LoadBalancer");
 	bool is_outside = is_balanced || streq(type, "NodePort");
 	if (streq(json_str_or(spec, "sessionAffinity", ""), "ClientIP")) {
-		json_t *ip = default_object(default_object(spec, "sessionAffinityConfig"),
-					    "clientIP");
+		json_t *ip =
+			default_object(default_object(spec, "sessionAffinityConfig"), "clientIP");
 		default_int(ip, "timeoutSeconds", 10800);
 	} else {
 		json_drop(spec, "sessionAffinityConfig");
@@ -147,7 +150,8 @@ void default_secret(json_t *secret)
 	const char *key;
 	if (!plain)
 		return;
-	json_object_foreach(plain, key, value) {
+	json_object_foreach(plain, key, value)
+	{
 		AUTO_STR text;
 		str_init(&text, json_string_length(value) * 2 + 8);
 		base64_add(&text, json_string_value(value), json_string_length(value));
@@ -177,8 +181,7 @@ static void default_job(json_t *job, json_t *spec)
 	default_int(spec, "backoffLimit",
 		    json_object_get(spec, "backoffLimitPerIndex") ? INT32_MAX : 6);
 	default_text(spec, "podReplacementPolicy",
-		     json_object_get(spec, "podFailurePolicy") ? "Failed"
-							       : "TerminatingOrFailed");
+		     json_object_get(spec, "podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
 	json_t *labels = json_dig(spec, "template.metadata.labels");
 	if (json_object_size(labels) && !json_object_size(json_dig(job, "metadata.labels")))
 		json_put(job, "metadata.labels", json_deep_copy(labels));

@@ -67,8 +67,9 @@ static bool is_served(const char *group, const char *version)
 
 void discovery_api_versions(struct str *out)
 {
-	str_add(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
-		     "[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
+	str_add(out,
+		"{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
+		"[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
 }
 
 /* {"groupVersion":"apps/v1","version":"v1"} */
@@ -170,8 +171,9 @@ bool discovery_resources(const char *group, const char *version, struct str *out
 	bool has_one = false;
 	if (!is_served(group, version))
 		return false;
-	str_addf(out, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
-		      "\"%s%s%s\",\"resources\":[",
+	str_addf(out,
+		 "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+		 "\"%s%s%s\",\"resources\":[",
 		 group, *group ? "/" : "", version);
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
@@ -189,8 +191,8 @@ bool discovery_resources(const char *group, const char *version, struct str *out
 static void add_response_kind(struct str *out, const char *group, const char *version,
 			      const char *kind)
 {
-	str_addf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", group,
-		 version, kind);
+	str_addf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
+		 group, version, kind);
 }
 
 static void add_aggregated_resource(struct str *out, const struct schema_kind *k)
@@ -227,8 +229,9 @@ static void add_aggregated_resource(struct str *out, const struct schema_kind *k
 void discovery_aggregated(bool is_core, struct str *out)
 {
 	const struct schema_kind *last = NULL;
-	str_add(out, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
-		     "\"metadata\":{},\"items\":[");
+	str_add(out,
+		"{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
+		"\"metadata\":{},\"items\":[");
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
 		if ((*k->group == '\0') != is_core)

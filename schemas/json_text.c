@@ -308,8 +308,17 @@ static int read_value(struct reader *r, const struct path *where, json_t **ret)
 		if (code == 0)
 			*ret = json_stringn_nocheck(r->scratch.data, r->scratch.len);
 		break;
-	case '-': case '0': case '1': case '2': case '3': case '4':
-	case '5': case '6': case '7': case '8': case '9':
+	case '-':
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+	case '5':
+	case '6':
+	case '7':
+	case '8':
+	case '9':
 		code = read_number(r, ret);
 		break;
 	default:
@@ -322,8 +331,9 @@ static int read_value(struct reader *r, const struct path *where, json_t **ret)
 int json_text_parse(const char *text, size_t len, json_t **ret, struct schema_report *report,
 		    struct error *err)
 {
-	struct reader r = { .start = text, .at = text, .end = text + len, .report = report,
-			    .err = err };
+	struct reader r = {
+		.start = text, .at = text, .end = text + len, .report = report, .err = err
+	};
 	str_init(&r.scratch, len + 16 + 2 * len);
 	json_t *tree = NULL;
 	int code = read_value(&r, NULL, &tree);

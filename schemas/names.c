@@ -7,11 +7,12 @@
 #define KEY          "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 #define REGEX(regex) "regex used for validation is '" regex "')"
 
-#define LABEL_PROBLEM                                                                              \
-	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "   \
-	"and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', " REGEX(LABEL)
-#define SUBDOMAIN_PROBLEM                                                                          \
-	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "  \
+#define LABEL_PROBLEM                                                                                   \
+	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "        \
+	"and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', " REGEX( \
+		LABEL)
+#define SUBDOMAIN_PROBLEM                                                                            \
+	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "    \
 	"or '.', and must start and end with an alphanumeric character (e.g. 'example.com', " REGEX( \
 		LABEL "(\\." LABEL ")*")
 #define KEY_PROBLEM                                                                                \
@@ -148,10 +149,11 @@ size_t name_label_value(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 	if (strlen(value) > 63)
 		ret[n++] = TOO_LONG(63);
 	if (*value && !matches_key(value))
-		ret[n++] = "a valid label must be an empty string or consist of alphanumeric "
-			   "characters, '-', '_' or '.', and must start and end with an "
-			   "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', " REGEX(
-				   "(" KEY ")?");
+		ret[n++] =
+			"a valid label must be an empty string or consist of alphanumeric "
+			"characters, '-', '_' or '.', and must start and end with an "
+			"alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', " REGEX(
+				"(" KEY ")?");
 	return n;
 }
 
@@ -185,9 +187,10 @@ size_t name_config_key(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 	for (const char *p = value; *p; p++)
 		is_clean &= is_alphanumeric(*p) || strchr("-_.", *p);
 	if (!is_clean)
-		ret[n++] = "a valid config key must consist of alphanumeric characters, '-', '_' or "
-			   "'.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', " REGEX(
-				   "[-._a-zA-Z0-9]+");
+		ret[n++] =
+			"a valid config key must consist of alphanumeric characters, '-', '_' or "
+			"'.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', " REGEX(
+				"[-._a-zA-Z0-9]+");
 	if (streq(value, "."))
 		ret[n++] = "must not be '.'";
 	else if (streq(value, ".."))

@@ -14,7 +14,7 @@ typedef size_t name_check(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 name_check name_dns_label;     /* RFC 1123, 63 */
 name_check name_dns_subdomain; /* RFC 1123, 253 */
 name_check name_dns1035_label;
-name_check name_label_key;     /* also annotations, finalizers: [prefix/]name */
+name_check name_label_key; /* also annotations, finalizers: [prefix/]name */
 name_check name_label_value;
 name_check name_port;
 name_check name_config_key;

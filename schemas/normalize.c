@@ -290,7 +290,8 @@ static int normalize_map(struct context *c, json_t *map, const struct path *wher
 	const char *key;
 	json_t *item;
 	void *next;
-	json_object_foreach_safe(map, next, key, item) {
+	json_object_foreach_safe(map, next, key, item)
+	{
 		json_t *now = json_is_null(item) ? zero_of(c->field) : json_incref(item);
 		struct context here = *c;
 		int code = normalize_one(&here, &now, PATH(where, key));
@@ -304,8 +305,7 @@ static int normalize_map(struct context *c, json_t *map, const struct path *wher
 	return 0;
 }
 
-static int normalize_field(struct context *c, json_t *tree, json_t *value,
-			   const struct path *where)
+static int normalize_field(struct context *c, json_t *tree, json_t *value, const struct path *where)
 {
 	switch (c->field->shape) {
 	case SCHEMA_LIST:
@@ -333,7 +333,8 @@ static int normalize_fields(struct context *c, const struct schema_type *type, j
 	const char *name;
 	json_t *value;
 	void *next;
-	json_object_foreach_safe(tree, next, name, value) {
+	json_object_foreach_safe(tree, next, name, value)
+	{
 		const struct schema_field *f = schema_field_of(type, name);
 		if (!f) {
 			report_field(c->report, "unknown", PATH(where, name));

@@ -40,11 +40,13 @@ static void add_operation(struct str *out, const struct schema_kind *k, const ch
 	str_add(out, ",\"parameters\":[{\"name\":\"pretty\",\"in\":\"query\",\"schema\":{\"type\":"
 		     "\"string\"}}");
 	if (!streq(verb, "get"))
-		str_add(out, ",{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}");
+		str_add(out,
+			",{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}");
 	if (writes)
-		str_add(out, ",{\"name\":\"fieldManager\",\"in\":\"query\",\"schema\":{\"type\":"
-			     "\"string\"}},{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{"
-			     "\"type\":\"string\"}}");
+		str_add(out,
+			",{\"name\":\"fieldManager\",\"in\":\"query\",\"schema\":{\"type\":"
+			"\"string\"}},{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{"
+			"\"type\":\"string\"}}");
 	str_add(out, "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/"
 		     "json\":{\"schema\":{\"$ref\":\"#/components/schemas/");
 	openapi_type_name(k->type, out);
@@ -55,8 +57,9 @@ static void add_paths(struct str *out, const struct schema_kind *k)
 {
 	static const struct {
 		const char *verb, *action;
-	} object_verbs[] = { { "get", "get" }, { "put", "put" }, { "patch", "patch" },
-			     { "delete", "delete" } };
+	} object_verbs[] = {
+		{ "get", "get" }, { "put", "put" }, { "patch", "patch" }, { "delete", "delete" }
+	};
 	str_add_char(out, '"');
 	openapi_path(k, false, out);
 	str_add(out, "\":{");
@@ -203,13 +206,14 @@ static void add_types(struct str *out, struct map *seen, const struct schema_typ
 
 static void add_common_types(struct str *out)
 {
-	str_add(out, "\"io.k8s.apimachinery.pkg.apis.meta.v1.Time\":{\"type\":\"string\",\"format\":"
-		     "\"date-time\"},\"io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime\":{\"type\":"
-		     "\"string\",\"format\":\"date-time\"},\"io.k8s.apimachinery.pkg.apis.meta.v1."
-		     "FieldsV1\":{\"type\":\"object\"},\"io.k8s.apimachinery.pkg.api.resource."
-		     "Quantity\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]},"
-		     "\"io.k8s.apimachinery.pkg.util.intstr.IntOrString\":{\"oneOf\":[{\"type\":"
-		     "\"integer\"},{\"type\":\"string\"}],\"format\":\"int-or-string\"}");
+	str_add(out,
+		"\"io.k8s.apimachinery.pkg.apis.meta.v1.Time\":{\"type\":\"string\",\"format\":"
+		"\"date-time\"},\"io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime\":{\"type\":"
+		"\"string\",\"format\":\"date-time\"},\"io.k8s.apimachinery.pkg.apis.meta.v1."
+		"FieldsV1\":{\"type\":\"object\"},\"io.k8s.apimachinery.pkg.api.resource."
+		"Quantity\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]},"
+		"\"io.k8s.apimachinery.pkg.util.intstr.IntOrString\":{\"oneOf\":[{\"type\":"
+		"\"integer\"},{\"type\":\"string\"}],\"format\":\"int-or-string\"}");
 }
 
 bool openapi_v3_document(const char *group, const char *version, struct str *out)
@@ -218,8 +222,9 @@ bool openapi_v3_document(const char *group, const char *version, struct str *out
 	struct map seen = { 0 };
 	if (!schema_group_version_exists(group, version))
 		return false;
-	str_add(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\""
-		     OPENAPI_VERSION "\"},\"paths\":{");
+	str_add(out,
+		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
+		"\"},\"paths\":{");
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
 		if (!streq(k->group, group) || !streq(k->version, version))

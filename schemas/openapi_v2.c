@@ -21,14 +21,16 @@ static const char *const patch_parameters[] = { "dryRun", "fieldManager", "field
 
 void openapi_v2_json(struct str *out)
 {
-	str_add(out, "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\""
-		     OPENAPI_VERSION "\"},\"paths\":{");
+	str_add(out,
+		"{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
+		"\"},\"paths\":{");
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
 		str_add(out, i ? ",\"" : "\"");
 		openapi_path(k, true, out);
-		str_addf(out, "\":{\"patch\":{\"x-kubernetes-group-version-kind\":{\"group\":\"%s\","
-			      "\"version\":\"%s\",\"kind\":\"%s\"},\"parameters\":[",
+		str_addf(out,
+			 "\":{\"patch\":{\"x-kubernetes-group-version-kind\":{\"group\":\"%s\","
+			 "\"version\":\"%s\",\"kind\":\"%s\"},\"parameters\":[",
 			 k->group, k->version, k->kind);
 		for (size_t p = 0; p < ARRAY_LEN(patch_parameters); p++)
 			str_addf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"type\":\"string\"}",

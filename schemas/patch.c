@@ -160,11 +160,10 @@ static size_t count_nodes(const json_t *tree)
 	json_t *item;
 	const char *key;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, item)
-			count += count_nodes(item);
+		json_array_foreach(tree, i, item) count += count_nodes(item);
 	} else if (json_is_object(tree)) {
-		json_object_foreach((json_t *)(uintptr_t)tree, key, item)
-			count += count_nodes(item);
+		json_object_foreach((json_t *)(uintptr_t)tree, key, item) count +=
+			count_nodes(item);
 	}
 	return count;
 }
@@ -257,7 +256,8 @@ static json_t *merged(const json_t *target, const json_t *patch)
 	json_t *result = json_is_object(target) ? json_deep_copy(target) : json_object();
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)patch, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)patch, key, value)
+	{
 		if (json_is_null(value))
 			json_object_del(result, key);
 		else

@@ -134,8 +134,8 @@ static int merge_objects_list(const struct schema_field *f, json_t *list, json_t
 	for (size_t i = 0; i < json_array_size(patch); i++) {
 		json_t *item = json_array_get(patch, i), *result = NULL;
 		ssize_t at = index_of(list, item, key);
-		AUTO_JSON *base = at >= 0 ? json_incref(json_array_get(list, (size_t)at))
-					  : json_object();
+		AUTO_JSON *base =
+			at >= 0 ? json_incref(json_array_get(list, (size_t)at)) : json_object();
 		if (merge_object(f->type, base, item, &result, err) < 0)
 			return err->code;
 		if (at >= 0)
@@ -186,12 +186,14 @@ static int retain_keys(json_t *target, const json_t *patch, struct error *err)
 		return 0;
 	if (!json_is_array(keys))
 		return refuse(err, "$retainKeys is no list");
-	json_object_foreach((json_t *)(uintptr_t)patch, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)patch, name, value)
+	{
 		AUTO_JSON *text = json_string_nocheck(name);
 		if (*name != '$' && !json_is_null(value) && index_of(keys, text, NULL) < 0)
 			return refuse(err, "$retainKeys does not name a member of the patch");
 	}
-	json_object_foreach_safe(target, next, name, value) {
+	json_object_foreach_safe(target, next, name, value)
+	{
 		AUTO_JSON *text = json_string_nocheck(name);
 		if (index_of(keys, text, NULL) < 0)
 			json_object_del(target, name);
@@ -248,7 +250,8 @@ static int obey_directives(const struct schema_type *type, json_t *target, const
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)patch, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)patch, name, value)
+	{
 		if (*name != '$')
 			continue;
 		if (starts_with(name, DELETE_PREFIX)) {
@@ -281,8 +284,8 @@ static int merge_object(const struct schema_type *type, json_t *target, const js
 	const json_t *directive = json_object_get(patch, "$patch");
 	const char *word = json_string_value(directive), *name;
 	json_t *value;
-	if (directive && (!word || (!streq(word, "replace") && !streq(word, "delete") &&
-				    !streq(word, "merge"))))
+	if (directive &&
+	    (!word || (!streq(word, "replace") && !streq(word, "delete") && !streq(word, "merge"))))
 		return refuse(err, "$patch is none of replace, delete and merge");
 	if (word && streq(word, "delete")) {
 		*ret = json_object();
@@ -291,7 +294,8 @@ static int merge_object(const struct schema_type *type, json_t *target, const js
 	AUTO_JSON *result = word && streq(word, "replace") ? json_object() : json_deep_copy(target);
 	if (retain_keys(result, patch, err) < 0 || obey_directives(type, result, patch, err) < 0)
 		return err->code;
-	json_object_foreach((json_t *)(uintptr_t)patch, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)patch, name, value)
+	{
 		if (*name == '$' || has_order(patch, name))
 			continue;
 		if (merge_member(type, result, name, value, NULL, err) < 0)

@@ -5,8 +5,8 @@
 #include "common/base/jsonx.h"
 #include "schemas/schema.h"
 
-static json_t *diff_objects(const struct schema_type *type, const json_t *last,
-			    const json_t *want, const json_t *live, bool is_strategic);
+static json_t *diff_objects(const struct schema_type *type, const json_t *last, const json_t *want,
+			    const json_t *live, bool is_strategic);
 
 static json_t *find_by(const json_t *list, const char *key, const json_t *id)
 {
@@ -19,7 +19,8 @@ static json_t *find_by(const json_t *list, const char *key, const json_t *id)
 	return NULL;
 }
 
-static void set_directive(json_t *patch, const char *directive, const char *name, json_t *take_value)
+static void set_directive(json_t *patch, const char *directive, const char *name,
+			  json_t *take_value)
 {
 	auto_free char *text = xasprintf("$%s/%s", directive, name);
 	json_object_set_new_nocheck(patch, text, take_value);
@@ -101,8 +102,8 @@ static void diff_member(const struct schema_field *f, const char *name, const js
 	bool merges = is_strategic && f && f->patch_merge && f->shape == SCHEMA_LIST;
 	if (json_is_object(want) && json_is_object(live) && !(f && f->patch_replace)) {
 		bool is_object = f && f->form == SCHEMA_OBJECT && f->shape == SCHEMA_ONE;
-		AUTO_JSON *change = diff_objects(is_object ? f->type : NULL, last, want, live,
-						 is_strategic);
+		AUTO_JSON *change =
+			diff_objects(is_object ? f->type : NULL, last, want, live, is_strategic);
 		if (json_object_size(change) == 0)
 			return;
 		if (is_strategic && f && f->patch_retain_keys)
@@ -118,19 +119,21 @@ static void diff_member(const struct schema_field *f, const char *name, const js
 	}
 }
 
-static json_t *diff_objects(const struct schema_type *type, const json_t *last,
-			    const json_t *want, const json_t *live, bool is_strategic)
+static json_t *diff_objects(const struct schema_type *type, const json_t *last, const json_t *want,
+			    const json_t *live, bool is_strategic)
 {
 	json_t *patch = json_object(), *value;
 	const char *name;
-	json_object_foreach((json_t *)(uintptr_t)want, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)want, name, value)
+	{
 		const struct schema_field *f = type ? schema_field_of(type, name) : NULL;
 		if (json_is_null(value))
 			continue;
 		diff_member(f, name, json_object_get(last, name), value,
 			    json_object_get(live, name), is_strategic, patch);
 	}
-	json_object_foreach((json_t *)(uintptr_t)last, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)last, name, value)
+	{
 		const json_t *wanted = json_object_get(want, name);
 		if ((!wanted || json_is_null(wanted)) && json_object_get(live, name))
 			json_object_set_new_nocheck(patch, name, json_null());

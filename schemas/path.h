@@ -16,8 +16,8 @@ struct path {
 };
 
 /* Frames that live until the end of the enclosing block. */
-#define PATH(up_, name_)  (&(const struct path){ .up = (up_), .kind = PATH_NAME, .name = (name_) })
-#define PATH_AT(up_, i_)  (&(const struct path){ .up = (up_), .kind = PATH_INDEX, .index = (i_) })
+#define PATH(up_, name_)   (&(const struct path){ .up = (up_), .kind = PATH_NAME, .name = (name_) })
+#define PATH_AT(up_, i_)   (&(const struct path){ .up = (up_), .kind = PATH_INDEX, .index = (i_) })
 #define PATH_OF(up_, key_) (&(const struct path){ .up = (up_), .kind = PATH_KEY, .name = (key_) })
 
 /* "spec.containers[0].name"; without indexes "spec.containers.name". */

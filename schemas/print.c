@@ -17,8 +17,7 @@ const char **sorted_keys(const json_t *object, size_t *ret_count)
 	const char **keys = xcalloc(count + 1, sizeof *keys);
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
-		keys[n++] = key;
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) keys[n++] = key;
 	qsort(keys, n, sizeof *keys, by_text);
 	*ret_count = n;
 	return keys;

@@ -132,8 +132,7 @@ static bool parse(const char *text, struct quantity *ret)
 	return true;
 }
 
-static void print_wide(uwide value, bool negative, const char *suffix,
-		       char out[QUANTITY_TEXT_SIZE])
+static void print_wide(uwide value, bool negative, const char *suffix, char out[QUANTITY_TEXT_SIZE])
 {
 	char digits[44];
 	size_t at = sizeof digits - 1;

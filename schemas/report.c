@@ -22,8 +22,7 @@ void report_add(struct schema_report *report, const char *fmt, ...)
 	va_start(args, fmt);
 	str_vaddf(&text, fmt, args);
 	va_end(args);
-	report->problems =
-		xrealloc(report->problems, report->count + 1, sizeof *report->problems);
+	report->problems = xrealloc(report->problems, report->count + 1, sizeof *report->problems);
 	report->problems[report->count++] = str_take(&text);
 }
 

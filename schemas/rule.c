@@ -24,20 +24,19 @@ bool rule_same(const json_t *a, const json_t *b)
 		json_t *value;
 		if (!json_is_object(other))
 			return false;
-		json_object_foreach((json_t *)(uintptr_t)other, key, value)
-			if (!rule_same(value, NULL))
-				return false;
+		json_object_foreach((json_t *)(uintptr_t)other, key,
+				    value) if (!rule_same(value, NULL)) return false;
 		return true;
 	}
 	if (json_is_object(a) && json_is_object(b)) {
 		const char *key;
 		json_t *value;
-		json_object_foreach((json_t *)(uintptr_t)a, key, value)
-			if (!rule_same(value, json_object_get(b, key)))
-				return false;
-		json_object_foreach((json_t *)(uintptr_t)b, key, value)
-			if (!json_object_get(a, key) && !rule_same(NULL, value))
-				return false;
+		json_object_foreach(
+			(json_t *)(uintptr_t)a, key,
+			value) if (!rule_same(value, json_object_get(b, key))) return false;
+		json_object_foreach((json_t *)(uintptr_t)b, key,
+				    value) if (!json_object_get(a, key) &&
+					       !rule_same(NULL, value)) return false;
 		return true;
 	}
 	if (json_is_array(a) && json_is_array(b)) {
@@ -60,8 +59,7 @@ void rule_unchanged(struct field_errors *e, const struct path *at, const json_t 
 	rule_broken(e, FIELD_INVALID, at, now ? now : nothing, "field is immutable");
 }
 
-void rule_name(struct field_errors *e, const struct path *at, const char *value,
-	       name_check *check)
+void rule_name(struct field_errors *e, const struct path *at, const char *value, name_check *check)
 {
 	const char *problems[NAME_PROBLEMS_MAX];
 	size_t count = check(value, problems);
@@ -134,7 +132,8 @@ void rule_labels(struct field_errors *e, const struct path *at, const json_t *la
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)labels, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+	{
 		rule_name(e, at, key, name_label_key);
 		rule_name(e, at, json_string_value(value), name_label_value);
 	}

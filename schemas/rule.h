@@ -13,8 +13,7 @@ void rule_broken(struct field_errors *e, enum field_error_type type, const struc
 		 const json_t *value, const char *detail, ...) PRINTF_LIKE(5, 6);
 
 /* Each problem of the name is one error. */
-void rule_name(struct field_errors *e, const struct path *at, const char *value,
-	       name_check *check);
+void rule_name(struct field_errors *e, const struct path *at, const char *value, name_check *check);
 void rule_required(struct field_errors *e, const struct path *at, const char *value);
 /* Required and a name. */
 void rule_required_name(struct field_errors *e, const struct path *at, const char *value,
@@ -44,8 +43,7 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e);
 void validate_volumes(const json_t *volumes, const struct path *at, struct field_errors *e);
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
-void validate_tolerations(const json_t *tolerations, const struct path *at,
-			  struct field_errors *e);
+void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e);
 void validate_pod_update(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e);

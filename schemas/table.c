@@ -85,8 +85,9 @@ static const char *job_status(const json_t *job)
 		{ "SuccessCriteriaMet", "SuccessCriteriaMet" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		bool holds = rows[i].condition ? has_condition(job, rows[i].condition)
-					       : json_dig(job, "metadata.deletionTimestamp") != NULL;
+		bool holds = rows[i].condition
+				     ? has_condition(job, rows[i].condition)
+				     : json_dig(job, "metadata.deletionTimestamp") != NULL;
 		if (holds)
 			return rows[i].status;
 	}
@@ -153,7 +154,8 @@ static void table_config(const char *kind, const json_t *tree, int64_t now_us, j
 {
 	size_t data = json_object_size(json_object_get(tree, "data"));
 	if (streq(kind, "ConfigMap")) {
-		cell_int(row, (int64_t)(data + json_object_size(json_object_get(tree, "binaryData"))));
+		cell_int(row,
+			 (int64_t)(data + json_object_size(json_object_get(tree, "binaryData"))));
 	} else if (streq(kind, "Secret")) {
 		cell_text(row, json_str_or(tree, "type", ""));
 		cell_int(row, (int64_t)data);

@@ -60,9 +60,9 @@ void table_slice(const json_t *slice, int64_t now_us, json_t *row)
 	for (size_t i = 0; i < json_array_size(ports); i++) {
 		const json_t *port = json_array_get(ports, i);
 		const json_t *number = json_object_get(port, "port");
-		auto_free char *text = number ? xasprintf("%lld",
-							  (long long)json_integer_value(number))
-					      : xstrdup(json_str_or(port, "name", "*"));
+		auto_free char *text =
+			number ? xasprintf("%lld", (long long)json_integer_value(number))
+			       : xstrdup(json_str_or(port, "name", "*"));
 		show(&s, text, NULL);
 	}
 	cell_shown(row, &s);

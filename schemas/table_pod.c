@@ -148,8 +148,8 @@ static void read_pod(struct pod_row *r, const json_t *pod)
 	r->total = json_array_size(json_dig(pod, "spec.containers"));
 	const json_t *list = json_dig(pod, "spec.initContainers");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		r->total += streq(json_str_or(json_array_get(list, i), "restartPolicy", ""),
-				  "Always");
+		r->total +=
+			streq(json_str_or(json_array_get(list, i), "restartPolicy", ""), "Always");
 	for (size_t i = 0; i < json_array_size(inits) && !r->is_initializing; i++)
 		r->is_initializing = read_init(r, pod, i, json_array_get(inits, i));
 	if (!r->is_initializing || condition_is_true(pod, "Initialized"))

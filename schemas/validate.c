@@ -38,8 +38,8 @@ void validate_tables(const struct schema_type *type, const json_t *tree, const j
 		const json_t *before = json_object_get(old, f->name);
 		if (old && f->is_immutable)
 			rule_unchanged(e, PATH(at, f->name), value, before);
-		if (!value || (f->form != SCHEMA_OBJECT && !f->enum_values && !f->has_min &&
-			       !f->has_max))
+		if (!value ||
+		    (f->form != SCHEMA_OBJECT && !f->enum_values && !f->has_min && !f->has_max))
 			continue;
 		const char *key;
 		json_t *item;

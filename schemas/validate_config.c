@@ -11,7 +11,8 @@ static void check_keys(const json_t *map, const struct path *at, const json_t *o
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)map, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)map, key, value)
+	{
 		rule_name(e, PATH_OF(at, key), key, name_config_key);
 		AUTO_JSON *shown = json_string_nocheck(key);
 		if (json_object_get(other, key))
@@ -71,8 +72,7 @@ static void check_json_content(const json_t *value, const struct path *at, struc
 	AUTO_JSON *tree = json_loadb(text.data, text.len, 0, &why);
 	AUTO_JSON *hidden = json_string("<secret contents redacted>");
 	if (!json_is_object(tree))
-		rule_broken(e, FIELD_INVALID, at, hidden, "%s",
-			    tree ? "no JSON object" : why.text);
+		rule_broken(e, FIELD_INVALID, at, hidden, "%s", tree ? "no JSON object" : why.text);
 }
 
 static void check_secret(const json_t *tree, struct field_errors *e)
@@ -145,8 +145,7 @@ static void check_slice(const json_t *tree, struct field_errors *e)
 		const json_t *list = json_object_get(json_array_get(endpoints, i), "addresses");
 		AUTO_JSON *count = json_integer((json_int_t)json_array_size(list));
 		if (json_array_size(list) == 0)
-			rule_broken(e, FIELD_REQUIRED, at, NULL,
-				    "must contain at least 1 address");
+			rule_broken(e, FIELD_REQUIRED, at, NULL, "must contain at least 1 address");
 		else if (json_array_size(list) > ADDRESSES_MAX)
 			rule_broken(e, FIELD_TOO_MANY, at, count, "must have at most %d items",
 				    ADDRESSES_MAX);
@@ -170,7 +169,8 @@ static void check_node_update(const json_t *tree, const json_t *old, struct fiel
 	const json_t *spec = json_object_get(tree, "spec"), *before = json_object_get(old, "spec");
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		const json_t *was = json_object_get(before, fields[i]);
-		if (was && !rule_same(was, NULL) && !rule_same(json_object_get(spec, fields[i]), was))
+		if (was && !rule_same(was, NULL) &&
+		    !rule_same(json_object_get(spec, fields[i]), was))
 			rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(NULL, "spec"), fields[i]), NULL,
 				    "node updates may not change %s except from \"\" to valid",
 				    words[i]);
@@ -226,8 +226,8 @@ void validate_config(const char *kind, const json_t *tree, const json_t *old,
 	else if (streq(kind, "Endpoints"))
 		check_endpoints(tree, e);
 	else if (streq(kind, "Node"))
-		validate_taints(json_dig(tree, "spec.taints"),
-				PATH(PATH(NULL, "spec"), "taints"), e);
+		validate_taints(json_dig(tree, "spec.taints"), PATH(PATH(NULL, "spec"), "taints"),
+				e);
 	if (old && (streq(kind, "ConfigMap") || streq(kind, "Secret")))
 		check_locked(tree, old, e);
 	else if (old && streq(kind, "Node"))

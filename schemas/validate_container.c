@@ -29,11 +29,16 @@ static void check_ports(const json_t *ports, const struct path *at, struct field
 
 static void check_field_ref(const json_t *ref, const struct path *at, struct field_errors *e)
 {
-	static const char *const known[] = { "metadata.name",     "metadata.namespace",
-					     "metadata.uid",      "spec.nodeName",
-					     "spec.serviceAccountName", "status.hostIP",
-					     "status.hostIPs",    "status.podIP",
-					     "status.podIPs",     NULL };
+	static const char *const known[] = { "metadata.name",
+					     "metadata.namespace",
+					     "metadata.uid",
+					     "spec.nodeName",
+					     "spec.serviceAccountName",
+					     "status.hostIP",
+					     "status.hostIPs",
+					     "status.podIP",
+					     "status.podIPs",
+					     NULL };
 	const json_t *path = json_object_get(ref, "fieldPath");
 	const char *text = json_string_value(path);
 	if (!text || !*text) {
@@ -70,8 +75,8 @@ static void check_value_from(const json_t *env, const struct path *at, struct fi
 		rule_required(e, PATH(PATH(at, "resourceFieldRef"), "resource"),
 			      json_str(resource, "resource"));
 	if (json_object_get(from, "configMapKeyRef"))
-		check_key_ref(json_object_get(from, "configMapKeyRef"),
-			      PATH(at, "configMapKeyRef"), e);
+		check_key_ref(json_object_get(from, "configMapKeyRef"), PATH(at, "configMapKeyRef"),
+			      e);
 	if (json_object_get(from, "secretKeyRef"))
 		check_key_ref(json_object_get(from, "secretKeyRef"), PATH(at, "secretKeyRef"), e);
 	if (sources == 0)
@@ -224,8 +229,7 @@ static void check_probe(const json_t *probe, const char *name, const struct path
 	}
 }
 
-static void check_lifecycle(const json_t *container, const struct path *at,
-			    struct field_errors *e)
+static void check_lifecycle(const json_t *container, const struct path *at, struct field_errors *e)
 {
 	static const char *const hooks[] = { "postStart", "preStop" };
 	const json_t *lifecycle = json_object_get(container, "lifecycle");
@@ -277,14 +281,13 @@ static void check_host_ports(const json_t *list, const struct path *at, struct f
 			int64_t number = json_int_or(port, "hostPort", 0);
 			if (number == 0)
 				continue;
-			auto_free char *text = xasprintf("%s/%s/%lld",
-							 json_str_or(port, "protocol", ""),
-							 json_str_or(port, "hostIP", ""),
-							 (long long)number);
+			auto_free char *text =
+				xasprintf("%s/%s/%lld", json_str_or(port, "protocol", ""),
+					  json_str_or(port, "hostIP", ""), (long long)number);
 			AUTO_JSON *shown = json_string_nocheck(text);
 			if (json_object_get(seen, text))
-				rule_broken(e, FIELD_DUPLICATE,
-					    PATH(PATH_AT(here, k), "hostPort"), shown, NULL);
+				rule_broken(e, FIELD_DUPLICATE, PATH(PATH_AT(here, k), "hostPort"),
+					    shown, NULL);
 			json_object_set_new_nocheck(seen, text, json_true());
 		}
 	}

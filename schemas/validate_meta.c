@@ -17,7 +17,8 @@ static void check_annotations(const json_t *annotations, const struct path *at,
 	const char *key;
 	json_t *value;
 	size_t size = 0;
-	json_object_foreach((json_t *)(uintptr_t)annotations, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)annotations, key, value)
+	{
 		auto_free char *lower = xstrdup(key);
 		for (char *p = lower; *p; p++)
 			if (*p >= 'A' && *p <= 'Z')
@@ -112,8 +113,12 @@ static void check_finalizers(const json_t *meta, const json_t *old_meta, const s
 static void check_update(const json_t *meta, const json_t *old, const struct path *at,
 			 struct field_errors *e)
 {
-	static const char *const fixed[] = { "name", "namespace", "uid", "creationTimestamp",
-					     "deletionTimestamp", "deletionGracePeriodSeconds" };
+	static const char *const fixed[] = { "name",
+					     "namespace",
+					     "uid",
+					     "creationTimestamp",
+					     "deletionTimestamp",
+					     "deletionGracePeriodSeconds" };
 	int64_t generation = json_int_or(meta, "generation", 0);
 	if (generation < json_int_or(old, "generation", 0)) {
 		AUTO_JSON *shown = json_integer(generation);

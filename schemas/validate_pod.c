@@ -36,7 +36,8 @@ void validate_resources(const json_t *resources, const struct path *at, struct f
 	json_t *quantity;
 	json_object_foreach((json_t *)(uintptr_t)limits, name, quantity)
 		check_quantity(name, quantity, PATH_OF(PATH(at, "limits"), name), e);
-	json_object_foreach((json_t *)(uintptr_t)requests, name, quantity) {
+	json_object_foreach((json_t *)(uintptr_t)requests, name, quantity)
+	{
 		const struct path *here = PATH(at, "requests");
 		check_quantity(name, quantity, PATH_OF(here, name), e);
 		const char *limit = json_string_value(json_object_get(limits, name));
@@ -54,11 +55,11 @@ void validate_resources(const json_t *resources, const struct path *at, struct f
 	}
 }
 
-void validate_tolerations(const json_t *tolerations, const struct path *at,
-			  struct field_errors *e)
+void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e)
 {
 	static const char *const operators[] = { "Equal", "Exists", NULL };
-	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
+	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute",
+					       NULL };
 	for (size_t i = 0; i < json_array_size(tolerations); i++) {
 		const struct path *here = PATH_AT(at, i);
 		const json_t *t = json_array_get(tolerations, i);
@@ -89,7 +90,8 @@ void validate_tolerations(const json_t *tolerations, const struct path *at,
 
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e)
 {
-	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
+	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute",
+					       NULL };
 	for (size_t i = 0; i < json_array_size(taints); i++) {
 		const struct path *here = PATH_AT(at, i);
 		const json_t *taint = json_array_get(taints, i);
@@ -176,8 +178,7 @@ static void check_spread(const json_t *list, const struct path *at, struct field
 		if (!*json_str_or(c, "topologyKey", ""))
 			rule_broken(e, FIELD_REQUIRED, PATH(here, "topologyKey"), NULL,
 				    "can not be empty");
-		rule_required(e, PATH(here, "whenUnsatisfiable"),
-			      json_str(c, "whenUnsatisfiable"));
+		rule_required(e, PATH(here, "whenUnsatisfiable"), json_str(c, "whenUnsatisfiable"));
 		rule_label_selector(e, PATH(here, "labelSelector"),
 				    json_object_get(c, "labelSelector"));
 	}

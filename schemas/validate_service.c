@@ -5,8 +5,7 @@ static bool is_headless(const json_t *spec)
 	return streq(json_str_or(spec, "clusterIP", ""), "None");
 }
 
-static void check_port(const json_t *ports, size_t i, const struct path *at,
-		       struct field_errors *e)
+static void check_port(const json_t *ports, size_t i, const struct path *at, struct field_errors *e)
 {
 	const json_t *port = json_array_get(ports, i);
 	const json_t *name = json_object_get(port, "name");
@@ -47,8 +46,8 @@ static void check_unique(const json_t *ports, size_t i, const struct path *at,
 		rule_broken(e, FIELD_DUPLICATE, PATH(at, "nodePort"),
 			    json_object_get(port, "nodePort"), NULL);
 	if (port_taken) {
-		AUTO_JSON *key = json_pack("{s:s, s:I}", "protocol", protocol, "port",
-					   (json_int_t)number);
+		AUTO_JSON *key =
+			json_pack("{s:s, s:I}", "protocol", protocol, "port", (json_int_t)number);
 		rule_broken(e, FIELD_DUPLICATE, at, key, NULL);
 	}
 }
@@ -150,10 +149,10 @@ static void check_traffic(const json_t *spec, const char *type, const struct pat
 	}
 	const json_t *timeout = json_dig(spec, "sessionAffinityConfig.clientIP.timeoutSeconds");
 	if (timeout && (json_integer_value(timeout) <= 0 || json_integer_value(timeout) > 86400))
-		rule_broken(e, FIELD_INVALID,
-			    PATH(PATH(PATH(at, "sessionAffinityConfig"), "clientIP"),
-				 "timeoutSeconds"),
-			    timeout, "must be greater than 0 and less than 86400");
+		rule_broken(
+			e, FIELD_INVALID,
+			PATH(PATH(PATH(at, "sessionAffinityConfig"), "clientIP"), "timeoutSeconds"),
+			timeout, "must be greater than 0 and less than 86400");
 }
 
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e)

@@ -54,7 +54,8 @@ static void check_downward(const json_t *source, const struct path *at, struct f
 		const json_t *item = json_array_get(items, i);
 		check_path(item, here, e);
 		check_mode(item, "mode", here, e);
-		if (!json_object_get(item, "fieldRef") && !json_object_get(item, "resourceFieldRef"))
+		if (!json_object_get(item, "fieldRef") &&
+		    !json_object_get(item, "resourceFieldRef"))
 			rule_broken(e, FIELD_REQUIRED, here, NULL,
 				    "one of fieldRef and resourceFieldRef is required");
 	}
@@ -85,7 +86,8 @@ static void check_projected(const json_t *source, const struct path *at, struct 
 			check_path(token, there, e);
 			if (json_integer_value(expires) < 600)
 				rule_broken(e, FIELD_INVALID, PATH(there, "expirationSeconds"),
-					    expires, "may not specify a duration less than 10 minutes");
+					    expires,
+					    "may not specify a duration less than 10 minutes");
 		}
 		check_downward(json_object_get(one, "downwardAPI"), PATH(here, "downwardAPI"), e);
 	}
@@ -129,7 +131,8 @@ void validate_volumes(const json_t *volumes, const struct path *at, struct field
 		const char *name = json_str_or(volume, "name", ""), *type;
 		json_t *source;
 		size_t sources = 0;
-		json_object_foreach((json_t *)(uintptr_t)volume, type, source) {
+		json_object_foreach((json_t *)(uintptr_t)volume, type, source)
+		{
 			if (streq(type, "name"))
 				continue;
 			if (sources++ > 0)
@@ -142,7 +145,8 @@ void validate_volumes(const json_t *volumes, const struct path *at, struct field
 			rule_broken(e, FIELD_REQUIRED, here, NULL, "must specify a volume type");
 		rule_required_name(e, PATH(here, "name"), name, name_dns_label);
 		for (size_t k = 0; k < i; k++) {
-			if (!*name || !streq(json_str_or(json_array_get(volumes, k), "name", ""), name))
+			if (!*name ||
+			    !streq(json_str_or(json_array_get(volumes, k), "name", ""), name))
 				continue;
 			rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
 				    json_object_get(volume, "name"), NULL);

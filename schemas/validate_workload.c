@@ -41,7 +41,8 @@ static void check_selector(const json_t *selector, const struct path *at, struct
 	}
 	rule_label_selector(e, at, selector);
 	if (json_object_size(json_object_get(selector, "matchLabels")) +
-		    json_array_size(json_object_get(selector, "matchExpressions")) == 0)
+		    json_array_size(json_object_get(selector, "matchExpressions")) ==
+	    0)
 		rule_broken(e, FIELD_INVALID, at, selector,
 			    "empty selector is invalid for deployment");
 }
@@ -104,8 +105,8 @@ static void check_indexed(const json_t *job, const json_t *spec, const struct pa
 	if (json_integer_value(completions) <= 0)
 		return;
 	const char *name = json_str_or(job, "metadata.name", "");
-	auto_free char *host = xasprintf("%s-%lld", name,
-					 (long long)json_integer_value(completions) - 1);
+	auto_free char *host =
+		xasprintf("%s-%lld", name, (long long)json_integer_value(completions) - 1);
 	AUTO_JSON *shown = json_string_nocheck(name);
 	if (!name_is(name_dns_label, host))
 		rule_broken(e, FIELD_INVALID, PATH(PATH(NULL, "metadata"), "name"), shown,
@@ -153,8 +154,8 @@ static void check_job_update(const json_t *job, const json_t *old, const struct 
 	const json_t *spec = json_object_get(job, "spec"), *before = json_object_get(old, "spec");
 	const json_t *template = json_object_get(spec, "template");
 	AUTO_JSON *was = json_deep_copy(json_object_get(before, "template"));
-	bool is_suspended = json_bool_or(before, "suspend", false) &&
-			    !json_dig(old, "status.startTime");
+	bool is_suspended =
+		json_bool_or(before, "suspend", false) && !json_dig(old, "status.startTime");
 	static const char *const free_fields[] = { "nodeSelector", "tolerations", "affinity",
 						   "schedulingGates" };
 	for (size_t i = 0; i < ARRAY_LEN(free_fields) && is_suspended; i++) {
@@ -191,7 +192,8 @@ void validate_workload(const char *kind, const json_t *tree, const json_t *old,
 		return;
 	}
 	check_selector(selector, PATH(at, "selector"), e);
-	check_lasting_template(json_object_get(spec, "template"), selector, PATH(at, "template"), e);
+	check_lasting_template(json_object_get(spec, "template"), selector, PATH(at, "template"),
+			       e);
 	if (streq(kind, "Deployment"))
 		check_deployment(spec, at, e);
 }

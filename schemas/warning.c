@@ -9,7 +9,8 @@ static void warn_env(const json_t *list, const struct path *at, struct schema_re
 		const char *name = json_str_or(one, "name", "");
 		auto_free char *reference = xasprintf("$(%s)", name);
 		for (size_t k = 0; k < i; k++) {
-			if (!*name || !streq(json_str_or(json_array_get(list, k), "name", ""), name))
+			if (!*name ||
+			    !streq(json_str_or(json_array_get(list, k), "name", ""), name))
 				continue;
 			auto_free char *path = path_dup(PATH_AT(at, i));
 			if (!strstr(json_str_or(one, "value", ""), reference))
@@ -73,8 +74,9 @@ static void warn_pod_spec(const json_t *spec, const struct path *at, struct sche
 	warn_secrets(json_object_get(spec, "imagePullSecrets"), PATH(at, "imagePullSecrets"), ret);
 	auto_free char *path = path_dup(PATH(at, "terminationGracePeriodSeconds"));
 	if (json_int_or(spec, "terminationGracePeriodSeconds", 0) < 0)
-		report_add(ret, "%s: must be >= 0; negative values are invalid and will be treated "
-				"as 1",
+		report_add(ret,
+			   "%s: must be >= 0; negative values are invalid and will be treated "
+			   "as 1",
 			   path);
 }
 
@@ -84,7 +86,8 @@ static void warn_service(const json_t *spec, struct schema_report *ret)
 	if (is_external && json_array_size(json_object_get(spec, "externalIPs")))
 		report_add(ret, "spec.externalIPs is ignored when spec.type is \"ExternalName\"");
 	if (!is_external && *json_str_or(spec, "externalName", ""))
-		report_add(ret, "spec.externalName is ignored when spec.type is not \"ExternalName\"");
+		report_add(ret,
+			   "spec.externalName is ignored when spec.type is not \"ExternalName\"");
 }
 
 void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct schema_report *ret)
@@ -99,6 +102,6 @@ void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct 
 		report_add(ret, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
 				"EndpointSlice");
 	else if (template)
-		warn_pod_spec(json_object_get(template, "spec"),
-			      PATH(PATH(at, "template"), "spec"), ret);
+		warn_pod_spec(json_object_get(template, "spec"), PATH(PATH(at, "template"), "spec"),
+			      ret);
 }

@@ -71,12 +71,14 @@ static size_t measure(const json_t *tree, size_t *nodes)
 	const char *key;
 	++*nodes;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, item) {
+		json_array_foreach(tree, i, item)
+		{
 			size_t inside = measure(item, nodes);
 			levels = MAX(levels, inside);
 		}
 	} else if (json_is_object(tree)) {
-		json_object_foreach((json_t *)(uintptr_t)tree, key, item) {
+		json_object_foreach((json_t *)(uintptr_t)tree, key, item)
+		{
 			size_t inside = measure(item, nodes);
 			levels = MAX(levels, inside);
 		}
@@ -94,8 +96,7 @@ static int compose_alias(struct composer *c, json_t **ret)
 		return error_set(c->err, ERR_LIMIT, "yaml: nested deeper than %d levels",
 				 YAML_DEPTH_MAX);
 	if (++c->aliases > YAML_ALIASES_MAX || c->nodes > YAML_NODES_MAX)
-		return error_set(c->err, ERR_LIMIT,
-				 "yaml: document contains excessive aliasing");
+		return error_set(c->err, ERR_LIMIT, "yaml: document contains excessive aliasing");
 	*ret = json_deep_copy(target);
 	return 0;
 }
@@ -111,9 +112,10 @@ static int scalar_json(struct composer *c, const yaml_event_t *event, json_t **r
 	}
 	if (tag && streq(tag, "tag:yaml.org,2002:binary")) {
 		if (base64_check(text, n) >= 0)
-			return error_set(c->err, ERR_MALFORMED,
-					 "yaml: line %zu: !!binary value contains invalid base64 data",
-					 line_of(c));
+			return error_set(
+				c->err, ERR_MALFORMED,
+				"yaml: line %zu: !!binary value contains invalid base64 data",
+				line_of(c));
 		AUTO_STR bytes;
 		str_init(&bytes, n);
 		base64_decode(text, n, &bytes);
@@ -213,19 +215,20 @@ static int merge_into(struct composer *c, json_t *merged, const json_t *source)
 	json_t *value;
 	size_t i;
 	if (json_is_array(source)) {
-		json_array_foreach(source, i, value)
-			if (!json_is_object(value) || merge_into(c, merged, value) < 0)
-				return error_set(c->err, ERR_MALFORMED,
-						 "yaml: map merge requires map or sequence of maps "
-						 "as the value");
+		json_array_foreach(source, i, value) if (
+			!json_is_object(value) ||
+			merge_into(c, merged, value) <
+				0) return error_set(c->err, ERR_MALFORMED,
+						    "yaml: map merge requires map or sequence of maps "
+						    "as the value");
 		return 0;
 	}
 	if (!json_is_object(source))
 		return error_set(c->err, ERR_MALFORMED,
 				 "yaml: map merge requires map or sequence of maps as the value");
-	json_object_foreach((json_t *)(uintptr_t)source, key, value)
-		if (!json_object_get(merged, key))
-			json_object_set_nocheck(merged, key, value);
+	json_object_foreach((json_t *)(uintptr_t)source, key,
+			    value) if (!json_object_get(merged, key))
+		json_object_set_nocheck(merged, key, value);
 	return 0;
 }
 

@@ -12,44 +12,25 @@ struct word {
 };
 
 static const struct word words[] = {
-	{ "y", YAML_BOOL, true },
-	{ "Y", YAML_BOOL, true },
-	{ "yes", YAML_BOOL, true },
-	{ "Yes", YAML_BOOL, true },
-	{ "YES", YAML_BOOL, true },
-	{ "true", YAML_BOOL, true },
-	{ "True", YAML_BOOL, true },
-	{ "TRUE", YAML_BOOL, true },
-	{ "on", YAML_BOOL, true },
-	{ "On", YAML_BOOL, true },
-	{ "ON", YAML_BOOL, true },
-	{ "n", YAML_BOOL, false },
-	{ "N", YAML_BOOL, false },
-	{ "no", YAML_BOOL, false },
-	{ "No", YAML_BOOL, false },
-	{ "NO", YAML_BOOL, false },
-	{ "false", YAML_BOOL, false },
-	{ "False", YAML_BOOL, false },
-	{ "FALSE", YAML_BOOL, false },
-	{ "off", YAML_BOOL, false },
-	{ "Off", YAML_BOOL, false },
-	{ "OFF", YAML_BOOL, false },
-	{ "", YAML_NULL, false },
-	{ "~", YAML_NULL, false },
-	{ "null", YAML_NULL, false },
-	{ "Null", YAML_NULL, false },
-	{ "NULL", YAML_NULL, false },
-	{ ".nan", YAML_NO_NUMBER, false },
-	{ ".NaN", YAML_NO_NUMBER, false },
-	{ ".NAN", YAML_NO_NUMBER, false },
-	{ ".inf", YAML_NO_NUMBER, false },
-	{ ".Inf", YAML_NO_NUMBER, false },
-	{ ".INF", YAML_NO_NUMBER, false },
-	{ "+.inf", YAML_NO_NUMBER, false },
-	{ "+.Inf", YAML_NO_NUMBER, false },
-	{ "+.INF", YAML_NO_NUMBER, false },
-	{ "-.inf", YAML_NO_NUMBER, false },
-	{ "-.Inf", YAML_NO_NUMBER, false },
+	{ "y", YAML_BOOL, true },           { "Y", YAML_BOOL, true },
+	{ "yes", YAML_BOOL, true },         { "Yes", YAML_BOOL, true },
+	{ "YES", YAML_BOOL, true },         { "true", YAML_BOOL, true },
+	{ "True", YAML_BOOL, true },        { "TRUE", YAML_BOOL, true },
+	{ "on", YAML_BOOL, true },          { "On", YAML_BOOL, true },
+	{ "ON", YAML_BOOL, true },          { "n", YAML_BOOL, false },
+	{ "N", YAML_BOOL, false },          { "no", YAML_BOOL, false },
+	{ "No", YAML_BOOL, false },         { "NO", YAML_BOOL, false },
+	{ "false", YAML_BOOL, false },      { "False", YAML_BOOL, false },
+	{ "FALSE", YAML_BOOL, false },      { "off", YAML_BOOL, false },
+	{ "Off", YAML_BOOL, false },        { "OFF", YAML_BOOL, false },
+	{ "", YAML_NULL, false },           { "~", YAML_NULL, false },
+	{ "null", YAML_NULL, false },       { "Null", YAML_NULL, false },
+	{ "NULL", YAML_NULL, false },       { ".nan", YAML_NO_NUMBER, false },
+	{ ".NaN", YAML_NO_NUMBER, false },  { ".NAN", YAML_NO_NUMBER, false },
+	{ ".inf", YAML_NO_NUMBER, false },  { ".Inf", YAML_NO_NUMBER, false },
+	{ ".INF", YAML_NO_NUMBER, false },  { "+.inf", YAML_NO_NUMBER, false },
+	{ "+.Inf", YAML_NO_NUMBER, false }, { "+.INF", YAML_NO_NUMBER, false },
+	{ "-.inf", YAML_NO_NUMBER, false }, { "-.Inf", YAML_NO_NUMBER, false },
 	{ "-.INF", YAML_NO_NUMBER, false },
 };
 
@@ -81,9 +62,7 @@ static bool parse_whole(const char *text, struct yaml_scalar *ret)
 			base = 2;
 		if (base != 8 || c == 'o' || c == 'O')
 			digits = text + 2;
-		allowed = base == 16  ? "0123456789abcdefABCDEF"
-			  : base == 2 ? "01"
-				      : "01234567";
+		allowed = base == 16 ? "0123456789abcdefABCDEF" : base == 2 ? "01" : "01234567";
 	}
 	if (!all_in(digits, allowed))
 		return false;

@@ -18,7 +18,8 @@ static void decode(const struct schema_kind *k, const uint8_t *data, size_t size
 						 NULL, &err);
 			assert(code == 0);
 			schema_print(k->type, second, &twice);
-			assert(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
+			assert(once.len == twice.len &&
+			       memcmp(once.data, twice.data, once.len) == 0);
 		}
 		struct field_errors errors = { 0 };
 		schema_default(k, tree);

@@ -143,7 +143,8 @@ static void test_peek(void)
 static void test_find(void)
 {
 	const struct schema_kind *k = schema_kind_by_resource("apps", "v1", "deployments");
-	CHECK(k && streq(k->kind, "Deployment") && k == schema_kind_by_kind("apps", "v1", "Deployment"));
+	CHECK(k && streq(k->kind, "Deployment") &&
+	      k == schema_kind_by_kind("apps", "v1", "Deployment"));
 	CHECK(!schema_kind_by_resource("", "v1", "deployments"));
 	CHECK(schema_group_version_exists("", "v1") && !schema_group_version_exists("", "v2"));
 	for (size_t i = 0; i < schema_kinds_count(); i++) {

@@ -15,16 +15,17 @@ static const struct {
 	const char *name, *group, *kind, *yaml, *want;
 } rows[] = {
 	{ "pod", "", "Pod", "spec: {containers: [{name: c, image: i}]}\n",
-	  "{\"metadata\":{},\"spec\":{\"containers\":[" CONTAINER("i", "Always") "]," SPEC_END
-	  ",\"enableServiceLinks\":true},\"status\":{}}" },
+	  "{\"metadata\":{},\"spec\":{\"containers\":[" CONTAINER(
+		  "i", "Always") "]," SPEC_END ",\"enableServiceLinks\":true},\"status\":{}}" },
 	{ "pull policies", "", "Pod",
 	  "spec: {containers: [{name: c, image: \"h:5000/i\"}, {name: c, image: \"i:1\"}, {name: c, "
 	  "image: \"i:latest\"}, {name: c, image: \"i@sha256:0\"}]}\n",
 	  "{\"metadata\":{},\"spec\":{\"containers\":[" CONTAINER("h:5000/i", "Always") "," CONTAINER(
-		  "i:1", "IfNotPresent") "," CONTAINER("i:latest",
-						       "Always") "," CONTAINER("i@sha256:0",
-									       "IfNotPresent") "]," SPEC_END
-	  ",\"enableServiceLinks\":true},\"status\":{}}" },
+		  "i:1",
+		  "IfNotPresent") "," CONTAINER("i:latest",
+						"Always") "," CONTAINER("i@sha256:0",
+									"IfNotPresent") "]," SPEC_END
+											",\"enableServiceLinks\":true},\"status\":{}}" },
 	{ "deployment", "apps", "Deployment", "spec: {template: {spec: {containers: []}}}\n",
 	  "{\"metadata\":{},\"spec\":{\"replicas\":1,\"template\":{\"metadata\":{},"
 	  "\"spec\":{\"containers\":[]," SPEC_END "}},\"strategy\":{\"type\":\"RollingUpdate\","
@@ -61,16 +62,17 @@ static const struct {
 	{ "requests", "", "Pod",
 	  "spec: {containers: [{name: c, resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: "
 	  "500m}}}]}\n",
-	  "resources", "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":"
-		       "\"500m\",\"memory\":\"1Gi\"}}" },
+	  "resources",
+	  "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":"
+	  "\"500m\",\"memory\":\"1Gi\"}}" },
 	{ "probe", "", "Pod",
 	  "spec: {containers: [{name: c, livenessProbe: {timeoutSeconds: 0, httpGet: {port: 80}}}]}\n",
 	  "livenessProbe",
 	  "{\"failureThreshold\":3,\"httpGet\":{\"path\":\"/\",\"port\":80,\"scheme\":\"HTTP\"},"
 	  "\"periodSeconds\":10,\"successThreshold\":1,\"timeoutSeconds\":1}" },
 	{ "host network", "", "Pod",
-	  "spec: {hostNetwork: true, containers: [{name: c, ports: [{containerPort: 80}]}]}\n", "ports",
-	  "[{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"TCP\"}]" },
+	  "spec: {hostNetwork: true, containers: [{name: c, ports: [{containerPort: 80}]}]}\n",
+	  "ports", "[{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"TCP\"}]" },
 	{ "job", "batch", "Job", "spec: {template: {metadata: {labels: {a: b}}, spec: {}}}\n", NULL,
 	  "{\"backoffLimit\":6,\"completionMode\":\"NonIndexed\",\"completions\":1,"
 	  "\"manualSelector\":false,\"parallelism\":1,\"podReplacementPolicy\":"
@@ -95,7 +97,8 @@ static json_t *parse(const struct schema_kind *k, const char *yaml)
 int main(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct schema_kind *k = schema_kind_by_kind(rows[i].group, "v1", rows[i].kind);
+		const struct schema_kind *k =
+			schema_kind_by_kind(rows[i].group, "v1", rows[i].kind);
 		AUTO_JSON *tree = parse(k, rows[i].yaml);
 		AUTO_STR out;
 		str_init(&out, 1 << 16);

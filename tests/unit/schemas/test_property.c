@@ -16,18 +16,57 @@ static json_t *draw_object(struct rng *r, const struct schema_type *t, int depth
 static json_t *draw_text(struct rng *r)
 {
 	static const char *const texts[] = {
-		"",      "a",    "yes",  "0644", "1e3",   "null",     "x: y", "- a",  " lead",
-		"trail ", "a\nb", "a\nb\n", "\n", "é😀",  "\"q\" 'r'", "#c",   "tab\t", "a\\b",
-		"~",     "0x1F", "{}",   "[",    "*star", "&and",     "!tag", "| x",  "> y",
-		"%p",    "@at",  "`b`",  "key:", "2026-01-01", "0o17", "1_000", ".5", "-",
-		"  two\n lines\n", "a #b", "\x01ctl", "<<", "=", "on",
+		"",
+		"a",
+		"yes",
+		"0644",
+		"1e3",
+		"null",
+		"x: y",
+		"- a",
+		" lead",
+		"trail ",
+		"a\nb",
+		"a\nb\n",
+		"\n",
+		"é😀",
+		"\"q\" 'r'",
+		"#c",
+		"tab\t",
+		"a\\b",
+		"~",
+		"0x1F",
+		"{}",
+		"[",
+		"*star",
+		"&and",
+		"!tag",
+		"| x",
+		"> y",
+		"%p",
+		"@at",
+		"`b`",
+		"key:",
+		"2026-01-01",
+		"0o17",
+		"1_000",
+		".5",
+		"-",
+		"  two\n lines\n",
+		"a #b",
+		"\x01ctl",
+		"<<",
+		"=",
+		"on",
 	};
 	return json_string(texts[rng_below(r, ARRAY_LEN(texts))]);
 }
 
 static json_t *draw_value(struct rng *r, const struct schema_field *f, int depth)
 {
-	static const char *const quantities[] = { "1000m", "1Gi", "0", "1024Mi", "0.5", "-3", "1e3" };
+	static const char *const quantities[] = {
+		"1000m", "1Gi", "0", "1024Mi", "0.5", "-3", "1e3"
+	};
 	static const char *const times[] = { "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.123456Z",
 					     "2026-01-02T03:04:05+02:00", "1969-12-31T23:59:59Z" };
 	static const char *const bytes[] = { "", "YQ==", "AAEC", "/+8=" };

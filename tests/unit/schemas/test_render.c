@@ -36,25 +36,26 @@ static void test_discovery(void)
 	CHECK(!discovery_group("", &text));
 	str_clear(&text);
 	CHECK(discovery_resources("apps", "v1", &text));
-	CHECK_TEXT("resources", text.data,
-		   "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"apps/v1\","
-		   "\"resources\":[{\"name\":\"deployments\",\"singularName\":\"deployment\","
-		   "\"namespaced\":true,\"kind\":\"Deployment\",\"verbs\":[\"create\",\"delete\","
-		   "\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
-		   "\"shortNames\":[\"deploy\"],\"categories\":[\"all\"]},{\"name\":"
-		   "\"deployments/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":"
-		   "\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\","
-		   "\"update\"]},{\"name\":\"deployments/status\",\"singularName\":\"\","
-		   "\"namespaced\":true,\"kind\":\"Deployment\",\"verbs\":[\"get\",\"patch\","
-		   "\"update\"]},{\"name\":\"replicasets\",\"singularName\":\"replicaset\","
-		   "\"namespaced\":true,\"kind\":\"ReplicaSet\",\"verbs\":[\"create\",\"delete\","
-		   "\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
-		   "\"shortNames\":[\"rs\"],\"categories\":[\"all\"]},{\"name\":"
-		   "\"replicasets/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":"
-		   "\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\","
-		   "\"update\"]},{\"name\":\"replicasets/status\",\"singularName\":\"\","
-		   "\"namespaced\":true,\"kind\":\"ReplicaSet\",\"verbs\":[\"get\",\"patch\","
-		   "\"update\"]}]}");
+	CHECK_TEXT(
+		"resources", text.data,
+		"{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"apps/v1\","
+		"\"resources\":[{\"name\":\"deployments\",\"singularName\":\"deployment\","
+		"\"namespaced\":true,\"kind\":\"Deployment\",\"verbs\":[\"create\",\"delete\","
+		"\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
+		"\"shortNames\":[\"deploy\"],\"categories\":[\"all\"]},{\"name\":"
+		"\"deployments/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":"
+		"\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\","
+		"\"update\"]},{\"name\":\"deployments/status\",\"singularName\":\"\","
+		"\"namespaced\":true,\"kind\":\"Deployment\",\"verbs\":[\"get\",\"patch\","
+		"\"update\"]},{\"name\":\"replicasets\",\"singularName\":\"replicaset\","
+		"\"namespaced\":true,\"kind\":\"ReplicaSet\",\"verbs\":[\"create\",\"delete\","
+		"\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
+		"\"shortNames\":[\"rs\"],\"categories\":[\"all\"]},{\"name\":"
+		"\"replicasets/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":"
+		"\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\","
+		"\"update\"]},{\"name\":\"replicasets/status\",\"singularName\":\"\","
+		"\"namespaced\":true,\"kind\":\"ReplicaSet\",\"verbs\":[\"get\",\"patch\","
+		"\"update\"]}]}");
 	CHECK(!discovery_resources("apps", "v2", &text));
 }
 
@@ -82,11 +83,11 @@ static void check_refs(const json_t *tree, const json_t *schemas)
 	json_t *value;
 	size_t i;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, value)
-			check_refs(value, schemas);
+		json_array_foreach(tree, i, value) check_refs(value, schemas);
 		return;
 	}
-	json_object_foreach((json_t *)(uintptr_t)tree, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)tree, key, value)
+	{
 		const char *ref = streq(key, "$ref") ? json_string_value(value) : NULL;
 		if (ref && !json_object_get(schemas, ref + strlen(prefix))) {
 			fprintf(stderr, "%s leads nowhere\n", ref);
@@ -119,7 +120,11 @@ static void test_openapi(void)
 	CHECK_INT(json_object_size(json_object_get(v2, "paths")), schema_kinds_count());
 	str_clear(&text);
 	openapi_v2_protobuf(&text);
-	CHECK(memcmp(text.data, "\x0a\x03" "2.0" "\x12", 6) == 0);
+	CHECK(memcmp(text.data,
+		     "\x0a\x03"
+		     "2.0"
+		     "\x12",
+		     6) == 0);
 }
 
 static void test_warnings(void)

@@ -11,12 +11,14 @@ static const char created[] = "2026-01-01T00:00:00Z";
 static const struct {
 	const char *name, *group, *kind, *yaml, *want;
 } rows[] = {
-	{ "pending", "", "Pod", META "}\nspec: {containers: [{name: a}]}\nstatus: {phase: Pending}\n",
+	{ "pending", "", "Pod",
+	  META "}\nspec: {containers: [{name: a}]}\nstatus: {phase: Pending}\n",
 	  "[\"x\",\"0/1\",\"Pending\",\"0\",\"10m\",\"<none>\",\"<none>\",\"<none>\",\"<none>\"]" },
 	{ "running", "", "Pod",
-	  META "}\nspec: {nodeName: k, containers: [{name: a}]}\nstatus: {phase: Running, podIPs: "
-	       "[{ip: 10.0.0.1}], containerStatuses: [{name: a, ready: true, restartCount: 2, state: "
-	       "{running: {}}, lastState: {terminated: {finishedAt: \"2026-01-01T00:05:00Z\"}}}]}\n",
+	  META
+	  "}\nspec: {nodeName: k, containers: [{name: a}]}\nstatus: {phase: Running, podIPs: "
+	  "[{ip: 10.0.0.1}], containerStatuses: [{name: a, ready: true, restartCount: 2, state: "
+	  "{running: {}}, lastState: {terminated: {finishedAt: \"2026-01-01T00:05:00Z\"}}}]}\n",
 	  "[\"x\",\"1/1\",\"Running\",\"2 (5m ago)\",\"10m\",\"10.0.0.1\",\"k\",\"<none>\",\"<none>\"]" },
 	{ "crashing", "", "Pod",
 	  META "}\nspec: {containers: [{name: a}]}\nstatus: {phase: Running, containerStatuses: "
@@ -24,9 +26,10 @@ static const struct {
 	  "[\"x\",\"0/1\",\"CrashLoopBackOff\",\"0\",\"10m\",\"<none>\",\"<none>\",\"<none>\","
 	  "\"<none>\"]" },
 	{ "init", "", "Pod",
-	  META "}\nspec: {initContainers: [{name: i}, {name: j}], containers: [{name: a}]}\nstatus: "
-	       "{phase: Pending, initContainerStatuses: [{name: i, state: {terminated: {exitCode: "
-	       "0}}}, {name: j, state: {running: {}}}]}\n",
+	  META
+	  "}\nspec: {initContainers: [{name: i}, {name: j}], containers: [{name: a}]}\nstatus: "
+	  "{phase: Pending, initContainerStatuses: [{name: i, state: {terminated: {exitCode: "
+	  "0}}}, {name: j, state: {running: {}}}]}\n",
 	  "[\"x\",\"0/1\",\"Init:1/2\",\"0\",\"10m\",\"<none>\",\"<none>\",\"<none>\",\"<none>\"]" },
 	{ "init fails", "", "Pod",
 	  META "}\nspec: {initContainers: [{name: i}], containers: [{name: a}]}\nstatus: {phase: "
@@ -49,11 +52,13 @@ static const struct {
 	       "{running: {}}}]}\n",
 	  "[\"x\",\"2/2\",\"Running\",\"1\",\"10m\",\"<none>\",\"<none>\",\"<none>\",\"1/1\"]" },
 	{ "deployment", "apps", "Deployment",
-	  META "}\nspec: {replicas: 3, selector: {matchLabels: {b: c}, matchExpressions: [{key: a, "
-	       "operator: In, values: [z, w]}]}, template: {spec: {containers: [{name: p, image: q}, "
-	       "{name: r, image: s}]}}}\nstatus: {readyReplicas: 1, updatedReplicas: 2}\n",
+	  META
+	  "}\nspec: {replicas: 3, selector: {matchLabels: {b: c}, matchExpressions: [{key: a, "
+	  "operator: In, values: [z, w]}]}, template: {spec: {containers: [{name: p, image: q}, "
+	  "{name: r, image: s}]}}}\nstatus: {readyReplicas: 1, updatedReplicas: 2}\n",
 	  "[\"x\",\"1/3\",2,0,\"10m\",\"p,r\",\"q,s\",\"a in (w,z),b=c\"]" },
-	{ "replica set", "apps", "ReplicaSet", META "}\nspec: {replicas: 3}\nstatus: {replicas: 2}\n",
+	{ "replica set", "apps", "ReplicaSet",
+	  META "}\nspec: {replicas: 3}\nstatus: {replicas: 2}\n",
 	  "[\"x\",3,2,0,\"10m\",\"\",\"\",\"\"]" },
 	{ "service", "", "Service",
 	  META "}\nspec: {type: NodePort, clusterIPs: [10.96.0.1], ports: [{port: 80, nodePort: "
@@ -82,13 +87,15 @@ static const struct {
 	       "[{type: Complete, status: \"True\"}]}\n",
 	  "[\"x\",\"Complete\",\"2/2\",\"5s\",\"10m\",\"\",\"\",\"<none>\"]" },
 	{ "event", "", "Event",
-	  META "}\ninvolvedObject: {kind: Pod, name: p, fieldPath: f}\ntype: Normal\nreason: "
-	       "Started\nmessage: \" did it \"\nsource: {component: agent, host: h}\nlastTimestamp: "
-	       "\"2026-01-01T00:09:00Z\"\nfirstTimestamp: \"2026-01-01T00:05:00Z\"\ncount: 2\n",
+	  META
+	  "}\ninvolvedObject: {kind: Pod, name: p, fieldPath: f}\ntype: Normal\nreason: "
+	  "Started\nmessage: \" did it \"\nsource: {component: agent, host: h}\nlastTimestamp: "
+	  "\"2026-01-01T00:09:00Z\"\nfirstTimestamp: \"2026-01-01T00:05:00Z\"\ncount: 2\n",
 	  "[\"60s\",\"Normal\",\"Started\",\"pod/p\",\"f\",\"agent, h\",\"did it\",\"5m\",2,\"x\"]" },
 	{ "secret", "", "Secret", META "}\ntype: Opaque\ndata: {a: YQ==}\n",
 	  "[\"x\",\"Opaque\",1,\"10m\"]" },
-	{ "namespace", "", "Namespace", META "}\nstatus: {phase: Active}\n", "[\"x\",\"Active\",\"10m\"]" },
+	{ "namespace", "", "Namespace", META "}\nstatus: {phase: Active}\n",
+	  "[\"x\",\"Active\",\"10m\"]" },
 	{ "lease", "coordination.k8s.io", "Lease", META "}\nspec: {holderIdentity: h}\n",
 	  "[\"x\",\"h\",\"10m\"]" },
 };
@@ -100,7 +107,8 @@ int main(void)
 	now_us += 600 * 1000000ll;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct error err = { 0 };
-		const struct schema_kind *k = schema_kind_by_kind(rows[i].group, "v1", rows[i].kind);
+		const struct schema_kind *k =
+			schema_kind_by_kind(rows[i].group, "v1", rows[i].kind);
 		json_t *tree = NULL;
 		int code = schema_decode(k->type, SCHEMA_YAML, rows[i].yaml, strlen(rows[i].yaml),
 					 &tree, NULL, &err);

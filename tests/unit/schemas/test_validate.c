@@ -32,12 +32,12 @@ static char *run(const char *group, const char *kind, const char *yaml, const ch
 	return str_take(&out);
 }
 
-#define META "metadata: {name: x, namespace: d}\n"
-#define POD(spec)  META "spec:\n  containers: [{name: c, image: i" spec
-#define DEPLOY(spec)                                                                               \
+#define META      "metadata: {name: x, namespace: d}\n"
+#define POD(spec) META "spec:\n  containers: [{name: c, image: i" spec
+#define DEPLOY(spec)                                                                                   \
 	META "spec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n" \
 	     "    spec: {containers: [{name: c, image: i}]" spec
-#define JOB(spec)                                                                                  \
+#define JOB(spec)                                                                                      \
 	META "spec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n" \
 	     "    spec: {containers: [{name: c, image: i}]" spec
 
@@ -60,8 +60,7 @@ static const struct {
 	  "consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
 	  "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
 	  "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')" },
-	{ "no containers", "", "Pod", META "spec: {}\n", NULL,
-	  "spec.containers: Required value" },
+	{ "no containers", "", "Pod", META "spec: {}\n", NULL, "spec.containers: Required value" },
 	{ "container", "", "Pod", META "spec: {containers: [{name: A_, imagePullPolicy: Now}]}\n",
 	  NULL,
 	  "spec.containers[0].imagePullPolicy: Unsupported value: \"Now\": supported values: "
@@ -141,8 +140,9 @@ static const struct {
 	  "spec.template.spec.restartPolicy: Unsupported value: \"Never\": supported values: "
 	  "\"Always\"" },
 	{ "selector differs", "apps", "Deployment",
-	  META "spec: {selector: {matchLabels: {a: c}}, template: {metadata: {labels: {a: b}}, spec: "
-	       "{containers: [{name: c, image: i}]}}}\n",
+	  META
+	  "spec: {selector: {matchLabels: {a: c}}, template: {metadata: {labels: {a: b}}, spec: "
+	  "{containers: [{name: c, image: i}]}}}\n",
 	  NULL,
 	  "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match "
 	  "template `labels`" },
@@ -151,8 +151,9 @@ static const struct {
 	       "i}]}}}\n",
 	  NULL, "spec.selector: Required value" },
 	{ "selector is fixed", "apps", "Deployment",
-	  META "spec: {selector: {matchLabels: {b: b}}, template: {metadata: {labels: {a: b, b: b}}, "
-	       "spec: {containers: [{name: c, image: i}]}}}\n",
+	  META
+	  "spec: {selector: {matchLabels: {b: b}}, template: {metadata: {labels: {a: b, b: b}}, "
+	  "spec: {containers: [{name: c, image: i}]}}}\n",
 	  DEPLOY("}\n"),
 	  "spec.selector: Invalid value: {\"matchLabels\":{\"b\":\"b\"}}: field is immutable" },
 	{ "strategy", "apps", "Deployment",
@@ -177,7 +178,8 @@ static const struct {
 	  "spec.ports[0].name: Required value\nspec.ports[1].name: Required value\n"
 	  "spec.ports[1]: Duplicate value: {\"port\":80,\"protocol\":\"TCP\"}\n"
 	  "spec.ports[1].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'" },
-	{ "service address", "", "Service", META "spec: {clusterIP: 10.0.0.2, ports: [{port: 80}]}\n",
+	{ "service address", "", "Service",
+	  META "spec: {clusterIP: 10.0.0.2, ports: [{port: 80}]}\n",
 	  META "spec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}\n",
 	  "spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set" },
 	{ "external name", "", "Service", META "spec: {type: ExternalName}\n", NULL,
@@ -193,8 +195,9 @@ static const struct {
 	  META "stringData: {\"tls.crt\": a, \"tls.key\": b}\ntype: Opaque\n",
 	  "type: Invalid value: \"kubernetes.io/tls\": field is immutable\n"
 	  "data[tls.crt]: Required value\ndata[tls.key]: Required value" },
-	{ "toleration", "", "Pod", POD("}]\n  tolerations: [{key: a, effect: Bad}, {operator: Exists, "
-				       "value: x}, {}]\n"),
+	{ "toleration", "", "Pod",
+	  POD("}]\n  tolerations: [{key: a, effect: Bad}, {operator: Exists, "
+	      "value: x}, {}]\n"),
 	  NULL,
 	  "spec.tolerations[0].effect: Unsupported value: \"Bad\": supported values: "
 	  "\"NoExecute\", \"NoSchedule\", \"PreferNoSchedule\"\n"
@@ -224,8 +227,7 @@ static const struct {
 int main(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_free char *got =
-			run(rows[i].group, rows[i].kind, rows[i].yaml, rows[i].old);
+		auto_free char *got = run(rows[i].group, rows[i].kind, rows[i].yaml, rows[i].old);
 		CHECK_TEXT(rows[i].name, got, rows[i].want);
 	}
 	return 0;

@@ -39,8 +39,10 @@ static const struct {
 	{ "[!!str 1, !!str yes, !!int \"5\", !!binary YWI=]", "[\"1\",\"yes\",5,\"ab\"]" },
 	{ "[9223372036854775807, -9223372036854775807]",
 	  "[9223372036854775807,-9223372036854775807]" },
-	{ "{1: a, true: b, 0x10: c, 1.5: d}", "{\"1\":\"a\",\"true\":\"b\",\"16\":\"c\",\"1.5\":\"d\"}" },
-	{ "a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\n", "{\"a\":{\"b\":1,\"c\":2},\"d\":{\"c\":3,\"b\":1}}" },
+	{ "{1: a, true: b, 0x10: c, 1.5: d}",
+	  "{\"1\":\"a\",\"true\":\"b\",\"16\":\"c\",\"1.5\":\"d\"}" },
+	{ "a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\n",
+	  "{\"a\":{\"b\":1,\"c\":2},\"d\":{\"c\":3,\"b\":1}}" },
 	{ "a: &x {b: 1}\ne: &y {b: 2, f: 3}\nd:\n  <<: [*x, *y]\n",
 	  "{\"a\":{\"b\":1},\"e\":{\"b\":2,\"f\":3},\"d\":{\"b\":1,\"f\":3}}" },
 	{ "a: &x [1]\nb: *x\n", "{\"a\":[1],\"b\":[1]}" },
@@ -65,8 +67,8 @@ static void test_limits(void)
 	str_init(&bomb, 1 << 20);
 	str_add(&bomb, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
 	for (int i = 1; i < 9; i++)
-		str_addf(&bomb, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i,
-			 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		str_addf(&bomb, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i,
+			 i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	auto_free char *text = run(bomb.data);
 	CHECK_TEXT("bomb", text, "error -6: yaml: document contains excessive aliasing");
 	str_clear(&bomb);
@@ -95,9 +97,10 @@ static void test_print(void)
 	AUTO_STR out;
 	str_init(&out, 4096);
 	yaml_print(all.at[0].tree, &out);
-	CHECK_TEXT("print", out.data,
-		   "a:\n- b: 1\n  c:\n  - d\n- - 1\n  - 2\n- {}\nempty: []\nlines: |\n  x\n  y\nnone: null\n"
-		   "number: \"12\"\nquoted: '- x'\n\"true\": \"yes\"\n");
+	CHECK_TEXT(
+		"print", out.data,
+		"a:\n- b: 1\n  c:\n  - d\n- - 1\n  - 2\n- {}\nempty: []\nlines: |\n  x\n  y\nnone: null\n"
+		"number: \"12\"\nquoted: '- x'\n\"true\": \"yes\"\n");
 	yaml_documents_fini(&all);
 }
 
