@@ -1,0 +1,185 @@
+/* skiff-nodeagent: flags, the connections to API server and containerd, the agent. */
+#include "common/client/kubeconfig.h"
+#include "common/io/log.h"
+#include "nodeagent/agent.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+
+struct flags {
+	struct agent_options agent;
+	const char *kubeconfig, *containerd_socket, *cert, *key, *client_ca;
+	const char *labels[65];
+	size_t labels_count;
+};
+
+enum flag {
+	FLAG_NODE_NAME = 1, FLAG_ROOT, FLAG_KUBECONFIG, FLAG_SOCKET, FLAG_NODE_IP, FLAG_POD_CIDR,
+	FLAG_DNS, FLAG_DOMAIN, FLAG_BOOT_ID, FLAG_CERT, FLAG_KEY, FLAG_CLIENT_CA, FLAG_PORT,
+	FLAG_CGROUP, FLAG_CNI, FLAG_LABEL, FLAG_PODS_MAX, FLAG_LOG_LEVEL, FLAG_VERSION, FLAG_HELP,
+};
+
+static const struct option options[] = {
+	{ "node-name", required_argument, NULL, FLAG_NODE_NAME },
+	{ "root", required_argument, NULL, FLAG_ROOT },
+	{ "kubeconfig", required_argument, NULL, FLAG_KUBECONFIG },
+	{ "containerd-socket", required_argument, NULL, FLAG_SOCKET },
+	{ "node-ip", required_argument, NULL, FLAG_NODE_IP },
+	{ "pod-cidr", required_argument, NULL, FLAG_POD_CIDR },
+	{ "cluster-dns", required_argument, NULL, FLAG_DNS },
+	{ "cluster-domain", required_argument, NULL, FLAG_DOMAIN },
+	{ "boot-id", required_argument, NULL, FLAG_BOOT_ID },
+	{ "cert", required_argument, NULL, FLAG_CERT },
+	{ "key", required_argument, NULL, FLAG_KEY },
+	{ "client-ca", required_argument, NULL, FLAG_CLIENT_CA },
+	{ "port", required_argument, NULL, FLAG_PORT },
+	{ "cgroup-parent", required_argument, NULL, FLAG_CGROUP },
+	{ "cni-conf-dir", required_argument, NULL, FLAG_CNI },
+	{ "label", required_argument, NULL, FLAG_LABEL },
+	{ "max-pods", required_argument, NULL, FLAG_PODS_MAX },
+	{ "log-level", required_argument, NULL, FLAG_LOG_LEVEL },
+	{ "version", no_argument, NULL, FLAG_VERSION },
+	{ "help", no_argument, NULL, FLAG_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+	"skiff-nodeagent: runs the pods that are bound to this node.\n"
+	"  --node-name NAME         the Node it is\n"
+	"  --root DIR               pods, volumes and logs\n"
+	"  --kubeconfig FILE        the API server and who we are\n"
+	"  --containerd-socket PATH\n"
+	"  --node-ip IP             the node's InternalIP\n"
+	"  --pod-cidr CIDR          the node's pod range (default: Node.spec.podCIDR)\n"
+	"  --cluster-dns IP         name server of pods\n"
+	"  --cluster-domain NAME    (default: cluster.local)\n"
+	"  --boot-id ID             (default: the kernel's)\n"
+	"  --cert, --key, --client-ca FILE  of the agent's own port\n"
+	"  --port N                 (default: 10250; 0: none)\n"
+	"  --cgroup-parent PATH     (default: /skiff)\n"
+	"  --cni-conf-dir DIR       where the pod network's configuration is written\n"
+	"  --label KEY=VALUE        on the Node; may be given several times\n"
+	"  --max-pods N             (default: 250)\n"
+	"  --log-level debug|info|warn|error\n";
+
+static int number(const char *text, long max, long *ret, struct error *err)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	if (*end || end == text || n < 0 || n > max)
+		return error_set(err, ERR_INVALID, "'%s' is no number up to %ld", text, max);
+	*ret = n;
+	return 0;
+}
+
+static int set_flag(struct flags *f, int flag, const char *value, struct error *err)
+{
+	long n = 0;
+	enum log_level level;
+	switch ((enum flag)flag) {
+	case FLAG_NODE_NAME: f->agent.node_name = value; return 0;
+	case FLAG_ROOT: f->agent.root = value; return 0;
+	case FLAG_KUBECONFIG: f->kubeconfig = value; return 0;
+	case FLAG_SOCKET: f->containerd_socket = value; return 0;
+	case FLAG_NODE_IP: f->agent.node_ip = value; return 0;
+	case FLAG_POD_CIDR: f->agent.pod_cidr = value; return 0;
+	case FLAG_DNS: f->agent.cluster_dns = value; return 0;
+	case FLAG_DOMAIN: f->agent.cluster_domain = value; return 0;
+	case FLAG_BOOT_ID: f->agent.boot_id = value; return 0;
+	case FLAG_CERT: f->cert = value; return 0;
+	case FLAG_KEY: f->key = value; return 0;
+	case FLAG_CLIENT_CA: f->client_ca = value; return 0;
+	case FLAG_CGROUP: f->agent.cgroup_parent = value; return 0;
+	case FLAG_CNI: f->agent.cni_conf_dir = value; return 0;
+	case FLAG_PORT:
+		if (number(value, 65535, &n, err) < 0)
+			return err->code;
+		f->agent.port = (uint16_t)n;
+		return 0;
+	case FLAG_PODS_MAX:
+		if (number(value, 10000, &n, err) < 0)
+			return err->code;
+		f->agent.pods_max = (int)n;
+		return 0;
+	case FLAG_LABEL:
+		if (f->labels_count + 1 >= ARRAY_LEN(f->labels))
+			return error_set(err, ERR_LIMIT, "more than 64 labels");
+		f->labels[f->labels_count++] = value;
+		return 0;
+	case FLAG_LOG_LEVEL:
+		if (!log_level_parse(value, &level))
+			return error_set(err, ERR_INVALID, "'%s' is no log level", value);
+		log_set_level(level);
+		return 0;
+	case FLAG_VERSION:
+	case FLAG_HELP:
+		break;
+	}
+	return error_set(err, ERR_INVALID, "see --help");
+}
+
+static int parse(int argc, char **argv, struct flags *f, struct error *err)
+{
+	int flag;
+	f->agent.port = 10250;
+	while ((flag = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (flag == FLAG_HELP || flag == FLAG_VERSION) {
+			fputs(flag == FLAG_HELP ? usage : "skiff-nodeagent " SKIFF_VERSION "\n", stdout);
+			exit(0);
+		}
+		if (set_flag(f, flag, optarg, err) < 0)
+			return err->code;
+	}
+	if (optind < argc)
+		return error_set(err, ERR_INVALID, "'%s' is no flag; see --help", argv[optind]);
+	if (!f->kubeconfig || !f->containerd_socket)
+		return error_set(err, ERR_INVALID,
+				 "--kubeconfig and --containerd-socket are needed; see --help");
+	f->agent.labels = f->labels;
+	return 0;
+}
+
+static void on_signal(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+static int run(struct flags *f, struct error *err)
+{
+	AUTO_KUBECONFIG kubeconfig = { 0 };
+	struct http_client_options http = { 0 };
+	struct http_transport *transport;
+	struct runtime *runtime;
+	struct agent *agent;
+	if (kubeconfig_load(f->kubeconfig, NULL, &kubeconfig, err) < 0)
+		return err->code;
+	struct loop *loop = loop_new();
+	kubeconfig_options(&kubeconfig, &http);
+	http.user_agent = "skiff-nodeagent/" SKIFF_VERSION " (linux)";
+	if (http_client_new(loop, &http, &transport, err) < 0 ||
+	    runtime_cri_new(loop, f->containerd_socket, &runtime, err) < 0)
+		return err->code;
+	struct api *api = api_new(loop, transport, http.user_agent);
+	if (agent_new(loop, api, runtime, &f->agent, &agent, err) < 0)
+		return err->code;
+	(void)loop_signal_new(loop, SIGTERM, on_signal, loop);
+	(void)loop_signal_new(loop, SIGINT, on_signal, loop);
+	agent_start(agent);
+	loop_run(loop);
+	/* Everything can be rebuilt, and what is under way may take long: the process just ends. */
+	log_info("agent", "ends", "node", f->agent.node_name);
+	_exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	struct flags flags = { 0 };
+	struct error err;
+	signal(SIGPIPE, SIG_IGN);
+	if (parse(argc, argv, &flags, &err) < 0 || run(&flags, &err) < 0) {
+		fprintf(stderr, "skiff-nodeagent: %s\n", err.text);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* When a pod is looked at, and what follows: refresh, facts, report, plan, one action. */
+#include "nodeagent/pod.h"
+
+#include "common/io/log.h"
+
+#define SLOTS_MAX 6 /* pods that start something at once; more gains nothing on two cores */
+#define REFRESH_RETRY_MS 1000
+#define RECHECK_MS 60000
+
+static void look(struct pod *p);
+
+/* ---- when ---- */
+
+static void on_timer(void *ctx)
+{
+	struct pod *p = ctx;
+	if (p->is_dead)
+		agent_pod_forget(p);
+	else if (p->is_busy || !p->agent->is_running)
+		p->is_dirty = true;
+	else
+		look(p);
+}
+
+void pod_kick_after(struct pod *p, int64_t ms)
+{
+	int64_t at_ms = loop_now_ms(p->agent->loop) + ms;
+	if (!p->timer)
+		p->timer = loop_timer_new(p->agent->loop, on_timer, p);
+	if (loop_timer_is_set(p->timer) && p->timer_at_ms <= at_ms)
+		return;
+	p->timer_at_ms = at_ms;
+	loop_timer_set(p->timer, ms);
+}
+
+/* In a turn of its own: callers may be in the middle of something. */
+void pod_kick(struct pod *p)
+{
+	p->is_dirty = true;
+	pod_kick_after(p, 0);
+}
+
+static bool needs_slot(enum pod_action action)
+{
+	return action == POD_RUN_SANDBOX || action == POD_CREATE_CONTAINER ||
+	       action == POD_START_CONTAINER;
+}
+
+/* A slot came free: whoever waits looks again (the facts may have changed meanwhile). */
+static void free_slot(struct agent *a)
+{
+	const char *uid;
+	void *value;
+	for (size_t i = 0; (i = map_next(&a->pods, i, &uid, &value)) != 0;) {
+		struct pod *p = value;
+		if (!p->is_waiting_slot)
+			continue;
+		p->is_waiting_slot = false;
+		pod_kick_after(p, 0);
+		return;
+	}
+}
+
+static void idle(struct pod *p)
+{
+	p->is_busy = false;
+	if (p->is_dirty && !p->is_dead)
+		pod_kick_after(p, 0);
+}
+
+/* ---- the look ---- */
+
+static void log_step(const struct pod *p, const struct pod_facts *f, const struct pod_step *step)
+{
+	const char *container = "";
+	if (step->action == POD_ENSURE_IMAGE || step->action == POD_CREATE_CONTAINER ||
+	    step->action == POD_START_CONTAINER)
+		container = f->containers[step->container].name;
+	log_debug("pod", pod_action_name(step->action), "namespace", p->ns, "pod", p->name,
+		  "container", container, "why", step->why ? step->why : "");
+}
+
+static void sleep_until(struct pod *p, const struct pod_step *step, const struct pod_facts *f)
+{
+	int64_t wait_ms = 0;
+	if (step->next_wake_ms > 0)
+		wait_ms = MAX(step->next_wake_ms - f->now_ms, (int64_t)1);
+	for (size_t i = 0; i < p->memory_count; i++) /* ErrImagePull becomes ImagePullBackOff */
+		if (p->memory[i].image_retry_ms > f->now_ms &&
+		    f->now_ms < p->memory[i].image_failed_ms + 3100)
+			wait_ms = MIN(wait_ms > 0 ? wait_ms : RECHECK_MS, (int64_t)3100);
+	if (wait_ms == 0 && volume_set_changes(p->object) && !p->was_terminal)
+		wait_ms = RECHECK_MS;
+	if (wait_ms > 0)
+		pod_kick_after(p, wait_ms);
+}
+
+static void decide(struct pod *p)
+{
+	AUTO_ARENA arena = { 0 };
+	struct pod_facts f;
+	struct pod_step step;
+	pod_memory_fit(p);
+	pod_facts_make(p, &arena, &f);
+	pod_report(p, &f);
+	f.is_status_sent = p->is_status_sent;
+	probes_sync(p);
+	pod_plan(&f, &step);
+	/* Contents that others may have changed: written anew now and then while it runs. */
+	if (step.action == POD_NOTHING && p->are_volumes_ready && !f.is_deleted && !p->was_terminal &&
+	    f.now_ms > p->volumes_checked_ms + RECHECK_MS && volume_set_changes(p->object))
+		step = (struct pod_step){ .action = POD_PREPARE_VOLUMES, .why = "they may have changed" };
+	if (step.action == POD_DELETE_OBJECT && (p->is_delete_sent || p->status_call))
+		step = (struct pod_step){ 0 }; /* the answer kicks */
+	if (step.action != POD_NOTHING && f.now_ms < p->hold_ms)
+		step = (struct pod_step){ .next_wake_ms = p->hold_ms };
+	if (step.action == POD_NOTHING) {
+		idle(p);
+		sleep_until(p, &step, &f);
+		return;
+	}
+	if (needs_slot(step.action) && p->agent->slots_used >= SLOTS_MAX) {
+		p->is_waiting_slot = true;
+		idle(p);
+		return;
+	}
+	p->agent->slots_used += needs_slot(step.action);
+	p->agent->counts.actions_total++;
+	log_step(p, &f, &step);
+	pod_act(p, &f, &step);
+}
+
+static void on_refreshed(struct pod *p)
+{
+	if (!p->view.is_known) {
+		idle(p);
+		pod_kick_after(p, REFRESH_RETRY_MS);
+		return;
+	}
+	decide(p);
+}
+
+static void look(struct pod *p)
+{
+	p->is_busy = true;
+	p->is_dirty = false;
+	if (!p->view.is_known)
+		view_refresh(p, on_refreshed);
+	else
+		decide(p);
+}
+
+void pod_slot_done(struct pod *p, enum pod_action action)
+{
+	if (!needs_slot(action))
+		return;
+	p->agent->slots_used--;
+	free_slot(p->agent);
+}
+
+void pod_act_done(struct pod *p)
+{
+	p->is_dirty = true;
+	idle(p);
+}
