@@ -1,49 +1,44 @@
 #include "common/io/http_server.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "common/io/http_server_internal.h"
-
-#define HANGUPS_MAX 64
-
-static void run_daemon(struct http_server *s);
 
 /* ---- the daemon on the loop ---- */
 
 void server_turn_soon(struct http_server *s)
 {
 	if (!s->is_closing)
-		loop_timer_set(s->turn, 0);
+		loop_wake_post(s->soon);
 }
 
 /* When libmicrohttpd wants to be run again without an event. */
 static void schedule(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG left_ms;
-	if (MHD_get_timeout(s->daemon, &left_ms) == MHD_YES)
+	bool is_wanted = MHD_get_timeout(s->daemon, &left_ms) == MHD_YES;
+	if (is_wanted && left_ms == 0 && s->handshakes) {
+		server_pause_handshakes(s);
+		is_wanted = MHD_get_timeout(s->daemon, &left_ms) == MHD_YES;
+	}
+	loop_timer_stop(s->later);
+	if (is_wanted && left_ms)
 		/* One more than it says: deadlines are compared with "later than". */
-		loop_timer_set(s->turn, left_ms ? (int64_t)MIN(left_ms, 3600000) + 1 : 0);
-	else
-		loop_timer_stop(s->turn);
+		loop_timer_set(s->later, (int64_t)MIN(left_ms, 3600000) + 1);
+	/* What was resumed meanwhile MHD_get_timeout does not tell. */
+	if (s->is_dirty || (is_wanted && !left_ms))
+		server_turn_soon(s);
 }
 
-static void run_daemon(struct http_server *s)
+static void run_daemon(void *server)
 {
+	struct http_server *s = server;
 	s->is_in_run = true;
 	s->is_dirty = false;
 	MHD_run(s->daemon);
 	s->is_in_run = false;
 	server_streams_launch(s);
 	schedule(s);
-	if (s->is_dirty) /* resumed meanwhile: MHD_get_timeout does not tell */
-		server_turn_soon(s);
-}
-
-static void turn(void *ctx)
-{
-	run_daemon(ctx);
 }
 
 static void daemon_ready(void *ctx, unsigned events)
@@ -62,92 +57,12 @@ void server_resume(struct server_exchange *x)
 		server_turn_soon(s);
 }
 
-/* A suspended connection is out of libmicrohttpd's sight: we look whether its peer leaves. */
-static void watch_hangup(struct http_server *s, struct server_connection *c)
-{
-	struct epoll_event e = { .events = EPOLLRDHUP | EPOLLET, .data = { .ptr = c } };
-	if (!c->is_hangup_watched)
-		c->is_hangup_watched = epoll_ctl(s->hangup_epoll, EPOLL_CTL_ADD, c->fd, &e) == 0;
-	else if (c->has_hung_up) /* its edge has passed: ask again */
-		epoll_ctl(s->hangup_epoll, EPOLL_CTL_MOD, c->fd, &e);
-}
-
 void server_suspend(struct server_exchange *x)
 {
 	x->is_suspended = true;
 	MHD_suspend_connection(x->connection->mhd);
 	if (x->state != EXCHANGE_TAKEN)
-		watch_hangup(x->connection->server, x->connection);
-}
-
-static void hangups_ready(void *ctx, unsigned events)
-{
-	struct http_server *s = ctx;
-	struct epoll_event got[HANGUPS_MAX];
-	(void)events;
-	int n = epoll_wait(s->hangup_epoll, got, HANGUPS_MAX, 0);
-	for (int i = 0; i < n; i++)
-		((struct server_connection *)got[i].data.ptr)->refs++;
-	for (int i = 0; i < n; i++) {
-		struct server_connection *c = got[i].data.ptr;
-		c->has_hung_up = true;
-		if (c->mhd && c->exchange && c->exchange->is_suspended)
-			server_peer_left(c->exchange);
-		server_connection_unref(c);
-	}
-}
-
-/* ---- connections ---- */
-
-void server_connection_unref(struct server_connection *c)
-{
-	if (--c->refs > 0)
-		return;
-	tls_peer_fini(&c->peer);
-	free(c);
-}
-
-static void connection_opened(struct http_server *s, struct MHD_Connection *mhd, void **context)
-{
-	struct server_connection *c = xcalloc(1, sizeof *c);
-	*c = (struct server_connection){ .server = s, .refs = 1, .mhd = mhd,
-					 .next = s->connections, .link = &s->connections };
-	if (c->next)
-		c->next->link = &c->next;
-	s->connections = c;
-	*context = c;
-	s->counts.connections_now++;
-	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	if (!s->identity)
-		return;
-	c->session = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
-	if (s->client_ca_pem)
-		tls_session_check_client(c->session);
-}
-
-static void connection_closed(struct http_server *s, struct server_connection *c)
-{
-	s->counts.connections_now--;
-	if (c->session && !c->had_request && !tls_session_is_established(c->session))
-		s->counts.handshakes_failed_total++;
-	if (c->is_hangup_watched)
-		epoll_ctl(s->hangup_epoll, EPOLL_CTL_DEL, c->fd, NULL);
-	if (c->next)
-		c->next->link = c->link;
-	*c->link = c->next;
-	c->mhd = NULL;
-	c->server = NULL;
-	c->session = NULL;
-	server_connection_unref(c);
-}
-
-static void connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
-			       enum MHD_ConnectionNotificationCode code)
-{
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		connection_opened(cls, mhd, context);
-	else if (*context)
-		connection_closed(cls, *context);
+		server_watch_hangup(x->connection);
 }
 
 static const struct tls_identity *identity_of(void *mhd)
@@ -193,7 +108,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 		flags, 0, NULL, NULL, server_access, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, server_uri, s,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-		server_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+		server_completed, s, MHD_OPTION_NOTIFY_CONNECTION, server_connection_changed, s,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_ip_max,
 		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
@@ -213,7 +128,7 @@ static int start(struct http_server *s, struct error *err)
 	}
 	int epoll = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 	s->ready = loop_fd_new(s->loop, epoll, daemon_ready, s);
-	s->hangups = loop_fd_new(s->loop, s->hangup_epoll, hangups_ready, s);
+	s->hangups = loop_fd_new(s->loop, s->hangup_epoll, server_hangups_ready, s);
 	loop_fd_set(s->ready, LOOP_READ);
 	loop_fd_set(s->hangups, LOOP_READ);
 	server_turn_soon(s); /* the listening socket enters the epoll set when it first runs */
@@ -235,7 +150,9 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	set_defaults(&s->options);
 	s->hangup_epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert(s->hangup_epoll >= 0);
-	s->turn = loop_timer_new(loop, turn, s);
+	s->later = loop_timer_new(loop, run_daemon, s);
+	s->soon = loop_wake_new(loop, run_daemon, s);
+	s->handshake_check = loop_timer_new(loop, server_check_handshakes, s);
 	s->wake = loop_wake_new(loop, server_streams_reap, s);
 	s->unix_socket = options->unix_socket ? xstrdup(options->unix_socket) : NULL;
 	s->client_ca_pem = options->client_ca_pem ? xstrdup(options->client_ca_pem) : NULL;
@@ -283,6 +200,8 @@ static void end_connections(struct http_server *s)
 	for (struct server_connection *c = s->connections, *next; c; c = next) {
 		next = c->next;
 		struct server_exchange *x = c->exchange;
+		if (c->is_handshake_paused)
+			MHD_resume_connection(c->mhd);
 		if (!x)
 			continue;
 		if (x->state != EXCHANGE_TAKEN)
@@ -306,7 +225,9 @@ void http_server_free(struct http_server *s)
 	loop_fd_free(s->hangups);
 	if (s->daemon)
 		end_connections(s);
-	loop_timer_free(s->turn);
+	loop_timer_free(s->later);
+	loop_timer_free(s->handshake_check);
+	loop_wake_free(s->soon);
 	loop_wake_free(s->wake);
 	close(s->hangup_epoll);
 	if (s->unix_socket)

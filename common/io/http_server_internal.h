@@ -18,9 +18,13 @@
 #define SERVER_IDLE_TIMEOUT_S    120
 #define SERVER_CONNECTION_MEMORY (40u << 10)
 #define SERVER_STREAMS_MAX       1024
+#define SERVER_HANDSHAKE_MS      10000
 
 struct server_exchange;
 struct server_stream;
+
+/* What hangup_epoll looks for. */
+enum connection_watch { WATCH_NONE, WATCH_HANDSHAKE, WATCH_HANGUP };
 
 /* One accepted connection; lives while MHD has it or an exchange looks at its peer. */
 struct server_connection {
@@ -31,7 +35,12 @@ struct server_connection {
 	int fd;
 	void *session; /* GnuTLS', or NULL */
 	struct tls_peer peer;
-	bool is_peer_known, is_hangup_watched, has_hung_up, had_request;
+	bool is_peer_known, has_hung_up, had_request;
+	enum connection_watch watch;
+	/* The TLS handshake is not over: in the server's list of those. */
+	struct server_connection *next_handshake, **handshake_link;
+	bool is_handshake_paused;
+	int64_t opened_ms;
 	char address[80];
 	struct server_exchange *exchange; /* the request under way, or NULL */
 };
@@ -73,7 +82,10 @@ struct http_server {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
 	struct loop_fd *ready;
-	struct loop_timer *turn;
+	struct loop_timer *later;  /* libmicrohttpd's own time-outs */
+	struct loop_wake *soon;    /* run it in the next turn */
+	struct loop_timer *handshake_check;
+	struct server_connection *handshakes;
 	struct loop_wake *wake;    /* stream threads that ended */
 	int hangup_epoll;          /* peers that leave while their connection is suspended */
 	struct loop_fd *hangups;
@@ -98,9 +110,19 @@ static inline struct server_exchange *exchange_of(struct http_exchange *x)
 
 /* ---- http_server.c ---- */
 void server_turn_soon(struct http_server *s); /* MHD_run in the next turn */
-void server_connection_unref(struct server_connection *c);
 void server_suspend(struct server_exchange *x);
 void server_resume(struct server_exchange *x);
+
+/* ---- http_server_connection.c ---- */
+void server_connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
+			       enum MHD_ConnectionNotificationCode code);
+void server_hangups_ready(void *server, unsigned events);
+void server_watch_hangup(struct server_connection *c);
+/* Handshakes that wait for their peer are put aside, for libmicrohttpd would spin on them. */
+void server_pause_handshakes(struct http_server *s);
+void server_check_handshakes(void *server); /* those that take too long end */
+void server_handshake_over(struct server_connection *c);
+void server_connection_unref(struct server_connection *c);
 
 /* ---- http_server_listen.c ---- */
 int server_listen(struct http_server *s, struct error *err);

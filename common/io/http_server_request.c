@@ -52,6 +52,7 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 	c->refs++;
 	c->exchange = x;
 	c->had_request = true;
+	server_handshake_over(c);
 	x->uri = xstrdup(uri);
 	str_init(&x->body, s->options.body_max);
 	char *query = strchr(x->uri, '?');
@@ -264,13 +265,24 @@ void server_peer_left(struct server_exchange *x)
 		server_resume(x); /* libmicrohttpd sees for itself */
 }
 
+/* libmicrohttpd 0.9.75 on epoll forgets a connection that it closed because a content reader
+ * failed, until its idle time is over. Those with a time-out of their own it always looks at. */
+static void let_it_notice(struct http_server *s, struct MHD_Connection *mhd)
+{
+	if (s->is_closing)
+		return;
+	(void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 1u);
+	s->is_dirty = true;
+	if (!s->is_in_run)
+		server_turn_soon(s);
+}
+
 void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 		      enum MHD_RequestTerminationCode code)
 {
 	struct server_exchange *x = *request;
-	(void)cls;
-	(void)mhd;
-	(void)code;
+	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		let_it_notice(cls, mhd);
 	if (!x)
 		return;
 	*request = NULL;
