@@ -44,6 +44,7 @@ void validate_containers(const json_t *spec, const struct path *at, struct field
 void validate_volumes(const json_t *volumes, const struct path *at, struct field_errors *e);
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);
+void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e);
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e);
 void validate_pod_update(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e);

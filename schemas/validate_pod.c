@@ -184,6 +184,19 @@ static void check_spread(const json_t *list, const struct path *at, struct field
 	}
 }
 
+static void check_host_aliases(const json_t *list, const struct path *at, struct field_errors *e)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const struct path *here = PATH_AT(at, i);
+		const json_t *alias = json_array_get(list, i);
+		const json_t *names = json_object_get(alias, "hostnames");
+		rule_ip(e, PATH(here, "ip"), json_object_get(alias, "ip"));
+		for (size_t k = 0; k < json_array_size(names); k++)
+			rule_name(e, PATH_AT(PATH(here, "hostnames"), k),
+				  json_string_value(json_array_get(names, k)), name_dns_subdomain);
+	}
+}
+
 void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	validate_volumes(json_object_get(spec, "volumes"), PATH(at, "volumes"), e);
@@ -192,6 +205,8 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 	rule_labels(e, PATH(at, "nodeSelector"), json_object_get(spec, "nodeSelector"));
 	check_names(spec, at, e);
 	validate_tolerations(json_object_get(spec, "tolerations"), PATH(at, "tolerations"), e);
+	validate_affinity(json_object_get(spec, "affinity"), PATH(at, "affinity"), e);
+	check_host_aliases(json_object_get(spec, "hostAliases"), PATH(at, "hostAliases"), e);
 	check_spread(json_object_get(spec, "topologySpreadConstraints"),
 		     PATH(at, "topologySpreadConstraints"), e);
 	if (!json_object_get(spec, "terminationGracePeriodSeconds"))

@@ -205,6 +205,22 @@ static const struct {
 	  "is 'Exists'\n"
 	  "spec.tolerations[2].operator: Invalid value: \"\": operator must be Exists when `key` is "
 	  "empty, which means \"match all values and all keys\"" },
+	{ "affinity", "", "Pod",
+	  POD("}]\n  affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
+	      "{nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Gt}]}]}}, podAffinity: "
+	      "{preferredDuringSchedulingIgnoredDuringExecution: [{weight: 0, podAffinityTerm: "
+	      "{}}]}}\n"),
+	  NULL,
+	  "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
+	  "nodeSelectorTerms[0].matchExpressions[0].values: Required value: must be specified single "
+	  "value when `operator` is 'Lt' or 'Gt'\n"
+	  "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: "
+	  "Invalid value: 0: must be in the range 1-100\n"
+	  "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
+	  "podAffinityTerm.topologyKey: Required value: can not be empty" },
+	{ "host aliases", "", "Pod", POD("}]\n  hostAliases: [{ip: x, hostnames: [a.b]}]\n"), NULL,
+	  "spec.hostAliases[0].ip: Invalid value: \"x\": must be a valid IP address, (e.g. "
+	  "10.9.8.7 or 2001:db8::ffff)" },
 	{ "lease", "coordination.k8s.io", "Lease", META "spec: {leaseDurationSeconds: 0}\n", NULL,
 	  "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0" },
 	{ "slice", "discovery.k8s.io", "EndpointSlice",

@@ -1,0 +1,102 @@
+#include "schemas/rule.h"
+
+static void check_requirement(const json_t *r, const struct path *at, struct field_errors *e)
+{
+	const json_t *op = json_object_get(r, "operator");
+	const char *word = json_str_or(r, "operator", "");
+	size_t values = json_array_size(json_object_get(r, "values"));
+	AUTO_JSON *empty = json_string("");
+	if (streq(word, "In") || streq(word, "NotIn")) {
+		if (values == 0)
+			rule_broken(e, FIELD_REQUIRED, PATH(at, "values"), NULL,
+				    "must be specified when `operator` is 'In' or 'NotIn'");
+	} else if (streq(word, "Exists") || streq(word, "DoesNotExist")) {
+		if (values)
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, "values"), NULL,
+				    "may not be specified when `operator` is 'Exists' or "
+				    "'DoesNotExist'");
+	} else if (streq(word, "Gt") || streq(word, "Lt")) {
+		if (values != 1)
+			rule_broken(e, FIELD_REQUIRED, PATH(at, "values"), NULL,
+				    "must be specified single value when `operator` is 'Lt' or 'Gt'");
+	} else {
+		rule_broken(e, FIELD_INVALID, PATH(at, "operator"), op ? op : empty,
+			    "not a valid selector operator");
+	}
+	rule_name(e, PATH(at, "key"), json_str_or(r, "key", ""), name_label_key);
+}
+
+static void check_term(const json_t *term, const struct path *at, struct field_errors *e)
+{
+	const json_t *list = json_object_get(term, "matchExpressions");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		check_requirement(json_array_get(list, i),
+				  PATH_AT(PATH(at, "matchExpressions"), i), e);
+}
+
+static void check_weight(const json_t *preferred, const struct path *at, struct field_errors *e)
+{
+	AUTO_JSON *weight = json_integer(json_int_or(preferred, "weight", 0));
+	if (json_integer_value(weight) < 1 || json_integer_value(weight) > 100)
+		rule_broken(e, FIELD_INVALID, PATH(at, "weight"), weight,
+			    "must be in the range 1-100");
+}
+
+static void check_node_affinity(const json_t *node, const struct path *at, struct field_errors *e)
+{
+	static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution";
+	static const char preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
+	const json_t *must = json_object_get(node, required);
+	const json_t *terms = json_object_get(must, "nodeSelectorTerms");
+	const struct path *here = PATH(PATH(at, required), "nodeSelectorTerms");
+	if (must && json_array_size(terms) == 0)
+		rule_broken(e, FIELD_REQUIRED, here, NULL,
+			    "must have at least one node selector term");
+	for (size_t i = 0; i < json_array_size(terms); i++)
+		check_term(json_array_get(terms, i), PATH_AT(here, i), e);
+	const json_t *list = json_object_get(node, preferred);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const struct path *one = PATH_AT(PATH(at, preferred), i);
+		check_weight(json_array_get(list, i), one, e);
+		check_term(json_object_get(json_array_get(list, i), "preference"),
+			   PATH(one, "preference"), e);
+	}
+}
+
+static void check_pod_term(const json_t *term, const struct path *at, struct field_errors *e)
+{
+	const char *key = json_str_or(term, "topologyKey", "");
+	if (*key)
+		rule_name(e, PATH(at, "topologyKey"), key, name_label_key);
+	else
+		rule_broken(e, FIELD_REQUIRED, PATH(at, "topologyKey"), NULL, "can not be empty");
+	rule_label_selector(e, PATH(at, "labelSelector"), json_object_get(term, "labelSelector"));
+}
+
+static void check_pod_affinity(const json_t *pods, const struct path *at, struct field_errors *e)
+{
+	static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution";
+	static const char preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
+	const json_t *must = json_object_get(pods, required);
+	for (size_t i = 0; i < json_array_size(must); i++)
+		check_pod_term(json_array_get(must, i), PATH_AT(PATH(at, required), i), e);
+	const json_t *list = json_object_get(pods, preferred);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const struct path *one = PATH_AT(PATH(at, preferred), i);
+		check_weight(json_array_get(list, i), one, e);
+		check_pod_term(json_object_get(json_array_get(list, i), "podAffinityTerm"),
+			       PATH(one, "podAffinityTerm"), e);
+	}
+}
+
+void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e)
+{
+	static const char *const kinds[] = { "nodeAffinity", "podAffinity", "podAntiAffinity" };
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const json_t *one = json_object_get(affinity, kinds[i]);
+		if (one && i == 0)
+			check_node_affinity(one, PATH(at, kinds[i]), e);
+		else if (one)
+			check_pod_affinity(one, PATH(at, kinds[i]), e);
+	}
+}
