@@ -285,8 +285,11 @@ static void on_runtime_event(void *ctx, enum cri_event_type type, const char *id
 	struct agent *a = ctx;
 	(void)exit_code;
 	struct pod *p = map_get(&a->by_id, id);
-	if (p && (type == CRI_EVENT_EXIT || type == CRI_EVENT_OOM))
-		stale(p);
+	if (!p || (type != CRI_EVENT_EXIT && type != CRI_EVENT_OOM))
+		return;
+	if (type == CRI_EVENT_EXIT)
+		view_mark_ended(p, id);
+	stale(p);
 }
 
 static void on_runtime_connected(void *ctx, bool is_connected)

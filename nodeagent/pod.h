@@ -21,6 +21,7 @@ struct view_sandbox {
 	uint32_t attempt;
 	bool is_ready;
 	bool is_of_this_boot;
+	bool has_ended; /* as below */
 	int64_t created_ns;
 	char *ip; /* NULL: not asked yet, or none */
 	bool has_ip;
@@ -34,6 +35,7 @@ struct view_instance {
 	int32_t exit_code;
 	int64_t created_ns, started_ns, finished_ns;
 	bool is_complete; /* times and exit code are known (CONTAINER_STATUS) */
+	bool has_ended;   /* containerd's event said so; its CRI may show it a little later */
 };
 
 struct pod_view {
@@ -94,6 +96,7 @@ struct pod {
 	bool is_busy;             /* a look or an action is under way */
 	bool is_dirty;            /* look again when it is done */
 	bool is_waiting_slot;
+	unsigned end_polls; /* how often the runtime was asked since an end was told */
 	struct pod_work *work;
 	size_t seen;  /* sandboxes and containers in the list under way */
 	bool is_dead; /* forgotten: freed in the next turn */
@@ -129,6 +132,10 @@ void view_put_sandbox(struct pod *p, const struct cri_sandbox *s, bool has_ip);
 void view_put_container(struct pod *p, const struct cri_container *c, bool is_complete);
 struct view_instance *view_instance_of(struct pod *p, const char *id);
 void view_remove(struct pod *p, const char *id);
+void view_mark_ended(struct pod *p, const char *id);
+/* Something ended that the runtime still shows as running. */
+bool view_lags(const struct pod *p);
+void view_forget_ended(struct pod *p);
 /* Ask the runtime for everything about this pod, then done (view.is_known tells if it went well). */
 void view_refresh(struct pod *p, void (*done)(struct pod *p));
 /* The newest (nth 0) or an older life of a container; NULL: none. */

@@ -43,9 +43,9 @@ static const char *find(const struct cri_pairs *vars, const char *name, size_t n
 const char *pod_env_expand(const char *text, const struct cri_pairs *vars, struct arena *a)
 {
 	AUTO_STR out;
+	str_init(&out, EXPAND_MAX);
 	if (!strchr(text, '$'))
 		return text;
-	str_init(&out, EXPAND_MAX);
 	for (const char *p = text; *p; p++) {
 		const char *end = p[0] == '$' && p[1] == '(' ? strchr(p, ')') : NULL;
 		if (p[0] == '$' && p[1] == '$') {

@@ -152,6 +152,36 @@ void view_remove(struct pod *p, const char *id)
 	}
 }
 
+void view_mark_ended(struct pod *p, const char *id)
+{
+	struct view_sandbox *s = sandbox_of(p, id);
+	struct view_instance *i = view_instance_of(p, id);
+	if (s)
+		s->has_ended = true;
+	if (i)
+		i->has_ended = true;
+}
+
+bool view_lags(const struct pod *p)
+{
+	for (size_t i = 0; i < p->view.sandboxes_count; i++)
+		if (p->view.sandboxes[i].has_ended && p->view.sandboxes[i].is_ready)
+			return true;
+	for (size_t i = 0; i < p->view.instances_count; i++)
+		if (p->view.instances[i].has_ended &&
+		    p->view.instances[i].state == INSTANCE_RUNNING)
+			return true;
+	return false;
+}
+
+void view_forget_ended(struct pod *p)
+{
+	for (size_t i = 0; i < p->view.sandboxes_count; i++)
+		p->view.sandboxes[i].has_ended = false;
+	for (size_t i = 0; i < p->view.instances_count; i++)
+		p->view.instances[i].has_ended = false;
+}
+
 struct view_instance *view_nth(const struct pod *p, const char *name, size_t nth)
 {
 	for (size_t i = 0; i < p->view.instances_count; i++)

@@ -6,6 +6,8 @@
 #define SLOTS_MAX 6 /* pods that start something at once; more gains nothing on two cores */
 #define REFRESH_RETRY_MS 1000
 #define RECHECK_MS 60000
+#define END_POLL_FIRST_MS 4
+#define END_POLLS_MAX 12
 
 static void look(struct pod *p);
 
@@ -130,6 +132,27 @@ static void decide(struct pod *p)
 	pod_act(p, &f, &step);
 }
 
+/* containerd tells ends before its CRI knows of them: ask again in a moment, and again. True
+ * if this look is over. */
+static bool waits_for_end(struct pod *p)
+{
+	if (!view_lags(p)) {
+		p->end_polls = 0;
+		return false;
+	}
+	if (p->end_polls >= END_POLLS_MAX) {
+		p->end_polls = 0;
+		view_forget_ended(p);
+		return false;
+	}
+	p->view.is_known = false;
+	p->is_dirty = false;
+	idle(p);
+	pod_kick_after(p, MIN((int64_t)END_POLL_FIRST_MS << p->end_polls, (int64_t)1000));
+	p->end_polls++;
+	return true;
+}
+
 static void on_refreshed(struct pod *p)
 {
 	if (!p->view.is_known) {
@@ -137,7 +160,8 @@ static void on_refreshed(struct pod *p)
 		pod_kick_after(p, REFRESH_RETRY_MS);
 		return;
 	}
-	decide(p);
+	if (!waits_for_end(p))
+		decide(p);
 }
 
 static void look(struct pod *p)
@@ -146,7 +170,7 @@ static void look(struct pod *p)
 	p->is_dirty = false;
 	if (!p->view.is_known)
 		view_refresh(p, on_refreshed);
-	else
+	else if (!waits_for_end(p))
 		decide(p);
 }
 
