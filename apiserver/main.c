@@ -1,0 +1,244 @@
+/* skiff-apiserver: flags, files, and the parts put together. */
+#include "apiserver/server.h"
+#include "apiserver/store_etcd.h"
+#include "apiserver/store_memory.h"
+#include "common/base/str.h"
+#include "common/io/http_server.h"
+#include "common/io/log.h"
+#include "common/io/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define FILE_MAX        (1u << 20)
+#define SCHEMA_REVISION 1
+#define IDLE_TIMEOUT_S  120
+
+struct flags {
+	const char *listen, *etcd, *etcd_api, *etcd_ca, *etcd_cert, *etcd_key;
+	const char *cluster_id, *service_cidr, *advertise, *log_level;
+	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key;
+	bool memory;
+};
+
+static const char usage[] =
+	"usage: skiff-apiserver --listen=ADDRESS:PORT --etcd=URL [flags]\n"
+	"\n"
+	"  --listen=ADDRESS:PORT   where to serve HTTPS (0.0.0.0:6443)\n"
+	"  --etcd=URL              unix:///PATH:0 or http(s)://HOST:PORT\n"
+	"  --etcd-api=grpc|json    how to speak to it (grpc)\n"
+	"  --etcd-ca, --etcd-cert, --etcd-key=FILE   TLS with etcd\n"
+	"  --store=memory          no etcd: everything is gone at the end\n"
+	"  --cluster-id=ID         the cluster that the store must belong to\n"
+	"  --service-cidr=CIDR     addresses of Services (10.96.0.0/16)\n"
+	"  --advertise-address=IP  where pods reach this server\n"
+	"  --tls-cert, --tls-key=FILE    this server's certificate\n"
+	"  --client-ca=FILE        signs the certificates of clients and nodes\n"
+	"  --token-key=FILE        RSA key that signs ServiceAccount tokens\n"
+	"  --node-cert, --node-key=FILE  certificate shown to the nodes' agents\n"
+	"  --log-level=debug|info|warn|error\n"
+	"  --version, --help\n";
+
+static int parse_flags(int argc, char **argv, struct flags *f)
+{
+	*f = (struct flags){ .listen = "0.0.0.0:6443", .etcd_api = "grpc", .cluster_id = "skiff",
+			     .service_cidr = "10.96.0.0/16" };
+	const struct {
+		const char *name;
+		const char **to;
+	} texts[] = { { "listen", &f->listen },       { "etcd", &f->etcd },
+		      { "etcd-api", &f->etcd_api },   { "etcd-ca", &f->etcd_ca },
+		      { "etcd-cert", &f->etcd_cert }, { "etcd-key", &f->etcd_key },
+		      { "cluster-id", &f->cluster_id }, { "service-cidr", &f->service_cidr },
+		      { "advertise-address", &f->advertise }, { "tls-cert", &f->cert },
+		      { "tls-key", &f->key },         { "client-ca", &f->client_ca },
+		      { "token-key", &f->token_key }, { "node-cert", &f->node_cert },
+		      { "node-key", &f->node_key },   { "log-level", &f->log_level } };
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i], *equals = strchr(a, '=');
+		bool known = streq(a, "--store=memory");
+		f->memory |= known;
+		if (streq(a, "--help") || streq(a, "-h")) {
+			fputs(usage, stdout);
+			exit(0);
+		}
+		if (streq(a, "--version")) {
+			puts("skiff-apiserver " SKIFF_VERSION);
+			exit(0);
+		}
+		for (size_t k = 0; equals && k < ARRAY_LEN(texts); k++) {
+			size_t n = strlen(texts[k].name);
+			if (starts_with(a, "--") && strncmp(a + 2, texts[k].name, n) == 0 &&
+			    a + 2 + n == equals) {
+				*texts[k].to = equals + 1;
+				known = true;
+			}
+		}
+		if (!known) {
+			fprintf(stderr, "skiff-apiserver: unknown flag '%s'; see --help\n", a);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* NULL path: NULL text. Exits with a sentence where the file cannot be read. */
+static char *read_text(const char *path)
+{
+	if (!path)
+		return NULL;
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_STR text;
+	str_init(&text, FILE_MAX);
+	ssize_t n = fd < 0 ? -1 : 1;
+	while (n > 0) {
+		char buf[4096];
+		n = read(fd, buf, sizeof buf);
+		if (n > 0)
+			str_add_bytes(&text, buf, (size_t)n);
+	}
+	if (n < 0 || !str_ok(&text)) {
+		fprintf(stderr, "skiff-apiserver: %s: %s\n", path,
+			n < 0 ? strerror(errno) : "larger than 1 MiB");
+		exit(1);
+	}
+	return str_take(&text);
+}
+
+static void kernel_random(void *ctx, void *buf, size_t n)
+{
+	(void)ctx;
+	tls_random(buf, n);
+}
+
+struct parts {
+	struct loop *loop;
+	struct store *store;
+	struct server *server;
+	struct http_server *http;
+};
+
+static int make_store(const struct flags *f, struct parts *p, struct error *err)
+{
+	struct store_backend *backend = NULL;
+	if (f->memory) {
+		backend = store_memory_new(p->loop);
+	} else {
+		struct store_etcd_options o = { .endpoint = f->etcd,
+						.ca_file = f->etcd_ca,
+						.cert_file = f->etcd_cert,
+						.key_file = f->etcd_key };
+		int code = streq(f->etcd_api, "json") ?
+				   store_etcd_json_new(p->loop, &o, &backend, err) :
+				   store_etcd_grpc_new(p->loop, &o, &backend, err);
+		if (code < 0)
+			return code;
+	}
+	p->store = store_new(p->loop, backend,
+			     &(struct store_options){ .cluster_id = f->cluster_id,
+						      .schema_revision = SCHEMA_REVISION });
+	return 0;
+}
+
+/* 0 … 65535, or -1. */
+static int port_of(const char *text)
+{
+	int port = 0;
+	for (const char *p = text; *p; p++) {
+		if (*p < '0' || *p > '9' || port > 65535)
+			return -1;
+		port = port * 10 + (*p - '0');
+	}
+	return *text && port <= 65535 ? port : -1;
+}
+
+static int listen_port(const struct flags *f, char address[64], struct error *err)
+{
+	const char *colon = strrchr(f->listen, ':');
+	int port = colon ? port_of(colon + 1) : -1;
+	if (port < 0 || colon - f->listen >= 64)
+		return error_set(err, ERR_INVALID, "--listen=%s: it must be ADDRESS:PORT",
+				 f->listen);
+	memcpy(address, f->listen, (size_t)(colon - f->listen));
+	address[colon - f->listen] = '\0';
+	return port;
+}
+
+static int start(const struct flags *f, struct parts *p, struct error *err)
+{
+	char address[64];
+	int port = listen_port(f, address, err);
+	if (port < 0)
+		return port;
+	int code = make_store(f, p, err);
+	if (code < 0)
+		return code;
+	auto_free char *cert = read_text(f->cert), *key = read_text(f->key);
+	auto_free char *ca = read_text(f->client_ca), *token_key = read_text(f->token_key);
+	auto_free char *node_cert = read_text(f->node_cert), *node_key = read_text(f->node_key);
+	if (!cert || !key)
+		return error_set(err, ERR_INVALID, "--tls-cert and --tls-key are needed");
+	struct server_options o = { .cluster_id = f->cluster_id,
+				    .service_cidr = f->service_cidr,
+				    .advertise_address = f->advertise,
+				    .advertise_port = (uint16_t)port,
+				    .ca_pem = ca,
+				    .token_key_pem = token_key,
+				    .node_cert_pem = node_cert,
+				    .node_key_pem = node_key,
+				    .random = kernel_random };
+	code = server_new(p->loop, p->store, &o, &p->server, err);
+	if (code < 0)
+		return code;
+	struct http_server_options h = { .address = address,
+					 .port = (uint16_t)port,
+					 .cert_pem = cert,
+					 .key_pem = key,
+					 .client_ca_pem = ca,
+					 .idle_timeout_s = IDLE_TIMEOUT_S,
+					 .handle = server_handle,
+					 .wants_stream = server_wants_stream,
+					 .ctx = p->server };
+	return http_server_new(p->loop, &h, &p->http, err);
+}
+
+static void stop(void *ctx)
+{
+	log_info("apiserver", "stopping");
+	loop_stop(((struct parts *)ctx)->loop);
+}
+
+int main(int argc, char **argv)
+{
+	struct flags f;
+	struct parts p = { 0 };
+	struct error err;
+	enum log_level level;
+	if (parse_flags(argc, argv, &f) < 0)
+		return 2;
+	if (!f.etcd && !f.memory) {
+		fputs("skiff-apiserver: --etcd=URL says where the store is; see --help\n", stderr);
+		return 2;
+	}
+	if (f.log_level && log_level_parse(f.log_level, &level))
+		log_set_level(level);
+	signal(SIGPIPE, SIG_IGN);
+	p.loop = loop_new();
+	if (start(&f, &p, &err) < 0) {
+		log_error("apiserver", "cannot start", "error", err.text);
+		return 1;
+	}
+	struct loop_signal *term = loop_signal_new(p.loop, SIGTERM, stop, &p);
+	struct loop_signal *interrupt = loop_signal_new(p.loop, SIGINT, stop, &p);
+	log_info("apiserver", "serving", "at", f.listen);
+	loop_run(p.loop);
+	loop_signal_free(term);
+	loop_signal_free(interrupt);
+	http_server_free(p.http);
+	store_free(p.store);
+	server_free(p.server);
+	loop_free(p.loop);
+	return 0;
+}

@@ -1,0 +1,110 @@
+#include "tests/support/api_world.h"
+#include "common/base/rng.h"
+
+static void seeded_random(void *ctx, void *buf, size_t n)
+{
+	struct rng r = { *(uint64_t *)ctx };
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)buf)[i] = (uint8_t)rng_next(&r);
+	*(uint64_t *)ctx = r.state;
+}
+
+void api_world_init(struct api_world *w, uint64_t seed)
+{
+	*w = (struct api_world){ .rng = seed };
+	w->loop = loop_sim_new(seed, 1790000000000000);
+	struct store_backend *backend = store_memory_new(w->loop);
+	w->etcd = memory_etcd_ref(store_memory_etcd(backend));
+	w->store = store_new(w->loop, backend,
+			     &(struct store_options){ .cluster_id = "abc123",
+						      .schema_revision = 1 });
+	struct server_options options = { .cluster_id = "abc123",
+					  .service_cidr = "10.96.0.0/16",
+					  .advertise_address = "10.0.0.1",
+					  .advertise_port = 6443,
+					  .random = seeded_random,
+					  .random_ctx = &w->rng };
+	struct error err;
+	if (server_new(w->loop, w->store, &options, &w->server, &err) < 0)
+		abort();
+	w->admin = sim_transport_new(w->loop, seed,
+				     &(struct sim_peer){ "skiff-admin", "system:masters" },
+				     server_handle, w->server, NULL);
+	w->other = sim_transport_new(w->loop, seed, &(struct sim_peer){ NULL, NULL },
+				     server_handle, w->server, NULL);
+	loop_sim_run_until(w->loop, 2000);
+}
+
+void api_world_fini(struct api_world *w)
+{
+	http_transport_free(w->admin);
+	http_transport_free(w->other);
+	store_free(w->store);
+	server_free(w->server);
+	memory_etcd_unref(w->etcd);
+	loop_free(w->loop);
+}
+
+struct waiting {
+	struct api_answer *answer;
+	bool is_done;
+};
+
+static void head(void *ctx, int status, const struct http_header *headers, size_t n)
+{
+	struct api_answer *a = ((struct waiting *)ctx)->answer;
+	a->status = status;
+	for (size_t i = 0; i < n; i++)
+		str_addf(&a->headers, "%s: %s\n", headers[i].name, headers[i].value);
+}
+
+static void data(void *ctx, const char *bytes, size_t n)
+{
+	str_add_bytes(&((struct waiting *)ctx)->answer->body, bytes, n);
+}
+
+static void done(void *ctx, const struct error *err)
+{
+	struct waiting *w = ctx;
+	if (err)
+		w->answer->status = 0;
+	w->is_done = true;
+}
+
+static const struct http_events events = { head, data, done };
+
+void api_answer_fini(struct api_answer *a)
+{
+	str_fini(&a->body);
+	str_fini(&a->headers);
+}
+
+void api_world_call(struct api_world *w, struct http_transport *as, const char *method,
+		    const char *target, const char *content_type, const char *accept,
+		    const char *body, int64_t run_ms, struct api_answer *ret)
+{
+	*ret = (struct api_answer){ 0 };
+	str_init(&ret->body, 64 << 20);
+	str_init(&ret->headers, 1 << 20);
+	struct http_header headers[2];
+	size_t n = 0;
+	if (content_type)
+		headers[n++] = (struct http_header){ "Content-Type", content_type };
+	if (accept)
+		headers[n++] = (struct http_header){ "Accept", accept };
+	struct http_request q = { .method = method,
+				  .target = target,
+				  .headers = headers,
+				  .headers_count = n,
+				  .body = body,
+				  .body_len = body ? strlen(body) : 0 };
+	struct waiting wait = { .answer = ret };
+	struct http_call *call = http_start(as, &q, &events, &wait);
+	int64_t until = loop_now_ms(w->loop) + run_ms;
+	while (!wait.is_done && loop_now_ms(w->loop) < until)
+		if (!loop_sim_run_until(w->loop, MIN(loop_now_ms(w->loop) + 10, until)))
+			break;
+	if (!wait.is_done)
+		http_cancel(as, call);
+	loop_sim_run_until(w->loop, loop_now_ms(w->loop));
+}

@@ -1,0 +1,34 @@
+/*
+ * api_world.h - an API server over the memory store on the simulated loop, and requests to it
+ * that look synchronous to a test.
+ */
+#pragma once
+
+#include "apiserver/server.h"
+#include "apiserver/store_memory.h"
+#include "common/base/str.h"
+#include "common/io/loop_sim.h"
+#include "tests/support/sim_exchange.h"
+
+struct api_world {
+	struct loop *loop;
+	struct store *store;
+	struct memory_etcd *etcd;
+	struct server *server;
+	struct http_transport *admin, *other;
+	uint64_t rng;
+};
+
+void api_world_init(struct api_world *w, uint64_t seed);
+void api_world_fini(struct api_world *w);
+
+struct api_answer {
+	int status; /* 0: no answer */
+	struct str body, headers; /* headers as "name: value\n" */
+};
+void api_answer_fini(struct api_answer *a);
+
+/* One request, as admin, until its answer is complete (or `run_ms` have passed: watches). */
+void api_world_call(struct api_world *w, struct http_transport *as, const char *method,
+		    const char *target, const char *content_type, const char *accept,
+		    const char *body, int64_t run_ms, struct api_answer *ret);

@@ -1,0 +1,313 @@
+/*
+ * The API as a client sees it: rows are requests in order, against one server on the memory
+ * store. `has` are pieces that the answer must contain, parted by " & "; "!" in front of a
+ * piece: must not.
+ */
+#include "tests/support/api_world.h"
+#include "tests/support/check.h"
+
+#define JSON_PATCH  "application/json-patch+json"
+#define MERGE_PATCH "application/merge-patch+json"
+#define STRATEGIC   "application/strategic-merge-patch+json"
+#define TABLE       "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+#define PARTIAL     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#define NS          "/api/v1/namespaces/default"
+
+#define POD(name) \
+	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"app\":\"" name "\"}}," \
+	"\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
+#define DEPLOY(name, annotations) \
+	"{\"metadata\":{\"name\":\"" name "\",\"annotations\":{" annotations "}},\"spec\":{" \
+	"\"selector\":{\"matchLabels\":{\"app\":\"" name "\"}},\"template\":{\"metadata\":{" \
+	"\"labels\":{\"app\":\"" name "\"}},\"spec\":{\"containers\":[{\"name\":\"c\"," \
+	"\"image\":\"i\"}]}}}}"
+#define DEPLOYMENTS "/apis/apps/v1/namespaces/default/deployments"
+
+static const struct {
+	const char *name, *method, *target, *type, *accept, *body;
+	int status;
+	const char *has;
+} rows[] = {
+	{ "version", "GET", "/version", 0, 0, 0, 200, "\"gitVersion\":\"v1.36.3+skiff" },
+	{ "ready", "GET", "/readyz?verbose", 0, 0, 0, 200, "[+]etcd ok & readyz check passed" },
+	{ "unknown path", "GET", "/nothing", 0, 0, 0, 404, "could not find the requested" },
+	{ "system namespaces", "GET", "/api/v1/namespaces", 0, 0, 0, 200,
+	  "\"kind\":\"NamespaceList\" & kube-system & kube-node-lease & \"items\":[" },
+	{ "the API's Service", "GET", NS "/services/kubernetes", 0, 0, 0, 200,
+	  "\"clusterIP\":\"10.96.0.1\" & \"targetPort\":6443" },
+	{ "absent", "GET", NS "/configmaps/x", 0, 0, 0, 404,
+	  "configmaps \\\"x\\\" not found & \"reason\":\"NotFound\" & \"kind\":\"configmaps\"" },
+
+	{ "create", "POST", NS "/configmaps", 0, 0,
+	  "{\"metadata\":{\"name\":\"a\",\"labels\":{\"k\":\"1\"}},\"data\":{\"x\":\"1\"}}", 201,
+	  "\"uid\":\" & \"creationTimestamp\":\" & \"namespace\":\"default\" & "
+	  "\"resourceVersion\":\"" },
+	{ "create again", "POST", NS "/configmaps", 0, 0, "{\"metadata\":{\"name\":\"a\"}}", 409,
+	  "\"reason\":\"AlreadyExists\" & configmaps \\\"a\\\" already exists" },
+	{ "generate a name", "POST", NS "/configmaps", 0, 0,
+	  "{\"metadata\":{\"generateName\":\"g-\"}}", 201, "\"name\":\"g-" },
+	{ "no name", "POST", NS "/configmaps", 0, 0, "{}", 422, "name or generateName is required" },
+	{ "no such namespace", "POST", "/api/v1/namespaces/nope/configmaps", 0, 0,
+	  "{\"metadata\":{\"name\":\"a\"}}", 404, "namespaces \\\"nope\\\" not found" },
+	{ "dry run", "POST", NS "/configmaps?dryRun=All", 0, 0, "{\"metadata\":{\"name\":\"dry\"}}",
+	  201, "\"name\":\"dry\"" },
+	{ "dry run leaves nothing", "GET", NS "/configmaps/dry", 0, 0, 0, 404, "not found" },
+	{ "unknown field, strict", "POST", NS "/configmaps?fieldValidation=Strict", 0, 0,
+	  "{\"metadata\":{\"name\":\"s\"},\"dada\":{}}", 400,
+	  "strict decoding error: unknown field \\\"dada\\\"" },
+	{ "no JSON", "POST", NS "/configmaps", 0, 0, "{", 400, "\"reason\":\"BadRequest\"" },
+	{ "media type", "POST", NS "/configmaps", "text/plain", 0, "{}", 415,
+	  "\"reason\":\"UnsupportedMediaType\"" },
+	{ "accept", "GET", NS "/configmaps/a", 0, "image/png", 0, 406, "NotAcceptable" },
+	{ "YAML body and answer", "POST", NS "/configmaps", "application/yaml", "application/yaml",
+	  "metadata:\n  name: yam\ndata:\n  k: 'v'\n", 201, "kind: ConfigMap & name: yam" },
+
+	{ "update", "PUT", NS "/configmaps/a", 0, 0,
+	  "{\"metadata\":{\"name\":\"a\",\"labels\":{\"k\":\"2\"}},\"data\":{\"x\":\"2\"}}", 200,
+	  "\"x\":\"2\"" },
+	{ "update with an old version", "PUT", NS "/configmaps/a", 0, 0,
+	  "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"64\"},\"data\":{}}", 409,
+	  "\"reason\":\"Conflict\" & the object has been modified" },
+	{ "other name in the body", "PUT", NS "/configmaps/a", 0, 0,
+	  "{\"metadata\":{\"name\":\"b\"}}", 400, "does not match the name on the URL" },
+	{ "update what is not there", "PUT", NS "/configmaps/none", 0, 0,
+	  "{\"metadata\":{\"name\":\"none\"}}", 404, "not found" },
+	{ "merge patch", "PATCH", NS "/configmaps/a", MERGE_PATCH, 0,
+	  "{\"data\":{\"y\":\"3\",\"x\":null}}", 200, "\"y\":\"3\" & !\"x\":\"2\"" },
+	{ "JSON patch", "PATCH", NS "/configmaps/a", JSON_PATCH, 0,
+	  "[{\"op\":\"add\",\"path\":\"/data/z\",\"value\":\"4\"}]", 200, "\"z\":\"4\"" },
+	{ "JSON patch whose test fails", "PATCH", NS "/configmaps/a", JSON_PATCH, 0,
+	  "[{\"op\":\"test\",\"path\":\"/data/z\",\"value\":\"5\"}]", 422, "" },
+	{ "select by label", "GET", NS "/configmaps?labelSelector=k%3D2", 0, 0, 0, 200,
+	  "\"name\":\"a\" & !\"name\":\"yam\"" },
+	{ "select by field", "GET", NS "/configmaps?fieldSelector=metadata.name%3Dyam", 0, 0, 0, 200,
+	  "\"name\":\"yam\" & !\"name\":\"a\"" },
+	{ "unknown field label", "GET", NS "/configmaps?fieldSelector=spec.x%3Dy", 0, 0, 0, 400,
+	  "is not a known field selector" },
+	{ "bad label selector", "GET", NS "/configmaps?labelSelector=a%3D%3D%3D", 0, 0, 0, 400, "" },
+	{ "limit", "GET", NS "/configmaps?limit=1", 0, 0, 0, 200,
+	  "\"continue\":\" & \"remainingItemCount\":2 & \"name\":\"a\" & !\"name\":\"yam\"" },
+	{ "all namespaces", "GET", "/api/v1/configmaps", 0, 0, 0, 200, "\"name\":\"a\"" },
+	{ "table", "GET", NS "/configmaps", 0, TABLE, 0, 200,
+	  "\"kind\":\"Table\" & \"columnDefinitions\":[ & \"cells\":[\"a\",2 & "
+	  "PartialObjectMetadata" },
+	{ "partial", "GET", NS "/configmaps/a", 0, PARTIAL, 0, 200,
+	  "\"kind\":\"PartialObjectMetadata\" & !\"data\"" },
+	{ "version too new", "GET", NS "/configmaps?resourceVersion=99999999", 0, 0, 0, 504,
+	  "Too large resource version & ResourceVersionTooLarge" },
+	{ "exact and gone", "GET",
+	  NS "/configmaps?resourceVersion=65&resourceVersionMatch=Exact", 0, 0, 0, 410, "Expired" },
+	{ "delete with another uid", "DELETE", NS "/configmaps/a", 0, 0,
+	  "{\"preconditions\":{\"uid\":\"other\"}}", 409, "Precondition failed" },
+	{ "delete", "DELETE", NS "/configmaps/a", 0, 0, 0, 200,
+	  "\"status\":\"Success\" & \"name\":\"a\" & \"uid\":\"" },
+	{ "delete again", "DELETE", NS "/configmaps/a", 0, 0, 0, 404, "not found" },
+
+	{ "default account", "POST", NS "/serviceaccounts", 0, 0,
+	  "{\"metadata\":{\"name\":\"default\"}}", 201, "" },
+	{ "pod", "POST", NS "/pods", 0, 0, POD("p"), 201,
+	  "\"phase\":\"Pending\" & \"qosClass\":\"BestEffort\" & \"serviceAccountName\":\"default\" & "
+	  "kube-api-access- & node.kubernetes.io/unreachable & "
+	  "\"imagePullPolicy\":\"Always\" & \"restartPolicy\":\"Always\"" },
+	{ "pod without account", "POST", "/api/v1/namespaces/kube-public/pods", 0, 0, POD("p"), 403,
+	  "serviceaccount \\\"default\\\" not found" },
+	{ "bind", "POST", NS "/pods/p/binding", 0, 0,
+	  "{\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}", 201, "\"status\":\"Success\"" },
+	{ "bind again", "POST", NS "/pods/p/binding", 0, 0,
+	  "{\"target\":{\"kind\":\"Node\",\"name\":\"n2\"}}", 409, "already assigned" },
+	{ "bound", "GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Dn1", 0, 0, 0, 200,
+	  "\"name\":\"p\" & PodScheduled" },
+	{ "status write", "PATCH", NS "/pods/p/status", STRATEGIC, 0,
+	  "{\"status\":{\"phase\":\"Running\"},\"spec\":{\"nodeName\":\"evil\"}}", 200,
+	  "\"phase\":\"Running\" & \"nodeName\":\"n1\"" },
+	{ "pod spec is immutable", "PATCH", NS "/pods/p", MERGE_PATCH, 0,
+	  "{\"spec\":{\"hostNetwork\":true}}", 422, "\"reason\":\"Invalid\" & Forbidden" },
+	{ "graceful deletion", "DELETE", NS "/pods/p", 0, 0, 0, 200,
+	  "\"deletionGracePeriodSeconds\":30 & \"deletionTimestamp\":\"" },
+	{ "still there", "GET", NS "/pods/p", 0, 0, 0, 200, "deletionTimestamp" },
+	{ "the agent's last word", "DELETE", NS "/pods/p", 0, 0, "{\"gracePeriodSeconds\":0}", 200,
+	  "\"name\":\"p\"" },
+	{ "gone", "GET", NS "/pods/p", 0, 0, 0, 404, "" },
+
+	{ "service", "POST", NS "/services", 0, 0,
+	  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"NodePort\",\"selector\":{\"app\":\"w\"},"
+	  "\"ports\":[{\"port\":80}]}}", 201,
+	  "\"clusterIP\":\"10.96. & \"nodePort\":3 & \"targetPort\":80 & \"ipFamilies\":[\"IPv4\"]" },
+	{ "address taken", "POST", NS "/services", 0, 0,
+	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"port\":80}"
+	  "]}}", 422, "provided IP is already allocated" },
+	{ "address out of range", "POST", NS "/services", 0, 0,
+	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"1.2.3.4\",\"ports\":[{\"port\":80}"
+	  "]}}", 422, "The range of valid IPs is 10.96.0.0/16" },
+	{ "headless", "POST", NS "/services", 0, 0,
+	  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]}}",
+	  201, "\"clusterIPs\":[\"None\"]" },
+	{ "keeps its address", "PUT", NS "/services/s", 0, 0,
+	  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"app\":\"v\"},"
+	  "\"ports\":[{\"port\":80}]}}", 200, "\"clusterIP\":\"10.96. & !nodePort" },
+
+	{ "deployment", "POST", DEPLOYMENTS, 0, 0, DEPLOY("a", ""), 201,
+	  "\"generation\":1 & \"maxSurge\":\"25%\" & \"replicas\":1" },
+	{ "scale", "GET", DEPLOYMENTS "/a/scale", 0, 0, 0, 200,
+	  "\"kind\":\"Scale\" & \"replicas\":1 & \"selector\":\"app=a\"" },
+	{ "scale up", "PATCH", DEPLOYMENTS "/a/scale", MERGE_PATCH, 0,
+	  "{\"spec\":{\"replicas\":3}}", 200, "\"kind\":\"Scale\" & \"replicas\":3" },
+	{ "generation counts", "GET", DEPLOYMENTS "/a", 0, 0, 0, 200,
+	  "\"generation\":2 & \"replicas\":3" },
+	{ "selector is immutable", "PATCH", DEPLOYMENTS "/a", MERGE_PATCH, 0,
+	  "{\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"z\"}},\"template\":{\"metadata\":{"
+	  "\"labels\":{\"app\":\"z\"}}}}}", 422, "field is immutable" },
+	{ "bad annotation", "POST", DEPLOYMENTS, 0, 0,
+	  DEPLOY("bad", "\"skiff.dev/depends-on\":\"db:sometimes\""), 422,
+	  "metadata.annotations[skiff.dev/depends-on] & at character" },
+	{ "b depends on a", "POST", DEPLOYMENTS, 0, 0,
+	  DEPLOY("b", "\"skiff.dev/depends-on\":\"a\""), 201, "" },
+	{ "a depends on b: a cycle", "PATCH", DEPLOYMENTS "/a", MERGE_PATCH, 0,
+	  "{\"metadata\":{\"annotations\":{\"skiff.dev/depends-on\":\"b\"}}}", 422,
+	  "a → b → a" },
+	{ "depends on itself", "POST", DEPLOYMENTS, 0, 0,
+	  DEPLOY("own", "\"skiff.dev/depends-on\":\"own\""), 422, "own → own" },
+	{ "deleting what others need warns", "DELETE", DEPLOYMENTS "/a", 0, 0, 0, 200,
+	  "\"status\":\"Success\"" },
+
+	{ "finalizer", "POST", NS "/configmaps", 0, 0,
+	  "{\"metadata\":{\"name\":\"f\",\"finalizers\":[\"x.io/y\"]}}", 201, "x.io/y" },
+	{ "deletion waits for it", "DELETE", NS "/configmaps/f", 0, 0, 0, 200,
+	  "deletionTimestamp & \"name\":\"f\"" },
+	{ "no new finalizers", "PATCH", NS "/configmaps/f", MERGE_PATCH, 0,
+	  "{\"metadata\":{\"finalizers\":[\"x.io/y\",\"x.io/z\"]}}", 422,
+	  "no new finalizers can be added" },
+	{ "the last finalizer goes", "PATCH", NS "/configmaps/f", MERGE_PATCH, 0,
+	  "{\"metadata\":{\"finalizers\":null}}", 200, "\"name\":\"f\"" },
+	{ "and the object with it", "GET", NS "/configmaps/f", 0, 0, 0, 404, "" },
+	{ "foreground", "DELETE", DEPLOYMENTS "/b", 0, 0,
+	  "{\"propagationPolicy\":\"Foreground\"}", 200, "foregroundDeletion" },
+
+	{ "secret", "POST", NS "/secrets", 0, 0,
+	  "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"p\":\"pw\"}}", 201,
+	  "\"p\":\"cHc=\" & \"type\":\"Opaque\" & !stringData" },
+	{ "collection", "DELETE", NS "/configmaps", 0, 0, 0, 200, "ConfigMapList" },
+	{ "empty", "GET", NS "/configmaps", 0, 0, 0, 200, "\"items\":[]" },
+	{ "no collection of namespaces", "DELETE", "/api/v1/namespaces", 0, 0, 0, 405,
+	  "MethodNotAllowed" },
+	{ "immortal", "DELETE", "/api/v1/namespaces/default", 0, 0, 0, 403,
+	  "this namespace may not be deleted" },
+	{ "namespace", "POST", "/api/v1/namespaces", 0, 0, "{\"metadata\":{\"name\":\"n\"}}", 201,
+	  "\"phase\":\"Active\" & kubernetes.io/metadata.name" },
+	{ "namespace goes", "DELETE", "/api/v1/namespaces/n", 0, 0, 0, 200,
+	  "\"phase\":\"Terminating\"" },
+	{ "nothing new in it", "POST", "/api/v1/namespaces/n/configmaps", 0, 0,
+	  "{\"metadata\":{\"name\":\"a\"}}", 403, "because it is being terminated" },
+	{ "finalize", "PUT", "/api/v1/namespaces/n/finalize", 0, 0,
+	  "{\"metadata\":{\"name\":\"n\"},\"spec\":{}}", 200, "\"name\":\"n\"" },
+	{ "namespace is gone", "GET", "/api/v1/namespaces/n", 0, 0, 0, 404, "" },
+	{ "create on update", "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l", 0, 0,
+	  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"x\"}}", 201,
+	  "\"holderIdentity\":\"x\"" },
+	{ "no blind lease update", "PUT",
+	  "/apis/coordination.k8s.io/v1/namespaces/default/leases/l", 0, 0,
+	  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"y\"}}", 422,
+	  "must be specified for an update" },
+	{ "discovery", "GET", "/apis/apps/v1", 0, 0, 0, 200, "deployments/scale & \"deploy\"" },
+	{ "core discovery", "GET", "/api/v1", 0, 0, 0, 200, "pods/log & \"po\"" },
+	{ "aggregated discovery", "GET", "/apis", 0,
+	  "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", 0, 200,
+	  "APIGroupDiscoveryList & deployments" },
+	{ "OpenAPI index", "GET", "/openapi/v3", 0, 0, 0, 200, "apis/apps/v1" },
+};
+
+static void check_row(struct api_world *w, size_t i)
+{
+	struct api_answer a;
+	api_world_call(w, w->admin, rows[i].method, rows[i].target, rows[i].type, rows[i].accept,
+		       rows[i].body, 20000, &a);
+	bool good = a.status == rows[i].status;
+	auto_free char *pieces = xstrdup(rows[i].has);
+	char *rest = pieces;
+	for (char *piece; (piece = rest) != NULL;) {
+		char *amp = strstr(piece, " & ");
+		rest = amp ? amp + 3 : NULL;
+		if (amp)
+			*amp = '\0';
+		bool wanted = *piece != '!';
+		good &= (strstr(a.body.data, wanted ? piece : piece + 1) != NULL) == wanted;
+	}
+	if (!good) {
+		fprintf(stderr, "row '%s': got %d, expected %d with: %s\n%s\n%s\n", rows[i].name,
+			a.status, rows[i].status, rows[i].has, a.headers.data, a.body.data);
+		exit(1);
+	}
+	api_answer_fini(&a);
+}
+
+static void test_rows(void)
+{
+	struct api_world w;
+	api_world_init(&w, 1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		check_row(&w, i);
+	api_world_fini(&w);
+}
+
+static void test_anonymous(void)
+{
+	static const struct {
+		const char *target;
+		int status;
+	} cases[] = { { "/version", 200 },	{ "/healthz", 200 },	    { "/livez/ping", 200 },
+		      { "/metrics", 403 },	{ "/api", 403 },	    { "/healthzz", 403 },
+		      { "/api/v1/pods", 403 }, { "/openapi/v2", 403 } };
+	struct api_world w;
+	api_world_init(&w, 2);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct api_answer a;
+		api_world_call(&w, w.other, "GET", cases[i].target, NULL, NULL, NULL, 20000, &a);
+		if (a.status != cases[i].status)
+			fprintf(stderr, "%s\n", cases[i].target);
+		CHECK_INT(a.status, cases[i].status);
+		api_answer_fini(&a);
+	}
+	api_world_fini(&w);
+}
+
+static void call(struct api_world *w, const char *method, const char *target, const char *body)
+{
+	struct api_answer a;
+	api_world_call(w, w->admin, method, target, NULL, NULL, body, 20000, &a);
+	CHECK(a.status >= 200 && a.status < 300);
+	api_answer_fini(&a);
+}
+
+static void test_watch(void)
+{
+	struct api_world w;
+	struct api_answer a;
+	api_world_init(&w, 3);
+	call(&w, "POST", NS "/configmaps", "{\"metadata\":{\"name\":\"a\"}}");
+	api_world_call(&w, w.admin, "GET",
+		       NS "/configmaps?watch=1&sendInitialEvents=true&resourceVersionMatch="
+			  "NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=5",
+		       NULL, NULL, NULL, 20000, &a);
+	CHECK_INT(a.status, 200);
+	CHECK(strstr(a.body.data, "{\"type\":\"ADDED\",\"object\":{"));
+	CHECK(strstr(a.body.data, "k8s.io/initial-events-end"));
+	api_answer_fini(&a);
+	api_world_call(&w, w.admin, "GET", NS "/configmaps?watch=1&resourceVersion=64", NULL, NULL,
+		       NULL, 5000, &a);
+	CHECK(strstr(a.body.data, "{\"type\":\"ERROR\"") && strstr(a.body.data, "\"code\":410"));
+	api_answer_fini(&a);
+	api_world_call(&w, w.admin, "GET", NS "/configmaps?watch=1&sendInitialEvents=true", NULL,
+		       NULL, NULL, 5000, &a);
+	CHECK_INT(a.status, 422);
+	api_answer_fini(&a);
+	api_world_fini(&w);
+}
+
+int main(void)
+{
+	test_rows();
+	test_anonymous();
+	test_watch();
+	puts("ok");
+	return 0;
+}
