@@ -153,10 +153,11 @@ def field_row(type_name, f, facts, old, want):
     if f['presence'] == 'required':
         row['required'] = True
     pointer, omitempty, omitzero = go.get((type_name, f['name']), (False, True, False))
-    is_object = row['type'] not in FORMS.values() and '<' not in row['type']
+    is_struct = row['type'] in ('quantity', 'int_or_string') or (
+        row['type'] not in FORMS.values() and '<' not in row['type'])
     if pointer:
         row['pointer'] = True
-    elif not omitempty or (is_object and not omitzero):
+    elif not omitempty or (is_struct and not omitzero):
         row['always'] = True
     for key, name in (('strategy', 'patch'), ('merge_key', 'merge_key'),
                       ('list_type', 'list_type')):
