@@ -47,6 +47,9 @@ struct agent_container {
 /* ERR_NOT_FOUND: no such pod here, or no such container in it. container "": the only one. */
 int agent_find_container(struct agent *a, const char *ns, const char *pod, const char *container,
 			 struct agent_container *ret, struct error *err) MUST_CHECK;
+/* Only sandbox_id is set. ERR_NOT_FOUND: no such pod here, or it has no sandbox. */
+int agent_find_sandbox(struct agent *a, const char *ns, const char *pod,
+		       struct agent_container *ret, struct error *err) MUST_CHECK;
 /* The path of a container's log; previous: of the life before. The caller's. */
 int agent_log_path(struct agent *a, const char *ns, const char *pod, const char *container,
 		   bool is_previous, char **ret, struct error *err) MUST_CHECK;

@@ -50,6 +50,18 @@ int agent_find_container(struct agent *a, const char *ns, const char *pod, const
 	return 0;
 }
 
+int agent_find_sandbox(struct agent *a, const char *ns, const char *pod,
+		       struct agent_container *ret, struct error *err)
+{
+	struct pod *p = find_pod(a, ns, pod, err);
+	if (!p)
+		return err->code;
+	if (p->view.sandboxes_count == 0 || !p->view.sandboxes[0].is_ready)
+		return error_set(err, ERR_INVALID, "pod %s is not running", p->name);
+	*ret = (struct agent_container){ .sandbox_id = p->view.sandboxes[0].id };
+	return 0;
+}
+
 int agent_log_path(struct agent *a, const char *ns, const char *pod, const char *container,
 		   bool is_previous, char **ret, struct error *err)
 {

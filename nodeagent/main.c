@@ -1,15 +1,18 @@
 /* skiff-nodeagent: flags, the connections to API server and containerd, the agent. */
+#include "common/base/str.h"
 #include "common/client/kubeconfig.h"
 #include "common/io/log.h"
-#include "nodeagent/agent.h"
+#include "nodeagent/port.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 
+#define PEM_MAX ((size_t)1 << 20)
+
 struct flags {
 	struct agent_options agent;
-	const char *kubeconfig, *containerd_socket, *cert, *key, *client_ca;
+	const char *kubeconfig, *containerd_socket, *cert, *key, *client_ca, *ctr;
 	const char *labels[65];
 	size_t labels_count;
 };
@@ -17,7 +20,8 @@ struct flags {
 enum flag {
 	FLAG_NODE_NAME = 1, FLAG_ROOT, FLAG_KUBECONFIG, FLAG_SOCKET, FLAG_NODE_IP, FLAG_POD_CIDR,
 	FLAG_DNS, FLAG_DOMAIN, FLAG_BOOT_ID, FLAG_CERT, FLAG_KEY, FLAG_CLIENT_CA, FLAG_PORT,
-	FLAG_CGROUP, FLAG_CNI, FLAG_LABEL, FLAG_PODS_MAX, FLAG_LOG_LEVEL, FLAG_VERSION, FLAG_HELP,
+	FLAG_CGROUP, FLAG_CNI, FLAG_LABEL, FLAG_PODS_MAX, FLAG_LOG_LEVEL, FLAG_CTR, FLAG_VERSION,
+	FLAG_HELP,
 };
 
 static const struct option options[] = {
@@ -38,6 +42,7 @@ static const struct option options[] = {
 	{ "cni-conf-dir", required_argument, NULL, FLAG_CNI },
 	{ "label", required_argument, NULL, FLAG_LABEL },
 	{ "max-pods", required_argument, NULL, FLAG_PODS_MAX },
+	{ "ctr", required_argument, NULL, FLAG_CTR },
 	{ "log-level", required_argument, NULL, FLAG_LOG_LEVEL },
 	{ "version", no_argument, NULL, FLAG_VERSION },
 	{ "help", no_argument, NULL, FLAG_HELP },
@@ -61,6 +66,7 @@ static const char usage[] =
 	"  --cni-conf-dir DIR       where the pod network's configuration is written\n"
 	"  --label KEY=VALUE        on the Node; may be given several times\n"
 	"  --max-pods N             (default: 250)\n"
+	"  --ctr PATH               containerd's client, for image imports (default: ctr in PATH)\n"
 	"  --log-level debug|info|warn|error\n";
 
 static int number(const char *text, long max, long *ret, struct error *err)
@@ -91,6 +97,7 @@ static int set_flag(struct flags *f, int flag, const char *value, struct error *
 	case FLAG_KEY: f->key = value; return 0;
 	case FLAG_CLIENT_CA: f->client_ca = value; return 0;
 	case FLAG_CGROUP: f->agent.cgroup_parent = value; return 0;
+	case FLAG_CTR: f->ctr = value; return 0;
 	case FLAG_CNI: f->agent.cni_conf_dir = value; return 0;
 	case FLAG_PORT:
 		if (number(value, 65535, &n, err) < 0)
@@ -140,6 +147,49 @@ static int parse(int argc, char **argv, struct flags *f, struct error *err)
 	return 0;
 }
 
+/* A PEM file, read at the start; NULL for no path. The caller's. */
+static int read_pem(const char *path, char **ret, struct error *err)
+{
+	if (!path)
+		return 0;
+	AUTO_STR text;
+	char buf[4096];
+	str_init(&text, PEM_MAX);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return error_set(err, ERR_INVALID, "%s cannot be read", path);
+	for (size_t n; (n = fread(buf, 1, sizeof(buf), f)) > 0;)
+		str_add_bytes(&text, buf, n);
+	fclose(f);
+	if (str_check(&text, path, err) < 0)
+		return err->code;
+	*ret = str_take(&text);
+	return 0;
+}
+
+static int open_port(struct loop *loop, struct flags *f, struct agent *agent,
+		     struct runtime *runtime, struct error *err)
+{
+	struct port *port;
+	char *cert = NULL, *key = NULL, *ca = NULL; /* kept as long as the program runs */
+	if (f->agent.port == 0)
+		return 0;
+	if (!f->cert || !f->key || !f->client_ca)
+		return error_set(err, ERR_INVALID,
+				 "the agent's port needs --cert, --key and --client-ca (or --port 0)");
+	if (read_pem(f->cert, &cert, err) < 0 || read_pem(f->key, &key, err) < 0 ||
+	    read_pem(f->client_ca, &ca, err) < 0)
+		return err->code;
+	struct port_options own = { .address = f->agent.node_ip,
+					.port = f->agent.port,
+					.cert_pem = cert,
+					.key_pem = key,
+					.client_ca_pem = ca,
+					.containerd_socket = f->containerd_socket,
+					.ctr = f->ctr };
+	return port_new(loop, agent, runtime, &own, &port, err);
+}
+
 static void on_signal(void *ctx)
 {
 	loop_stop(ctx);
@@ -165,6 +215,8 @@ static int run(struct flags *f, struct error *err)
 		return err->code;
 	(void)loop_signal_new(loop, SIGTERM, on_signal, loop);
 	(void)loop_signal_new(loop, SIGINT, on_signal, loop);
+	if (open_port(loop, f, agent, runtime, err) < 0)
+		return err->code;
 	agent_start(agent);
 	loop_run(loop);
 	/* Everything can be rebuilt, and what is under way may take long: the process just ends. */

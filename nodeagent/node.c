@@ -3,7 +3,7 @@
 
 #include "common/base/time_text.h"
 #include "common/io/log.h"
-#include "nodeagent/containerd_config.h"
+#include "common/plan/containerd_config.h"
 #include "schemas/quantity.h"
 
 #include <stdio.h>
