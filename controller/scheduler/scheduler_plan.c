@@ -176,11 +176,20 @@ static char *explain(const struct placing *p, const struct sched_pod *pod)
 		else
 			(void)resources_fit(pod, &p->nodes[i], &r); /* it does not: says why */
 	}
+	/* "1 …" before "2 …": sorted as they are written. */
+	for (size_t i = 0; i < r.count; i++) {
+		char *line = xasprintf("%lld %s", (long long)r.nodes[i], r.text[i]);
+		size_t at = i;
+		free(r.text[i]);
+		for (; at > 0 && strcmp(r.text[at - 1], line) > 0; at--)
+			r.text[at] = r.text[at - 1];
+		r.text[at] = line;
+	}
 	AUTO_STR text;
 	str_init(&text, 8192);
 	str_addf(&text, "0/%zu nodes are available: ", p->nodes_count);
 	for (size_t i = 0; i < r.count; i++) {
-		str_addf(&text, "%s%lld %s", i ? ", " : "", (long long)r.nodes[i], r.text[i]);
+		str_addf(&text, "%s%s", i ? ", " : "", r.text[i]);
 		free(r.text[i]);
 	}
 	str_add_char(&text, '.');
