@@ -146,6 +146,16 @@ static int merge_objects_list(const struct schema_field *f, json_t *list, json_t
 	return 0;
 }
 
+/* The first `n` elements. With $setElementOrder upstream compares places in these: what is added
+ * takes the places of what was deleted. */
+static json_t *slots(const json_t *list, size_t n)
+{
+	json_t *out = json_array();
+	for (size_t i = 0; i < MIN(n, json_array_size(list)); i++)
+		json_array_append(out, json_array_get(list, i));
+	return out;
+}
+
 /* `order` is $setElementOrder's list, or NULL. */
 static int merge_list(const struct schema_field *f, const json_t *before, const json_t *patch,
 		      const json_t *order, json_t **ret, struct error *err)
@@ -163,7 +173,8 @@ static int merge_list(const struct schema_field *f, const json_t *before, const 
 			if (index_of(list, json_array_get(changes, i), NULL) < 0)
 				json_array_append(list, json_array_get(changes, i));
 	}
-	*ret = ordered(list, order ? order : changes, before, key);
+	AUTO_JSON *places = order ? slots(list, json_array_size(before)) : NULL;
+	*ret = ordered(list, order ? order : changes, places ? places : before, key);
 	return 0;
 }
 

@@ -26,6 +26,28 @@ static void set_directive(json_t *patch, const char *directive, const char *name
 	json_object_set_new_nocheck(patch, text, take_value);
 }
 
+static bool has_more(const json_t *live, const json_t *want)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)live, name,
+			    value) if (!json_object_get(want, name)) return true;
+	return false;
+}
+
+/* Members of a union: those not wanted go, whoever set them. */
+static void retain(json_t *change, const json_t *want, const json_t *live)
+{
+	const char *name;
+	json_t *value, *names;
+	if (json_object_size(want) == 0 || (json_object_size(change) == 0 && !has_more(live, want)))
+		return;
+	names = json_array();
+	json_object_foreach((json_t *)(uintptr_t)want, name, value)
+		json_array_append_new(names, json_string_nocheck(name));
+	json_object_set_new(change, "$retainKeys", names);
+}
+
 /* Elements known by a key. */
 static void diff_keyed_list(const struct schema_field *f, const json_t *last, const json_t *want,
 			    const json_t *live, json_t *patch)
@@ -41,6 +63,8 @@ static void diff_keyed_list(const struct schema_field *f, const json_t *last, co
 			change = diff_objects(f->type, find_by(last, key, id), item, now, true);
 		else
 			change = json_deep_copy(item);
+		if (now && f->patch_retain_keys)
+			retain(change, item, now);
 		if (json_object_size(change)) {
 			if (id)
 				json_object_set(change, key, id);
@@ -69,7 +93,7 @@ static void diff_keyed_list(const struct schema_field *f, const json_t *last, co
 static void diff_plain_list(const struct schema_field *f, const json_t *last, const json_t *want,
 			    const json_t *live, json_t *patch)
 {
-	AUTO_JSON *added = json_array(), *gone = json_array();
+	AUTO_JSON *added = json_array(), *gone = json_array(), *kept = json_array();
 	for (size_t i = 0; i < json_array_size(want); i++)
 		if (!find_by(live, NULL, json_array_get(want, i)))
 			json_array_append(added, json_array_get(want, i));
@@ -78,22 +102,16 @@ static void diff_plain_list(const struct schema_field *f, const json_t *last, co
 		if (!find_by(want, NULL, item) && find_by(live, NULL, item))
 			json_array_append(gone, item);
 	}
-	if (json_array_size(added) + json_array_size(gone) == 0)
+	for (size_t i = 0; i < json_array_size(live); i++)
+		if (find_by(want, NULL, json_array_get(live, i)))
+			json_array_append(kept, json_array_get(live, i));
+	if (json_array_size(added) + json_array_size(gone) == 0 && json_equal(kept, want))
 		return;
 	if (json_array_size(added))
 		json_object_set(patch, f->name, added);
 	if (json_array_size(gone))
 		set_directive(patch, "deleteFromPrimitiveList", f->name, TAKE(gone));
 	set_directive(patch, "setElementOrder", f->name, json_deep_copy(want));
-}
-
-static void retain(json_t *change, const json_t *want)
-{
-	const char *name;
-	json_t *value, *names = json_array();
-	json_object_foreach((json_t *)(uintptr_t)want, name, value)
-		json_array_append_new(names, json_string_nocheck(name));
-	json_object_set_new(change, "$retainKeys", names);
 }
 
 static void diff_member(const struct schema_field *f, const char *name, const json_t *last,
@@ -104,11 +122,10 @@ static void diff_member(const struct schema_field *f, const char *name, const js
 		bool is_object = f && f->form == SCHEMA_OBJECT && f->shape == SCHEMA_ONE;
 		AUTO_JSON *change =
 			diff_objects(is_object ? f->type : NULL, last, want, live, is_strategic);
-		if (json_object_size(change) == 0)
-			return;
 		if (is_strategic && f && f->patch_retain_keys)
-			retain(change, want);
-		json_object_set(patch, name, change);
+			retain(change, want, live);
+		if (json_object_size(change))
+			json_object_set(patch, name, change);
 	} else if (merges && json_is_array(want) && json_is_array(live)) {
 		if (f->form == SCHEMA_OBJECT && f->patch_merge_key)
 			diff_keyed_list(f, last, want, live, patch);

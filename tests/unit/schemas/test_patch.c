@@ -69,6 +69,11 @@ static const struct {
 	{ "order alone", "{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
 	  "{\"$setElementOrder/containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]}",
 	  "{\"containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]}" },
+	{ "added in the place of deleted",
+	  "{\"hostAliases\":[{\"ip\":\"b\"},{\"ip\":\"c\"}]}",
+	  "{\"$setElementOrder/hostAliases\":[{\"ip\":\"a\"}],\"hostAliases\":[{\"ip\":\"a\"},{"
+	  "\"ip\":\"b\",\"$patch\":\"delete\"}]}",
+	  "{\"hostAliases\":[{\"ip\":\"c\"},{\"ip\":\"a\"}]}" },
 	{ "delete element", "{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
 	  "{\"containers\":[{\"name\":\"a\",\"$patch\":\"delete\"}]}",
 	  "{\"containers\":[{\"name\":\"b\"}]}" },
@@ -116,6 +121,13 @@ static const struct {
 	{ "own members go", "{\"hostname\":\"a\",\"subdomain\":\"s\"}", "{\"hostname\":\"a\"}",
 	  "{\"hostname\":\"a\",\"subdomain\":\"s\"}", "{\"subdomain\":null}",
 	  "{\"hostname\":\"a\"}" },
+	{ "a union's old member goes",
+	  "{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]}",
+	  "{\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/x\"}}]}",
+	  "{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]}",
+	  "{\"$setElementOrder/volumes\":[{\"name\":\"v\"}],\"volumes\":[{\"$retainKeys\":[\"name\","
+	  "\"hostPath\"],\"emptyDir\":null,\"hostPath\":{\"path\":\"/x\"},\"name\":\"v\"}]}",
+	  "{\"volumes\":[{\"hostPath\":{\"path\":\"/x\"},\"name\":\"v\"}]}" },
 	{ "nothing", "{\"hostname\":\"a\"}", "{\"hostname\":\"a\"}", "{\"hostname\":\"a\"}", "{}",
 	  "{\"hostname\":\"a\"}" },
 	{ "list by key",
@@ -126,8 +138,8 @@ static const struct {
 	  "{\"$setElementOrder/containers\":[{\"name\":\"a\"},{\"name\":\"c\"}],\"containers\":[{"
 	  "\"image\":\"2\",\"name\":\"a\"},{\"image\":\"1\",\"name\":\"c\"},{\"$patch\":\"delete\","
 	  "\"name\":\"b\"}]}",
-	  "{\"containers\":[{\"image\":\"2\",\"name\":\"a\",\"tty\":true},{\"image\":\"1\",\"name\":"
-	  "\"c\"},{\"name\":\"side\"}]}" },
+	  "{\"containers\":[{\"image\":\"2\",\"name\":\"a\",\"tty\":true},{\"name\":\"side\"},{"
+	  "\"image\":\"1\",\"name\":\"c\"}]}" },
 };
 
 static void test_three_way(void)
