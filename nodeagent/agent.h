@@ -31,7 +31,8 @@ struct agent_options {
 struct agent;
 
 int agent_new(struct loop *loop, struct api *api, struct runtime *runtime,
-	      const struct agent_options *options, struct agent **ret, struct error *err) MUST_CHECK;
+	      const struct agent_options *options, struct agent **ret,
+	      struct error *err) MUST_CHECK;
 void agent_start(struct agent *a);
 void agent_free(struct agent *a); /* stops no container */
 DEFINE_CLEANUP(agent)

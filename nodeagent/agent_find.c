@@ -43,7 +43,7 @@ int agent_find_container(struct agent *a, const char *ns, const char *pod, const
 		if (!streq(p->memory[i].name, name))
 			continue;
 		ret->waiting_reason = p->memory[i].wait_reason ? p->memory[i].wait_reason
-				      : p->wait_reason	       ? p->wait_reason
+				      : p->wait_reason         ? p->wait_reason
 							       : "ContainerCreating";
 		ret->waiting_message = p->memory[i].wait_message;
 	}

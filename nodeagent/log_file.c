@@ -5,9 +5,9 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#define SLICE    65536
+#define SLICE          65536
 #define LINE_MAX_BYTES ((size_t)1 << 20)
-#define CHECK_MS 500 /* has the container ended, was the file replaced */
+#define CHECK_MS       500 /* has the container ended, was the file replaced */
 
 struct log_file {
 	struct loop *loop;
@@ -19,11 +19,11 @@ struct log_file {
 	int fd, notify_fd;
 	struct loop_fd *notify;
 	struct loop_timer *check;
-	struct str raw;  /* bytes of the file that are no whole line yet */
-	struct str out;  /* what was not taken yet */
-	int64_t left;    /* of limit_bytes; < 0: no limit */
+	struct str raw; /* bytes of the file that are no whole line yet */
+	struct str out; /* what was not taken yet */
+	int64_t left;   /* of limit_bytes; < 0: no limit */
 	bool is_over;
-	bool was_dead;   /* the container had ended before the file's end was read last */
+	bool was_dead; /* the container had ended before the file's end was read last */
 };
 
 void log_file_free(struct log_file *f)
@@ -102,9 +102,14 @@ int log_file_open(struct loop *loop, const struct log_file_options *options, str
 	if (fd < 0)
 		return error_set(err, ERR_NOT_FOUND, "failed to open log: %s", strerror(errno));
 	struct log_file *f = xcalloc(1, sizeof(*f));
-	*f = (struct log_file){ .loop = loop, .log = options->log, .wake = options->wake,
-				.is_live = options->is_live, .ctx = options->ctx, .fd = fd,
-				.notify_fd = -1, .left = options->log.limit_bytes };
+	*f = (struct log_file){ .loop = loop,
+				.log = options->log,
+				.wake = options->wake,
+				.is_live = options->is_live,
+				.ctx = options->ctx,
+				.fd = fd,
+				.notify_fd = -1,
+				.left = options->log.limit_bytes };
 	f->path = xstrdup(options->path);
 	str_init(&f->raw, LINE_MAX_BYTES + SLICE);
 	str_init(&f->out, 4 * LINE_MAX_BYTES);

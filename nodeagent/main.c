@@ -18,9 +18,26 @@ struct flags {
 };
 
 enum flag {
-	FLAG_NODE_NAME = 1, FLAG_ROOT, FLAG_KUBECONFIG, FLAG_SOCKET, FLAG_NODE_IP, FLAG_POD_CIDR,
-	FLAG_DNS, FLAG_DOMAIN, FLAG_BOOT_ID, FLAG_CERT, FLAG_KEY, FLAG_CLIENT_CA, FLAG_PORT,
-	FLAG_CGROUP, FLAG_CNI, FLAG_LABEL, FLAG_PODS_MAX, FLAG_LOG_LEVEL, FLAG_CTR, FLAG_VERSION,
+	FLAG_NODE_NAME = 1,
+	FLAG_ROOT,
+	FLAG_KUBECONFIG,
+	FLAG_SOCKET,
+	FLAG_NODE_IP,
+	FLAG_POD_CIDR,
+	FLAG_DNS,
+	FLAG_DOMAIN,
+	FLAG_BOOT_ID,
+	FLAG_CERT,
+	FLAG_KEY,
+	FLAG_CLIENT_CA,
+	FLAG_PORT,
+	FLAG_CGROUP,
+	FLAG_CNI,
+	FLAG_LABEL,
+	FLAG_PODS_MAX,
+	FLAG_LOG_LEVEL,
+	FLAG_CTR,
+	FLAG_VERSION,
 	FLAG_HELP,
 };
 
@@ -84,21 +101,51 @@ static int set_flag(struct flags *f, int flag, const char *value, struct error *
 	long n = 0;
 	enum log_level level;
 	switch ((enum flag)flag) {
-	case FLAG_NODE_NAME: f->agent.node_name = value; return 0;
-	case FLAG_ROOT: f->agent.root = value; return 0;
-	case FLAG_KUBECONFIG: f->kubeconfig = value; return 0;
-	case FLAG_SOCKET: f->containerd_socket = value; return 0;
-	case FLAG_NODE_IP: f->agent.node_ip = value; return 0;
-	case FLAG_POD_CIDR: f->agent.pod_cidr = value; return 0;
-	case FLAG_DNS: f->agent.cluster_dns = value; return 0;
-	case FLAG_DOMAIN: f->agent.cluster_domain = value; return 0;
-	case FLAG_BOOT_ID: f->agent.boot_id = value; return 0;
-	case FLAG_CERT: f->cert = value; return 0;
-	case FLAG_KEY: f->key = value; return 0;
-	case FLAG_CLIENT_CA: f->client_ca = value; return 0;
-	case FLAG_CGROUP: f->agent.cgroup_parent = value; return 0;
-	case FLAG_CTR: f->ctr = value; return 0;
-	case FLAG_CNI: f->agent.cni_conf_dir = value; return 0;
+	case FLAG_NODE_NAME:
+		f->agent.node_name = value;
+		return 0;
+	case FLAG_ROOT:
+		f->agent.root = value;
+		return 0;
+	case FLAG_KUBECONFIG:
+		f->kubeconfig = value;
+		return 0;
+	case FLAG_SOCKET:
+		f->containerd_socket = value;
+		return 0;
+	case FLAG_NODE_IP:
+		f->agent.node_ip = value;
+		return 0;
+	case FLAG_POD_CIDR:
+		f->agent.pod_cidr = value;
+		return 0;
+	case FLAG_DNS:
+		f->agent.cluster_dns = value;
+		return 0;
+	case FLAG_DOMAIN:
+		f->agent.cluster_domain = value;
+		return 0;
+	case FLAG_BOOT_ID:
+		f->agent.boot_id = value;
+		return 0;
+	case FLAG_CERT:
+		f->cert = value;
+		return 0;
+	case FLAG_KEY:
+		f->key = value;
+		return 0;
+	case FLAG_CLIENT_CA:
+		f->client_ca = value;
+		return 0;
+	case FLAG_CGROUP:
+		f->agent.cgroup_parent = value;
+		return 0;
+	case FLAG_CTR:
+		f->ctr = value;
+		return 0;
+	case FLAG_CNI:
+		f->agent.cni_conf_dir = value;
+		return 0;
 	case FLAG_PORT:
 		if (number(value, 65535, &n, err) < 0)
 			return err->code;
@@ -132,7 +179,8 @@ static int parse(int argc, char **argv, struct flags *f, struct error *err)
 	f->agent.port = 10250;
 	while ((flag = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (flag == FLAG_HELP || flag == FLAG_VERSION) {
-			fputs(flag == FLAG_HELP ? usage : "skiff-nodeagent " SKIFF_VERSION "\n", stdout);
+			fputs(flag == FLAG_HELP ? usage : "skiff-nodeagent " SKIFF_VERSION "\n",
+			      stdout);
 			exit(0);
 		}
 		if (set_flag(f, flag, optarg, err) < 0)
@@ -175,18 +223,19 @@ static int open_port(struct loop *loop, struct flags *f, struct agent *agent,
 	if (f->agent.port == 0)
 		return 0;
 	if (!f->cert || !f->key || !f->client_ca)
-		return error_set(err, ERR_INVALID,
-				 "the agent's port needs --cert, --key and --client-ca (or --port 0)");
+		return error_set(
+			err, ERR_INVALID,
+			"the agent's port needs --cert, --key and --client-ca (or --port 0)");
 	if (read_pem(f->cert, &cert, err) < 0 || read_pem(f->key, &key, err) < 0 ||
 	    read_pem(f->client_ca, &ca, err) < 0)
 		return err->code;
 	struct port_options own = { .address = f->agent.node_ip,
-					.port = f->agent.port,
-					.cert_pem = cert,
-					.key_pem = key,
-					.client_ca_pem = ca,
-					.containerd_socket = f->containerd_socket,
-					.ctr = f->ctr };
+				    .port = f->agent.port,
+				    .cert_pem = cert,
+				    .key_pem = key,
+				    .client_ca_pem = ca,
+				    .containerd_socket = f->containerd_socket,
+				    .ctr = f->ctr };
 	return port_new(loop, agent, runtime, &own, &port, err);
 }
 

@@ -10,13 +10,13 @@
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 
-#define STATUS_MS      10000  /* looked at; sent when something changed … */
-#define HEARTBEAT_MS   300000 /* … or after so long */
-#define LEASE_MS       10000
-#define LEASE_S        40
-#define RETRY_MS       1000
-#define PODS_MAX       250
-#define TEXT_MAX       65536
+#define STATUS_MS    10000  /* looked at; sent when something changed … */
+#define HEARTBEAT_MS 300000 /* … or after so long */
+#define LEASE_MS     10000
+#define LEASE_S      40
+#define RETRY_MS     1000
+#define PODS_MAX     250
+#define TEXT_MAX     65536
 
 static const struct api_resource nodes = { "", "v1", "nodes", false };
 static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases", true };
@@ -88,7 +88,7 @@ static json_t *node_info(const struct node *n)
 	json_put_str(info, "kubeProxyVersion", "");
 	json_put_str(info, "operatingSystem", "linux");
 	json_put_str(info, "architecture",
-		     streq(u.machine, "x86_64")	   ? "amd64"
+		     streq(u.machine, "x86_64")    ? "amd64"
 		     : streq(u.machine, "aarch64") ? "arm64"
 						   : u.machine);
 	return info;
@@ -101,9 +101,10 @@ static json_t *capacity(const struct node *n)
 	json_t *c = json_object();
 	json_object_set_new(c, "cpu", json_sprintf("%ld", sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(c, "memory", json_sprintf("%lldKi", (long long)memory_bytes() / 1024));
-	json_object_set_new(c, "pods", json_sprintf("%d", n->agent->options.pods_max > 0
-								  ? n->agent->options.pods_max
-								  : PODS_MAX));
+	json_object_set_new(c, "pods",
+			    json_sprintf("%d", n->agent->options.pods_max > 0
+						       ? n->agent->options.pods_max
+						       : PODS_MAX));
 	if (statvfs(n->agent->root, &fs) == 0) {
 		quantity_from_bytes((int64_t)(fs.f_blocks * fs.f_frsize / 1024) * 1024, text);
 		json_object_set_new(c, "ephemeral-storage", json_string(text));
@@ -123,11 +124,12 @@ static json_t *now_text(const struct agent *a)
 static void add_condition(struct node *n, json_t *list, const char *type, const char *status,
 			  const char *reason, const char *message)
 {
-	json_t *c = json_pack("{s:s, s:s, s:s, s:s}", "type", type, "status", status, "reason", reason,
-			      "message", message);
+	json_t *c = json_pack("{s:s, s:s, s:s, s:s}", "type", type, "status", status, "reason",
+			      reason, "message", message);
 	json_t *since = NULL, *old;
 	size_t i;
-	json_array_foreach(json_dig(n->object, "status.conditions"), i, old) {
+	json_array_foreach(json_dig(n->object, "status.conditions"), i, old)
+	{
 		if (streq(json_str_or(old, "type", ""), type) &&
 		    streq(json_str_or(old, "status", ""), status))
 			since = json_object_get(old, "lastTransitionTime");
@@ -160,8 +162,9 @@ static json_t *status_of(struct node *n)
 	json_put(s, "capacity", c);
 	json_put(s, "allocatable", json_deep_copy(c));
 	json_put(s, "conditions", conditions(n));
-	json_put(s, "addresses", json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address",
-					   a->node_ip, "type", "Hostname", "address", a->node_name));
+	json_put(s, "addresses",
+		 json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", a->node_ip,
+			   "type", "Hostname", "address", a->node_name));
 	json_put(s, "nodeInfo", node_info(n));
 	json_put(s, "daemonEndpoints",
 		 json_pack("{s:{s:i}}", "kubeletEndpoint", "Port", (int)a->options.port));
@@ -194,7 +197,8 @@ static void send_status(struct node *n)
 	n->sent_ms = now_ms;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_object_get(status, "conditions"), i, c) {
+	json_array_foreach(json_object_get(status, "conditions"), i, c)
+	{
 		json_object_set_new(c, "lastHeartbeatTime", now_text(a));
 	}
 	AUTO_JSON *body = json_pack("{s:O}", "status", status);
@@ -224,8 +228,8 @@ static void on_status(void *ctx, const struct api_reply *reply)
 static void write_cni(void *ctx)
 {
 	struct node *n = ctx;
-	n->is_cni_written = volume_write_file(n->cni_path, n->cni.data, n->cni.len, 0644,
-					      &n->cni_err) == 0;
+	n->is_cni_written =
+		volume_write_file(n->cni_path, n->cni.data, n->cni.len, 0644, &n->cni_err) == 0;
 }
 
 static void cni_written(void *ctx)
@@ -284,11 +288,11 @@ static void on_version(void *ctx, const struct cri_reply *reply)
 	struct node *n = ctx;
 	if (reply->code == 0) {
 		free(n->runtime_version);
-		n->runtime_version = xasprintf("%s://%s", reply->runtime_name,
-					       reply->runtime_version);
+		n->runtime_version =
+			xasprintf("%s://%s", reply->runtime_name, reply->runtime_version);
 	}
-	(void)runtime_start(n->agent->runtime, &(struct cri_request){ .op = CRI_STATUS }, on_runtime,
-			    n);
+	(void)runtime_start(n->agent->runtime, &(struct cri_request){ .op = CRI_STATUS },
+			    on_runtime, n);
 }
 
 static void on_node(void *ctx, const struct api_reply *reply);
@@ -298,10 +302,10 @@ static void create_node(struct node *n)
 	struct agent *a = n->agent;
 	AUTO_JSON *body = json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", "v1", "kind", "Node",
 				    "metadata", "name", a->node_name);
-	json_t *labels = json_pack("{s:s, s:s, s:s, s:s, s:s}", "kubernetes.io/hostname", a->node_name,
-				   "kubernetes.io/os", "linux", "kubernetes.io/arch", "amd64",
-				   "beta.kubernetes.io/os", "linux", "beta.kubernetes.io/arch",
-				   "amd64");
+	json_t *labels =
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "kubernetes.io/hostname", a->node_name,
+			  "kubernetes.io/os", "linux", "kubernetes.io/arch", "amd64",
+			  "beta.kubernetes.io/os", "linux", "beta.kubernetes.io/arch", "amd64");
 	AUTO_JSON *info = node_info(n);
 	json_object_set(labels, "kubernetes.io/arch", json_object_get(info, "architecture"));
 	json_object_set(labels, "beta.kubernetes.io/arch", json_object_get(info, "architecture"));
@@ -312,8 +316,9 @@ static void create_node(struct node *n)
 	}
 	json_object_set_new(json_object_get(body, "metadata"), "labels", labels);
 	if (a->pod_cidr)
-		json_put(body, "spec", json_pack("{s:s, s:[s]}", "podCIDR", a->pod_cidr, "podCIDRs",
-						 a->pod_cidr));
+		json_put(
+			body, "spec",
+			json_pack("{s:s, s:[s]}", "podCIDR", a->pod_cidr, "podCIDRs", a->pod_cidr));
 	auto_free char *path = api_path(&nodes, NULL, NULL, NULL);
 	(void)api_request(a->api, "POST", path, body, NULL, on_node, n);
 }
@@ -391,11 +396,11 @@ static void on_lease_timer(void *ctx)
 		return;
 	}
 	AUTO_JSON *body = json_pack(
-		"{s:s, s:s, s:{s:s, s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:s, s:i, s:s}}", "apiVersion",
-		"coordination.k8s.io/v1", "kind", "Lease", "metadata", "name", a->node_name,
-		"namespace", "kube-node-lease", "ownerReferences", "apiVersion", "v1", "kind", "Node",
-		"name", a->node_name, "uid", n->uid, "spec", "holderIdentity", a->node_name,
-		"leaseDurationSeconds", LEASE_S, "renewTime", now);
+		"{s:s, s:s, s:{s:s, s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:s, s:i, s:s}}",
+		"apiVersion", "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
+		a->node_name, "namespace", "kube-node-lease", "ownerReferences", "apiVersion", "v1",
+		"kind", "Node", "name", a->node_name, "uid", n->uid, "spec", "holderIdentity",
+		a->node_name, "leaseDurationSeconds", LEASE_S, "renewTime", now);
 	auto_free char *path = api_path(&leases, "kube-node-lease", NULL, NULL);
 	n->has_lease = true; /* where it exists already, the next turn renews it */
 	(void)api_request(a->api, "POST", path, body, NULL, on_lease, n);

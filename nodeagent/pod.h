@@ -35,7 +35,8 @@ struct view_instance {
 	int32_t exit_code;
 	int64_t created_ns, started_ns, finished_ns;
 	bool is_complete; /* times and exit code are known (CONTAINER_STATUS) */
-	bool has_ended;   /* containerd's event said so; its CRI may show it a little later */
+	bool is_message_read;
+	bool has_ended; /* containerd's event said so; its CRI may show it a little later */
 };
 
 struct pod_view {
@@ -71,7 +72,7 @@ struct pod_work; /* one action under way */
 struct pod {
 	struct agent *agent;
 	char *uid, *ns, *name;
-	json_t *object; /* NULL: gone from the API, or never seen there */
+	json_t *object;  /* NULL: gone from the API, or never seen there */
 	int64_t grace_s; /* the shortest asked for since deletion began; < 0: not deleted */
 	struct pod_view view;
 	struct container_memory *memory; /* by index of the spec's containers */
@@ -83,18 +84,18 @@ struct pod {
 	unsigned hold_failures;
 	int64_t volumes_retry_ms, sandbox_retry_ms, start_ms, volumes_checked_ms;
 	unsigned volumes_failures, sandbox_failures;
-	json_t *sources;   /* see pod_context */
+	json_t *sources; /* see pod_context */
 	int64_t sources_ms;
 	int64_t token_refresh_ms; /* 0: no token */
-	json_t *status;       /* computed last */
-	json_t *status_sent;  /* acknowledged by the API, or on its way */
+	json_t *status;           /* computed last */
+	json_t *status_sent;      /* acknowledged by the API, or on its way */
 	bool is_status_sent;
 	struct api_call *status_call;
 	unsigned status_failures;
 	struct loop_timer *timer; /* next look */
 	int64_t timer_at_ms;
-	bool is_busy;             /* a look or an action is under way */
-	bool is_dirty;            /* look again when it is done */
+	bool is_busy;  /* a look or an action is under way */
+	bool is_dirty; /* look again when it is done */
 	bool is_waiting_slot;
 	unsigned end_polls; /* how often the runtime was asked since an end was told */
 	struct pod_work *work;
@@ -156,13 +157,13 @@ void pod_sources_fetch(struct pod *p, void (*done)(struct pod *p));
 bool pod_pull_auth(struct pod *p, const char *image, struct arena *a, struct cri_auth *ret);
 
 /* ---- pod_worker.c ---- */
-void pod_kick(struct pod *p);                     /* look at it soon */
+void pod_kick(struct pod *p); /* look at it soon */
 void pod_kick_after(struct pod *p, int64_t ms);
 void pod_act(struct pod *p, const struct pod_facts *f, const struct pod_step *step);
-void pod_act_done(struct pod *p);                 /* by an action, once */
+void pod_act_done(struct pod *p); /* by an action, once */
 void pod_slot_done(struct pod *p, enum pod_action action);
-void pod_work_cancel(struct pod *p);              /* frees what is under way */
-void pod_work_hurry(struct pod *p);               /* the grace period became shorter */
+void pod_work_cancel(struct pod *p); /* frees what is under way */
+void pod_work_hurry(struct pod *p);  /* the grace period became shorter */
 void pod_event(struct pod *p, const char *container, const char *type, const char *reason,
 	       const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -170,6 +171,11 @@ void pod_event(struct pod *p, const char *container, const char *type, const cha
 /* By the pull policy; then done, with memory.is_image_ready or why not. */
 void image_ensure(struct pod *p, size_t container, void (*done)(struct pod *p));
 void pod_image_done(struct pod *p);
+
+/* ---- pod_message.c ---- */
+/* Reads what an ended container left behind; true: under way, pod_look_again() follows. */
+bool pod_message_collect(struct pod *p);
+void pod_look_again(struct pod *p); /* go on with the look that is under way */
 
 /* ---- pod_report.c ---- */
 void pod_report(struct pod *p, const struct pod_facts *f);

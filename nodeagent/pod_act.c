@@ -8,7 +8,7 @@
 
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS   60000
-#define EVENT_MAX 1024
+#define EVENT_MAX      1024
 
 /* ---- beginning and end ---- */
 
@@ -37,8 +37,8 @@ void work_hold(struct pod *p)
 {
 	p->view.is_known = false;
 	p->agent->counts.actions_failed_total++;
-	p->hold_ms = agent_now_ms(p->agent) + backoff_ms(&p->agent->rng, p->hold_failures++,
-							 RETRY_FIRST_MS, RETRY_MAX_MS);
+	p->hold_ms = agent_now_ms(p->agent) +
+		     backoff_ms(&p->agent->rng, p->hold_failures++, RETRY_FIRST_MS, RETRY_MAX_MS);
 }
 
 void pod_event(struct pod *p, const char *container, const char *type, const char *reason,
@@ -56,14 +56,14 @@ void pod_event(struct pod *p, const char *container, const char *type, const cha
 	bool is_init = false;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(p->object, "spec.initContainers"), i, c) {
-		is_init = is_init ||
-			  (container && streq(json_str_or(c, "name", ""), container));
+	json_array_foreach(json_dig(p->object, "spec.initContainers"), i, c)
+	{
+		is_init = is_init || (container && streq(json_str_or(c, "name", ""), container));
 	}
-	auto_free char *path = container ? xasprintf("spec.%s{%s}", is_init ? "initContainers"
-									    : "containers",
-						     container)
-					 : NULL;
+	auto_free char *path =
+		container ? xasprintf("spec.%s{%s}", is_init ? "initContainers" : "containers",
+				      container)
+			  : NULL;
 	events_emit_at(p->agent->events, "v1", "Pod", p->object, path, type, reason, "%s", text);
 }
 
@@ -77,9 +77,9 @@ static void volumes_failed(struct pod_work *w)
 		pod_event(p, NULL, "Warning", "FailedMount", "%s", w->err.text);
 		pod_wait(p, "ContainerCreating", w->err.text);
 	}
-	p->volumes_retry_ms = agent_now_ms(p->agent) +
-			      backoff_ms(&p->agent->rng, p->volumes_failures++, RETRY_FIRST_MS,
-					 RETRY_MAX_MS);
+	p->volumes_retry_ms =
+		agent_now_ms(p->agent) +
+		backoff_ms(&p->agent->rng, p->volumes_failures++, RETRY_FIRST_MS, RETRY_MAX_MS);
 }
 
 static void write_volumes(void *ctx)
@@ -111,7 +111,8 @@ static void sources_for_volumes(struct pod *p)
 	AUTO_ARENA a = { 0 };
 	struct pod_context context;
 	pod_context_make(p, &a, &context);
-	if (!p->object || volume_set_make(&context, &p->agent->config.paths, &w->volumes, &w->err) < 0) {
+	if (!p->object ||
+	    volume_set_make(&context, &p->agent->config.paths, &w->volumes, &w->err) < 0) {
 		p->volumes_checked_ms = agent_now_ms(p->agent);
 		volumes_failed(w);
 		work_end(w);
@@ -123,6 +124,7 @@ static void sources_for_volumes(struct pod *p)
 static void remove_volumes(void *ctx)
 {
 	struct pod_work *w = ctx;
+	volume_remove_cgroup(w->cgroup_parent, w->uid);
 	if (volume_set_remove(w->pod_dir, w->log_dir, &w->err) < 0)
 		w->is_failed = true;
 }
@@ -140,6 +142,8 @@ static void volumes_removed(void *ctx)
 static void clean_volumes(struct pod_work *w)
 {
 	struct agent *a = w->pod->agent;
+	w->uid = w->pod->uid;
+	w->cgroup_parent = a->config.cgroup_parent;
 	w->pod_dir = xasprintf("%s/pods/%s", a->root, w->pod->uid);
 	w->log_dir = xasprintf("%s/%s_%s_%s", a->log_root, w->pod->ns, w->pod->name, w->pod->uid);
 	loop_offload(a->loop, remove_volumes, volumes_removed, w);
@@ -166,9 +170,9 @@ static void sandbox_made(void *ctx, const struct cri_reply *reply)
 			  "Failed to create pod sandbox: %s", reply->message);
 		pod_wait(p, "ContainerCreating", NULL);
 		p->agent->counts.actions_failed_total++;
-		p->sandbox_retry_ms = agent_now_ms(p->agent) +
-				      backoff_ms(&p->agent->rng, p->sandbox_failures++,
-						 RETRY_FIRST_MS, RETRY_MAX_MS);
+		p->sandbox_retry_ms =
+			agent_now_ms(p->agent) + backoff_ms(&p->agent->rng, p->sandbox_failures++,
+							    RETRY_FIRST_MS, RETRY_MAX_MS);
 		p->view.is_known = false;
 		work_end(w);
 		return;

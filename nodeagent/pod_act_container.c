@@ -86,8 +86,10 @@ static void create_container(struct pod_work *w)
 		return;
 	}
 	w->image = xstrdup(config.image);
-	struct cri_request request = { .op = CRI_CREATE_CONTAINER, .container = &config,
-				       .sandbox = &sandbox, .id = p->view.sandboxes[0].id };
+	struct cri_request request = { .op = CRI_CREATE_CONTAINER,
+				       .container = &config,
+				       .sandbox = &sandbox,
+				       .id = p->view.sandboxes[0].id };
 	(void)runtime_start(p->agent->runtime, &request, container_made, w);
 }
 
@@ -130,11 +132,14 @@ static void add_subpaths(struct pod_work *w, const json_t *spec)
 	struct pod *p = w->pod;
 	size_t i, k;
 	json_t *m, *v;
-	json_array_foreach(json_object_get(spec, "volumeMounts"), i, m) {
+	json_array_foreach(json_object_get(spec, "volumeMounts"), i, m)
+	{
 		const char *sub = json_str(m, "subPath");
-		json_array_foreach(json_dig(p->object, "spec.volumes"), k, v) {
+		json_array_foreach(json_dig(p->object, "spec.volumes"), k, v)
+		{
 			bool is_it = streq(json_str_or(v, "name", ""), json_str_or(m, "name", "-"));
-			bool is_dir = json_object_get(v, "emptyDir") || json_object_get(v, "hostPath");
+			bool is_dir =
+				json_object_get(v, "emptyDir") || json_object_get(v, "hostPath");
 			if (!sub || !sub[0] || !is_it || !is_dir)
 				continue;
 			const char *host = json_str(v, "hostPath.path");
@@ -153,7 +158,8 @@ static void prepare_files(struct pod *p)
 	str_init(&w->hosts, 65536);
 	w->hosts_path = pod_hosts_path(&p->agent->config.paths, p->uid);
 	pod_hosts_text(p->object, context.pod_ip, &w->hosts);
-	add_path(w, "", pod_message_path(&p->agent->config.paths, p->uid, w->container, w->attempt));
+	add_path(w, "",
+		 pod_message_path(&p->agent->config.paths, p->uid, w->container, w->attempt));
 	add_subpaths(w, pod_container_spec(p, w->container));
 	loop_offload(p->agent->loop, write_files, files_written, w);
 }
@@ -169,11 +175,12 @@ static bool must_refuse_root(struct pod_work *w, const json_t *spec)
 		return false;
 	if (user < 0 && m->has_image_user && m->image_user > 0)
 		return false;
-	start_failed(w, "CreateContainerConfigError",
-		     user == 0 ? "container's runAsUser breaks non-root policy"
-		     : m->has_image_name
-			     ? "container has runAsNonRoot and image has non-numeric user, cannot verify user is non-root"
-			     : "container has runAsNonRoot and image will run as root");
+	start_failed(
+		w, "CreateContainerConfigError",
+		user == 0 ? "container's runAsUser breaks non-root policy"
+		: m->has_image_name
+			? "container has runAsNonRoot and image has non-numeric user, cannot verify user is non-root"
+			: "container has runAsNonRoot and image will run as root");
 	return true;
 }
 
@@ -243,8 +250,8 @@ static void stop_one(struct pod_work *w, const char *id)
 {
 	w->waiting++;
 	(void)runtime_start(w->pod->agent->runtime,
-			    &(struct cri_request){ .op = CRI_STOP_CONTAINER, .id = id,
-						   .timeout_s = w->grace_s },
+			    &(struct cri_request){
+				    .op = CRI_STOP_CONTAINER, .id = id, .timeout_s = w->grace_s },
 			    container_stopped, w);
 }
 
@@ -289,7 +296,8 @@ static bool run_hook(struct pod_work *w, const char *id, const json_t *spec)
 	if ((n == 0 && sleep_s == 0) || w->grace_s == 0)
 		return false;
 	const char **texts = arena_alloc(&a, n + 2, sizeof(*texts));
-	json_array_foreach(command, i, each) {
+	json_array_foreach(command, i, each)
+	{
 		texts[i] = json_string_value(each);
 	}
 	if (n == 0) {
@@ -299,8 +307,10 @@ static bool run_hook(struct pod_work *w, const char *id, const json_t *spec)
 	}
 	w->waiting++;
 	(void)runtime_start(w->pod->agent->runtime,
-			    &(struct cri_request){ .op = CRI_EXEC_SYNC, .id = id,
-						   .command = { texts, n }, .timeout_s = w->grace_s },
+			    &(struct cri_request){ .op = CRI_EXEC_SYNC,
+						   .id = id,
+						   .command = { texts, n },
+						   .timeout_s = w->grace_s },
 			    hook_done, w);
 	return true;
 }
@@ -317,9 +327,11 @@ void work_stop(struct pod_work *w, const struct pod_facts *f, const struct pod_s
 			continue;
 		if (c->kill_why)
 			pod_event(p, c->name, "Normal", "Killing",
-				  "Container %s failed %s, will be restarted", c->name, c->kill_why);
+				  "Container %s failed %s, will be restarted", c->name,
+				  c->kill_why);
 		else
-			pod_event(p, c->name, "Normal", "Killing", "Stopping container %s", c->name);
+			pod_event(p, c->name, "Normal", "Killing", "Stopping container %s",
+				  c->name);
 		w->paths = xrealloc(w->paths, w->paths_count + 1, sizeof(*w->paths));
 		w->paths[w->paths_count++] = xstrdup(c->now.id);
 		(void)run_hook(w, c->now.id, c->spec);

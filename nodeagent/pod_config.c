@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-#define CPU_PERIOD_US 100000
+#define CPU_PERIOD_US  100000
 #define SHARES_PER_CPU 1024
-#define SHARES_MIN 2
-#define QUOTA_MIN_US 1000
+#define SHARES_MIN     2
+#define QUOTA_MIN_US   1000
 
 uint64_t pod_container_hash(const json_t *container)
 {
@@ -41,7 +41,8 @@ static void texts_add_json(struct arena *a, struct texts *t, const json_t *list)
 {
 	size_t i;
 	json_t *each;
-	json_array_foreach(list, i, each) {
+	json_array_foreach(list, i, each)
+	{
 		if (json_is_string(each))
 			texts_add(a, t, json_string_value(each));
 	}
@@ -59,7 +60,8 @@ static struct cri_pairs pairs_of(struct arena *a, const json_t *map, const struc
 	size_t n = 0;
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)map, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)map, key, value)
+	{
 		if (json_is_string(value))
 			at[n++] = (struct cri_pair){ key, json_string_value(value) };
 	}
@@ -78,7 +80,7 @@ static void set_seccomp(struct cri_security *s, const json_t *context, struct ar
 		return;
 	s->has_seccomp = true;
 	s->seccomp = streq(type, "RuntimeDefault") ? CRI_PROFILE_RUNTIME_DEFAULT
-		     : streq(type, "Localhost")	   ? CRI_PROFILE_LOCALHOST
+		     : streq(type, "Localhost")    ? CRI_PROFILE_LOCALHOST
 						   : CRI_PROFILE_UNCONFINED;
 	if (s->seccomp == CRI_PROFILE_LOCALHOST)
 		s->seccomp_ref = arena_format(a, "/var/lib/kubelet/seccomp/%s",
@@ -89,7 +91,7 @@ static void set_namespaces(struct cri_security *s, const json_t *spec)
 {
 	s->namespaces.network = json_bool_or(spec, "hostNetwork", false) ? CRI_NS_NODE : CRI_NS_POD;
 	s->namespaces.ipc = json_bool_or(spec, "hostIPC", false) ? CRI_NS_NODE : CRI_NS_POD;
-	s->namespaces.pid = json_bool_or(spec, "hostPID", false)	       ? CRI_NS_NODE
+	s->namespaces.pid = json_bool_or(spec, "hostPID", false)                 ? CRI_NS_NODE
 			    : json_bool_or(spec, "shareProcessNamespace", false) ? CRI_NS_POD
 										 : CRI_NS_CONTAINER;
 }
@@ -116,7 +118,8 @@ static void set_groups(struct cri_security *s, const json_t *context, struct are
 	int64_t *groups = arena_alloc(a, json_array_size(list) + 1, sizeof(*groups));
 	size_t i;
 	json_t *each;
-	json_array_foreach(list, i, each) {
+	json_array_foreach(list, i, each)
+	{
 		groups[s->groups_count++] = json_integer_value(each);
 	}
 	if (json_is_integer(fs))
@@ -130,7 +133,8 @@ static bool any_privileged(const json_t *spec)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_object_get(spec, lists[l]), i, c) {
+		json_array_foreach(json_object_get(spec, lists[l]), i, c)
+		{
 			if (json_bool_or(c, "securityContext.privileged", false))
 				return true;
 		}
@@ -139,8 +143,9 @@ static bool any_privileged(const json_t *spec)
 }
 
 static const char *const masked_paths[] = {
-	"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-	"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+	"/proc/acpi",          "/proc/kcore",      "/proc/keys",
+	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+	"/proc/sched_debug",   "/proc/scsi",       "/sys/firmware",
 };
 static const char *const readonly_paths[] = {
 	"/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -254,7 +259,8 @@ static void sandbox_dns(const struct pod_config_options *o, const json_t *pod, s
 	json_t *each;
 	texts_add_json(a, &servers, json_dig(pod, "spec.dnsConfig.nameservers"));
 	texts_add_json(a, &searches, json_dig(pod, "spec.dnsConfig.searches"));
-	json_array_foreach(json_dig(pod, "spec.dnsConfig.options"), i, each) {
+	json_array_foreach(json_dig(pod, "spec.dnsConfig.options"), i, each)
+	{
 		const char *value = json_str(each, "value"), *name = json_str_or(each, "name", "");
 		texts_add(a, &options, value ? arena_format(a, "%s:%s", name, value) : name);
 	}
@@ -278,8 +284,9 @@ int pod_sandbox_config(const struct pod_config_options *o, const struct pod_cont
 		.attempt = attempt,
 		.hostname = json_bool_or(spec, "hostNetwork", false) ? "" : hostname_of(pod, a),
 		.log_directory = arena_text(a, logs),
-		.cgroup_parent = arena_format(a, "%s/pod%s", o->cgroup_parent ? o->cgroup_parent : "",
-					      json_str_or(pod, "metadata.uid", "")),
+		.cgroup_parent =
+			arena_format(a, "%s/pod%s", o->cgroup_parent ? o->cgroup_parent : "",
+				     json_str_or(pod, "metadata.uid", "")),
 	};
 	const struct cri_pair labels[] = {
 		{ LABEL_POD_NAME, s->name },
@@ -305,7 +312,8 @@ int pod_sandbox_config(const struct pod_config_options *o, const struct pod_cont
 	struct cri_pair *pairs = arena_alloc(a, json_array_size(sysctls), sizeof(*pairs));
 	size_t i;
 	json_t *each;
-	json_array_foreach(sysctls, i, each) {
+	json_array_foreach(sysctls, i, each)
+	{
 		pairs[i] = (struct cri_pair){ json_str_or(each, "name", ""),
 					      json_str_or(each, "value", "") };
 	}
@@ -319,7 +327,8 @@ static const json_t *volume_named(const json_t *pod, const char *name)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(json_dig(pod, "spec.volumes"), i, v) {
+	json_array_foreach(json_dig(pod, "spec.volumes"), i, v)
+	{
 		if (streq(json_str_or(v, "name", ""), name))
 			return v;
 	}
@@ -345,16 +354,18 @@ static int mount_of(const struct pod_config_options *o, const struct pod_context
 	const char *sub = json_str(m, "subPath"), *expr = json_str(m, "subPathExpr");
 	const char *propagation = json_str_or(m, "mountPropagation", "None");
 	if (!volume)
-		return error_set(err, ERR_NOT_FOUND, "cannot find volume \"%s\" to mount into "
-				 "container", name);
+		return error_set(err, ERR_NOT_FOUND,
+				 "cannot find volume \"%s\" to mount into "
+				 "container",
+				 name);
 	auto_free char *dir = pod_volume_dir(&o->paths, p->object, volume);
 	const char *host = json_str(volume, "hostPath.path");
 	host = host ? host : arena_text(a, dir);
 	if (expr && expr[0])
 		sub = pod_env_expand(expr, envs, a);
 	if (sub && (sub[0] == '/' || path_goes_up(sub)))
-		return error_set(err, ERR_INVALID, "subPath '%s' of volume \"%s\" leaves the volume",
-				 sub, name);
+		return error_set(err, ERR_INVALID,
+				 "subPath '%s' of volume \"%s\" leaves the volume", sub, name);
 	*ret = (struct cri_mount){
 		.container_path = json_str_or(m, "mountPath", ""),
 		.host_path = sub && sub[0] ? arena_format(a, "%s/%s", host, sub) : host,
@@ -380,11 +391,12 @@ static int container_mounts(const struct pod_config_options *o, const struct pod
 	bool has_hosts = false;
 	size_t i;
 	json_t *m;
-	json_array_foreach(list, i, m) {
+	json_array_foreach(list, i, m)
+	{
 		if (mount_of(o, p, m, &c->envs, a, &mounts[c->mounts_count], err) < 0)
 			return err->code;
-		has_hosts = has_hosts ||
-			    streq(mounts[c->mounts_count].container_path, "/etc/hosts");
+		has_hosts =
+			has_hosts || streq(mounts[c->mounts_count].container_path, "/etc/hosts");
 		c->mounts_count++;
 	}
 	if (!has_hosts && !json_bool_or(p->object, "spec.hostNetwork", false)) {
@@ -392,7 +404,8 @@ static int container_mounts(const struct pod_config_options *o, const struct pod
 		mounts[c->mounts_count++] = (struct cri_mount){ .container_path = "/etc/hosts",
 								.host_path = arena_text(a, path) };
 	}
-	const char *message = json_str_or(container, "terminationMessagePath", "/dev/termination-log");
+	const char *message =
+		json_str_or(container, "terminationMessagePath", "/dev/termination-log");
 	if (message[0]) {
 		auto_free char *path = pod_message_path(&o->paths, uid, c->name, attempt);
 		mounts[c->mounts_count++] = (struct cri_mount){ .container_path = message,
@@ -407,7 +420,8 @@ static void container_labels(const struct pod_context *p, const json_t *containe
 {
 	struct cri_pair *labels = arena_alloc(a, 4, sizeof(*labels));
 	struct cri_pair *notes = arena_alloc(a, 4, sizeof(*notes));
-	labels[0] = (struct cri_pair){ LABEL_POD_NAME, json_str_or(p->object, "metadata.name", "") };
+	labels[0] =
+		(struct cri_pair){ LABEL_POD_NAME, json_str_or(p->object, "metadata.name", "") };
 	labels[1] = (struct cri_pair){ LABEL_POD_NAMESPACE,
 				       json_str_or(p->object, "metadata.namespace", "") };
 	labels[2] = (struct cri_pair){ LABEL_POD_UID, json_str_or(p->object, "metadata.uid", "") };
@@ -424,19 +438,22 @@ static void container_labels(const struct pod_context *p, const json_t *containe
 				      json_str_or(container, "terminationMessagePolicy", "File") };
 	notes[3] = (struct cri_pair){
 		ANNOTATION_GRACE,
-		arena_format(a, "%lld", (long long)json_int_or(
-			p->object, "spec.terminationGracePeriodSeconds", 30)),
+		arena_format(a, "%lld",
+			     (long long)json_int_or(p->object, "spec.terminationGracePeriodSeconds",
+						    30)),
 	};
 	c->labels = (struct cri_pairs){ labels, 4 };
 	c->annotations = (struct cri_pairs){ notes, 4 };
 }
 
-static struct cri_texts command_of(const json_t *list, const struct cri_pairs *envs, struct arena *a)
+static struct cri_texts command_of(const json_t *list, const struct cri_pairs *envs,
+				   struct arena *a)
 {
 	struct texts t = { 0 };
 	size_t i;
 	json_t *each;
-	json_array_foreach(list, i, each) {
+	json_array_foreach(list, i, each)
+	{
 		texts_add(a, &t, pod_env_expand(json_string_value(each), envs, a));
 	}
 	return texts_done(&t);

@@ -10,22 +10,22 @@
 #include "nodeagent/pod_env.h"
 #include "nodeagent/pod_paths.h"
 
-#define LABEL_POD_NAME       "io.kubernetes.pod.name"
-#define LABEL_POD_NAMESPACE  "io.kubernetes.pod.namespace"
-#define LABEL_POD_UID        "io.kubernetes.pod.uid"
-#define LABEL_CONTAINER_NAME "io.kubernetes.container.name"
-#define ANNOTATION_HASH      "io.kubernetes.container.hash"
-#define ANNOTATION_GRACE     "io.kubernetes.pod.terminationGracePeriod"
+#define LABEL_POD_NAME            "io.kubernetes.pod.name"
+#define LABEL_POD_NAMESPACE       "io.kubernetes.pod.namespace"
+#define LABEL_POD_UID             "io.kubernetes.pod.uid"
+#define LABEL_CONTAINER_NAME      "io.kubernetes.container.name"
+#define ANNOTATION_HASH           "io.kubernetes.container.hash"
+#define ANNOTATION_GRACE          "io.kubernetes.pod.terminationGracePeriod"
 #define ANNOTATION_MESSAGE_PATH   "io.kubernetes.container.terminationMessagePath"
 #define ANNOTATION_MESSAGE_POLICY "io.kubernetes.container.terminationMessagePolicy"
-#define ANNOTATION_BOOT      "skiff.dev/boot"
+#define ANNOTATION_BOOT           "skiff.dev/boot"
 
 struct pod_config_options {
 	struct pod_paths paths;
 	const char *cluster_dns, *cluster_domain; /* dns NULL: only the host's */
 	const char *cgroup_parent;                /* "/skiff-x"; pods lie below it */
 	const char *boot_id;
-	const char *const *host_dns;     /* nameservers and searches of the host's resolv.conf */
+	const char *const *host_dns; /* nameservers and searches of the host's resolv.conf */
 	size_t host_dns_count;
 	const char *const *host_searches;
 	size_t host_searches_count;

@@ -71,7 +71,8 @@ const char *pod_env_expand(const char *text, const struct cri_pairs *vars, struc
 static const char *subscript(const char *path, const char *prefix, char key[320])
 {
 	size_t n = strlen(prefix);
-	if (strncmp(path, prefix, n) != 0 || path[n] != '[' || (path[n + 1] != '\'' && path[n + 1] != '"'))
+	if (strncmp(path, prefix, n) != 0 || path[n] != '[' ||
+	    (path[n + 1] != '\'' && path[n + 1] != '"'))
 		return NULL;
 	const char *end = strchr(path + n + 2, path[n + 1]);
 	size_t len = end ? (size_t)(end - (path + n + 2)) : 0;
@@ -98,7 +99,8 @@ static const char *pairs_text(const json_t *map, struct arena *a)
 		return "";
 	const char *key;
 	json_t *value;
-	json_object_foreach(sorted, key, value) {
+	json_object_foreach(sorted, key, value)
+	{
 		str_addf(&out, "%s%s=", out.len ? "\n" : "", key);
 		const char *text = json_string_value(value);
 		str_add_json(&out, text ? text : "", text ? strlen(text) : 0);
@@ -143,7 +145,8 @@ static const json_t *container_named(const json_t *pod, const char *name)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_dig(pod, lists[l]), i, c) {
+		json_array_foreach(json_dig(pod, lists[l]), i, c)
+		{
 			if (streq(json_str_or(c, "name", ""), name))
 				return c;
 		}
@@ -162,8 +165,8 @@ int pod_resource_value(const struct pod_context *p, const json_t *container, con
 		return error_set(err, ERR_INVALID, "unsupported container resource: %s", resource);
 	bool is_limit = starts_with(resource, "limits.");
 	const char *what = dot + 1;
-	const char *quantity = json_string_value(
-		json_at(c, "resources", is_limit ? "limits" : "requests", what));
+	const char *quantity =
+		json_string_value(json_at(c, "resources", is_limit ? "limits" : "requests", what));
 	int64_t milli = quantity ? quantity_milli(quantity) : 0;
 	if (!quantity && is_limit && streq(what, "cpu"))
 		milli = p->node_cpu_milli;
@@ -189,8 +192,8 @@ const char *pod_source_bytes(const json_t *object, bool is_secret, const char *k
 			     size_t *ret_len)
 {
 	const char *text = json_member_str(json_object_get(object, "data"), key);
-	const char *coded = is_secret ? text
-				      : json_member_str(json_object_get(object, "binaryData"), key);
+	const char *coded =
+		is_secret ? text : json_member_str(json_object_get(object, "binaryData"), key);
 	if (!is_secret && text) {
 		*ret_len = strlen(text);
 		return text;
@@ -249,11 +252,13 @@ static int add_env_from(const struct pod_context *p, const json_t *from, struct 
 	const char *name = json_str_or(ref, "name", ""), *prefix = json_str_or(from, "prefix", "");
 	const json_t *object = source(p, is_secret, name);
 	if (!object)
-		return json_bool_or(ref, "optional", false) ? 0
-							    : missing(p, is_secret, name, NULL, err);
+		return json_bool_or(ref, "optional", false)
+			       ? 0
+			       : missing(p, is_secret, name, NULL, err);
 	const char *key;
 	json_t *value;
-	json_object_foreach(json_object_get(object, "data"), key, value) {
+	json_object_foreach(json_object_get(object, "data"), key, value)
+	{
 		size_t len;
 		const char *text = pod_source_bytes(object, is_secret, key, a, &len);
 		if (text && vars_set(v, arena_format(a, "%s%s", prefix, key), text, err) < 0)
@@ -275,7 +280,8 @@ static int add_env(const struct pod_context *p, const json_t *container, const j
 		n = pod_resource_value(p, container, json_object_get(from, "resourceFieldRef"), a,
 				       &value, err);
 	else if (json_object_get(from, "configMapKeyRef"))
-		n = env_from_key(p, json_object_get(from, "configMapKeyRef"), false, a, &value, err);
+		n = env_from_key(p, json_object_get(from, "configMapKeyRef"), false, a, &value,
+				 err);
 	else if (json_object_get(from, "secretKeyRef"))
 		n = env_from_key(p, json_object_get(from, "secretKeyRef"), true, a, &value, err);
 	else
@@ -304,8 +310,10 @@ static int add_service(const json_t *service, struct vars *v, struct arena *a, s
 	if (ip[0] == '\0' || streq(ip, "None"))
 		return 0;
 	int n = vars_set(v, arena_format(a, "%s_SERVICE_HOST", name), ip, err);
-	json_array_foreach(json_dig(service, "spec.ports"), i, port) {
-		const char *number = arena_format(a, "%lld", (long long)json_int_or(port, "port", 0));
+	json_array_foreach(json_dig(service, "spec.ports"), i, port)
+	{
+		const char *number =
+			arena_format(a, "%lld", (long long)json_int_or(port, "port", 0));
 		const char *protocol = json_str_or(port, "protocol", "TCP");
 		const char *port_name = json_str(port, "name");
 		char *lower = arena_text(a, protocol);
@@ -316,8 +324,9 @@ static int add_service(const json_t *service, struct vars *v, struct arena *a, s
 		if (i == 0 && (vars_set(v, arena_format(a, "%s_SERVICE_PORT", name), number, err) ||
 			       vars_set(v, arena_format(a, "%s_PORT", name), url, err)))
 			return err->code;
-		if (port_name && vars_set(v, arena_format(a, "%s_SERVICE_PORT_%s", name,
-							  upper(a, port_name)), number, err))
+		if (port_name &&
+		    vars_set(v, arena_format(a, "%s_SERVICE_PORT_%s", name, upper(a, port_name)),
+			     number, err))
 			return err->code;
 		if (vars_set(v, base, url, err) ||
 		    vars_set(v, arena_format(a, "%s_PROTO", base), lower, err) ||
@@ -354,11 +363,13 @@ static int make(const struct pod_context *p, const json_t *container, struct are
 	json_t *each;
 	if (add_services(p, v, a, err) < 0)
 		return err->code;
-	json_array_foreach(json_object_get(container, "envFrom"), i, each) {
+	json_array_foreach(json_object_get(container, "envFrom"), i, each)
+	{
 		if (add_env_from(p, each, v, a, err) < 0)
 			return err->code;
 	}
-	json_array_foreach(json_object_get(container, "env"), i, each) {
+	json_array_foreach(json_object_get(container, "env"), i, each)
+	{
 		if (add_env(p, container, each, v, a, err) < 0)
 			return err->code;
 	}

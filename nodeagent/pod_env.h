@@ -19,9 +19,9 @@ struct pod_context {
 	const json_t *const *services; /* of the pod's namespace */
 	size_t services_count;
 	const char *node_name, *host_ip, *pod_ip; /* pod_ip "" until it has one */
-	const char *api_host;   /* KUBERNETES_SERVICE_HOST and … */
-	const char *api_port;   /* … _PORT, or NULL */
-	int64_t node_cpu_milli, node_memory; /* allocatable: what no limit means */
+	const char *api_host;                     /* KUBERNETES_SERVICE_HOST and … */
+	const char *api_port;                     /* … _PORT, or NULL */
+	int64_t node_cpu_milli, node_memory;      /* allocatable: what no limit means */
 };
 
 /* ERR_NOT_FOUND: a ConfigMap, Secret or key that must be there is not; the text says which as

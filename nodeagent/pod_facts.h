@@ -36,7 +36,7 @@ struct container_facts {
 	/* Probes; without one, is_started and is_ready follow from running. */
 	bool has_startup_probe, has_readiness_probe;
 	bool is_started, is_ready;
-	const char *kill_why;   /* a liveness or startup probe wants it stopped; NULL: none */
+	const char *kill_why; /* a liveness or startup probe wants it stopped; NULL: none */
 	/* Restarts in a row without ten good minutes: decides the back-off. */
 	unsigned streak;
 	/* The next start. */
@@ -50,13 +50,13 @@ enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_DEAD };
 enum pod_restart { POD_RESTART_ALWAYS, POD_RESTART_ON_FAILURE, POD_RESTART_NEVER };
 
 struct pod_facts {
-	const json_t *object;  /* the Pod; NULL: gone from the API */
+	const json_t *object; /* the Pod; NULL: gone from the API */
 	enum pod_restart restart;
-	bool is_deleted;       /* deletionTimestamp is set, or gone */
-	int64_t grace_s;       /* what stopping containers get */
+	bool is_deleted;                            /* deletionTimestamp is set, or gone */
+	int64_t grace_s;                            /* what stopping containers get */
 	const char *failed_reason, *failed_message; /* evicted, deadline passed …; NULL: no */
-	bool was_terminal;     /* its stored phase was Succeeded or Failed when we first saw it */
-	bool is_held;          /* gated: waits for its turn in this boot */
+	bool was_terminal; /* its stored phase was Succeeded or Failed when we first saw it */
+	bool is_held;      /* gated: waits for its turn in this boot */
 	bool are_volumes_ready, have_volumes; /* have: something is on disk */
 	int64_t volumes_retry_ms, sandbox_retry_ms;
 	const char *wait_reason, *wait_message; /* of the pod: volumes, sandbox; or NULL */
@@ -66,11 +66,11 @@ struct pod_facts {
 	int64_t sandbox_created_ns;
 	const char *const *ips;
 	size_t ips_count;
-	const char *spare_sandbox;   /* an older one, to be removed; NULL: none */
-	const char *spare_container; /* an older instance, to be removed; NULL: none */
-	bool is_status_sent;         /* the API holds the last status that we computed */
+	const char *spare_sandbox;          /* an older one, to be removed; NULL: none */
+	const char *spare_container;        /* an older instance, to be removed; NULL: none */
+	bool is_status_sent;                /* the API holds the last status that we computed */
 	struct container_facts *containers; /* init containers first, in spec order */
 	size_t count;
-	int64_t start_ms;            /* status.startTime */
+	int64_t start_ms; /* status.startTime */
 	int64_t now_ms;
 };

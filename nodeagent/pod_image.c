@@ -42,8 +42,8 @@ static void failed(struct image_work *w, const char *reason, const char *message
 	struct pod *p = w->pod;
 	struct container_memory *m = memory_of(w);
 	int64_t now_ms = agent_now_ms(p->agent);
-	int64_t span_ms = MIN((int64_t)RETRY_FIRST_MS << MIN(m->image_failures, 10u),
-			      (int64_t)RETRY_MAX_MS);
+	int64_t span_ms =
+		MIN((int64_t)RETRY_FIRST_MS << MIN(m->image_failures, 10u), (int64_t)RETRY_MAX_MS);
 	p->agent->counts.actions_failed_total++;
 	m->image_failures++;
 	m->image_failed_ms = now_ms;
@@ -85,7 +85,8 @@ static void pull(struct pod *p, struct image_work *w)
 	pod_event(p, memory_of(w)->name, "Normal", "Pulling", "Pulling image \"%s\"", w->image);
 	w->started_ms = agent_now_ms(p->agent);
 	(void)runtime_start(p->agent->runtime,
-			    &(struct cri_request){ .op = CRI_PULL_IMAGE, .image = w->image,
+			    &(struct cri_request){ .op = CRI_PULL_IMAGE,
+						   .image = w->image,
 						   .auth = has_auth ? &auth : NULL },
 			    on_pulled, w);
 }
@@ -107,7 +108,8 @@ static void on_status(void *ctx, const struct cri_reply *reply)
 		ready(w);
 	} else if (streq(w->policy, "Never")) {
 		auto_free char *message = xasprintf("Container image \"%s\" is not present with "
-						    "pull policy of Never", w->image);
+						    "pull policy of Never",
+						    w->image);
 		pod_event(w->pod, m->name, "Warning", "ErrImageNeverPull", "%s", message);
 		failed(w, "ErrImageNeverPull", message);
 	} else {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define IMAGE_ERROR_SHOWN_MS 3000 /* then it is called a back-off, as the kubelet does */
-#define STREAK_MAX 7
+#define STREAK_MAX           7
 
 static void replace(char **to, const char *text)
 {
@@ -100,7 +100,8 @@ static const json_t *stored_status(const struct pod *p, const char *name, const 
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *s;
-		json_array_foreach(json_dig(p->object, lists[l]), i, s) {
+		json_array_foreach(json_dig(p->object, lists[l]), i, s)
+		{
 			const char *stored = json_str_or(s, "containerID", "");
 			const char *slash = strstr(stored, "://");
 			if (streq(json_str_or(s, "name", ""), name) && slash &&
@@ -149,8 +150,9 @@ static void container_facts(struct pod *p, size_t i, struct arena *a, struct con
 		.name = m->name,
 		.spec = spec,
 		.kind = !is_init ? CONTAINER_APP
-			: streq(json_str_or(spec, "restartPolicy", ""), "Always") ? CONTAINER_SIDECAR
-										 : CONTAINER_INIT,
+			: streq(json_str_or(spec, "restartPolicy", ""), "Always")
+				? CONTAINER_SIDECAR
+				: CONTAINER_INIT,
 		.has_startup_probe = json_object_get(spec, "startupProbe") != NULL,
 		.has_readiness_probe = json_object_get(spec, "readinessProbe") != NULL,
 		.kill_why = m->kill_why,
@@ -178,7 +180,7 @@ static void container_facts(struct pod *p, size_t i, struct arena *a, struct con
 static enum pod_restart restart_of(const json_t *object)
 {
 	const char *policy = json_str_or(object, "spec.restartPolicy", "Always");
-	return streq(policy, "Never")	    ? POD_RESTART_NEVER
+	return streq(policy, "Never")       ? POD_RESTART_NEVER
 	       : streq(policy, "OnFailure") ? POD_RESTART_ON_FAILURE
 					    : POD_RESTART_ALWAYS;
 }
@@ -262,7 +264,8 @@ static void check_deadline(struct pod *p, int64_t now_ms)
 		return;
 	}
 	p->failed_reason = xstrdup("DeadlineExceeded");
-	p->failed_message = xstrdup("Pod was active on the node longer than the specified deadline");
+	p->failed_message =
+		xstrdup("Pod was active on the node longer than the specified deadline");
 }
 
 void pod_facts_make(struct pod *p, struct arena *a, struct pod_facts *f)
@@ -284,8 +287,8 @@ void pod_facts_make(struct pod *p, struct arena *a, struct pod_facts *f)
 		.is_status_sent = p->is_status_sent,
 	};
 	f->grace_s = p->grace_s >= 0 ? p->grace_s
-		     : p->object     ? json_int_or(p->object, "spec.terminationGracePeriodSeconds", 30)
-				     : 1;
+		     : p->object ? json_int_or(p->object, "spec.terminationGracePeriodSeconds", 30)
+				 : 1;
 	add_sandbox(p, a, f);
 	if (!p->object) {
 		add_orphans(p, a, f);
@@ -312,8 +315,8 @@ void pod_facts_make(struct pod *p, struct arena *a, struct pod_facts *f)
 void pod_context_make(struct pod *p, struct arena *a, struct pod_context *c)
 {
 	struct agent *agent = p->agent;
-	struct cache_range range = cache_in_namespace(reflector_cache(agent->services_reflector),
-						      p->ns);
+	struct cache_range range =
+		cache_in_namespace(reflector_cache(agent->services_reflector), p->ns);
 	const json_t **services = arena_alloc(a, range.count, sizeof(*services));
 	for (size_t i = 0; i < range.count; i++)
 		services[i] = range.at[i]->tree;

@@ -8,7 +8,8 @@ char *pod_dir(const struct pod_paths *p, const json_t *pod)
 char *pod_log_dir(const struct pod_paths *p, const json_t *pod)
 {
 	return xasprintf("%s/%s_%s_%s", p->log_root, json_str_or(pod, "metadata.namespace", ""),
-			 json_str_or(pod, "metadata.name", ""), json_str_or(pod, "metadata.uid", ""));
+			 json_str_or(pod, "metadata.name", ""),
+			 json_str_or(pod, "metadata.uid", ""));
 }
 
 char *pod_volume_dir(const struct pod_paths *p, const json_t *pod, const json_t *volume)
@@ -48,9 +49,11 @@ void pod_hosts_text(const json_t *pod, const char *pod_ip, struct str *out)
 			 json_str_or(pod, "metadata.namespace", ""), hostname);
 	else
 		str_addf(out, "%s\t%s\n", pod_ip, hostname);
-	json_array_foreach(json_dig(pod, "spec.hostAliases"), i, alias) {
+	json_array_foreach(json_dig(pod, "spec.hostAliases"), i, alias)
+	{
 		str_addf(out, "%s", json_str_or(alias, "ip", ""));
-		json_array_foreach(json_object_get(alias, "hostnames"), k, name) {
+		json_array_foreach(json_object_get(alias, "hostnames"), k, name)
+		{
 			str_addf(out, "\t%s", json_string_value(name));
 		}
 		str_add(out, "\n");

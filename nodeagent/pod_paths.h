@@ -11,8 +11,8 @@ struct pod_paths {
 	const char *log_root; /* ROOT/log/NS_NAME_UID/CONTAINER/N.log */
 };
 
-char *pod_dir(const struct pod_paths *p, const json_t *pod);      /* the caller's */
-char *pod_log_dir(const struct pod_paths *p, const json_t *pod);  /* the caller's */
+char *pod_dir(const struct pod_paths *p, const json_t *pod);     /* the caller's */
+char *pod_log_dir(const struct pod_paths *p, const json_t *pod); /* the caller's */
 char *pod_volume_dir(const struct pod_paths *p, const json_t *pod, const json_t *volume);
 char *pod_message_path(const struct pod_paths *p, const char *uid, const char *container,
 		       uint32_t attempt);

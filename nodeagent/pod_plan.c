@@ -132,7 +132,8 @@ static bool must_wait(const struct pod_facts *f, struct pod_step *s, int64_t unt
 	return true;
 }
 
-static bool stop_kind(const struct pod_facts *f, struct pod_step *s, bool is_sidecar, const char *why)
+static bool stop_kind(const struct pod_facts *f, struct pod_step *s, bool is_sidecar,
+		      const char *why)
 {
 	bool any = false;
 	for (size_t i = f->count; i-- > 0;) {

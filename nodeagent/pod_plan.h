@@ -27,17 +27,17 @@ enum pod_action {
 	POD_REMOVE_SANDBOX,   /* id */
 	POD_REMOVE_CONTAINER, /* id */
 	POD_CLEAN_VOLUMES,
-	POD_DELETE_OBJECT,    /* the API may forget it */
-	POD_FORGET,           /* nothing is left anywhere */
+	POD_DELETE_OBJECT, /* the API may forget it */
+	POD_FORGET,        /* nothing is left anywhere */
 	POD_ACTION_COUNT,
 };
 const char *pod_action_name(enum pod_action a);
 
 struct pod_step {
 	enum pod_action action;
-	size_t container;     /* index */
+	size_t container; /* index */
 	const char *id;
-	const char *why;      /* static */
+	const char *why; /* static */
 	int64_t grace_s;
 	bool stop[POD_CONTAINERS_MAX];
 	int64_t next_wake_ms; /* with POD_NOTHING: look again then; 0: only on news */

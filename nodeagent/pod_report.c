@@ -58,8 +58,8 @@ void pod_report(struct pod *p, const struct pod_facts *f)
 	p->status_sent = json_incref(status);
 	AUTO_JSON *body = patch_of(p);
 	auto_free char *path = api_path(&pods, p->ns, p->name, "status");
-	p->status_call = api_request(p->agent->api, "PATCH", path, body, API_MERGE_PATCH, on_status,
-				     p);
+	p->status_call =
+		api_request(p->agent->api, "PATCH", path, body, API_MERGE_PATCH, on_status, p);
 }
 
 static void on_deleted(void *ctx, const struct api_reply *reply)
@@ -77,8 +77,9 @@ void pod_delete_object(struct pod *p)
 {
 	if (p->is_delete_sent || p->status_call)
 		return;
-	AUTO_JSON *body = json_pack("{s:s, s:s, s:i, s:{s:s}}", "kind", "DeleteOptions", "apiVersion",
-				    "v1", "gracePeriodSeconds", 0, "preconditions", "uid", p->uid);
+	AUTO_JSON *body =
+		json_pack("{s:s, s:s, s:i, s:{s:s}}", "kind", "DeleteOptions", "apiVersion", "v1",
+			  "gracePeriodSeconds", 0, "preconditions", "uid", p->uid);
 	auto_free char *path = api_path(&pods, p->ns, p->name, NULL);
 	p->is_delete_sent = true;
 	p->status_call = api_request(p->agent->api, "DELETE", path, body, NULL, on_deleted, p);

@@ -28,11 +28,13 @@ static void want_env(json_t *wanted, const json_t *container)
 {
 	size_t i;
 	json_t *e;
-	json_array_foreach(json_object_get(container, "env"), i, e) {
+	json_array_foreach(json_object_get(container, "env"), i, e)
+	{
 		want(wanted, false, json_str(e, "valueFrom.configMapKeyRef.name"));
 		want(wanted, true, json_str(e, "valueFrom.secretKeyRef.name"));
 	}
-	json_array_foreach(json_object_get(container, "envFrom"), i, e) {
+	json_array_foreach(json_object_get(container, "envFrom"), i, e)
+	{
 		want(wanted, false, json_str(e, "configMapRef.name"));
 		want(wanted, true, json_str(e, "secretRef.name"));
 	}
@@ -44,13 +46,13 @@ static void want_volume(json_t *wanted, const json_t *volume)
 	json_t *s;
 	want(wanted, false, json_str(volume, "configMap.name"));
 	want(wanted, true, json_str(volume, "secret.secretName"));
-	json_array_foreach(json_dig(volume, "projected.sources"), i, s) {
+	json_array_foreach(json_dig(volume, "projected.sources"), i, s)
+	{
 		want(wanted, false, json_str(s, "configMap.name"));
 		want(wanted, true, json_str(s, "secret.name"));
 		if (!json_object_get(s, "serviceAccountToken"))
 			continue;
-		auto_free char *key =
-			xasprintf("Token/%s/%zu", json_str_or(volume, "name", ""), i);
+		auto_free char *key = xasprintf("Token/%s/%zu", json_str_or(volume, "name", ""), i);
 		json_object_set_new(wanted, key,
 				    json_incref(json_object_get(s, "serviceAccountToken")));
 	}
@@ -63,14 +65,17 @@ static json_t *wanted_of(const struct pod *p)
 	size_t i;
 	json_t *each;
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-		json_array_foreach(json_dig(p->object, lists[l]), i, each) {
+		json_array_foreach(json_dig(p->object, lists[l]), i, each)
+		{
 			want_env(wanted, each);
 		}
 	}
-	json_array_foreach(json_dig(p->object, "spec.volumes"), i, each) {
+	json_array_foreach(json_dig(p->object, "spec.volumes"), i, each)
+	{
 		want_volume(wanted, each);
 	}
-	json_array_foreach(json_dig(p->object, "spec.imagePullSecrets"), i, each) {
+	json_array_foreach(json_dig(p->object, "spec.imagePullSecrets"), i, each)
+	{
 		want(wanted, true, json_str(each, "name"));
 	}
 	return wanted;
@@ -145,18 +150,18 @@ static void ask_token(struct fetch *f, struct fetch_one *o, const json_t *source
 	struct pod *p = f->pod;
 	int64_t seconds = MAX(json_int_or(source, "expirationSeconds", 3607), (int64_t)TOKEN_MIN_S);
 	const char *audience = json_str(source, "audience");
-	AUTO_JSON *body = json_pack(
-		"{s:s, s:s, s:{s:I, s:{s:s, s:s, s:s, s:s}}}", "apiVersion",
-		"authentication.k8s.io/v1", "kind", "TokenRequest", "spec", "expirationSeconds",
-		(json_int_t)seconds, "boundObjectRef", "apiVersion", "v1", "kind", "Pod", "name",
-		p->name, "uid", p->uid);
+	AUTO_JSON *body =
+		json_pack("{s:s, s:s, s:{s:I, s:{s:s, s:s, s:s, s:s}}}", "apiVersion",
+			  "authentication.k8s.io/v1", "kind", "TokenRequest", "spec",
+			  "expirationSeconds", (json_int_t)seconds, "boundObjectRef", "apiVersion",
+			  "v1", "kind", "Pod", "name", p->name, "uid", p->uid);
 	json_t *audiences = json_array();
 	if (audience && audience[0])
 		json_array_append_new(audiences, json_string(audience));
 	json_put(body, "spec.audiences", audiences);
-	auto_free char *path = api_path(
-		&accounts, p->ns, json_str_or(p->object, "spec.serviceAccountName", "default"),
-		"token");
+	auto_free char *path =
+		api_path(&accounts, p->ns,
+			 json_str_or(p->object, "spec.serviceAccountName", "default"), "token");
 	o->is_token = true;
 	(void)api_request(p->agent->api, "POST", path, body, NULL, on_one, o);
 }
@@ -172,8 +177,8 @@ static void ask(struct fetch *f, const char *key, const json_t *source)
 		return;
 	}
 	bool is_secret = starts_with(key, "Secret/");
-	auto_free char *path = api_path(is_secret ? &secrets : &config_maps, p->ns,
-					strchr(key, '/') + 1, NULL);
+	auto_free char *path =
+		api_path(is_secret ? &secrets : &config_maps, p->ns, strchr(key, '/') + 1, NULL);
 	(void)api_request(p->agent->api, "GET", path, NULL, NULL, on_one, o);
 }
 
@@ -188,7 +193,8 @@ void pod_sources_fetch(struct pod *p, void (*done)(struct pod *p))
 		p->token_refresh_ms = 0;
 	const char *key;
 	json_t *source;
-	json_object_foreach(wanted, key, source) {
+	json_object_foreach(wanted, key, source)
+	{
 		json_t *token = starts_with(key, "Token/") && keep_tokens
 					? json_object_get(p->sources, key)
 					: NULL;
@@ -206,9 +212,8 @@ void pod_sources_fetch(struct pod *p, void (*done)(struct pod *p))
 static void registry_of(const char *image, char host[256])
 {
 	size_t n = strcspn(image, "/");
-	bool has_host = image[n] == '/' &&
-			(memchr(image, '.', n) || memchr(image, ':', n) ||
-			 (n == 9 && strncmp(image, "localhost", 9) == 0));
+	bool has_host = image[n] == '/' && (memchr(image, '.', n) || memchr(image, ':', n) ||
+					    (n == 9 && strncmp(image, "localhost", 9) == 0));
 	if (!has_host || n >= 256) {
 		memcpy(host, "docker.io", sizeof("docker.io"));
 		return;
@@ -238,7 +243,8 @@ static bool auth_from(const json_t *secret, const char *host, struct arena *a, s
 		return false;
 	const char *key;
 	json_t *entry;
-	json_object_foreach(json_object_get(config, "auths"), key, entry) {
+	json_object_foreach(json_object_get(config, "auths"), key, entry)
+	{
 		if (!host_fits(key, host))
 			continue;
 		*ret = (struct cri_auth){
@@ -259,7 +265,8 @@ bool pod_pull_auth(struct pod *p, const char *image, struct arena *a, struct cri
 	size_t i;
 	json_t *each;
 	registry_of(image, host);
-	json_array_foreach(json_dig(p->object, "spec.imagePullSecrets"), i, each) {
+	json_array_foreach(json_dig(p->object, "spec.imagePullSecrets"), i, each)
+	{
 		const json_t *secret = json_object_get(
 			p->sources, arena_format(a, "Secret/%s", json_str_or(each, "name", "")));
 		if (secret && auth_from(secret, host, a, ret))

@@ -15,10 +15,10 @@ static int container_qos(const json_t *container)
 	static const char *const names[] = { "cpu", "memory" };
 	bool any = false, all = true;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *limit = json_string_value(
-			json_at(container, "resources", "limits", names[i]));
-		const char *request = json_string_value(
-			json_at(container, "resources", "requests", names[i]));
+		const char *limit =
+			json_string_value(json_at(container, "resources", "limits", names[i]));
+		const char *request =
+			json_string_value(json_at(container, "resources", "requests", names[i]));
 		int64_t l = limit ? quantity_milli(limit) : 0;
 		int64_t r = request ? quantity_milli(request) : 0;
 		any = any || l > 0 || r > 0;
@@ -34,7 +34,8 @@ const char *pod_qos_class(const json_t *spec)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_object_get(spec, lists[l]), i, c) {
+		json_array_foreach(json_object_get(spec, lists[l]), i, c)
+		{
 			int q = container_qos(c);
 			any = any || q > 0;
 			all = all && q == 2;
@@ -148,11 +149,11 @@ static json_t *crash_loop(const struct pod_facts *f, const struct container_fact
 	auto_free char *span = span_s < 60 ? xasprintf("%llds", (long long)span_s)
 					   : xasprintf("%lldm%llds", (long long)span_s / 60,
 						       (long long)span_s % 60);
-	auto_free char *message = xasprintf(
-		"back-off %s restarting failed container=%s pod=%s_%s(%s)", span, c->name,
-		json_str_or(f->object, "metadata.name", ""),
-		json_str_or(f->object, "metadata.namespace", ""),
-		json_str_or(f->object, "metadata.uid", ""));
+	auto_free char *message =
+		xasprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", span, c->name,
+			  json_str_or(f->object, "metadata.name", ""),
+			  json_str_or(f->object, "metadata.namespace", ""),
+			  json_str_or(f->object, "metadata.uid", ""));
 	return waiting("CrashLoopBackOff", message);
 }
 
@@ -177,8 +178,7 @@ static json_t *container_state(const struct pod_facts *f, const struct container
 			return terminated(&c->now);
 		json_decref(*ret_last);
 		*ret_last = terminated(&c->now);
-		return c->wait_reason ? waiting(c->wait_reason, c->wait_message)
-				      : crash_loop(f, c);
+		return c->wait_reason ? waiting(c->wait_reason, c->wait_message) : crash_loop(f, c);
 	case INSTANCE_CREATED:
 	case INSTANCE_NONE:
 		break;
@@ -239,7 +239,8 @@ static json_t *find_condition(const json_t *status, const char *type)
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_object_get(status, "conditions"), i, c) {
+	json_array_foreach(json_object_get(status, "conditions"), i, c)
+	{
 		if (streq(json_str_or(c, "type", ""), type))
 			return c;
 	}
@@ -293,18 +294,23 @@ static bool gates_hold(const struct pod_facts *f, struct str *why)
 {
 	size_t i;
 	json_t *gate;
-	json_array_foreach(json_dig(f->object, "spec.readinessGates"), i, gate) {
+	json_array_foreach(json_dig(f->object, "spec.readinessGates"), i, gate)
+	{
 		const char *type = json_str_or(gate, "conditionType", "");
 		const json_t *c = find_condition(json_object_get(f->object, "status"), type);
 		const char *status = json_str_or(c, "status", "");
 		if (streq(status, "True"))
 			continue;
 		if (!c)
-			str_addf(why, "corresponding condition of pod readiness gate \"%s\" does "
-				      "not exist.", type);
+			str_addf(why,
+				 "corresponding condition of pod readiness gate \"%s\" does "
+				 "not exist.",
+				 type);
 		else
-			str_addf(why, "the status of pod readiness gate \"%s\" is not \"True\", "
-				      "but %s", type, status);
+			str_addf(why,
+				 "the status of pod readiness gate \"%s\" is not \"True\", "
+				 "but %s",
+				 type, status);
 		return false;
 	}
 	return true;
@@ -334,10 +340,11 @@ static void put_conditions(const struct pod_facts *f, json_t *status, const char
 	bool initialized = streq(phase, "Succeeded") || pod_is_initialized(f);
 	bool ready = all_ready && !has_ended;
 
-	put_condition(f, list, "PodReadyToStartContainers", f->sandbox == SANDBOX_READY, NULL, NULL);
+	put_condition(f, list, "PodReadyToStartContainers", f->sandbox == SANDBOX_READY, NULL,
+		      NULL);
 	put_condition(f, list, "Initialized", initialized,
 		      streq(phase, "Succeeded") ? "PodCompleted"
-		      : initialized		? NULL
+		      : initialized             ? NULL
 						: "ContainersNotInitialized",
 		      initialized ? NULL : init_why.data);
 	const char *reason = ready ? NULL : has_ended ? ended : "ContainersNotReady";
@@ -351,7 +358,8 @@ static void put_conditions(const struct pod_facts *f, json_t *status, const char
 
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(f->object, "status.conditions"), i, c) {
+	json_array_foreach(json_dig(f->object, "status.conditions"), i, c)
+	{
 		if (!is_ours(json_str_or(c, "type", "")))
 			json_array_append(list, c);
 	}

@@ -76,7 +76,8 @@ void view_put_sandbox(struct pod *p, const struct cri_sandbox *from, bool has_ip
 	struct pod_view *v = &p->view;
 	struct view_sandbox *s = sandbox_of(p, from->id);
 	if (!s) {
-		v->sandboxes = xrealloc(v->sandboxes, v->sandboxes_count + 1, sizeof(*v->sandboxes));
+		v->sandboxes =
+			xrealloc(v->sandboxes, v->sandboxes_count + 1, sizeof(*v->sandboxes));
 		s = &v->sandboxes[v->sandboxes_count++];
 		*s = (struct view_sandbox){ .id = xstrdup(from->id) };
 		(void)map_put(&p->agent->by_id, from->id, p);
@@ -98,12 +99,13 @@ void view_put_container(struct pod *p, const struct cri_container *from, bool is
 	struct pod_view *v = &p->view;
 	struct view_instance *i = view_instance_of(p, from->id);
 	if (!i) {
-		v->instances = xrealloc(v->instances, v->instances_count + 1, sizeof(*v->instances));
+		v->instances =
+			xrealloc(v->instances, v->instances_count + 1, sizeof(*v->instances));
 		i = &v->instances[v->instances_count++];
 		*i = (struct view_instance){ .id = xstrdup(from->id), .name = xstrdup(from->name) };
 		(void)map_put(&p->agent->by_id, from->id, p);
 	}
-	enum instance_state state = from->state == CRI_RUNNING	 ? INSTANCE_RUNNING
+	enum instance_state state = from->state == CRI_RUNNING   ? INSTANCE_RUNNING
 				    : from->state == CRI_CREATED ? INSTANCE_CREATED
 								 : INSTANCE_EXITED;
 	i->is_complete = is_complete || (i->is_complete && i->state == state);
@@ -266,8 +268,8 @@ static void on_container(void *ctx, const struct cri_reply *reply)
 static void ask(struct refresh *r, enum cri_op op, const char *id, cri_done *done)
 {
 	r->waiting++;
-	(void)runtime_start(r->pod->agent->runtime, &(struct cri_request){ .op = op, .id = id }, done,
-			    r);
+	(void)runtime_start(r->pod->agent->runtime, &(struct cri_request){ .op = op, .id = id },
+			    done, r);
 }
 
 static void on_sandboxes(void *ctx, const struct cri_reply *reply)

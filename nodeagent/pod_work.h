@@ -8,24 +8,25 @@
 struct pod_work {
 	struct pod *pod;
 	enum pod_action action;
-	size_t index;      /* of the container */
+	size_t index; /* of the container */
 	char *container;
 	uint32_t attempt;
 	char *id, *image;
-	size_t waiting;    /* answers still to come */
+	size_t waiting; /* answers still to come */
 	bool is_failed;
 	int64_t grace_s, started_ms;
 	struct volume_set volumes; /* the worker's own */
 	char *pod_dir, *log_dir;
+	const char *cgroup_parent, *uid; /* the agent's and the pod's, who wait for the work */
 	struct error err;
-	char **paths;      /* files and subPaths to make before a container: kind, path, rest */
+	char **paths; /* files and subPaths to make before a container: kind, path, rest */
 	size_t paths_count;
 	char *hosts_path;
 	struct str hosts;
 };
 
-void work_end(struct pod_work *w);  /* frees it; the pod looks again */
-void work_hold(struct pod *p);      /* taking down failed: not again before a back-off */
+void work_end(struct pod_work *w); /* frees it; the pod looks again */
+void work_hold(struct pod *p);     /* taking down failed: not again before a back-off */
 
 void work_create(struct pod_work *w);
 void work_start(struct pod_work *w, const struct pod_facts *f);

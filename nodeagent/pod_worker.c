@@ -3,11 +3,11 @@
 
 #include "common/io/log.h"
 
-#define SLOTS_MAX 6 /* pods that start something at once; more gains nothing on two cores */
-#define REFRESH_RETRY_MS 1000
-#define RECHECK_MS 60000
+#define SLOTS_MAX         6 /* pods that start something at once; more gains nothing on two cores */
+#define REFRESH_RETRY_MS  1000
+#define RECHECK_MS        60000
 #define END_POLL_FIRST_MS 4
-#define END_POLLS_MAX 12
+#define END_POLLS_MAX     12
 
 static void look(struct pod *p);
 
@@ -109,9 +109,11 @@ static void decide(struct pod *p)
 	probes_sync(p);
 	pod_plan(&f, &step);
 	/* Contents that others may have changed: written anew now and then while it runs. */
-	if (step.action == POD_NOTHING && p->are_volumes_ready && !f.is_deleted && !p->was_terminal &&
-	    f.now_ms > p->volumes_checked_ms + RECHECK_MS && volume_set_changes(p->object))
-		step = (struct pod_step){ .action = POD_PREPARE_VOLUMES, .why = "they may have changed" };
+	if (step.action == POD_NOTHING && p->are_volumes_ready && !f.is_deleted &&
+	    !p->was_terminal && f.now_ms > p->volumes_checked_ms + RECHECK_MS &&
+	    volume_set_changes(p->object))
+		step = (struct pod_step){ .action = POD_PREPARE_VOLUMES,
+					  .why = "they may have changed" };
 	if (step.action == POD_DELETE_OBJECT && (p->is_delete_sent || p->status_call))
 		step = (struct pod_step){ 0 }; /* the answer kicks */
 	if (step.action != POD_NOTHING && f.now_ms < p->hold_ms)
@@ -153,6 +155,20 @@ static bool waits_for_end(struct pod *p)
 	return true;
 }
 
+static void go_on(struct pod *p)
+{
+	if (!waits_for_end(p) && !pod_message_collect(p))
+		decide(p);
+}
+
+void pod_look_again(struct pod *p)
+{
+	if (p->view.is_known)
+		go_on(p);
+	else
+		look(p);
+}
+
 static void on_refreshed(struct pod *p)
 {
 	if (!p->view.is_known) {
@@ -160,8 +176,7 @@ static void on_refreshed(struct pod *p)
 		pod_kick_after(p, REFRESH_RETRY_MS);
 		return;
 	}
-	if (!waits_for_end(p))
-		decide(p);
+	go_on(p);
 }
 
 static void look(struct pod *p)
@@ -170,8 +185,8 @@ static void look(struct pod *p)
 	p->is_dirty = false;
 	if (!p->view.is_known)
 		view_refresh(p, on_refreshed);
-	else if (!waits_for_end(p))
-		decide(p);
+	else
+		go_on(p);
 }
 
 void pod_slot_done(struct pod *p, enum pod_action action)

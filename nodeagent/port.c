@@ -2,8 +2,8 @@
 
 #include "common/base/jsonx.h"
 
-#define ANSWER_MAX  65536
-#define API_CN      "skiff-apiserver-client"
+#define ANSWER_MAX 65536
+#define API_CN     "skiff-apiserver-client"
 
 void port_fail(struct http_exchange *x, int status, const char *message)
 {
@@ -115,7 +115,9 @@ int port_new(struct loop *loop, struct agent *agent, struct runtime *runtime,
 	     const struct port_options *options, struct port **ret, struct error *err)
 {
 	struct port *p = xcalloc(1, sizeof(*p));
-	*p = (struct port){ .loop = loop, .agent = agent, .runtime = runtime,
+	*p = (struct port){ .loop = loop,
+			    .agent = agent,
+			    .runtime = runtime,
 			    .is_open = options->cert_pem == NULL };
 	p->socket = xstrdup(options->containerd_socket ? options->containerd_socket : "");
 	p->ctr = xstrdup(options->ctr ? options->ctr : "ctr");

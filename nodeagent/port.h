@@ -13,9 +13,10 @@
 struct port;
 
 struct port_options {
-	const char *address;        /* NULL: any */
+	const char *address; /* NULL: any */
 	uint16_t port;
-	const char *cert_pem, *key_pem, *client_ca_pem; /* cert NULL: plain, without checks (tests) */
+	const char *cert_pem, *key_pem,
+		*client_ca_pem;        /* cert NULL: plain, without checks (tests) */
 	const char *containerd_socket; /* for image imports */
 	const char *ctr;               /* NULL: "ctr" from PATH */
 };

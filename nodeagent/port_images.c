@@ -39,8 +39,9 @@ static void on_list(void *ctx, const struct cri_reply *reply)
 			json_array_append_new(names, json_string(image->tags.at[k]));
 		for (size_t k = 0; k < image->digests.count; k++)
 			json_array_append_new(names, json_string(image->digests.at[k]));
-		json_array_append_new(items, json_pack("{s:s, s:o, s:I}", "id", image->id, "names",
-						       names, "sizeBytes", (json_int_t)image->size));
+		json_array_append_new(items,
+				      json_pack("{s:s, s:o, s:I}", "id", image->id, "names", names,
+						"sizeBytes", (json_int_t)image->size));
 	}
 	AUTO_JSON *body = json_pack("{s:s, s:s, s:O}", "apiVersion", "skiff.dev/v1", "kind",
 				    "ImageList", "items", items);
@@ -128,7 +129,8 @@ static void finish(struct import *m, int status)
 	else if (m->is_too_large)
 		port_fail(x, 413, "the archive is larger than 16 GiB");
 	else
-		port_fail(x, 400, m->output.len ? m->output.data : "the archive did not arrive whole");
+		port_fail(x, 400,
+			  m->output.len ? m->output.data : "the archive did not arrive whole");
 	import_free(m);
 }
 
@@ -247,7 +249,8 @@ static int spawn_ctr(struct port *p, struct import *m, struct error *err)
 	m->in_fd = in[1];
 	m->out_fd = out[0];
 	if (n != 0)
-		return error_set(err, ERR_INTERNAL, "%s cannot be started: %s", p->ctr, strerror(n));
+		return error_set(err, ERR_INTERNAL, "%s cannot be started: %s", p->ctr,
+				 strerror(n));
 	m->pid_fd = (int)syscall(SYS_pidfd_open, m->pid, 0);
 	if (m->pid_fd < 0) {
 		kill(m->pid, SIGKILL);

@@ -11,7 +11,7 @@ struct port {
 	struct agent *agent;
 	struct runtime *runtime;
 	struct http_server *server;
-	bool is_open;  /* without TLS: nobody is asked who he is */
+	bool is_open; /* without TLS: nobody is asked who he is */
 	char *socket, *ctr;
 };
 

@@ -11,16 +11,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEAD_MAX   65536
+#define HEAD_MAX    65536
 #define COMMAND_MAX 1024
-#define PORTS_MAX  64
-#define VALUES_MAX 16
+#define PORTS_MAX   64
+#define VALUES_MAX  16
 
 struct stream {
 	struct port *port;
 	struct http_exchange *x;
 	struct runtime_call *call;
-	struct str head; /* for the streaming server; the request line comes with the URL */
+	struct str head;      /* for the streaming server; the request line comes with the URL */
 	char *method, *query; /* what of the query goes on: the ports */
 	struct in_addr address;
 	uint16_t number;
@@ -39,7 +39,8 @@ static void stream_free(struct stream *s)
 
 static int dial(const struct stream *s)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(s->number),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(s->number),
 				 .sin_addr = s->address };
 	int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -131,17 +132,30 @@ static void on_url(void *ctx, const struct cri_reply *reply)
 	http_takeover(s->x, run, done, s);
 }
 
+/* A carrier that cannot list gives the first value alone. */
+static size_t values_of(struct http_exchange *x, const char *name, const char *values[VALUES_MAX])
+{
+	if (x->ops->header_values)
+		return http_header_values(x, name, values, VALUES_MAX);
+	values[0] = http_header_get(x, name);
+	return values[0] ? 1 : 0;
+}
+
 /* All that decides about protocols; neither credentials nor Origin go on. */
 static void copy_headers(struct stream *s)
 {
-	static const char *const names[] = { "Upgrade", "Connection", "Sec-WebSocket-Key",
-					     "Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
-					     "X-Stream-Protocol-Version", "User-Agent",
+	static const char *const names[] = { "Upgrade",
+					     "Connection",
+					     "Sec-WebSocket-Key",
+					     "Sec-WebSocket-Version",
+					     "Sec-WebSocket-Protocol",
+					     "X-Stream-Protocol-Version",
+					     "User-Agent",
 					     "Content-Length" };
 	const char *values[VALUES_MAX];
 	str_init(&s->head, HEAD_MAX);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		size_t n = http_header_values(s->x, names[i], values, VALUES_MAX);
+		size_t n = values_of(s->x, names[i], values);
 		for (size_t k = 0; k < n; k++)
 			if (!strpbrk(values[k], "\r\n"))
 				str_addf(&s->head, "%s: %s\r\n", names[i], values[k]);
@@ -189,10 +203,12 @@ void port_stream(struct port *p, struct http_exchange *x, const struct port_path
 	struct agent_container c;
 	struct error err;
 	const char *const *parts = (const char *const *)path->parts;
-	bool is_exec = starts_with(x->path, "/exec/"), is_forward = starts_with(x->path, "/portForward/");
+	bool is_exec = starts_with(x->path, "/exec/"),
+	     is_forward = starts_with(x->path, "/portForward/");
 	const char *container = is_forward ? "" : parts[2];
 	int code = is_forward ? agent_find_sandbox(p->agent, parts[0], parts[1], &c, &err)
-			      : agent_find_container(p->agent, parts[0], parts[1], container, &c, &err);
+			      : agent_find_container(p->agent, parts[0], parts[1], container, &c,
+						     &err);
 	if (code == 0 && !is_forward && !c.is_running)
 		code = error_set(&err, ERR_INVALID, "container %s is not running", container);
 	if (code < 0) {
@@ -209,7 +225,9 @@ void port_stream(struct port *p, struct http_exchange *x, const struct port_path
 	copy_headers(s);
 	size_t words = is_exec ? read_command(x->query, command) : 0;
 	struct cri_request request = {
-		.op = is_exec ? CRI_EXEC : is_forward ? CRI_PORT_FORWARD : CRI_ATTACH,
+		.op = is_exec      ? CRI_EXEC
+		      : is_forward ? CRI_PORT_FORWARD
+				   : CRI_ATTACH,
 		.id = is_forward ? c.sandbox_id : c.id,
 		.command = { (const char *const *)command, words },
 		.tty = is_exec ? query_true(x->query, "tty") : c.tty,

@@ -140,7 +140,8 @@ static uint16_t port_of(const json_t *container, const json_t *port)
 	if (json_is_integer(port))
 		return (uint16_t)json_integer_value(port);
 	const char *name = json_string_value(port);
-	json_array_foreach(json_object_get(container, "ports"), i, p) {
+	json_array_foreach(json_object_get(container, "ports"), i, p)
+	{
 		if (name && streq(json_str_or(p, "name", ""), name))
 			return (uint16_t)json_int_or(p, "containerPort", 0);
 	}
@@ -153,11 +154,13 @@ static void start_exec(struct probe *w, const json_t *command, int64_t timeout_s
 	size_t i;
 	json_t *each;
 	const char **texts = arena_alloc(&a, json_array_size(command), sizeof(*texts));
-	json_array_foreach(command, i, each) {
+	json_array_foreach(command, i, each)
+	{
 		texts[i] = json_string_value(each);
 	}
 	w->exec = runtime_start(w->pod->agent->runtime,
-				&(struct cri_request){ .op = CRI_EXEC_SYNC, .id = w->id,
+				&(struct cri_request){ .op = CRI_EXEC_SYNC,
+						       .id = w->id,
 						       .command = { texts, i },
 						       .timeout_s = timeout_s },
 				on_exec, w);
@@ -169,13 +172,16 @@ static void start_check(struct probe *w, const json_t *spec, const json_t *conta
 	AUTO_ARENA a = { 0 };
 	struct pod_context context;
 	const json_t *http = json_object_get(spec, "httpGet"),
-		     *tcp = json_object_get(spec, "tcpSocket"), *grpc = json_object_get(spec, "grpc");
+		     *tcp = json_object_get(spec, "tcpSocket"),
+		     *grpc = json_object_get(spec, "grpc");
 	pod_context_make(w->pod, &a, &context);
 	const json_t *from = http ? http : tcp ? tcp : grpc;
 	const char *host = json_str(from, "host");
 	bool is_https = strcasecmp(json_str_or(http, "scheme", "HTTP"), "HTTPS") == 0;
 	struct probe_target target = {
-		.method = http ? (is_https ? PROBE_HTTPS : PROBE_HTTP) : tcp ? PROBE_TCP : PROBE_GRPC,
+		.method = http  ? (is_https ? PROBE_HTTPS : PROBE_HTTP)
+			  : tcp ? PROBE_TCP
+				: PROBE_GRPC,
 		.address = host && host[0] && !grpc ? host : context.pod_ip,
 		.port = port_of(container, json_object_get(from, "port")),
 		.path = json_str_or(http, "path", "/"),

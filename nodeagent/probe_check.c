@@ -61,8 +61,8 @@ static void on_deadline(void *ctx)
 	if (c->is_failed_early)
 		end(c, c->why[0] == '\0', c->why);
 	else
-		end(c, false, c->is_connected ? "no answer within the time-out"
-					      : "dial: i/o timeout");
+		end(c, false,
+		    c->is_connected ? "no answer within the time-out" : "dial: i/o timeout");
 }
 
 static void fail_later(struct probe_check *c, const char *why)
@@ -79,7 +79,8 @@ static void end_http(struct probe_check *c, int status)
 {
 	char why[80] = "";
 	bool is_fine = status >= 200 && status < 400;
-	if (!is_fine && snprintf(why, sizeof(why), "HTTP probe failed with statuscode: %d", status) < 0)
+	if (!is_fine &&
+	    snprintf(why, sizeof(why), "HTTP probe failed with statuscode: %d", status) < 0)
 		why[0] = '\0';
 	end(c, is_fine, why);
 }
@@ -92,8 +93,8 @@ static void read_answer(struct probe_check *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		end(c, false, n == 0 ? "the connection was closed without an answer"
-				     : strerror(errno));
+		end(c, false,
+		    n == 0 ? "the connection was closed without an answer" : strerror(errno));
 		return;
 	}
 	str_add_bytes(&c->in, buf, (size_t)n);
@@ -162,7 +163,8 @@ static bool has_header(const json_t *headers, const char *name)
 {
 	size_t i;
 	json_t *h;
-	json_array_foreach(headers, i, h) {
+	json_array_foreach(headers, i, h)
+	{
 		if (strcasecmp(json_str_or(h, "name", ""), name) == 0)
 			return true;
 	}
@@ -182,7 +184,8 @@ static void write_head(struct probe_check *c, const struct probe_target *t)
 		str_add(&c->out, "User-Agent: kube-probe/1.36\r\n");
 	if (!has_header(t->headers, "Accept"))
 		str_add(&c->out, "Accept: */*\r\n");
-	json_array_foreach(t->headers, i, h) {
+	json_array_foreach(t->headers, i, h)
+	{
 		str_addf(&c->out, "%s: %s\r\n", json_str_or(h, "name", "X"),
 			 json_str_or(h, "value", ""));
 	}
@@ -224,14 +227,16 @@ static void start_https(struct probe_check *c, const struct probe_target *t)
 	struct error err;
 	auto_free char *url = xasprintf("https://%s:%u", t->address, t->port);
 	auto_free char *path = xasprintf("%s%s", t->path[0] == '/' ? "" : "/", t->path);
-	struct http_client_options options = { .base_url = url, .insecure_skip_verify = true,
+	struct http_client_options options = { .base_url = url,
+					       .insecure_skip_verify = true,
 					       .user_agent = "kube-probe/1.36",
 					       .connections_max = 1 };
 	if (http_client_new(c->loop, &options, &c->http, &err) < 0) {
 		fail_later(c, err.text);
 		return;
 	}
-	struct http_request request = { .method = "GET", .target = path,
+	struct http_request request = { .method = "GET",
+					.target = path,
 					.timeout_ms = t->timeout_ms };
 	(void)http_start(c->http, &request, &events, c);
 }
@@ -254,7 +259,8 @@ static void on_grpc(void *ctx, const struct grpc_reply *reply)
 static void start_grpc(struct probe_check *c, const struct probe_target *t)
 {
 	struct error err;
-	struct h2_client_options options = { .address = t->address, .port = t->port,
+	struct h2_client_options options = { .address = t->address,
+					     .port = t->port,
 					     .connect_timeout_ms = t->timeout_ms };
 	if (h2_client_new(c->loop, &options, &c->h2, &err) < 0) {
 		fail_later(c, err.text);

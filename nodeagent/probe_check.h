@@ -13,10 +13,10 @@ enum probe_method { PROBE_TCP, PROBE_HTTP, PROBE_HTTPS, PROBE_GRPC };
 
 struct probe_target {
 	enum probe_method method;
-	const char *address;  /* numeric */
+	const char *address; /* numeric */
 	uint16_t port;
-	const char *path;     /* HTTP */
-	const char *service;  /* gRPC */
+	const char *path;      /* HTTP */
+	const char *service;   /* gRPC */
 	const json_t *headers; /* HTTP: list of {name, value}, or NULL */
 	int64_t timeout_ms;
 };

@@ -25,8 +25,8 @@ struct runtime {
 	const struct runtime_ops *ops;
 };
 
-static inline struct runtime_call *runtime_start(struct runtime *r, const struct cri_request *request,
-						 cri_done *done, void *ctx)
+static inline struct runtime_call *
+runtime_start(struct runtime *r, const struct cri_request *request, cri_done *done, void *ctx)
 {
 	return r->ops->start(r, request, done, ctx);
 }

@@ -86,12 +86,14 @@ static int add_source(const struct pod_context *p, const json_t *from, bool is_s
 	const json_t *object = json_object_get(
 		p->sources, arena_format(a, "%s/%s", is_secret ? "Secret" : "ConfigMap", name));
 	if (!json_is_object(object))
-		return is_optional ? 0 : error_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", what,
-						   name);
+		return is_optional
+			       ? 0
+			       : error_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", what, name);
 	size_t i, len;
 	json_t *item;
 	const char *key;
-	json_array_foreach(items, i, item) {
+	json_array_foreach(items, i, item)
+	{
 		key = json_str_or(item, "key", "");
 		const char *bytes = pod_source_bytes(object, is_secret, key, a, &len);
 		if (!bytes && is_optional)
@@ -99,7 +101,8 @@ static int add_source(const struct pod_context *p, const json_t *from, bool is_s
 		if (!bytes)
 			return error_set(err, ERR_NOT_FOUND, "references non-existent %s key: %s",
 					 is_secret ? "secret" : "config", key);
-		if (add_file(v, json_str_or(item, "path", ""), bytes, len, mode_of(item, mode), err))
+		if (add_file(v, json_str_or(item, "path", ""), bytes, len, mode_of(item, mode),
+			     err))
 			return err->code;
 	}
 	if (items)
@@ -107,7 +110,8 @@ static int add_source(const struct pod_context *p, const json_t *from, bool is_s
 	static const char *const maps[] = { "data", "binaryData" };
 	for (size_t m = 0; m < (is_secret ? 1 : ARRAY_LEN(maps)); m++) {
 		json_t *value;
-		json_object_foreach(json_object_get(object, maps[m]), key, value) {
+		json_object_foreach(json_object_get(object, maps[m]), key, value)
+		{
 			const char *bytes = pod_source_bytes(object, is_secret, key, a, &len);
 			if (!bytes)
 				return error_set(err, ERR_INVALID, "%s %s/%s: key %s is no base64",
@@ -124,12 +128,13 @@ static int add_downward(const struct pod_context *p, const json_t *from, unsigne
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(json_object_get(from, "items"), i, item) {
+	json_array_foreach(json_object_get(from, "items"), i, item)
+	{
 		const char *value = "";
 		const json_t *resource = json_object_get(item, "resourceFieldRef");
 		int n = resource ? pod_resource_value(p, NULL, resource, a, &value, err)
-				 : pod_field_value(p, json_str_or(item, "fieldRef.fieldPath", ""), a,
-						   &value, err);
+				 : pod_field_value(p, json_str_or(item, "fieldRef.fieldPath", ""),
+						   a, &value, err);
 		if (n < 0 || add_file(v, json_str_or(item, "path", ""), value, strlen(value),
 				      mode_of(item, mode), err) < 0)
 			return err->code;
@@ -143,7 +148,8 @@ static int add_projected(const struct pod_context *p, const json_t *volume, stru
 	unsigned mode = (unsigned)json_int_or(volume, "projected.defaultMode", MODE_DEFAULT) & 0777;
 	size_t i;
 	json_t *s;
-	json_array_foreach(json_dig(volume, "projected.sources"), i, s) {
+	json_array_foreach(json_dig(volume, "projected.sources"), i, s)
+	{
 		const json_t *map = json_object_get(s, "configMap"),
 			     *secret = json_object_get(s, "secret"),
 			     *downward = json_object_get(s, "downwardAPI"),
@@ -151,7 +157,8 @@ static int add_projected(const struct pod_context *p, const json_t *volume, stru
 		int n = 0;
 		if (map || secret) {
 			const json_t *from = map ? map : secret;
-			n = add_source(p, from, !map, json_str_or(from, "name", ""), mode, v, a, err);
+			n = add_source(p, from, !map, json_str_or(from, "name", ""), mode, v, a,
+				       err);
 		} else if (downward) {
 			n = add_downward(p, downward, mode, v, a, err);
 		} else if (token) {
@@ -204,7 +211,8 @@ static int make_volume(const struct pod_context *p, const json_t *from, struct v
 	if (downward)
 		return add_downward(p, downward,
 				    (unsigned)json_int_or(downward, "defaultMode", MODE_DEFAULT) &
-					    0777, v, a, err);
+					    0777,
+				    v, a, err);
 	if (json_object_get(from, "projected"))
 		return add_projected(p, from, v, a, err);
 	return error_set(err, ERR_INVALID, "this kind of volume is not supported on this node");
@@ -223,7 +231,8 @@ int volume_set_make(const struct pod_context *p, const struct pod_paths *paths,
 	AUTO_ARENA a = { 0 };
 	size_t i;
 	json_t *from;
-	json_array_foreach(list, i, from) {
+	json_array_foreach(list, i, from)
+	{
 		struct volume *v = &s.at[s.count++];
 		v->name = xstrdup(json_str_or(from, "name", ""));
 		v->dir = pod_volume_dir(paths, p->object, from);
@@ -243,7 +252,8 @@ bool volume_set_changes(const json_t *pod)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(json_dig(pod, "spec.volumes"), i, v) {
+	json_array_foreach(json_dig(pod, "spec.volumes"), i, v)
+	{
 		if (json_object_get(v, "configMap") || json_object_get(v, "secret") ||
 		    json_object_get(v, "downwardAPI") || json_object_get(v, "projected"))
 			return true;

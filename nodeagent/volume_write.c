@@ -215,14 +215,15 @@ static int check_host(const struct volume *v, struct error *err)
 	if (type[0] == '\0')
 		return 0;
 	bool exists = stat(v->dir, &s) == 0;
-	bool fits = exists && (starts_with(type, "Directory")	? S_ISDIR(s.st_mode)
-			       : starts_with(type, "File")	? S_ISREG(s.st_mode)
-			       : streq(type, "Socket")		? S_ISSOCK(s.st_mode)
-			       : streq(type, "CharDevice")	? S_ISCHR(s.st_mode)
-			       : streq(type, "BlockDevice")	? S_ISBLK(s.st_mode)
-								: true);
-	return fits ? 0 : error_set(err, ERR_INVALID, "hostPath type check failed: %s is not a %s",
-				    v->dir, type);
+	bool fits = exists && (starts_with(type, "Directory") ? S_ISDIR(s.st_mode)
+			       : starts_with(type, "File")    ? S_ISREG(s.st_mode)
+			       : streq(type, "Socket")        ? S_ISSOCK(s.st_mode)
+			       : streq(type, "CharDevice")    ? S_ISCHR(s.st_mode)
+			       : streq(type, "BlockDevice")   ? S_ISBLK(s.st_mode)
+							      : true);
+	return fits ? 0
+		    : error_set(err, ERR_INVALID, "hostPath type check failed: %s is not a %s",
+				v->dir, type);
 }
 
 static int write_volume(const struct volume *v, struct error *err)
@@ -285,6 +286,22 @@ int volume_set_remove(const char *pod_dir, const char *log_dir, struct error *er
 	return remove_tree(log_dir, err);
 }
 
+void volume_remove_cgroup(const char *cgroup_parent, const char *uid)
+{
+	DIR *d = opendir("/sys/fs/cgroup");
+	if (!d)
+		return;
+	/* Version 2 has it at the root, version 1 in a directory for each controller. */
+	for (struct dirent *e; (e = readdir(d));) {
+		if (streq(e->d_name, ".."))
+			continue;
+		auto_free char *path =
+			xasprintf("/sys/fs/cgroup/%s%s/pod%s", e->d_name, cgroup_parent, uid);
+		(void)rmdir(path); /* not there, or somebody still is in it */
+	}
+	closedir(d);
+}
+
 /* ---- subPath ---- */
 
 static int open_beneath(int root, const char *path)
@@ -306,7 +323,8 @@ int volume_make_subpath(const char *root, const char *sub, struct error *err)
 		*p = '\0';
 		auto_close int there = open_beneath(dir, path);
 		/* mkdirat follows links only in the part that was just checked. */
-		if (there < 0 && (errno != ENOENT || (mkdirat(dir, path, 0755) < 0 && errno != EEXIST)))
+		if (there < 0 &&
+		    (errno != ENOENT || (mkdirat(dir, path, 0755) < 0 && errno != EEXIST)))
 			return failed(err, "subPath", path);
 		if (end == '\0')
 			return 0;

@@ -15,6 +15,9 @@ int volume_set_write(const struct volume_set *s, struct error *err) MUST_CHECK;
 /* The pod's directory with everything mounted in it, and its logs. */
 int volume_set_remove(const char *pod_dir, const char *log_dir, struct error *err) MUST_CHECK;
 
+/* The pod's cgroup in every hierarchy, which runtimes leave behind empty. */
+void volume_remove_cgroup(const char *cgroup_parent, const char *uid);
+
 /* A small file below a pod's directory (etc-hosts, messages/…), written anew in place: a
  * container may have it mounted. */
 int volume_write_file(const char *path, const char *text, size_t len, unsigned mode,

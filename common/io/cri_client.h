@@ -42,17 +42,17 @@ enum cri_op {
 	CRI_STOP_CONTAINER,   /* id, timeout_s: grace */
 	CRI_REMOVE_CONTAINER, /* id */
 	CRI_CONTAINER_STATUS, /* id → containers[0] in full */
-	CRI_LIST_CONTAINERS,  /* labels → containers, without times, exit code, reason, log path */
-	CRI_EXEC_SYNC,        /* id, command, timeout_s → out, err, exit_code */
-	CRI_EXEC,             /* id, command, tty, use_* → text: URL */
-	CRI_ATTACH,           /* id, tty, use_* → text: URL */
-	CRI_PORT_FORWARD,     /* id of the sandbox, ports → text: URL */
-	CRI_PULL_IMAGE,       /* image, auth, sandbox → text: image reference */
-	CRI_IMAGE_STATUS,     /* image → images[0], or none */
-	CRI_LIST_IMAGES,      /* → images */
-	CRI_REMOVE_IMAGE,     /* image */
-	CRI_IMAGE_FS,         /* → fs_used_bytes, fs_path */
-	CRI_LIST_STATS,       /* → stats of every container */
+	CRI_LIST_CONTAINERS, /* labels → containers, without times, exit code, reason, log path */
+	CRI_EXEC_SYNC,       /* id, command, timeout_s → out, err, exit_code */
+	CRI_EXEC,            /* id, command, tty, use_* → text: URL */
+	CRI_ATTACH,          /* id, tty, use_* → text: URL */
+	CRI_PORT_FORWARD,    /* id of the sandbox, ports → text: URL */
+	CRI_PULL_IMAGE,      /* image, auth, sandbox → text: image reference */
+	CRI_IMAGE_STATUS,    /* image → images[0], or none */
+	CRI_LIST_IMAGES,     /* → images */
+	CRI_REMOVE_IMAGE,    /* image */
+	CRI_IMAGE_FS,        /* → fs_used_bytes, fs_path */
+	CRI_LIST_STATS,      /* → stats of every container */
 	CRI_UPDATE_RESOURCES, /* id, resources */
 	CRI_REOPEN_LOG,       /* id */
 	CRI_OP_COUNT,
@@ -227,7 +227,7 @@ struct cri_events {
 };
 
 struct cri_client_options {
-	const char *socket; /* path of containerd's unix socket */
+	const char *socket;              /* path of containerd's unix socket */
 	const struct cri_events *events; /* copied; NULL: no subscription */
 };
 

@@ -112,8 +112,7 @@ static size_t ports(struct arena *a, const struct cri_sandbox_config *from, Cri_
 {
 	*ret = arena_alloc(a, from->ports_count, sizeof(Cri__PortMapping *));
 	for (size_t i = 0; i < from->ports_count; i++) {
-		Cri__PortMapping *p = (*ret)[i] =
-			NEW(a, Cri__PortMapping, CRI__PORT_MAPPING__INIT);
+		Cri__PortMapping *p = (*ret)[i] = NEW(a, Cri__PortMapping, CRI__PORT_MAPPING__INIT);
 		p->protocol = (int32_t)from->ports[i].protocol;
 		p->container_port = from->ports[i].container_port;
 		p->host_port = from->ports[i].host_port;
@@ -337,7 +336,8 @@ static ProtobufCMessage *pack_empty(struct arena *a, const struct cri_request *r
 	return &m->base;
 }
 
-static ProtobufCMessage *(*const packers[CRI_OP_COUNT])(struct arena *, const struct cri_request *) = {
+static ProtobufCMessage *(*const packers[CRI_OP_COUNT])(struct arena *,
+							const struct cri_request *) = {
 	[CRI_VERSION] = pack_empty,
 	[CRI_STATUS] = pack_empty,
 	[CRI_RUN_SANDBOX] = pack_run_sandbox,

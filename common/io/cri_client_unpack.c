@@ -313,7 +313,8 @@ int cri_unpack(enum cri_op op, const void *bytes, size_t len, struct arena *a,
 	const struct unpacker *u = &unpackers[op];
 	ProtobufCMessage *m = protobuf_c_message_unpack(u->type, NULL, len, bytes);
 	if (!m)
-		return error_set(err, ERR_INTERNAL, "%s: the answer cannot be read", cri_op_name(op));
+		return error_set(err, ERR_INTERNAL, "%s: the answer cannot be read",
+				 cri_op_name(op));
 	u->unpack(a, m, reply);
 	*ret_message = m;
 	return 0;

@@ -21,9 +21,9 @@ struct h2_client;
 struct grpc_call;
 
 enum h2_state {
-	H2_IDLE,       /* never connected, or nobody asked since the connection ended */
+	H2_IDLE, /* never connected, or nobody asked since the connection ended */
 	H2_CONNECTING,
-	H2_WAITING,    /* an attempt failed; the next one comes after a back-off */
+	H2_WAITING, /* an attempt failed; the next one comes after a back-off */
 	H2_READY,
 	H2_STATE_COUNT,
 };
@@ -32,10 +32,10 @@ struct h2_client_options {
 	const char *unix_socket; /* path, or NULL: TCP to … */
 	const char *address;     /* … a numeric IPv4 or IPv6 address */
 	uint16_t port;
-	const char *authority;       /* the :authority sent; NULL: "localhost" */
-	size_t message_max;          /* one received message; 0: H2_MESSAGE_MAX; beyond: status 8 */
-	int64_t connect_timeout_ms;  /* 0: 5,000 */
-	int64_t keepalive_ms;        /* PING after so long without a byte while calls are open, and
+	const char *authority;      /* the :authority sent; NULL: "localhost" */
+	size_t message_max;         /* one received message; 0: H2_MESSAGE_MAX; beyond: status 8 */
+	int64_t connect_timeout_ms; /* 0: 5,000 */
+	int64_t keepalive_ms;       /* PING after so long without a byte while calls are open, and
 					the connection is given up after as long again; 0: never */
 	/* Told after each change of state, in a turn of its own or the one that saw it; may be NULL. */
 	void (*state_changed)(void *ctx, enum h2_state state);
@@ -45,7 +45,8 @@ struct h2_client_options {
 /* Options are copied. ERR_INVALID: no address, or none that can be read. */
 int h2_client_new(struct loop *loop, const struct h2_client_options *options,
 		  struct h2_client **ret, struct error *err) MUST_CHECK;
-void h2_client_free(struct h2_client *c); /* cancels all calls: no callbacks any more; NULL is fine */
+void h2_client_free(
+	struct h2_client *c); /* cancels all calls: no callbacks any more; NULL is fine */
 DEFINE_CLEANUP(h2_client)
 
 enum h2_state h2_client_state(const struct h2_client *c);
@@ -73,14 +74,14 @@ enum grpc_status {
 
 /* How a call ended. Everything is borrowed for the callback. */
 struct grpc_reply {
-	int status;            /* enum grpc_status, or another of gRPC's */
-	const char *message;   /* what the server, or we, say about it; "" if nothing */
-	const void *bytes;     /* unary: the response message, valid with GRPC_OK */
+	int status;          /* enum grpc_status, or another of gRPC's */
+	const char *message; /* what the server, or we, say about it; "" if nothing */
+	const void *bytes;   /* unary: the response message, valid with GRPC_OK */
 	size_t len;
 	/* False only if the server certainly did not act on the request: it was never sent,
 	 * or was refused before processing. */
 	bool may_have_run;
-	bool is_from_server;   /* the status came from the server, not from us */
+	bool is_from_server; /* the status came from the server, not from us */
 };
 
 /* Set `err` from a reply that failed: ERR_NOT_FOUND, ERR_EXISTS, ERR_LIMIT, ERR_INVALID,
@@ -108,7 +109,7 @@ struct grpc_call *grpc_stream_open(struct h2_client *c, const char *method,
 				   const struct grpc_stream_events *events, void *ctx);
 /* Queued without limit on our side: who sends much watches grpc_stream_queued(). */
 void grpc_stream_send(struct grpc_call *call, const void *bytes, size_t len);
-void grpc_stream_finish(struct grpc_call *call); /* no more messages from us */
+void grpc_stream_finish(struct grpc_call *call);         /* no more messages from us */
 size_t grpc_stream_queued(const struct grpc_call *call); /* bytes not handed to the connection */
 
 void grpc_cancel(struct grpc_call *call);

@@ -1,6 +1,6 @@
 /*
- * h2_client_internal.h - what h2_client.c (the connection) and h2_client_call.c (calls on
- * it) share. Nobody else includes it.
+ * h2_client_internal.h - what h2_client.c (the connection), h2_client_call.c (calls on it)
+ * and h2_client_receive.c (what comes back) share. Nobody else includes it.
  */
 #pragma once
 
@@ -10,6 +10,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#define FRAME_HEADER 5 /* gRPC: compressed flag, big-endian length */
+
 struct grpc_call {
 	struct h2_client *client;
 	struct grpc_call *prev, *next; /* the client's list, in order of making; or its graveyard */
@@ -18,23 +20,23 @@ struct grpc_call {
 	void *ctx;
 	struct loop_timer *deadline; /* NULL: none */
 	int64_t deadline_at_ms;
-	uint64_t epoch;              /* calls of an older epoch end with the lost connection */
-	int32_t stream_id;           /* 0: waits for the connection */
+	uint64_t epoch;    /* calls of an older epoch end with the lost connection */
+	int32_t stream_id; /* 0: waits for the connection */
 	bool is_unary;
-	bool is_gone;      /* ended or cancelled: in the graveyard */
-	bool is_finished;  /* no more messages from us */
-	bool is_sent;      /* its HEADERS left the session */
-	bool is_complete;  /* both sides have said everything: nothing to reset */
-	bool is_closed;    /* ends with close_code in a turn of its own */
+	bool is_gone;     /* ended or cancelled: in the graveyard */
+	bool is_finished; /* no more messages from us */
+	bool is_sent;     /* its HEADERS left the session */
+	bool is_complete; /* both sides have said everything: nothing to reset */
+	bool is_closed;   /* ends with close_code in a turn of its own */
 	uint32_t close_code;
-	bool is_refused;   /* the server said that it did nothing */
-	bool is_deferred;  /* nghttp2 waits for grpc_stream_send */
-	struct str send;   /* framed messages */
+	bool is_refused;  /* the server said that it did nothing */
+	bool is_deferred; /* nghttp2 waits for grpc_stream_send */
+	struct str send;  /* framed messages */
 	size_t send_at;
-	struct str in;     /* frames not yet delivered; unary: the whole response */
+	struct str in; /* frames not yet delivered; unary: the whole response */
 	int http_status;
-	int status;        /* grpc-status, -1: not seen */
-	char *message;     /* grpc-message, decoded */
+	int status;    /* grpc-status, -1: not seen */
+	char *message; /* grpc-message, decoded */
 };
 
 struct h2_client {
@@ -52,13 +54,13 @@ struct h2_client {
 	struct str out; /* bytes that the socket did not take yet */
 	struct grpc_call *first, *last, *graveyard;
 	uint64_t epoch;
-	unsigned depth;      /* > 0: inside a callback of the loop */
-	bool is_freed;       /* h2_client_free was called in there */
-	bool is_broken;      /* writing failed: ends in the next turn */
-	bool has_heard;      /* the peer has sent something on this connection */
+	unsigned depth; /* > 0: inside a callback of the loop */
+	bool is_freed;  /* h2_client_free was called in there */
+	bool is_broken; /* writing failed: ends in the next turn */
+	bool has_heard; /* the peer has sent something on this connection */
 	bool is_ping_out;
 	int64_t heard_ms;
-	unsigned failures;   /* attempts in a row */
+	unsigned failures; /* attempts in a row */
 	struct rng rng;
 	char broken_why[160];
 	struct h2_client_counts counts;
@@ -78,6 +80,10 @@ void h2_mark_broken(struct h2_client *c, const char *why);
 /* h2_client_call.c */
 void call_submit(struct grpc_call *call);
 void call_end(struct grpc_call *call, int status, const char *message, bool is_from_server);
-void calls_end_closed(struct h2_client *c);
 void call_bury(struct grpc_call *call);
+
+/* h2_client_receive.c */
+void calls_end_closed(struct h2_client *c);
+ssize_t call_read(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t max,
+		  uint32_t *flags, nghttp2_data_source *source, void *ctx);
 void calls_set_callbacks(nghttp2_session_callbacks *callbacks);

@@ -28,10 +28,13 @@ static void test_bytes_on_the_wire(void)
 	/* StopContainer: container_id = 1, timeout = 2. */
 	AUTO_STR out;
 	str_init(&out, 1000);
-	cri_pack(&(struct cri_request){ .op = CRI_STOP_CONTAINER, .id = "ab", .timeout_s = 30 }, &out);
+	cri_pack(&(struct cri_request){ .op = CRI_STOP_CONTAINER, .id = "ab", .timeout_s = 30 },
+		 &out);
 	CHECK_INT(out.len, 6);
-	CHECK(memcmp(out.data, "\x0a\x02"
-			       "ab\x10\x1e", 6) == 0);
+	CHECK(memcmp(out.data,
+		     "\x0a\x02"
+		     "ab\x10\x1e",
+		     6) == 0);
 	/* Labels are map entries. */
 	struct cri_pair pair = { "k", "v" };
 	str_clear(&out);
@@ -142,14 +145,23 @@ static void test_life(struct cri_client *c, struct answer *a)
 	CHECK(mkdtemp(dir) != NULL);
 	struct cri_pair labels[] = { { "io.kubernetes.pod.uid", "u-1" } };
 	struct cri_sandbox_config sandbox = {
-		.name = "trial", .uid = "u-1", .ns = "default", .hostname = "trial",
-		.log_directory = dir, .labels = { labels, 1 },
-		.cgroup_parent = "/skiff-test", .security.namespaces.pid = CRI_NS_CONTAINER,
+		.name = "trial",
+		.uid = "u-1",
+		.ns = "default",
+		.hostname = "trial",
+		.log_directory = dir,
+		.labels = { labels, 1 },
+		.cgroup_parent = "/skiff-test",
+		.security.namespaces.pid = CRI_NS_CONTAINER,
 	};
-	const char *command[] = { "sh", "-c", "echo up; trap 'exit 3' TERM; while :; do sleep 0.1; done" };
+	const char *command[] = { "sh", "-c",
+				  "echo up; trap 'exit 3' TERM; while :; do sleep 0.1; done" };
 	struct cri_container_config container = {
-		.name = "main", .image = "localhost/busybox:1", .command = { command, 3 },
-		.log_path = "main/0.log", .labels = { labels, 1 },
+		.name = "main",
+		.image = "localhost/busybox:1",
+		.command = { command, 3 },
+		.log_path = "main/0.log",
+		.labels = { labels, 1 },
 		.resources = { .memory_limit = 64 << 20, .cpu_shares = 102 },
 		.security.namespaces.pid = CRI_NS_CONTAINER,
 	};
@@ -157,17 +169,22 @@ static void test_life(struct cri_client *c, struct answer *a)
 	char *sandbox_id = xstrdup(a->text);
 	must(c, a, &(struct cri_request){ .op = CRI_SANDBOX_STATUS, .id = sandbox_id });
 	CHECK(a->ip[0] != '\0');
-	must(c, a, &(struct cri_request){ .op = CRI_CREATE_CONTAINER, .id = sandbox_id,
-					  .sandbox = &sandbox, .container = &container });
+	must(c, a,
+	     &(struct cri_request){ .op = CRI_CREATE_CONTAINER,
+				    .id = sandbox_id,
+				    .sandbox = &sandbox,
+				    .container = &container });
 	char *id = xstrdup(a->text);
 	must(c, a, &(struct cri_request){ .op = CRI_START_CONTAINER, .id = id });
 	const char *echo[] = { "sh", "-c", "echo hello; exit 5" };
-	must(c, a, &(struct cri_request){ .op = CRI_EXEC_SYNC, .id = id, .command = { echo, 3 },
-					  .timeout_s = 5 });
+	must(c, a,
+	     &(struct cri_request){
+		     .op = CRI_EXEC_SYNC, .id = id, .command = { echo, 3 }, .timeout_s = 5 });
 	CHECK_TEXT("exec", a->out, "hello\n");
 	CHECK_INT(a->exit_code, 5);
-	must(c, a, &(struct cri_request){ .op = CRI_EXEC, .id = id, .command = { echo, 3 },
-					  .use_stdout = true });
+	must(c, a,
+	     &(struct cri_request){
+		     .op = CRI_EXEC, .id = id, .command = { echo, 3 }, .use_stdout = true });
 	CHECK(starts_with(a->text, "http://127.0.0.1:"));
 	must(c, a, &(struct cri_request){ .op = CRI_LIST_CONTAINERS, .labels = { labels, 1 } });
 	CHECK_INT(a->count, 1);

@@ -31,8 +31,8 @@ struct stream {
 
 static nghttp2_nv nv(const char *name, const char *value)
 {
-	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value,
-			     strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE };
+	return (nghttp2_nv){ (uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
+			     strlen(value), NGHTTP2_NV_FLAG_NONE };
 }
 
 static ssize_t stream_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t max,

@@ -34,10 +34,10 @@ static void parse_container(struct container_facts *c, const char **p)
 	c->now.is_in_sandbox = true;
 	c->is_image_ready = true;
 	char state = *++*p;
-	c->now.state = state == '.'			       ? INSTANCE_NONE
-		       : state == 'c'			       ? INSTANCE_CREATED
+	c->now.state = state == '.'                                   ? INSTANCE_NONE
+		       : state == 'c'                                 ? INSTANCE_CREATED
 		       : state == 'r' || state == 'u' || state == 'k' ? INSTANCE_RUNNING
-							       : INSTANCE_EXITED;
+								      : INSTANCE_EXITED;
 	c->is_started = state == 'r';
 	c->kill_why = state == 'k' ? "probe" : NULL;
 	c->now.exit_code = state == '1';
@@ -59,8 +59,12 @@ static void parse_container(struct container_facts *c, const char **p)
 
 static void parse(struct scene *s, enum pod_restart restart, const char *text, json_t *object)
 {
-	*s = (struct scene){ .f = { .object = object, .restart = restart, .are_volumes_ready = true,
-				    .grace_s = 30, .now_ms = NOW_MS, .sandbox_id = "sb" } };
+	*s = (struct scene){ .f = { .object = object,
+				    .restart = restart,
+				    .are_volumes_ready = true,
+				    .grace_s = 30,
+				    .now_ms = NOW_MS,
+				    .sandbox_id = "sb" } };
 	s->f.containers = s->c;
 	for (const char *p = text; *p; p++) {
 		if (*p == 's' && strchr("+-!", p[1])) {
@@ -139,7 +143,8 @@ static const struct {
 	{ "at most 5 min", POD_RESTART_ALWAYS, "s+ a1~0x20", "nothing 300s" },
 	{ "ten good minutes", POD_RESTART_ALWAYS, "s+ a1~0x9l600", "create container 0" },
 	{ "back-off is over", POD_RESTART_ALWAYS, "s+ a1~10x1", "create container 0" },
-	{ "one waits, the other goes on", POD_RESTART_ALWAYS, "s+ a1~0x1 a.", "create container 1" },
+	{ "one waits, the other goes on", POD_RESTART_ALWAYS, "s+ a1~0x1 a.",
+	  "create container 1" },
 	{ "exit 0, on failure", POD_RESTART_ON_FAILURE, "s+ a0", "stop sandbox" },
 	{ "exit 1, on failure", POD_RESTART_ON_FAILURE, "s+ a1", "create container 0" },
 	{ "one ended, one runs", POD_RESTART_NEVER, "s+ a0 ar", "nothing" },
