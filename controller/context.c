@@ -1,6 +1,9 @@
 #include "controller/context.h"
 
-#define R(group, version, resource, is_namespaced) { group, version, resource, is_namespaced }
+#define R(group, version, resource, is_namespaced)                                                 \
+	{                                                                                          \
+		group, version, resource, is_namespaced                                            \
+	}
 
 const struct kind_facts kind_facts[KIND_COUNT] = {
 	[KIND_POD] = { "Pod", "v1", R("", "v1", "pods", true), NULL, NULL },
@@ -28,7 +31,8 @@ static void by_controller(const json_t *tree, struct cache_values *out)
 {
 	size_t i;
 	json_t *owner;
-	json_array_foreach(json_dig(tree, "metadata.ownerReferences"), i, owner) {
+	json_array_foreach(json_dig(tree, "metadata.ownerReferences"), i, owner)
+	{
 		const char *uid = json_str(owner, "uid");
 		if (uid && json_bool_or(owner, "controller", false)) {
 			cache_value_add(out, uid);

@@ -60,7 +60,7 @@ char *owner_key(const json_t *object, const char *kind);
 struct child_write {
 	struct context *context;
 	enum kind owner_kind;
-	json_t *owner; /* a reference */
+	json_t *owner;          /* a reference */
 	const char *child_kind; /* "pod" */
 	char *child;
 	bool is_delete;

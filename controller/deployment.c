@@ -64,8 +64,11 @@ static bool settle_ownership(struct deployment_controller *d, struct work *w, co
 static bool is_copied(const char *name)
 {
 	static const char *const own[] = {
-		"kubectl.kubernetes.io/last-applied-configuration", REVISION_ANNOTATION,
-		HISTORY_ANNOTATION, DESIRED_ANNOTATION, MAX_ANNOTATION,
+		"kubectl.kubernetes.io/last-applied-configuration",
+		REVISION_ANNOTATION,
+		HISTORY_ANNOTATION,
+		DESIRED_ANNOTATION,
+		MAX_ANNOTATION,
 		"deprecated.deployment.rollback.to",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
@@ -93,7 +96,8 @@ static void put_copied(const struct deployment_facts *f, json_t *annotations)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(f->deployment, "metadata.annotations"), name, value) {
+	json_object_foreach(json_dig(f->deployment, "metadata.annotations"), name, value)
+	{
 		if (is_copied(name))
 			(void)json_object_set(annotations, name, value);
 	}
@@ -128,7 +132,8 @@ static bool has_all(const json_t *set, const json_t *annotations)
 	const json_t *present = json_dig(set, "metadata.annotations");
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)annotations, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)annotations, name, value)
+	{
 		if (!json_equal(json_object_get(present, name), value))
 			return false;
 	}
@@ -146,7 +151,8 @@ static void patch_set(struct deployment_controller *d, struct work *w,
 	if (f->at[i].is_new) {
 		put_revision(f, annotations);
 		if (f->latch == ORDER_LATCH_OPEN_NOW)
-			(void)json_object_set_new(annotations, ORDER_GATE_OPEN, json_string("true"));
+			(void)json_object_set_new(annotations, ORDER_GATE_OPEN,
+						  json_string("true"));
 	}
 	int64_t min_ready = json_int_or(f->deployment, "spec.minReadySeconds", 0);
 	bool is_min_ready_old =
@@ -210,13 +216,13 @@ static void on_created(void *ctx, struct work *w, const struct api_reply *reply)
 	if (reply->code == ERR_EXISTS)
 		on_collision(c, w);
 	else if (reply->code == 0 && c->replicas > 0)
-		context_event(context, KIND_DEPLOYMENT, c->deployment, "Normal", "ScalingReplicaSet",
-			      "Scaled up replica set %s from 0 to %lld", c->name,
-			      (long long)c->replicas);
+		context_event(context, KIND_DEPLOYMENT, c->deployment, "Normal",
+			      "ScalingReplicaSet", "Scaled up replica set %s from 0 to %lld",
+			      c->name, (long long)c->replicas);
 	else if (reply->code == ERR_INVALID || reply->code == ERR_FORBIDDEN)
-		context_event(context, KIND_DEPLOYMENT, c->deployment, "Warning",
-			      "ReplicaSetCreateError", "Failed to create new replica set \"%s\": %s",
-			      c->name, reply->message);
+		context_event(
+			context, KIND_DEPLOYMENT, c->deployment, "Warning", "ReplicaSetCreateError",
+			"Failed to create new replica set \"%s\": %s", c->name, reply->message);
 }
 
 static json_t *new_set_body(const struct deployment_facts *f, const char *name, const char *hash,
@@ -261,9 +267,9 @@ static void create_set(struct deployment_controller *d, struct work *w,
 	auto_free char *name = xasprintf("%.240s-%s", name_of(f->deployment), hash);
 	struct creation *creation = xcalloc(1, sizeof *creation);
 	*creation = (struct creation){ d, json_incref(f->deployment), xstrdup(name), replicas };
-	struct work_write *write = work_create(
-		w, d->context->caches[KIND_REPLICASET], resource_of(KIND_REPLICASET),
-		namespace_of(f->deployment), new_set_body(f, name, hash, replicas));
+	struct work_write *write =
+		work_create(w, d->context->caches[KIND_REPLICASET], resource_of(KIND_REPLICASET),
+			    namespace_of(f->deployment), new_set_body(f, name, hash, replicas));
 	write->fine = WORK_FINE_EXISTS;
 	write->replied = on_created;
 	write->replied_ctx = creation;
@@ -323,8 +329,8 @@ static void write_revision(struct deployment_controller *d, struct work *w,
 	(void)json_object_set_new(annotations, REVISION_ANNOTATION, json_string(text));
 	json_put(patch, "metadata.annotations", annotations);
 	(void)work_patch(w, d->context->caches[KIND_DEPLOYMENT], resource_of(KIND_DEPLOYMENT),
-			 namespace_of(f->deployment), name_of(f->deployment), NULL,
-			 API_MERGE_PATCH, patch); /* the write needs no change */
+			 namespace_of(f->deployment), name_of(f->deployment), NULL, API_MERGE_PATCH,
+			 patch); /* the write needs no change */
 }
 
 static void tell_of_scaling(struct deployment_controller *d, const struct deployment_facts *f,
@@ -354,9 +360,9 @@ static void perform(struct deployment_controller *d, struct work *w,
 			break;
 		case DEPLOYMENT_DELETE:
 			(void)work_delete(w, d->context->caches[KIND_REPLICASET],
-					  resource_of(KIND_REPLICASET),
-					  namespace_of(f->deployment), f->at[a->set].name,
-					  uid_of(f->sets.at[a->set]->tree), -1, "Background");
+					  resource_of(KIND_REPLICASET), namespace_of(f->deployment),
+					  f->at[a->set].name, uid_of(f->sets.at[a->set]->tree), -1,
+					  "Background");
 			is_scaled[a->set] = true;
 			break;
 		case DEPLOYMENT_VERB_COUNT:
@@ -392,8 +398,8 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 		return; /* the sets' events bring us back */
 	struct deployment_facts f;
 	deployment_facts_init(&f, d->context, deployment);
-	deployment_facts_gate(&f, d->context,
-			      seen_since_ms(d, key, deployment, work_now_ms(w)), work_now_ms(w));
+	deployment_facts_gate(&f, d->context, seen_since_ms(d, key, deployment, work_now_ms(w)),
+			      work_now_ms(w));
 	order_wait(d->waiters, key, f.is_waiting);
 	if (f.gate_wake_ms >= 0)
 		work_again(w, f.gate_wake_ms);
@@ -463,8 +469,8 @@ static const struct {
 
 struct deployment_controller *deployment_controller_new(struct context *c)
 {
-	static const enum kind needs[] = { KIND_DEPLOYMENT, KIND_REPLICASET, KIND_POD, KIND_JOB,
-					   KIND_SERVICE, KIND_ENDPOINTSLICE };
+	static const enum kind needs[] = { KIND_DEPLOYMENT, KIND_REPLICASET, KIND_POD,
+					   KIND_JOB,        KIND_SERVICE,    KIND_ENDPOINTSLICE };
 	struct deployment_controller *d = xcalloc(1, sizeof *d);
 	d->context = c;
 	d->loop = context_loop(c, "deployment", reconcile, d, needs, ARRAY_LEN(needs));

@@ -21,9 +21,9 @@
 struct deployment_facts {
 	json_t *deployment;
 	struct deployment_want want;
-	struct cache_range sets;         /* the ReplicaSets it controls */
-	struct deployment_set *at;       /* the same, for the plan */
-	size_t new_set;                  /* SIZE_MAX: none */
+	struct cache_range sets;   /* the ReplicaSets it controls */
+	struct deployment_set *at; /* the same, for the plan */
+	size_t new_set;            /* SIZE_MAX: none */
 	bool has_old;
 	struct deployment_counts counts; /* as they are now */
 	/* Dependency order: */

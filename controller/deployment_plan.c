@@ -5,8 +5,8 @@ struct view {
 	const struct deployment_want *want;
 	const struct deployment_set *sets;
 	size_t n;
-	size_t new_set;          /* SIZE_MAX: none */
-	const size_t *by_age;    /* old sets, oldest first */
+	size_t new_set;       /* SIZE_MAX: none */
+	const size_t *by_age; /* old sets, oldest first */
 	size_t old_count;
 	int64_t total, old_total; /* spec replicas */
 };
@@ -15,8 +15,7 @@ static void push(struct view *v, enum deployment_verb verb, size_t set, int64_t 
 		 const char *why)
 {
 	assert(v->plan->count < ARRAY_LEN(v->plan->actions));
-	v->plan->actions[v->plan->count++] =
-		(struct deployment_action){ verb, set, replicas, why };
+	v->plan->actions[v->plan->count++] = (struct deployment_action){ verb, set, replicas, why };
 }
 
 /* A set already of this size needs its annotations only; the shell sees to them. */
@@ -95,8 +94,9 @@ static int64_t proportion(const struct view *v, const struct deployment_set *s, 
 		int64_t annotated = s->max > 0 ? s->max : v->want->status_replicas;
 		if (annotated <= 0)
 			return 0;
-		fraction = rounded(s->replicas * (v->want->replicas + v->want->max_surge),
-				   annotated) - s->replicas;
+		fraction =
+			rounded(s->replicas * (v->want->replicas + v->want->max_surge), annotated) -
+			s->replicas;
 	}
 	int64_t allowed = to_add - added;
 	return to_add > 0 ? MIN(fraction, allowed) : MAX(fraction, allowed);
@@ -263,7 +263,8 @@ static void forget_old(struct view *v)
 
 static void create_new(struct view *v)
 {
-	bool must_wait = v->want->is_recreate && (v->old_total > 0 || v->want->old_pods_are_running);
+	bool must_wait =
+		v->want->is_recreate && (v->old_total > 0 || v->want->old_pods_are_running);
 	/* The revision before it serves on until the new one may start. */
 	bool is_held = v->want->is_gate_closed && v->old_total > 0;
 	if (must_wait && !v->want->is_gate_closed) {
@@ -282,7 +283,11 @@ void deployment_plan_make(struct deployment_plan *plan, const struct deployment_
 	if (want->is_deleting)
 		return;
 	auto_free size_t *by_age = xcalloc(n + 1, sizeof(size_t));
-	struct view v = { .plan = plan, .want = want, .sets = sets, .n = n, .new_set = SIZE_MAX,
+	struct view v = { .plan = plan,
+			  .want = want,
+			  .sets = sets,
+			  .n = n,
+			  .new_set = SIZE_MAX,
 			  .by_age = by_age };
 	v.old_count = list_old(sets, n, by_age);
 	for (size_t i = 0; i < n; i++) {
@@ -323,6 +328,6 @@ bool deployment_is_progressing(const struct deployment_counts *before,
 {
 	int64_t old_before = before->replicas - before->updated;
 	int64_t old_now = now->replicas - now->updated;
-	return now->updated > before->updated || old_now < old_before || now->ready > before->ready ||
-	       now->available > before->available;
+	return now->updated > before->updated || old_now < old_before ||
+	       now->ready > before->ready || now->available > before->available;
 }

@@ -22,17 +22,21 @@ struct deployment_want {
 
 struct deployment_set {
 	bool is_new, is_deleting;
-	int64_t replicas;        /* spec */
+	int64_t replicas; /* spec */
 	int64_t status_replicas, available;
-	int64_t desired, max;    /* its annotations; -1: none */
+	int64_t desired, max; /* its annotations; -1: none */
 	int64_t created_us;
 	int64_t revision;
-	bool is_observed;        /* status is of this generation */
+	bool is_observed; /* status is of this generation */
 	const char *name;
 };
 
-enum deployment_verb { DEPLOYMENT_CREATE, DEPLOYMENT_SCALE, DEPLOYMENT_DELETE,
-	DEPLOYMENT_VERB_COUNT };
+enum deployment_verb {
+	DEPLOYMENT_CREATE,
+	DEPLOYMENT_SCALE,
+	DEPLOYMENT_DELETE,
+	DEPLOYMENT_VERB_COUNT
+};
 struct deployment_action {
 	enum deployment_verb verb;
 	size_t set;       /* not for create */

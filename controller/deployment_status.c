@@ -5,8 +5,11 @@
 static void set_condition(json_t *conditions, const char *type, const char *status,
 			  const char *reason, const char *message, int64_t now_us)
 {
-	const struct condition c = { .type = type, .status = status, .reason = reason,
-				     .message = message, .has_update_time = true };
+	const struct condition c = { .type = type,
+				     .status = status,
+				     .reason = reason,
+				     .message = message,
+				     .has_update_time = true };
 	const json_t *before = condition_of(conditions, type);
 	/* The time of the last update moves only when something did. */
 	if (before && streq(json_str_or(before, "status", ""), status) &&
@@ -25,8 +28,10 @@ static void set_progressing(json_t *conditions, const char *status, const char *
 /* Progress was made again: the clock of the deadline starts anew. */
 static void touch_progressing(json_t *conditions, const char *message, int64_t now_us)
 {
-	const struct condition c = { .type = "Progressing", .status = "True",
-				     .reason = "ReplicaSetUpdated", .message = message,
+	const struct condition c = { .type = "Progressing",
+				     .status = "True",
+				     .reason = "ReplicaSetUpdated",
+				     .message = message,
 				     .has_update_time = true };
 	(void)condition_set(conditions, &c, now_us); /* compared as a whole later */
 }
@@ -60,7 +65,8 @@ static int64_t deadline_in_ms(const json_t *conditions, int64_t deadline_s, int6
 static void follow_progress(const struct deployment_facts *f, json_t *conditions, int64_t now_us,
 			    int64_t *ret_wake_ms)
 {
-	int64_t deadline_s = json_int_or(f->deployment, "spec.progressDeadlineSeconds", NO_DEADLINE);
+	int64_t deadline_s =
+		json_int_or(f->deployment, "spec.progressDeadlineSeconds", NO_DEADLINE);
 	const json_t *set = deployment_new_set(f);
 	const json_t *current = condition_of(conditions, "Progressing");
 	const char *reason = json_str_or(current, "reason", "");
@@ -74,8 +80,8 @@ static void follow_progress(const struct deployment_facts *f, json_t *conditions
 		condition_remove(conditions, "Progressing");
 		return;
 	}
-	bool was_complete = f->counts.replicas == f->counts.updated &&
-			    streq(reason, "NewReplicaSetAvailable");
+	bool was_complete =
+		f->counts.replicas == f->counts.updated && streq(reason, "NewReplicaSetAvailable");
 	if (was_complete && f->want.is_complete)
 		return;
 	if (f->want.is_complete && set) {
@@ -85,12 +91,14 @@ static void follow_progress(const struct deployment_facts *f, json_t *conditions
 	}
 	if (was_complete)
 		return; /* pods fell ill after the rollout: not a matter of progress */
-	if (!current || streq(reason, "DependenciesPending") || streq(reason, "DeploymentResumed") ||
-	    streq(reason, "DeploymentPaused")) {
-		str_addf(&text, set ? "Found new replica set \"%s\"" : "Deployment \"%s\" is progressing.",
+	if (!current || streq(reason, "DependenciesPending") ||
+	    streq(reason, "DeploymentResumed") || streq(reason, "DeploymentPaused")) {
+		str_addf(&text,
+			 set ? "Found new replica set \"%s\"" : "Deployment \"%s\" is progressing.",
 			 name);
 		set_progressing(conditions, "True",
-				set ? "FoundNewReplicaSet" : "ReplicaSetUpdated", text.data, now_us);
+				set ? "FoundNewReplicaSet" : "ReplicaSetUpdated", text.data,
+				now_us);
 	} else if (deployment_is_progressing(&before, &f->counts)) {
 		str_addf(&text, "%s \"%s\" is progressing.", what, name);
 		touch_progressing(conditions, text.data, now_us);
@@ -125,8 +133,8 @@ static void copy_failure(const struct deployment_facts *f, json_t *conditions, i
 {
 	const json_t *found = NULL;
 	for (size_t i = 0; i < f->sets.count && (!found || !f->at[i].is_new); i++) {
-		const json_t *c = condition_of(
-			json_dig(f->sets.at[i]->tree, "status.conditions"), "ReplicaFailure");
+		const json_t *c = condition_of(json_dig(f->sets.at[i]->tree, "status.conditions"),
+					       "ReplicaFailure");
 		if (c && (!found || f->at[i].is_new))
 			found = c;
 	}
@@ -156,8 +164,8 @@ static json_t *make_conditions(const struct deployment_facts *f, int64_t now_us,
 	const char *reason = json_str_or(condition_of(conditions, "Progressing"), "reason", "");
 	if (f->is_waiting)
 		set_progressing(conditions, "Unknown", "DependenciesPending",
-				f->gate_text.len ? f->gate_text.data
-						 : "waiting for dependencies", now_us);
+				f->gate_text.len ? f->gate_text.data : "waiting for dependencies",
+				now_us);
 	else if (f->want.is_paused && !streq(reason, "ProgressDeadlineExceeded"))
 		set_progressing(conditions, "Unknown", "DeploymentPaused", "Deployment is paused",
 				now_us);

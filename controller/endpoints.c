@@ -42,8 +42,8 @@ static void put_labels(const json_t *service, json_t *labels)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(service, "metadata.labels"), name, value)
-		(void)json_object_set(labels, name, value);
+	json_object_foreach(json_dig(service, "metadata.labels"), name, value)(void)
+		json_object_set(labels, name, value);
 	if (streq(json_str_or(service, "spec.clusterIP", ""), "None"))
 		(void)json_object_set_new(labels, HEADLESS, json_string(""));
 }
@@ -144,7 +144,8 @@ static char *free_name(struct endpoints_controller *e, const json_t *service, in
 		char suffix[NAME_CHARS + 1];
 		derived_suffix(uid_of(service), *number, 0, suffix);
 		auto_free char *name = xasprintf("%.247s-%s", name_of(service), suffix);
-		if (cache_get_at(e->context->caches[KIND_ENDPOINTSLICE], namespace_of(service), name))
+		if (cache_get_at(e->context->caches[KIND_ENDPOINTSLICE], namespace_of(service),
+				 name))
 			continue;
 		(*number)++;
 		return TAKE(name);
@@ -156,7 +157,6 @@ static void write_slice(struct endpoints_controller *e, struct work *w, const js
 {
 	struct cache *cache = e->context->caches[KIND_ENDPOINTSLICE];
 	const struct api_resource *resource = resource_of(KIND_ENDPOINTSLICE);
-	const json_t *slice = a->verb == SLICE_CREATE ? NULL : slices[a->slice];
 	struct work_write *write = NULL;
 	auto_free char *name = NULL;
 
@@ -169,15 +169,17 @@ static void write_slice(struct endpoints_controller *e, struct work *w, const js
 		write->replied_ctx = e;
 		break;
 	case SLICE_UPDATE:
-		write = work_update(w, cache, resource, NULL, slice_object(service, slice, NULL, a));
+		write = work_update(w, cache, resource, NULL,
+				    slice_object(service, slices[a->slice], NULL, a));
 		break;
 	case SLICE_DELETE:
-		write = work_delete(w, cache, resource, namespace_of(slice), name_of(slice),
-				    uid_of(slice), -1, NULL);
+		write = work_delete(w, cache, resource, namespace_of(service),
+				    name_of(slices[a->slice]), uid_of(slices[a->slice]), -1, NULL);
 		break;
 	case SLICE_VERB_COUNT:
 		return;
 	}
+	assert(write);
 	write->group = 1 | WORK_EAGER;
 }
 
@@ -203,10 +205,9 @@ static void clean_up(struct endpoints_controller *e, struct work *w, const char 
 {
 	struct cache *cache = e->context->caches[KIND_ENDPOINTS];
 	const json_t *present = cache_get(cache, key);
-	const char *manager =
-		present ? json_member_str(json_dig(present, "metadata.labels"),
-					  "endpoints.kubernetes.io/managed-by")
-			: NULL;
+	const char *manager = present ? json_member_str(json_dig(present, "metadata.labels"),
+							"endpoints.kubernetes.io/managed-by")
+				      : NULL;
 	if (manager && streq(manager, "endpoint-controller"))
 		(void)work_delete(w, cache, resource_of(KIND_ENDPOINTS), namespace_of(present),
 				  name_of(present), uid_of(present), -1, NULL);

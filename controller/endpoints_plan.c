@@ -20,8 +20,10 @@ static int64_t named_port(const json_t *pod, const char *name, const char *proto
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i, k;
 		json_t *container, *port;
-		json_array_foreach(json_dig(pod, lists[l]), i, container) {
-			json_array_foreach(json_object_get(container, "ports"), k, port) {
+		json_array_foreach(json_dig(pod, lists[l]), i, container)
+		{
+			json_array_foreach(json_object_get(container, "ports"), k, port)
+			{
 				if (streq(json_str_or(port, "name", ""), name) &&
 				    streq(json_str_or(port, "protocol", "TCP"), protocol))
 					return json_int_or(port, "containerPort", 0);
@@ -35,7 +37,8 @@ static json_t *ports_for(const json_t *service, const json_t *pod)
 {
 	json_t *ports = json_array(), *port;
 	size_t i;
-	json_array_foreach(json_dig(service, "spec.ports"), i, port) {
+	json_array_foreach(json_dig(service, "spec.ports"), i, port)
+	{
 		const json_t *target = json_object_get(port, "targetPort");
 		const char *protocol = json_str_or(port, "protocol", "TCP");
 		int64_t number = json_int_or(port, "port", 0);
@@ -144,11 +147,13 @@ static json_t *subset_for(json_t *subsets, json_t *take_ports)
 	AUTO_JSON *ports = take_ports;
 	size_t i;
 	json_t *subset, *port;
-	json_array_foreach(ports, i, port) {
+	json_array_foreach(ports, i, port)
+	{
 		if (*json_str_or(port, "name", "") == '\0')
 			json_drop(port, "name");
 	}
-	json_array_foreach(subsets, i, subset) {
+	json_array_foreach(subsets, i, subset)
+	{
 		const json_t *own = json_object_get(subset, "ports");
 		if (own ? json_equal(own, ports) : json_array_size(ports) == 0)
 			return subset;
@@ -169,8 +174,8 @@ json_t *endpoints_plan_subsets(const json_t *service, const json_t *const *pods,
 		if (!pod_ip(pods[i]) || (pod_is_terminating(pods[i]) && !all))
 			continue;
 		json_t *subset = subset_for(subsets, ports_for(service, pods[i]));
-		const char *list = all || pod_is_ready(pods[i], NULL) ? "addresses"
-								       : "notReadyAddresses";
+		const char *list =
+			all || pod_is_ready(pods[i], NULL) ? "addresses" : "notReadyAddresses";
 		if (!json_object_get(subset, list))
 			json_put(subset, list, json_array());
 		(void)json_array_append_new(json_object_get(subset, list),
@@ -248,7 +253,8 @@ static bool is_same_endpoint(const json_t *a, const json_t *b)
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		if (json_bool_or(a, flags[i], false) != json_bool_or(b, flags[i], false))
 			return false;
-	return json_bool_or(a, "conditions.ready", true) == json_bool_or(b, "conditions.ready", true);
+	return json_bool_or(a, "conditions.ready", true) ==
+	       json_bool_or(b, "conditions.ready", true);
 }
 
 /* One present slice while it is refilled. */
@@ -263,7 +269,8 @@ static size_t find_address(const json_t *endpoints, const char *address)
 {
 	size_t i;
 	json_t *e;
-	json_array_foreach(endpoints, i, e) {
+	json_array_foreach(endpoints, i, e)
+	{
 		if (streq(address_of(e), address))
 			return i;
 	}
@@ -276,7 +283,8 @@ static void keep_wanted(struct slice_view *v, json_t *left)
 	size_t i;
 	json_t *e;
 	v->endpoints = json_array();
-	json_array_foreach(json_object_get(v->slice, "endpoints"), i, e) {
+	json_array_foreach(json_object_get(v->slice, "endpoints"), i, e)
+	{
 		size_t at = find_address(left, address_of(e));
 		if (at == SIZE_MAX) {
 			v->is_changed = true;
@@ -291,8 +299,7 @@ static void keep_wanted(struct slice_view *v, json_t *left)
 
 static void fill(struct slice_view *v, json_t *left)
 {
-	while (json_array_size(left) > 0 &&
-	       json_array_size(v->endpoints) < SLICE_ENDPOINTS_MAX) {
+	while (json_array_size(left) > 0 && json_array_size(v->endpoints) < SLICE_ENDPOINTS_MAX) {
 		(void)json_array_append(v->endpoints, json_array_get(left, 0));
 		(void)json_array_remove(left, 0);
 		v->is_changed = true;
@@ -336,7 +343,8 @@ void slice_plan_make(struct slice_plan *plan, const struct endpoint_groups *grou
 	for (size_t i = 0; i < n; i++) {
 		views[i].slice = slices[i];
 		for (size_t k = 0; k < groups->count && !views[i].group; k++)
-			if (are_same_ports(json_object_get(slices[i], "ports"), groups->at[k].ports))
+			if (are_same_ports(json_object_get(slices[i], "ports"),
+					   groups->at[k].ports))
 				views[i].group = &groups->at[k];
 	}
 	for (size_t k = 0; k < groups->count; k++)
@@ -346,9 +354,9 @@ void slice_plan_make(struct slice_plan *plan, const struct endpoint_groups *grou
 		if (!v->group || json_array_size(v->endpoints) == 0)
 			push(plan, (struct slice_action){ .verb = SLICE_DELETE, .slice = i });
 		else if (v->is_changed)
-			push(plan, (struct slice_action){ SLICE_UPDATE, i,
-							  json_incref(v->group->ports),
-							  json_incref(v->endpoints) });
+			push(plan,
+			     (struct slice_action){ SLICE_UPDATE, i, json_incref(v->group->ports),
+						    json_incref(v->endpoints) });
 		json_decref(v->endpoints);
 	}
 }

@@ -10,8 +10,8 @@
 
 #include "common/base/jsonx.h"
 
-#define SLICE_ENDPOINTS_MAX   100
-#define ENDPOINTS_SUBSET_MAX  1000 /* addresses in one Endpoints object */
+#define SLICE_ENDPOINTS_MAX  100
+#define ENDPOINTS_SUBSET_MAX 1000 /* addresses in one Endpoints object */
 
 /* Pods that share one list of ports (named target ports may differ from pod to pod). */
 struct endpoint_group {
@@ -33,7 +33,7 @@ json_t *endpoints_plan_subsets(const json_t *service, const json_t *const *pods,
 enum slice_verb { SLICE_CREATE, SLICE_UPDATE, SLICE_DELETE, SLICE_VERB_COUNT };
 struct slice_action {
 	enum slice_verb verb;
-	size_t slice;      /* number among the present ones; not for create */
+	size_t slice;              /* number among the present ones; not for create */
 	json_t *ports, *endpoints; /* owned by the plan; not for delete */
 };
 struct slice_plan {

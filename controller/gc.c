@@ -36,8 +36,8 @@ static struct cache *cache_of(struct gc_controller *g, const struct gc_node *n)
 static void delete_object(struct gc_controller *g, struct work *w, const struct gc_node *n,
 			  const char *policy)
 {
-	struct work_write *write = work_delete(w, cache_of(g, n), &n->kind->resource, n->ns, n->name,
-					       n->uid, -1, policy);
+	struct work_write *write = work_delete(w, cache_of(g, n), &n->kind->resource, n->ns,
+					       n->name, n->uid, -1, policy);
 	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
 }
 
@@ -270,9 +270,9 @@ static void add_source(struct gc_controller *g, const struct schema_kind *k)
 				    .kind = k->kind };
 	s->cache = whole_cache(g->context, k);
 	if (!s->cache) {
-		s->reflector = reflector_new(g->context->loop, g->context->api,
-					     &(struct reflector_options){
-						     .resource = s->kind.resource,
+		s->reflector = reflector_new(
+			g->context->loop, g->context->api,
+			&(struct reflector_options){ .resource = s->kind.resource,
 						     .is_metadata_only = true,
 						     .seed = g->context->settings.seed });
 		s->cache = reflector_cache(s->reflector);

@@ -240,7 +240,8 @@ void gc_plan_make(struct gc_plan *plan, const struct gc_graph *g, const struct g
 	} else {
 		plan->verb = GC_DELETE;
 		/* Its own dependents go before it where somebody waits for that. */
-		plan->policy = t.waiting > 0 && n->dependents.count > 0 ? "Foreground" : "Background";
+		plan->policy =
+			t.waiting > 0 && n->dependents.count > 0 ? "Foreground" : "Background";
 		plan->why = "its owners are gone";
 	}
 }

@@ -47,12 +47,12 @@ void gc_graph_set_absent(struct gc_graph *g, const char *uid);
 
 enum gc_verb {
 	GC_NOTHING,
-	GC_VERIFY,         /* look for owner number `owner` */
-	GC_DELETE,         /* with `policy` */
-	GC_DROP_OWNERS,    /* the references of owners flagged in `drops` */
-	GC_DROP_FOREGROUND,/* nothing blocks any more: remove finalizer foregroundDeletion */
-	GC_WAKE_DEPENDENTS,/* they go first */
-	GC_ORPHAN,         /* take its references out of all dependents, then finalizer orphan */
+	GC_VERIFY,          /* look for owner number `owner` */
+	GC_DELETE,          /* with `policy` */
+	GC_DROP_OWNERS,     /* the references of owners flagged in `drops` */
+	GC_DROP_FOREGROUND, /* nothing blocks any more: remove finalizer foregroundDeletion */
+	GC_WAKE_DEPENDENTS, /* they go first */
+	GC_ORPHAN,          /* take its references out of all dependents, then finalizer orphan */
 	GC_VERB_COUNT,
 };
 struct gc_plan {

@@ -17,8 +17,8 @@ static int64_t finished_us(const json_t *pod)
 	int64_t last = 0;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(pod, "status.containerStatuses"), i, c)
-		last = MAX(last, time_of(c, "state.terminated.finishedAt"));
+	json_array_foreach(json_dig(pod, "status.containerStatuses"), i, c) last =
+		MAX(last, time_of(c, "state.terminated.finishedAt"));
 	return last ? last : time_of(pod, "metadata.creationTimestamp");
 }
 
@@ -26,7 +26,8 @@ static bool is_listed(const json_t *list, const char *uid)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		if (json_is_string(v) && streq(json_string_value(v), uid))
 			return true;
 	}
@@ -41,8 +42,9 @@ static struct job_pod *read_pods(const json_t *job, struct cache_range range)
 	for (size_t i = 0; i < range.count; i++) {
 		const json_t *pod = range.at[i]->tree;
 		struct job_pod *p = &pods[i];
-		*p = (struct job_pod){ .name = name_of(pod), .uid = uid_of(pod), .slot = -1,
-				       .index = -1 };
+		*p = (struct job_pod){
+			.name = name_of(pod), .uid = uid_of(pod), .slot = -1, .index = -1
+		};
 		const char *index = annotation_of(pod, JOB_INDEX);
 		const char *slot = annotation_of(pod, RS_SLOT_ANNOTATION);
 		if (index)
@@ -124,8 +126,7 @@ void job_facts_init(struct job_facts *f, const struct context *c, json_t *job, i
 		f->gate = order_gate_of(c, "Job", job, &f->gate_text);
 	latch.gate = f->gate;
 	f->latch = order_latch(&latch, &f->gate_wake_ms);
-	f->want.is_gate_closed =
-		f->latch == ORDER_LATCH_CLOSED || f->latch == ORDER_LATCH_OPEN_NOW;
+	f->want.is_gate_closed = f->latch == ORDER_LATCH_CLOSED || f->latch == ORDER_LATCH_OPEN_NOW;
 	job_plan_make(&f->plan, &f->want, f->pods, f->range.count);
 }
 
@@ -153,7 +154,8 @@ static void put_index(json_t *pod, const json_t *job, int64_t index)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *container;
-		json_array_foreach(json_dig(pod, lists[l]), i, container) {
+		json_array_foreach(json_dig(pod, lists[l]), i, container)
+		{
 			json_t *variable = json_object();
 			json_put_str(variable, "name", "JOB_COMPLETION_INDEX");
 			json_put_str(variable, "valueFrom.fieldRef.fieldPath",
@@ -169,13 +171,12 @@ static void create_pod(struct job_controller *j, struct work *w, const struct jo
 		       const struct rs_create *create)
 {
 	const json_t *job = f->job;
-	auto_free char *name =
-		f->want.is_indexed
-			? xasprintf("%.230s-%lld-%s", name_of(job), (long long)create->slot,
-				    create->suffix)
-			: xasprintf("%.247s-%s", name_of(job), create->suffix);
-	auto_free char *slot = xasprintf("%lld.%lld", (long long)create->slot,
-					 (long long)create->incarnation);
+	auto_free char *name = f->want.is_indexed
+				       ? xasprintf("%.230s-%lld-%s", name_of(job),
+						   (long long)create->slot, create->suffix)
+				       : xasprintf("%.247s-%s", name_of(job), create->suffix);
+	auto_free char *slot =
+		xasprintf("%lld.%lld", (long long)create->slot, (long long)create->incarnation);
 	auto_free char *generate = xasprintf("%.247s-", name_of(job));
 	json_t *pod = pod_from_template(json_dig(job, "spec.template"), namespace_of(job), name,
 					controller_reference("batch/v1", "Job", job));
@@ -194,8 +195,10 @@ static void create_pod(struct job_controller *j, struct work *w, const struct jo
 	write->group = 2;
 	write->fine = WORK_FINE_EXISTS;
 	child_write_track(write, &(struct child_write){ .context = j->context,
-							.owner_kind = KIND_JOB, .owner = f->job,
-							.child_kind = "pod", .child = name });
+							.owner_kind = KIND_JOB,
+							.owner = f->job,
+							.child_kind = "pod",
+							.child = name });
 }
 
 static void drop_finalizer(struct job_controller *j, struct work *w, const json_t *pod)
@@ -220,11 +223,12 @@ static void delete_pod(struct job_controller *j, struct work *w, const struct jo
 			    namespace_of(pod), name_of(pod), uid_of(pod), -1, NULL);
 	write->group = 3;
 	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
-	child_write_track(write, &(struct child_write){
-					 .context = j->context, .owner_kind = KIND_JOB,
-					 .owner = f->job, .child_kind = "pod",
-					 .child = (char *)(uintptr_t)name_of(pod),
-					 .is_delete = true });
+	child_write_track(write, &(struct child_write){ .context = j->context,
+							.owner_kind = KIND_JOB,
+							.owner = f->job,
+							.child_kind = "pod",
+							.child = (char *)(uintptr_t)name_of(pod),
+							.is_delete = true });
 }
 
 static void open_gate(struct job_controller *j, struct work *w, const struct job_facts *f)

@@ -50,7 +50,10 @@ char *job_indexes_print(const bool *flags, int64_t count)
 		int64_t last = i;
 		while (last + 1 < count && flags[last + 1])
 			last++;
-		str_addf(&s, last == i ? "%s%lld" : last == i + 1 ? "%s%lld,%lld" : "%s%lld-%lld",
+		str_addf(&s,
+			 last == i       ? "%s%lld"
+			 : last == i + 1 ? "%s%lld,%lld"
+					 : "%s%lld-%lld",
 			 s.len ? "," : "", (long long)i, (long long)last);
 		i = last;
 	}
@@ -192,15 +195,20 @@ static int64_t wanted_active(const struct view *v)
 {
 	const struct job_want *want = v->want;
 	if (want->completions < 0)
-		return v->succeeded > 0 ? MIN(v->plan->active, want->parallelism) : want->parallelism;
+		return v->succeeded > 0 ? MIN(v->plan->active, want->parallelism)
+					: want->parallelism;
 	return MAX(MIN(want->parallelism, want->completions - v->succeeded), (int64_t)0);
 }
 
 static struct rs_pod as_rs_pod(const struct view *v, const struct job_pod *p)
 {
-	return (struct rs_pod){ .name = p->name, .slot = p->slot, .incarnation = p->incarnation,
-				.is_active = is_active(v->want, p), .is_bound = p->phase > 0,
-				.is_ready = p->is_ready, .phase = p->phase };
+	return (struct rs_pod){ .name = p->name,
+				.slot = p->slot,
+				.incarnation = p->incarnation,
+				.is_active = is_active(v->want, p),
+				.is_bound = p->phase > 0,
+				.is_ready = p->is_ready,
+				.phase = p->phase };
 }
 
 static void plan_slots(struct view *v, int64_t wanted, bool may_create)
@@ -209,7 +217,8 @@ static void plan_slots(struct view *v, int64_t wanted, bool may_create)
 	auto_free struct rs_plan *slots = xcalloc(1, sizeof *slots);
 	for (size_t i = 0; i < v->n; i++)
 		pods[i] = as_rs_pod(v, &v->pods[i]);
-	const struct rs_want want = { .uid = v->want->uid, .replicas = wanted,
+	const struct rs_want want = { .uid = v->want->uid,
+				      .replicas = wanted,
 				      .is_gate_closed = !may_create };
 	rs_plan_make(slots, &want, pods, v->n, v->want->incarnations);
 	for (size_t i = 0; i < slots->deletes_count; i++)

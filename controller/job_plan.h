@@ -11,8 +11,8 @@
 
 #include "controller/replicaset_plan.h"
 
-#define JOB_FINALIZER   "batch.kubernetes.io/job-tracking"
-#define JOB_BACKOFF_MS  10000
+#define JOB_FINALIZER      "batch.kubernetes.io/job-tracking"
+#define JOB_BACKOFF_MS     10000
 #define JOB_BACKOFF_MAX_MS 600000
 
 enum job_phase { JOB_POD_PENDING, JOB_POD_RUNNING, JOB_POD_SUCCEEDED, JOB_POD_FAILED };
@@ -23,40 +23,40 @@ struct job_pod {
 	int64_t slot, incarnation; /* of its name; slot -1: unknown */
 	enum job_phase phase;
 	bool is_terminating, has_finalizer, is_ready;
-	bool is_uncounted;         /* its uid stands in status.uncountedTerminatedPods */
+	bool is_uncounted; /* its uid stands in status.uncountedTerminatedPods */
 	int64_t finished_us, restarts;
 };
 
 enum job_verdict { /* interim and final conditions, as status says and as it should say */
-	JOB_GOES_ON,
-	JOB_SUCCESS_CRITERIA, /* enough succeeded: SuccessCriteriaMet */
-	JOB_FAILURE_TARGET,   /* it will fail: FailureTarget */
-	JOB_COMPLETE,
-	JOB_FAILED,
-	JOB_VERDICT_COUNT,
+		   JOB_GOES_ON,
+		   JOB_SUCCESS_CRITERIA, /* enough succeeded: SuccessCriteriaMet */
+		   JOB_FAILURE_TARGET,   /* it will fail: FailureTarget */
+		   JOB_COMPLETE,
+		   JOB_FAILED,
+		   JOB_VERDICT_COUNT,
 };
 
 struct job_want {
 	const char *uid;
 	int64_t parallelism, completions; /* completions -1: as many as there are */
 	int64_t backoff_limit;
-	int64_t deadline_s;               /* -1: none */
+	int64_t deadline_s; /* -1: none */
 	bool is_indexed, is_suspended, is_gate_closed, is_deleting;
-	bool only_replaces_failed;        /* podReplacementPolicy Failed */
-	bool restarts_in_place;           /* restartPolicy OnFailure */
+	bool only_replaces_failed; /* podReplacementPolicy Failed */
+	bool restarts_in_place;    /* restartPolicy OnFailure */
 	/* From the status: */
 	enum job_verdict verdict;
-	int64_t start_us;                 /* 0: not started */
-	int64_t succeeded, failed;        /* counted */
+	int64_t start_us;                              /* 0: not started */
+	int64_t succeeded, failed;                     /* counted */
 	int64_t uncounted_succeeded, uncounted_failed; /* uids in the lists */
-	const char *completed_indexes;    /* "0-2,5" */
-	int64_t incarnations;             /* pods of so many have come and gone */
+	const char *completed_indexes;                 /* "0-2,5" */
+	int64_t incarnations;                          /* pods of so many have come and gone */
 	int64_t now_us;
 };
 
 struct job_plan {
 	/* By pod: */
-	bool *counts;           /* put its uid into the uncounted list */
+	bool *counts; /* put its uid into the uncounted list */
 	bool *drops_finalizer;
 	bool *is_deleted;
 	size_t pods_count;

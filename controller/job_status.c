@@ -19,15 +19,15 @@ static json_t *next_uncounted(const struct job_facts *f, const char *list, bool 
 	json_t *kept = json_array(), *v;
 	auto_free char *path = xasprintf("status." UNCOUNTED ".%s", list);
 	size_t i;
-	json_array_foreach(json_dig(f->job, path), i, v) {
+	json_array_foreach(json_dig(f->job, path), i, v)
+	{
 		if (is_settled(f, json_is_string(v) ? json_string_value(v) : ""))
 			(*count)++;
 		else
 			(void)json_array_append(kept, v);
 	}
 	for (i = 0; i < f->range.count; i++)
-		if (f->plan.counts[i] &&
-		    (f->pods[i].phase == JOB_POD_SUCCEEDED) == has_succeeded)
+		if (f->plan.counts[i] && (f->pods[i].phase == JOB_POD_SUCCEEDED) == has_succeeded)
 			(void)json_array_append_new(kept, json_string(f->pods[i].uid));
 	return kept;
 }
@@ -40,8 +40,10 @@ static void put_counts(const struct job_facts *f, json_t *status)
 	const struct {
 		const char *name;
 		int64_t value;
-	} counts[] = { { "active", f->plan.active }, { "ready", f->plan.ready },
-		       { "terminating", f->plan.terminating }, { "succeeded", succeeded },
+	} counts[] = { { "active", f->plan.active },
+		       { "ready", f->plan.ready },
+		       { "terminating", f->plan.terminating },
+		       { "succeeded", succeeded },
 		       { "failed", failed } };
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
 		/* ready and terminating are pointers upstream: 0 is written too. */
@@ -64,11 +66,15 @@ static void put_counts(const struct job_facts *f, json_t *status)
 static void put_condition(const struct job_facts *f, json_t *status, const char *type,
 			  const char *value, const char *reason, const char *message)
 {
-	const struct condition c = { .type = type, .status = value, .reason = reason,
-				     .message = message, .has_probe_time = true };
+	const struct condition c = { .type = type,
+				     .status = value,
+				     .reason = reason,
+				     .message = message,
+				     .has_probe_time = true };
 	if (!json_object_get(status, "conditions"))
 		json_put(status, "conditions", json_array());
-	(void)condition_set(json_object_get(status, "conditions"), &c, f->now_us); /* compared later */
+	(void)condition_set(json_object_get(status, "conditions"), &c,
+			    f->now_us); /* compared later */
 }
 
 static void put_verdict(const struct job_facts *f, json_t *status)
@@ -82,7 +88,8 @@ static void put_verdict(const struct job_facts *f, json_t *status)
 
 	switch (f->plan.verdict) {
 	case JOB_SUCCESS_CRITERIA:
-		put_condition(f, status, "SuccessCriteriaMet", "True", "CompletionsReached", reached);
+		put_condition(f, status, "SuccessCriteriaMet", "True", "CompletionsReached",
+			      reached);
 		return;
 	case JOB_FAILURE_TARGET:
 		put_condition(f, status, "FailureTarget", "True", reason, message);
@@ -147,14 +154,14 @@ static void tell(struct job_controller *j, const struct job_facts *f, const json
 	if (f->plan.verdict == JOB_COMPLETE)
 		context_event(c, KIND_JOB, f->job, "Normal", "Completed", "Job completed");
 	else if (f->plan.verdict == JOB_FAILURE_TARGET && f->want.verdict == JOB_GOES_ON)
-		context_event(c, KIND_JOB, f->job, "Warning", f->plan.reason, "%s", f->plan.message);
+		context_event(c, KIND_JOB, f->job, "Warning", f->plan.reason, "%s",
+			      f->plan.message);
 	const json_t *gate = condition_of(conditions, ORDER_CONDITION);
 	const json_t *before = condition_of(json_dig(f->job, "status.conditions"), ORDER_CONDITION);
 	if (gate && !streq(json_str_or(gate, "message", ""), json_str_or(before, "message", "")))
-		context_event(c, KIND_JOB, f->job,
-			      f->gate > ORDER_GATE_PENDING ? "Warning" : "Normal",
-			      json_str_or(gate, "reason", ""), "%s",
-			      json_str_or(gate, "message", ""));
+		context_event(
+			c, KIND_JOB, f->job, f->gate > ORDER_GATE_PENDING ? "Warning" : "Normal",
+			json_str_or(gate, "reason", ""), "%s", json_str_or(gate, "message", ""));
 }
 
 /* Equal but for an empty uncounted list, which a server may leave out. */
@@ -193,7 +200,8 @@ bool job_write_status(struct job_controller *j, struct work *w, const struct job
 	(void)json_object_set_new(changed, "status", TAKE(status));
 	json_put_str(changed, "apiVersion", "batch/v1");
 	json_put_str(changed, "kind", "Job");
-	(void)work_update(w, j->context->caches[KIND_JOB], resource_of(KIND_JOB), "status", changed);
+	(void)work_update(w, j->context->caches[KIND_JOB], resource_of(KIND_JOB), "status",
+			  changed);
 	/* Counts of pods may lag; only what decides about finalizers and the end must be on
 	 * record before anything else is done. */
 	bool must_wait = f->plan.verdict != f->want.verdict;

@@ -59,7 +59,8 @@ static void part_free(void *ctx)
 	free(p);
 }
 
-static void tell_round(struct work_write *write, struct round *r, size_t kind, work_replied *replied)
+static void tell_round(struct work_write *write, struct round *r, size_t kind,
+		       work_replied *replied)
 {
 	struct part *p = xcalloc(1, sizeof *p);
 	*p = (struct part){ r, kind };
@@ -112,14 +113,16 @@ static void on_listed(void *ctx, struct work *w, const struct api_reply *reply)
 	}
 	size_t i, k;
 	json_t *item, *f;
-	json_array_foreach(json_object_get(reply->body, "items"), i, item) {
+	json_array_foreach(json_object_get(reply->body, "items"), i, item)
+	{
 		left->count++;
-		json_array_foreach(json_dig(item, "metadata.finalizers"), k, f) {
+		json_array_foreach(json_dig(item, "metadata.finalizers"), k, f)
+		{
 			const char *name = json_string_value(f);
 			if (name)
-				(void)map_put(&left->finalizers, name,
-					      (void *)((uintptr_t)map_get(&left->finalizers, name) +
-						       1));
+				(void)map_put(
+					&left->finalizers, name,
+					(void *)((uintptr_t)map_get(&left->finalizers, name) + 1));
 		}
 	}
 	left->count += json_int_or(reply->body, "metadata.remainingItemCount", 0);
@@ -151,9 +154,11 @@ static void describe(const struct round *r, struct str *content, struct str *fin
 }
 
 static void put_condition(json_t *conditions, const char *type, bool is_bad, const char *bad_reason,
-			  const char *good_reason, const char *bad, const char *good, int64_t now_us)
+			  const char *good_reason, const char *bad, const char *good,
+			  int64_t now_us)
 {
-	const struct condition c = { .type = type, .status = is_bad ? "True" : "False",
+	const struct condition c = { .type = type,
+				     .status = is_bad ? "True" : "False",
 				     .reason = is_bad ? bad_reason : good_reason,
 				     .message = is_bad ? bad : good };
 	(void)condition_set(conditions, &c, now_us); /* compared as a whole */
@@ -179,7 +184,8 @@ static void write_conditions(struct round *r, struct work *w, const json_t *ns)
 	put_condition(conditions, "NamespaceDeletionDiscoveryFailure", false, "",
 		      "ResourcesDiscovered", "", "All resources successfully discovered", now_us);
 	put_condition(conditions, "NamespaceDeletionGroupVersionParsingFailure", false, "",
-		      "ParsedGroupVersions", "", "All legacy kube types successfully parsed", now_us);
+		      "ParsedGroupVersions", "", "All legacy kube types successfully parsed",
+		      now_us);
 	put_condition(conditions, "NamespaceDeletionContentFailure", r->trouble != NULL,
 		      "ContentDeletionFailed", "ContentDeleted", failure.data,
 		      "All content successfully deleted, may be waiting on finalization", now_us);
@@ -199,9 +205,8 @@ static void write_conditions(struct round *r, struct work *w, const json_t *ns)
 	(void)json_object_set_new(changed, "status", status);
 	json_put_str(changed, "apiVersion", "v1");
 	json_put_str(changed, "kind", "Namespace");
-	struct work_write *write =
-		work_update(w, r->owner->context->caches[KIND_NAMESPACE],
-			    resource_of(KIND_NAMESPACE), "status", changed);
+	struct work_write *write = work_update(w, r->owner->context->caches[KIND_NAMESPACE],
+					       resource_of(KIND_NAMESPACE), "status", changed);
 	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
 }
 
@@ -209,16 +214,16 @@ static void finalize(struct round *r, struct work *w, const json_t *ns)
 {
 	json_t *changed = json_deep_copy(ns), *kept = json_array(), *f;
 	size_t i;
-	json_array_foreach(json_dig(ns, "spec.finalizers"), i, f) {
+	json_array_foreach(json_dig(ns, "spec.finalizers"), i, f)
+	{
 		if (!streq(json_is_string(f) ? json_string_value(f) : "", "kubernetes"))
 			(void)json_array_append(kept, f);
 	}
 	json_put(changed, "spec.finalizers", kept);
 	json_put_str(changed, "apiVersion", "v1");
 	json_put_str(changed, "kind", "Namespace");
-	struct work_write *write =
-		work_update(w, r->owner->context->caches[KIND_NAMESPACE],
-			    resource_of(KIND_NAMESPACE), "finalize", changed);
+	struct work_write *write = work_update(w, r->owner->context->caches[KIND_NAMESPACE],
+					       resource_of(KIND_NAMESPACE), "finalize", changed);
 	write->fine = WORK_FINE_GONE;
 }
 
@@ -262,7 +267,8 @@ static bool has_order(struct namespace_controller *n, const char *ns)
 	AUTO_ORDER_VIEW v = { 0 };
 	order_view_init(&v, n->context, ns, NULL, 0);
 	for (size_t i = 0; i < v.graph->nodes_count; i++)
-		if (v.graph->nodes[i].edges_count > 0 && !streq(v.graph->nodes[i].kind->kind, "Pod"))
+		if (v.graph->nodes[i].edges_count > 0 &&
+		    !streq(v.graph->nodes[i].kind->kind, "Pod"))
 			return true;
 	return false;
 }
@@ -301,8 +307,8 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 	json_t *f;
 	if (!ns || !pod_is_terminating(ns))
 		return;
-	json_array_foreach(json_dig(ns, "spec.finalizers"), i, f)
-		is_ours |= json_is_string(f) && streq(json_string_value(f), "kubernetes");
+	json_array_foreach(json_dig(ns, "spec.finalizers"), i, f) is_ours |=
+		json_is_string(f) && streq(json_string_value(f), "kubernetes");
 	if (!is_ours)
 		return;
 	struct round *r = round_new(n, key);
@@ -328,8 +334,8 @@ static void on_namespace(void *ctx, const char *key, const json_t *before, const
 
 struct namespace_controller *namespace_controller_new(struct context *c)
 {
-	static const enum kind needs[] = { KIND_NAMESPACE, KIND_DEPLOYMENT, KIND_JOB, KIND_POD,
-					   KIND_SERVICE, KIND_ENDPOINTSLICE };
+	static const enum kind needs[] = { KIND_NAMESPACE, KIND_DEPLOYMENT, KIND_JOB,
+					   KIND_POD,       KIND_SERVICE,    KIND_ENDPOINTSLICE };
 	struct namespace_controller *n = xcalloc(1, sizeof *n);
 	n->context = c;
 	n->loop = context_loop(c, "namespace", reconcile, n, needs, ARRAY_LEN(needs));

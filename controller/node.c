@@ -33,8 +33,7 @@ static void sign_free(void *p)
 static struct sign *read_sign(struct node_controller *n, const json_t *node, int64_t now_ms)
 {
 	const char *name = name_of(node);
-	const json_t *lease =
-		cache_get_at(n->context->caches[KIND_LEASE], "kube-node-lease", name);
+	const json_t *lease = cache_get_at(n->context->caches[KIND_LEASE], "kube-node-lease", name);
 	const json_t *ready = condition_of(json_dig(node, "status.conditions"), "Ready");
 	const char *status = json_str_or(ready, "status", "");
 	bool is_ours = streq(status, "Unknown"); /* what we wrote is no sign of the node's */
@@ -77,7 +76,8 @@ static void say_lost(struct node_controller *n, struct work *w, const json_t *no
 	json_t *conditions = before ? json_deep_copy(before) : json_array();
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		const struct condition c = {
-			.type = types[i], .status = "Unknown",
+			.type = types[i],
+			.status = "Unknown",
 			.reason = never ? "NodeStatusNeverUpdated" : "NodeStatusUnknown",
 			.message = never ? "Kubelet never posted node status."
 					 : "Kubelet stopped posting node status.",
@@ -116,8 +116,9 @@ static void mark_not_ready(struct node_controller *n, struct work *w, const json
 	const json_t *ready = condition_of(conditions, "Ready");
 	auto_free char *reason = xstrdup(json_str_or(ready, "reason", ""));
 	auto_free char *message = xstrdup(json_str_or(ready, "message", ""));
-	const struct condition c = { .type = "Ready", .status = "False", .reason = reason,
-				     .message = message };
+	const struct condition c = {
+		.type = "Ready", .status = "False", .reason = reason, .message = message
+	};
 	(void)condition_set(conditions, &c, work_wall_us(w)); /* it changes */
 	json_t *patch = json_object(), *list = json_array();
 	(void)json_array_append(list, (json_t *)(uintptr_t)condition_of(conditions, "Ready"));

@@ -10,9 +10,9 @@
 #define NODE_STARTUP_MS 60000 /* for one that never gave any */
 
 struct node_signs {
-	int64_t silent_ms;   /* since lease or status last changed, as we saw it */
-	bool has_signed;     /* it has a lease or a status */
-	const char *ready;   /* status of its Ready condition: True, False, Unknown, "" */
+	int64_t silent_ms; /* since lease or status last changed, as we saw it */
+	bool has_signed;   /* it has a lease or a status */
+	const char *ready; /* status of its Ready condition: True, False, Unknown, "" */
 };
 /* Must the controller say Unknown in the node's name? *ret_wake_ms: when to look again. */
 bool node_plan_is_lost(const struct node_signs *s, int64_t *ret_wake_ms);

@@ -38,7 +38,8 @@ static void say_waiting(struct order_controller *o, struct work *w, const json_t
 	const json_t *before = json_dig(pod, "status.conditions");
 	AUTO_JSON *conditions = before ? json_deep_copy(before) : json_array();
 	bool is_open = gate == ORDER_GATE_COUNT; /* just opened */
-	const struct condition c = { .type = ORDER_CONDITION, .status = is_open ? "True" : "False",
+	const struct condition c = { .type = ORDER_CONDITION,
+				     .status = is_open ? "True" : "False",
 				     .reason = order_gate_reason(is_open ? ORDER_GATE_HOLDS : gate),
 				     .message = text };
 	if (!condition_set(conditions, &c, work_wall_us(w)))
@@ -170,8 +171,9 @@ static void reconcile(void *ctx, struct work *w, const char *ns)
 
 static bool takes_part(const json_t *object)
 {
-	return object && (order_has_dependencies(object) || has_finalizer(object, ORDER_FINALIZER) ||
-			  annotation_of(object, ORDER_GATED));
+	return object &&
+	       (order_has_dependencies(object) || has_finalizer(object, ORDER_FINALIZER) ||
+		annotation_of(object, ORDER_GATED));
 }
 
 static void wake(struct order_controller *o, const char *kind, const char *key,
@@ -228,14 +230,18 @@ static const struct {
 	enum kind kind;
 	void (*changed)(void *ctx, const char *key, const json_t *before, const json_t *now);
 } subscriptions[] = {
-	{ KIND_DEPLOYMENT, on_deployment }, { KIND_JOB, on_job },   { KIND_POD, on_pod },
-	{ KIND_SERVICE, on_service },	    { KIND_NODE, on_node }, { KIND_ENDPOINTSLICE, on_service },
+	{ KIND_DEPLOYMENT, on_deployment },
+	{ KIND_JOB, on_job },
+	{ KIND_POD, on_pod },
+	{ KIND_SERVICE, on_service },
+	{ KIND_NODE, on_node },
+	{ KIND_ENDPOINTSLICE, on_service },
 };
 
 struct order_controller *order_controller_new(struct context *c)
 {
-	static const enum kind needs[] = { KIND_DEPLOYMENT, KIND_JOB,  KIND_POD,
-					   KIND_SERVICE,    KIND_NODE, KIND_REPLICASET,
+	static const enum kind needs[] = { KIND_DEPLOYMENT,   KIND_JOB,  KIND_POD,
+					   KIND_SERVICE,      KIND_NODE, KIND_REPLICASET,
 					   KIND_ENDPOINTSLICE };
 	struct order_controller *o = xcalloc(1, sizeof *o);
 	o->context = c;

@@ -42,7 +42,8 @@ static struct order_facts job_facts(const json_t *o)
 		.has_started = has_completed || json_int_or(o, "status.active", 0) > 0,
 		.has_completed = has_completed,
 		.has_failed = has_failed,
-		.failure = has_failed ? json_str(condition_of(conditions, "Failed"), "reason") : NULL,
+		.failure =
+			has_failed ? json_str(condition_of(conditions, "Failed"), "reason") : NULL,
 		.ready_count = ready,
 		.wanted_count = wanted,
 	};
@@ -85,7 +86,8 @@ static bool has_ready_endpoint(const struct context *c, const char *ns, const ch
 		json_t *endpoint;
 		if (!of || !streq(of, service))
 			continue;
-		json_array_foreach(json_object_get(slice, "endpoints"), k, endpoint) {
+		json_array_foreach(json_object_get(slice, "endpoints"), k, endpoint)
+		{
 			if (json_bool_or(endpoint, "conditions.ready", true))
 				return true;
 		}

@@ -10,9 +10,9 @@
 
 struct order_view {
 	struct order_graph *graph;
-	struct order_facts *facts;  /* by node */
-	bool *services_ready;       /* by service */
-	const json_t **objects;     /* by node: borrowed from the cache, NULL for ghosts */
+	struct order_facts *facts; /* by node */
+	bool *services_ready;      /* by service */
+	const json_t **objects;    /* by node: borrowed from the cache, NULL for ghosts */
 };
 
 /* What is gone but counts still: see order_controller. */

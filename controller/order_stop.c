@@ -48,7 +48,8 @@ static bool has_pods(const struct order_controller *o, const char *kind, const j
 	struct cache_range range = cache_in_namespace(pods, namespace_of(object));
 	for (size_t i = 0; i < range.count; i++)
 		if (!pod_is_finished(range.at[i]->tree) &&
-		    selector_matches_json(&selector, json_dig(range.at[i]->tree, "metadata.labels")))
+		    selector_matches_json(&selector,
+					  json_dig(range.at[i]->tree, "metadata.labels")))
 			return true;
 	return false;
 }
@@ -98,8 +99,7 @@ static void stop_one(struct order_controller *o, struct work *w, const struct or
 	int64_t wake_ms;
 	AUTO_STR text;
 	str_init(&text, 16384);
-	enum order_stop stop =
-		order_stop(v->graph, node, facts, work_now_ms(w), &wake_ms, &text);
+	enum order_stop stop = order_stop(v->graph, node, facts, work_now_ms(w), &wake_ms, &text);
 	if (stop == ORDER_STOP_HOLD) {
 		work_again(w, wake_ms);
 		if (wake_ms > ORDER_STOP_WAIT_MS)
@@ -166,9 +166,11 @@ void order_stop_namespace(struct order_controller *o, struct work *w, const char
 	for (size_t i = 0; i < real; i++)
 		facts[i] = stop_facts(o, v.graph->nodes[i].kind->kind, v.objects[i]);
 	for (size_t i = real; i < nodes; i++) /* ghosts come last, in order */
-		facts[i] = (struct order_stop_facts){ .is_deleting = true, .has_pods = true,
-						      .deleted_at_ms = deleted_at[i - real],
-						      .grace_ms = grace_ms(ghosts[i - real].object) };
+		facts[i] =
+			(struct order_stop_facts){ .is_deleting = true,
+						   .has_pods = true,
+						   .deleted_at_ms = deleted_at[i - real],
+						   .grace_ms = grace_ms(ghosts[i - real].object) };
 	for (size_t i = 0; i < real; i++) {
 		if (!facts[i].is_deleting)
 			keep_one(o, w, &v, i);

@@ -5,11 +5,11 @@
 #include "common/base/map.h"
 #include "controller/facts.h"
 
-#define EVERYTHING       "all"
-#define ROUND_MS         20000
-#define QUARANTINE_MS    40000 /* a node may come back under its name */
-#define FINISHED_MAX     12500
-#define DELETES_MAX      500
+#define EVERYTHING    "all"
+#define ROUND_MS      20000
+#define QUARANTINE_MS 40000 /* a node may come back under its name */
+#define FINISHED_MAX  12500
+#define DELETES_MAX   500
 
 struct podgc_controller {
 	struct context *context;
@@ -70,12 +70,14 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 			force_delete(p, w, pod);
 			deletes++;
 		} else if (pod_is_finished(pod) && !pod_is_terminating(pod)) {
-			finished[finished_count++] = (struct finished){
-				time_of(pod, "metadata.creationTimestamp"), pod };
+			finished[finished_count++] =
+				(struct finished){ time_of(pod, "metadata.creationTimestamp"),
+						   pod };
 		}
 	}
 	qsort(finished, finished_count, sizeof *finished, older_first);
-	for (size_t i = 0; i + FINISHED_MAX < finished_count && deletes < DELETES_MAX; i++, deletes++)
+	for (size_t i = 0; i + FINISHED_MAX < finished_count && deletes < DELETES_MAX;
+	     i++, deletes++)
 		force_delete(p, w, finished[i].pod);
 	work_again(w, deletes == DELETES_MAX ? 0 : ROUND_MS);
 }

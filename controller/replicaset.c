@@ -81,8 +81,7 @@ static void count_doubles(struct rs_pod *pods, struct cache_range range)
 	for (size_t i = 0; i < range.count; i++) {
 		const char *node = json_str(range.at[i]->tree, "spec.nodeName");
 		if (node && pods[i].is_active)
-			(void)map_put(&nodes, node,
-				      (void *)((uintptr_t)map_get(&nodes, node) + 1));
+			(void)map_put(&nodes, node, (void *)((uintptr_t)map_get(&nodes, node) + 1));
 	}
 	for (size_t i = 0; i < range.count; i++) {
 		const char *node = json_str(range.at[i]->tree, "spec.nodeName");
@@ -121,7 +120,8 @@ static bool has_labels_of(const json_t *pod, const json_t *template)
 	const json_t *labels = json_dig(pod, "metadata.labels");
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(template, "metadata.labels"), name, value) {
+	json_object_foreach(json_dig(template, "metadata.labels"), name, value)
+	{
 		if (!json_equal(json_object_get(labels, name), value))
 			return false;
 	}
@@ -156,8 +156,10 @@ static json_t *make_status(const json_t *rs, struct cache_range pods, const char
 	json_put_int(status, "observedGeneration", json_int_or(rs, "metadata.generation", 0));
 	const json_t *before = json_dig(rs, "status.conditions");
 	json_t *conditions = before ? json_deep_copy(before) : json_array();
-	const struct condition failed = { .type = "ReplicaFailure", .status = "True",
-					  .reason = "FailedCreate", .message = failure };
+	const struct condition failed = { .type = "ReplicaFailure",
+					  .status = "True",
+					  .reason = "FailedCreate",
+					  .message = failure };
 	if (failure)
 		(void)condition_set(conditions, &failed, now_us); /* compared below */
 	else
@@ -207,8 +209,8 @@ static void create_pod(struct replicaset_controller *r, struct work *w, json_t *
 	json_t *pod = pod_from_template(json_dig(rs, "spec.template"), ns, name,
 					controller_reference("apps/v1", "ReplicaSet", rs));
 	auto_free char *generate = xasprintf("%.247s-", name_of(rs));
-	auto_free char *slot = xasprintf("%lld.%lld", (long long)create->slot,
-					 (long long)create->incarnation);
+	auto_free char *slot =
+		xasprintf("%lld.%lld", (long long)create->slot, (long long)create->incarnation);
 	json_put_str(pod, "metadata.generateName", generate);
 	json_t *annotations = json_dig(pod, "metadata.annotations");
 	if (!annotations) {
@@ -224,8 +226,10 @@ static void create_pod(struct replicaset_controller *r, struct work *w, json_t *
 	write->fine = WORK_FINE_EXISTS;
 	child_write_track(write, &(struct child_write){ .context = r->context,
 							.owner_kind = KIND_REPLICASET,
-							.owner = rs, .child_kind = "pod",
-							.child = name, .failure = failure });
+							.owner = rs,
+							.child_kind = "pod",
+							.child = name,
+							.failure = failure });
 }
 
 static void delete_pod(struct replicaset_controller *r, struct work *w, json_t *rs,
@@ -236,11 +240,12 @@ static void delete_pod(struct replicaset_controller *r, struct work *w, json_t *
 			    namespace_of(pod), name_of(pod), uid_of(pod), -1, NULL);
 	write->group = 2;
 	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
-	child_write_track(write, &(struct child_write){
-					 .context = r->context, .owner_kind = KIND_REPLICASET,
-					 .owner = rs, .child_kind = "pod",
-					 .child = (char *)(uintptr_t)name_of(pod),
-					 .is_delete = true });
+	child_write_track(write, &(struct child_write){ .context = r->context,
+							.owner_kind = KIND_REPLICASET,
+							.owner = rs,
+							.child_kind = "pod",
+							.child = (char *)(uintptr_t)name_of(pod),
+							.is_delete = true });
 }
 
 static void perform(struct replicaset_controller *r, struct work *w, json_t *rs,

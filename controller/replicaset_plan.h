@@ -21,13 +21,13 @@ struct rs_want {
 
 struct rs_pod {
 	const char *name;
-	int64_t slot;        /* -1: adopted, or unknown */
+	int64_t slot; /* -1: adopted, or unknown */
 	int64_t incarnation;
-	bool is_active;      /* not stopping, not finished */
+	bool is_active; /* not stopping, not finished */
 	bool is_bound, is_ready;
-	int phase;           /* 0 Pending, 1 Unknown, 2 Running */
+	int phase; /* 0 Pending, 1 Unknown, 2 Running */
 	int64_t deletion_cost;
-	int64_t doubled_up;  /* active pods of the same owner on its node */
+	int64_t doubled_up; /* active pods of the same owner on its node */
 	int64_t ready_since_us, created_us, restarts;
 };
 

@@ -32,8 +32,9 @@ static void on_child_written(void *ctx, struct work *w, const struct api_reply *
 	} else if (reply->code != ERR_EXISTS && reply->code != ERR_NOT_FOUND &&
 		   reply->code != ERR_UNAVAILABLE && reply->code != ERR_CONFLICT) {
 		reason = xasprintf("Failed%s", verb);
-		context_event(f->context, f->owner_kind, f->owner, "Warning", reason, "Error %s: %s",
-			      f->is_delete ? "deleting" : "creating", reply->message);
+		context_event(f->context, f->owner_kind, f->owner, "Warning", reason,
+			      "Error %s: %s", f->is_delete ? "deleting" : "creating",
+			      reply->message);
 		if (f->failure) {
 			free(*f->failure);
 			*f->failure = xstrdup(reply->message);

@@ -130,8 +130,11 @@ static void on_data(void *ctx, const char *bytes, size_t n)
 
 static void tell(struct api_call *c, const struct error *broken)
 {
-	struct api_reply reply = { .status = c->status, .revision = c->revision,
-				   .retry_after_s = c->retry_after_s, .reason = "", .message = "" };
+	struct api_reply reply = { .status = c->status,
+				   .revision = c->revision,
+				   .retry_after_s = c->retry_after_s,
+				   .reason = "",
+				   .message = "" };
 	AUTO_JSON *body = NULL;
 	struct error err = { .text = "" };
 
@@ -164,7 +167,8 @@ static void on_done(void *ctx, const struct error *err)
 }
 
 struct api_call *api_request(struct api *a, const char *method, const char *target,
-			     const json_t *body, const char *content_type, api_done *done, void *ctx)
+			     const json_t *body, const char *content_type, api_done *done,
+			     void *ctx)
 {
 	static const struct http_events events = { on_head, on_data, on_done };
 	bool is_read = streq(method, "GET");
@@ -174,8 +178,9 @@ struct api_call *api_request(struct api *a, const char *method, const char *targ
 	headers[n++] = (struct http_header){ "Accept", "application/json" };
 	headers[n++] = (struct http_header){ "User-Agent", a->user_agent };
 	if (body)
-		headers[n++] = (struct http_header){
-			"Content-Type", content_type ? content_type : "application/json" };
+		headers[n++] =
+			(struct http_header){ "Content-Type",
+					      content_type ? content_type : "application/json" };
 	if (a->fence && !is_read)
 		headers[n++] = (struct http_header){ "Skiff-Leader", a->fence };
 
@@ -191,9 +196,13 @@ struct api_call *api_request(struct api *a, const char *method, const char *targ
 		a->calls->previous = c;
 	a->calls = c;
 
-	struct http_request request = { .method = method, .target = target, .headers = headers,
-					.headers_count = n, .body = body ? text.data : NULL,
-					.body_len = text.len, .timeout_ms = API_TIMEOUT_MS };
+	struct http_request request = { .method = method,
+					.target = target,
+					.headers = headers,
+					.headers_count = n,
+					.body = body ? text.data : NULL,
+					.body_len = text.len,
+					.timeout_ms = API_TIMEOUT_MS };
 	c->http = http_start(a->transport, &request, &events, c);
 	return c;
 }

@@ -28,15 +28,15 @@ struct api_resource {
 };
 
 struct api_reply {
-	int status;         /* HTTP; 0: no answer came */
-	json_t *body;       /* borrowed; NULL where there is none */
-	uint64_t revision;  /* Skiff-Revision of a write, else 0 */
-	const char *reason; /* Status.reason, or "" */
-	const char *message;/* Status.message, or "" */
+	int status;          /* HTTP; 0: no answer came */
+	json_t *body;        /* borrowed; NULL where there is none */
+	uint64_t revision;   /* Skiff-Revision of a write, else 0 */
+	const char *reason;  /* Status.reason, or "" */
+	const char *message; /* Status.message, or "" */
 	/* 0 for 2xx; else ERR_NOT_FOUND, ERR_EXISTS, ERR_CONFLICT, ERR_GONE, ERR_LIMIT (429),
 	 * ERR_INVALID (400, 422), ERR_FORBIDDEN, ERR_UNAVAILABLE (no answer, 503, 504), ERR_INTERNAL */
 	int code;
-	int retry_after_s;  /* 0: none */
+	int retry_after_s; /* 0: none */
 };
 typedef void api_done(void *ctx, const struct api_reply *reply);
 
@@ -55,7 +55,8 @@ char *api_path(const struct api_resource *r, const char *ns, const char *name,
 
 /* Any request. `body` is borrowed for the call; content_type NULL: application/json. */
 struct api_call *api_request(struct api *a, const char *method, const char *target,
-			     const json_t *body, const char *content_type, api_done *done, void *ctx);
+			     const json_t *body, const char *content_type, api_done *done,
+			     void *ctx);
 
 #define API_JSON_PATCH      "application/json-patch+json"
 #define API_MERGE_PATCH     "application/merge-patch+json"

@@ -23,11 +23,11 @@
 #include "common/client/cache.h"
 #include "common/client/workqueue.h"
 
-#define CONTROL_LOOP_NEEDS_MAX   128
-#define CONTROL_LOOP_BARRIER_MS  5000
+#define CONTROL_LOOP_NEEDS_MAX    128
+#define CONTROL_LOOP_BARRIER_MS   5000
 #define CONTROL_LOOP_PARALLEL_MAX 64
-#define WORK_WRITES_MAX          20000
-#define WORK_EAGER               0x80000000u /* in a group's number: it does not start slowly */
+#define WORK_WRITES_MAX           20000
+#define WORK_EAGER                0x80000000u /* in a group's number: it does not start slowly */
 
 struct control_loop;
 struct work; /* one key in work */
@@ -59,11 +59,11 @@ bool control_loop_is_idle(const struct control_loop *l, int64_t horizon_ms);
 
 /* ---- inside reconcile ---- */
 enum work_fine { /* answers that count as success */
-	WORK_FINE_NONE = 0,
-	WORK_FINE_EXISTS = 1,   /* 409 AlreadyExists: somebody, perhaps we, did it before */
-	WORK_FINE_GONE = 2,     /* 404 */
-	WORK_FINE_CONFLICT = 4, /* 409 Conflict: another key of the cache's will come */
-	WORK_FINE_ANY = 8,      /* the callback decides */
+		 WORK_FINE_NONE = 0,
+		 WORK_FINE_EXISTS = 1, /* 409 AlreadyExists: somebody, perhaps we, did it before */
+		 WORK_FINE_GONE = 2,   /* 404 */
+		 WORK_FINE_CONFLICT = 4, /* 409 Conflict: another key of the cache's will come */
+		 WORK_FINE_ANY = 8,      /* the callback decides */
 };
 
 typedef void work_replied(void *ctx, struct work *w, const struct api_reply *reply);
@@ -76,7 +76,7 @@ struct work_write {
 	struct cache *cache;      /* of the kind written, for the barrier, or NULL */
 	unsigned group;           /* 0: alone */
 	unsigned fine;
-	work_replied *replied;    /* told of the answer, good or bad, or NULL */
+	work_replied *replied; /* told of the answer, good or bad, or NULL */
 	void *replied_ctx;
 	void (*free_ctx)(void *ctx); /* called once for replied_ctx, or NULL */
 };

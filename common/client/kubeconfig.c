@@ -55,7 +55,8 @@ static const json_t *named(const json_t *list, const char *name, const char *mem
 {
 	size_t i;
 	json_t *entry;
-	json_array_foreach(list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		if (streq(json_str_or(entry, "name", ""), name))
 			return json_object_get(entry, member);
 	}
@@ -141,7 +142,8 @@ static int take_user(const json_t *user, const char *folder, struct kubeconfig *
 	if (json_object_get(user, "exec") || json_object_get(user, "auth-provider"))
 		return error_set(err, ERR_INVALID,
 				 "the user '%s' signs in through a plugin; use a token or a client "
-				 "certificate instead", k->user);
+				 "certificate instead",
+				 k->user);
 	if (decoded(user, "client-certificate-data", &k->cert_data, err) < 0)
 		return err->code;
 	return decoded(user, "client-key-data", &k->key_data, err);
@@ -211,8 +213,9 @@ int kubeconfig_in_cluster(struct kubeconfig *ret, struct error *err)
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
 	if (!host || !port)
-		return error_set(err, ERR_NOT_FOUND, "not inside a pod: KUBERNETES_SERVICE_HOST "
-						     "is not set");
+		return error_set(err, ERR_NOT_FOUND,
+				 "not inside a pod: KUBERNETES_SERVICE_HOST "
+				 "is not set");
 	AUTO_STR ns;
 	str_init(&ns, 65536 + 256);
 	struct error ignored; /* the namespace file is optional */

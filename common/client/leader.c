@@ -13,10 +13,10 @@ struct leader {
 	char *ns, *lease, *identity;
 	struct loop_timer *timer, *deadline;
 	struct api_call *call;
-	json_t *seen;          /* the record as last seen, or NULL */
-	int64_t seen_at_ms;    /* when it was seen first */
-	int64_t asked_at_ms;   /* when the request under way was sent */
-	int64_t transitions;   /* of the record we write */
+	json_t *seen;        /* the record as last seen, or NULL */
+	int64_t seen_at_ms;  /* when it was seen first */
+	int64_t asked_at_ms; /* when the request under way was sent */
+	int64_t transitions; /* of the record we write */
 	struct rng rng;
 	bool leads, is_releasing;
 	void (*released)(void *ctx);
@@ -43,8 +43,7 @@ static void start_leading(struct leader *l)
 	loop_timer_set(l->deadline, MAX(left_ms, (int64_t)0));
 	if (l->leads)
 		return;
-	auto_free char *fence =
-		xasprintf("%s/%s/%lld", l->ns, l->lease, (long long)l->transitions);
+	auto_free char *fence = xasprintf("%s/%s/%lld", l->ns, l->lease, (long long)l->transitions);
 	api_set_leader(l->options.api, fence);
 	l->leads = true;
 	log_info("leader", "leads", "identity", l->identity, "fence", fence);

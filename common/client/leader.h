@@ -19,16 +19,16 @@
 /* ---- the plan ---- */
 struct leader_seen {
 	bool exists;
-	const char *holder;   /* "" : nobody */
+	const char *holder; /* "" : nobody */
 	int64_t duration_s;
 	int64_t unchanged_ms; /* how long we have seen this very record */
 };
 
 enum leader_action {
-	LEADER_CREATE,  /* no lease: make it, held by us */
-	LEADER_RENEW,   /* it is ours */
-	LEADER_TAKE,    /* its holder is gone, or nobody holds it */
-	LEADER_WAIT,    /* somebody else's */
+	LEADER_CREATE, /* no lease: make it, held by us */
+	LEADER_RENEW,  /* it is ours */
+	LEADER_TAKE,   /* its holder is gone, or nobody holds it */
+	LEADER_WAIT,   /* somebody else's */
 	LEADER_ACTION_COUNT,
 };
 enum leader_action leader_plan(const struct leader_seen *seen, const char *identity);

@@ -5,13 +5,13 @@
 
 #include <stdio.h>
 
-#define PAGE_OBJECTS     "500"
-#define OBJECTS_MAX      1000000u
-#define LINE_MAX_BYTES   (16u << 20)
-#define LIST_MAX_BYTES   (256u << 20)
-#define LIST_TIMEOUT_MS  60000
-#define WATCH_IDLE_MS    150000 /* bookmarks come every minute */
-#define ACCEPT_OBJECTS   "application/json"
+#define PAGE_OBJECTS    "500"
+#define OBJECTS_MAX     1000000u
+#define LINE_MAX_BYTES  (16u << 20)
+#define LIST_MAX_BYTES  (256u << 20)
+#define LIST_TIMEOUT_MS 60000
+#define WATCH_IDLE_MS   150000 /* bookmarks come every minute */
+#define ACCEPT_OBJECTS  "application/json"
 #define ACCEPT_METADATA                                                                            \
 	"application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,"                            \
 	"application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
@@ -25,10 +25,10 @@ struct reflector {
 	bool is_metadata_only;
 	struct cache *cache;
 	struct reflector_state state;
-	struct loop_timer *timer;  /* back-off, or the next step in a turn of its own */
-	struct http_call *call;    /* list or watch under way */
-	struct str text;           /* of a list, or of the unfinished line of a watch */
-	char *continue_token;      /* of the next page, or NULL */
+	struct loop_timer *timer; /* back-off, or the next step in a turn of its own */
+	struct http_call *call;   /* list or watch under way */
+	struct str text;          /* of a list, or of the unfinished line of a watch */
+	char *continue_token;     /* of the next page, or NULL */
 	int status;
 	bool is_cut; /* the watch said by itself how it ends: ended by us */
 	enum reflector_event cut_event;
@@ -142,10 +142,12 @@ static void start_call(struct reflector *r, const char *query, int64_t timeout_m
 		{ "Accept", r->is_metadata_only ? ACCEPT_METADATA : ACCEPT_OBJECTS },
 		{ "User-Agent", api_user_agent(r->api) },
 	};
-	const struct http_request request = { .method = "GET", .target = target,
+	const struct http_request request = { .method = "GET",
+					      .target = target,
 					      .headers = headers,
 					      .headers_count = ARRAY_LEN(headers),
-					      .timeout_ms = timeout_ms, .idle_ms = idle_ms };
+					      .timeout_ms = timeout_ms,
+					      .idle_ms = idle_ms };
 	r->call = http_start(api_transport(r->api), &request, events, r);
 }
 
@@ -190,8 +192,8 @@ static void take_event(struct reflector *r, json_t *event)
 
 	if (streq(type, "ERROR")) {
 		note_trouble(r, "watch", json_str_or(object, "message", "refused"));
-		cut(r, json_int_or(object, "code", 0) == 410 ? REFLECTOR_EXPIRED
-							     : REFLECTOR_FAILED);
+		cut(r,
+		    json_int_or(object, "code", 0) == 410 ? REFLECTOR_EXPIRED : REFLECTOR_FAILED);
 		return;
 	}
 	if (streq(type, "ADDED") || streq(type, "MODIFIED")) {
@@ -276,10 +278,10 @@ static void on_watch_done(void *ctx, const struct error *err)
 static void start_watch(struct reflector *r)
 {
 	static const struct http_events events = { on_head, on_watch_data, on_watch_done };
-	auto_free char *query =
-		xasprintf("watch=true&allowWatchBookmarks=true&resourceVersion=%llu&timeoutSeconds=%u",
-			  (unsigned long long)r->state.revision,
-			  (unsigned)(300 + rng_below(&r->state.rng, 300)));
+	auto_free char *query = xasprintf(
+		"watch=true&allowWatchBookmarks=true&resourceVersion=%llu&timeoutSeconds=%u",
+		(unsigned long long)r->state.revision,
+		(unsigned)(300 + rng_below(&r->state.rng, 300)));
 	str_fini(&r->text);
 	str_init(&r->text, LINE_MAX_BYTES);
 	start_call(r, query, 0, WATCH_IDLE_MS, &events);

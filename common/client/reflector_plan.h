@@ -9,19 +9,24 @@
 #define REFLECTOR_BACKOFF_FIRST_MS 800
 #define REFLECTOR_BACKOFF_MAX_MS   30000
 
-enum reflector_phase { REFLECTOR_IDLE, REFLECTOR_LISTING, REFLECTOR_WATCHING, REFLECTOR_WAITING,
-	REFLECTOR_PHASE_COUNT };
+enum reflector_phase {
+	REFLECTOR_IDLE,
+	REFLECTOR_LISTING,
+	REFLECTOR_WATCHING,
+	REFLECTOR_WAITING,
+	REFLECTOR_PHASE_COUNT
+};
 
 enum reflector_event {
 	REFLECTOR_STARTED,
-	REFLECTOR_PAGE,         /* a page came, more follow */
-	REFLECTOR_LISTED,       /* the last page came, at `revision` */
-	REFLECTOR_SEEN,         /* event or bookmark at `revision` */
-	REFLECTOR_WATCH_ENDED,  /* the server closed the watch in good order */
-	REFLECTOR_EXPIRED,      /* 410: the position or the continue token is too old */
-	REFLECTOR_FAILED,       /* anything else went wrong */
-	REFLECTOR_WAITED,       /* the back-off is over */
-	REFLECTOR_RELIST_WANTED,/* somebody misses a change */
+	REFLECTOR_PAGE,          /* a page came, more follow */
+	REFLECTOR_LISTED,        /* the last page came, at `revision` */
+	REFLECTOR_SEEN,          /* event or bookmark at `revision` */
+	REFLECTOR_WATCH_ENDED,   /* the server closed the watch in good order */
+	REFLECTOR_EXPIRED,       /* 410: the position or the continue token is too old */
+	REFLECTOR_FAILED,        /* anything else went wrong */
+	REFLECTOR_WAITED,        /* the back-off is over */
+	REFLECTOR_RELIST_WANTED, /* somebody misses a change */
 	REFLECTOR_EVENT_COUNT,
 };
 
@@ -36,9 +41,9 @@ enum reflector_action {
 
 struct reflector_state {
 	enum reflector_phase phase;
-	uint64_t revision;   /* 0: must list */
-	unsigned failures;   /* in a row */
-	bool seen_in_watch;  /* the present watch brought something */
+	uint64_t revision;  /* 0: must list */
+	unsigned failures;  /* in a row */
+	bool seen_in_watch; /* the present watch brought something */
 	struct rng rng;
 };
 

@@ -36,8 +36,8 @@ DEFINE_CLEANUP(workqueue)
 
 /* Ask for `key` (copied) to be worked on `delay_ms` from now or sooner.
  * ERR_LIMIT if the queue is full. */
-MUST_CHECK int workqueue_add(struct workqueue *q, const char *key, int64_t now_ms,
-			     int64_t delay_ms, struct error *err);
+MUST_CHECK int workqueue_add(struct workqueue *q, const char *key, int64_t now_ms, int64_t delay_ms,
+			     struct error *err);
 
 /* The key that has been due longest, or NULL. It is borrowed until the caller
  * gives it back with workqueue_finish(), which must follow. */

@@ -9,8 +9,10 @@ static int check_path(const char *what, const char *path, struct error *err)
 				 path ? path : "");
 	for (const char *p = path; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == '"' || *p == '\\' || *p == 0x7f)
-			return error_set(err, ERR_INVALID, "%s '%s' holds a character that "
-					 "a configuration file cannot", what, path);
+			return error_set(err, ERR_INVALID,
+					 "%s '%s' holds a character that "
+					 "a configuration file cannot",
+					 what, path);
 	return 0;
 }
 

@@ -9,15 +9,15 @@
 #include "common/base/str.h"
 
 struct containerd_config {
-	const char *root;          /* images and snapshots; absolute */
-	const char *state;         /* short-lived state (under /run); absolute */
-	const char *socket;        /* the gRPC unix socket; absolute, at most 90 bytes */
-	const char *sandbox_image; /* NULL: "localhost/pause:1" */
-	const char *runc;          /* path of runc or crun; NULL: found in PATH */
-	const char *snapshotter;   /* NULL: "overlayfs" */
-	const char *cni_bin_dir;   /* NULL: "/usr/lib/cni" */
-	const char *cni_conf_dir;  /* where the agent writes its network */
-	const char *registry_dir;  /* hosts.toml files of registries, or NULL */
+	const char *root;            /* images and snapshots; absolute */
+	const char *state;           /* short-lived state (under /run); absolute */
+	const char *socket;          /* the gRPC unix socket; absolute, at most 90 bytes */
+	const char *sandbox_image;   /* NULL: "localhost/pause:1" */
+	const char *runc;            /* path of runc or crun; NULL: found in PATH */
+	const char *snapshotter;     /* NULL: "overlayfs" */
+	const char *cni_bin_dir;     /* NULL: "/usr/lib/cni" */
+	const char *cni_conf_dir;    /* where the agent writes its network */
+	const char *registry_dir;    /* hosts.toml files of registries, or NULL */
 	bool restrict_oom_score_adj; /* true where CAP_SYS_RESOURCE is missing */
 	bool systemd_cgroup;
 	bool disable_apparmor;

@@ -85,8 +85,8 @@ static bool selects(const json_t *selector, const json_t *labels)
 		return false; /* a Service without selector stands for nothing of ours */
 	for (; at; at = json_object_iter_next((json_t *)(uintptr_t)selector, at)) {
 		const char *want = json_string_value(json_object_iter_value(at));
-		const char *have = json_string_value(
-			json_object_get(labels, json_object_iter_key(at)));
+		const char *have =
+			json_string_value(json_object_get(labels, json_object_iter_key(at)));
 		if (!want || !have || !streq(want, have))
 			return false;
 	}
@@ -196,8 +196,11 @@ static void find_components(struct order_graph *g)
 	size_t n = g->nodes_count;
 	auto_free size_t *numbers = xcalloc(5 * n + 1, sizeof(size_t));
 	auto_free bool *on_stack = xcalloc(n + 1, sizeof(bool));
-	struct walk w = { .index = numbers, .low = numbers + n, .stack = numbers + 2 * n,
-			  .path = numbers + 3 * n, .next_edge = numbers + 4 * n,
+	struct walk w = { .index = numbers,
+			  .low = numbers + n,
+			  .stack = numbers + 2 * n,
+			  .path = numbers + 3 * n,
+			  .next_edge = numbers + 4 * n,
 			  .on_stack = on_stack };
 	for (size_t i = 0; i < n; i++)
 		g->nodes[i].component = ORDER_NONE;
@@ -243,7 +246,8 @@ bool order_has_dependents(const struct order_graph *g, size_t node)
 /* ---- cycles as text ---- */
 
 /* The shortest way from `node` back to itself: the edges in order; how many. */
-static size_t shortest_cycle(const struct order_graph *g, size_t node, const struct order_edge **ret)
+static size_t shortest_cycle(const struct order_graph *g, size_t node,
+			     const struct order_edge **ret)
 {
 	size_t n = g->nodes_count;
 	auto_free size_t *from = xcalloc(n, sizeof(size_t));

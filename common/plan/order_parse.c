@@ -70,13 +70,15 @@ static int find_condition(const char *text, size_t n)
 static int check_condition(const struct order_entry *e, size_t at, struct error *err)
 {
 	const struct order_kind *kind = e->kind ? order_kind_find(e->kind) : NULL;
-	if (kind && !kind->pod_labels && e->condition != ORDER_READY && e->condition != ORDER_EXISTS)
+	if (kind && !kind->pod_labels && e->condition != ORDER_READY &&
+	    e->condition != ORDER_EXISTS)
 		return error_set(err, ERR_INVALID,
 				 "at character %zu: a Service can be 'ready' or 'exists'", at);
 	if (kind && e->condition == ORDER_COMPLETED && !kind->can_complete)
-		return error_set(err, ERR_INVALID,
-				 "at character %zu: a %s never completes; use ready, started or exists",
-				 at, e->kind);
+		return error_set(
+			err, ERR_INVALID,
+			"at character %zu: a %s never completes; use ready, started or exists", at,
+			e->kind);
 	return 0;
 }
 

@@ -38,8 +38,12 @@ void order_sort(const struct order_graph *g, size_t *ret)
 	size_t n = g->nodes_count;
 	auto_free bool *flags = xcalloc(2 * n + 1, sizeof(bool));
 	auto_free size_t *numbers = xcalloc(2 * n + 1, sizeof(size_t));
-	struct sorting s = { .g = g, .is_done = flags, .on_path = flags + n, .path = numbers,
-			     .next_edge = numbers + n, .ret = ret };
+	struct sorting s = { .g = g,
+			     .is_done = flags,
+			     .on_path = flags + n,
+			     .path = numbers,
+			     .next_edge = numbers + n,
+			     .ret = ret };
 	for (size_t i = 0; i < n; i++)
 		if (!s.is_done[i])
 			sort_from(&s, i);
@@ -71,7 +75,8 @@ static void add_state(const struct order_node *n, const struct order_facts *f,
 {
 	str_addf(ret, "%s/%s", n->kind->kind, n->name);
 	if (f->has_failed)
-		str_addf(ret, " (failed%s%s)", f->failure ? ": " : "", f->failure ? f->failure : "");
+		str_addf(ret, " (failed%s%s)", f->failure ? ": " : "",
+			 f->failure ? f->failure : "");
 	else if (condition == ORDER_COMPLETED)
 		str_add(ret, " (not completed)");
 	else if (condition == ORDER_STARTED)
@@ -127,8 +132,9 @@ static enum order_gate workload_entry(const struct order_graph *g, const struct 
 	return ORDER_GATE_PENDING;
 }
 
-enum order_gate order_gate(const struct order_graph *g, size_t node, const struct order_facts *facts,
-			   const bool *services_ready, struct str *ret_text)
+enum order_gate order_gate(const struct order_graph *g, size_t node,
+			   const struct order_facts *facts, const bool *services_ready,
+			   struct str *ret_text)
 {
 	assert(g->is_linked);
 	const struct order_node *n = &g->nodes[node];
@@ -202,7 +208,8 @@ static int64_t patience_ms(const struct order_graph *g, size_t node,
 		if (i == node || !facts[i].is_deleting || g->nodes[i].is_in_cycle ||
 		    !order_depends_on(g, i, node))
 			continue;
-		int64_t ms = facts[i].grace_ms + ORDER_STOP_EXTRA_MS + patience_ms(g, i, facts, known);
+		int64_t ms =
+			facts[i].grace_ms + ORDER_STOP_EXTRA_MS + patience_ms(g, i, facts, known);
 		longest = MAX(longest, ms);
 	}
 	known[node] = longest;

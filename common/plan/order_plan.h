@@ -31,7 +31,7 @@
 #define ORDER_FINALIZER     "skiff.dev/stop-order"
 #define ORDER_CONDITION     "DependenciesReady"
 
-#define ORDER_SETTLE_MS     500   /* a new revision's first pod waits so long for a newer dependency */
+#define ORDER_SETTLE_MS     500 /* a new revision's first pod waits so long for a newer dependency */
 #define ORDER_STOP_WAIT_MS  1000  /* after a deletion, for more deletions */
 #define ORDER_STOP_EXTRA_MS 30000 /* beyond a dependent's grace period */
 
@@ -46,8 +46,13 @@ extern const size_t order_kinds_count;
 const struct order_kind *order_kind_find(const char *kind); /* NULL: takes no part */
 
 /* ---- the annotation ---- */
-enum order_condition { ORDER_READY, ORDER_STARTED, ORDER_COMPLETED, ORDER_EXISTS,
-	ORDER_CONDITION_COUNT };
+enum order_condition {
+	ORDER_READY,
+	ORDER_STARTED,
+	ORDER_COMPLETED,
+	ORDER_EXISTS,
+	ORDER_CONDITION_COUNT
+};
 
 struct order_entry {
 	char *kind; /* NULL: every workload of that name */
@@ -80,7 +85,7 @@ struct order_node {
 	struct order_list depends;
 	struct order_edge *edges; /* to what it depends on */
 	size_t edges_count;
-	size_t component;         /* nodes of one cycle share it */
+	size_t component; /* nodes of one cycle share it */
 	bool is_in_cycle;
 };
 struct order_service {
@@ -125,17 +130,23 @@ void order_sort(const struct order_graph *g, size_t *ret);
 /* ---- start ---- */
 struct order_facts { /* of one node; {0} where nothing is known */
 	bool is_ready, has_started, has_completed;
-	bool has_failed;      /* for good */
-	const char *failure;  /* why, or NULL */
+	bool has_failed;     /* for good */
+	const char *failure; /* why, or NULL */
 	int64_t ready_count, wanted_count;
 };
-enum order_gate { ORDER_GATE_HOLDS, ORDER_GATE_PENDING, ORDER_GATE_FAILED, ORDER_GATE_CYCLE,
-	ORDER_GATE_COUNT };
+enum order_gate {
+	ORDER_GATE_HOLDS,
+	ORDER_GATE_PENDING,
+	ORDER_GATE_FAILED,
+	ORDER_GATE_CYCLE,
+	ORDER_GATE_COUNT
+};
 
 /* Do the dependencies of `node` hold? `facts` by node, `services_ready` by service. The text
  * is the condition's message: "waiting for Deployment/db (0/1 ready)". */
-enum order_gate order_gate(const struct order_graph *g, size_t node, const struct order_facts *facts,
-			   const bool *services_ready, struct str *ret_text);
+enum order_gate order_gate(const struct order_graph *g, size_t node,
+			   const struct order_facts *facts, const bool *services_ready,
+			   struct str *ret_text);
 /* DependenciesReady, DependenciesPending, DependencyFailed, DependencyCycle. */
 const char *order_gate_reason(enum order_gate gate);
 
@@ -149,20 +160,29 @@ struct order_latch_facts {
 	enum order_gate gate;
 	int64_t since_ms, now_ms;
 };
-enum order_latch { ORDER_LATCH_NONE /* nothing to wait for */, ORDER_LATCH_OPEN,
-	ORDER_LATCH_OPEN_NOW /* write it */, ORDER_LATCH_CLOSED, ORDER_LATCH_COUNT };
+enum order_latch {
+	ORDER_LATCH_NONE /* nothing to wait for */,
+	ORDER_LATCH_OPEN,
+	ORDER_LATCH_OPEN_NOW /* write it */,
+	ORDER_LATCH_CLOSED,
+	ORDER_LATCH_COUNT
+};
 enum order_latch order_latch(const struct order_latch_facts *f, int64_t *ret_wake_ms);
 
 /* ---- stop ---- */
 struct order_stop_facts { /* of one node */
 	bool is_deleting; /* deletionTimestamp set, or gone not long ago */
 	bool has_pods;
-	bool is_exempt;   /* force or orphan */
+	bool is_exempt; /* force or orphan */
 	int64_t deleted_at_ms;
 	int64_t grace_ms; /* its pods' longest */
 };
-enum order_stop { ORDER_STOP_GO, ORDER_STOP_HOLD, ORDER_STOP_LATE /* go, with a warning */,
-	ORDER_STOP_COUNT };
+enum order_stop {
+	ORDER_STOP_GO,
+	ORDER_STOP_HOLD,
+	ORDER_STOP_LATE /* go, with a warning */,
+	ORDER_STOP_COUNT
+};
 /* May the deleted node go? If not: look again in *ret_wake_ms, and the text says who is awaited. */
 enum order_stop order_stop(const struct order_graph *g, size_t node,
 			   const struct order_stop_facts *facts, int64_t now_ms,

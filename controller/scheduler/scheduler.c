@@ -65,8 +65,8 @@ static void read_bound(struct scheduler *s, struct pass *p, size_t i)
 		n->pods_used++;
 		const json_t *owner = controller_of(pod);
 		if (owner && !pod_is_terminating(pod))
-			p->owned[p->owned_count++] = (struct sched_owned){
-				json_str_or(owner, "uid", ""), i, 1 };
+			p->owned[p->owned_count++] =
+				(struct sched_owned){ json_str_or(owner, "uid", ""), i, 1 };
 	}
 }
 
@@ -116,8 +116,7 @@ static int compare_waiting(const void *a, const void *b)
 static size_t class_of(struct map *classes, const json_t *pod, size_t fresh)
 {
 	const json_t *owner = controller_of(pod);
-	const char *hash =
-		json_member_str(json_dig(pod, "metadata.labels"), "pod-template-hash");
+	const char *hash = json_member_str(json_dig(pod, "metadata.labels"), "pod-template-hash");
 	if (!owner || !hash)
 		return fresh;
 	const char *uid = json_str_or(owner, "uid", "");
@@ -227,30 +226,32 @@ static void bind(struct scheduler *s, struct work *w, const json_t *pod, const j
 	}
 	struct binding *b = xcalloc(1, sizeof *b);
 	*b = (struct binding){ s, json_incref((json_t *)(uintptr_t)pod), xstrdup(name_of(node)) };
-	work_write(w, &(struct work_write){
-			      .method = "POST",
-			      .take_target = api_path(resource_of(KIND_POD), namespace_of(pod),
-						      name_of(pod), "binding"),
-			      .take_body = body,
-			      .cache = s->context->caches[KIND_POD],
-			      .group = 1 | WORK_EAGER,
-			      .fine = WORK_FINE_ANY,
-			      .replied = on_bound,
-			      .replied_ctx = b,
-			      .free_ctx = binding_free });
+	work_write(w, &(struct work_write){ .method = "POST",
+					    .take_target = api_path(resource_of(KIND_POD),
+								    namespace_of(pod), name_of(pod),
+								    "binding"),
+					    .take_body = body,
+					    .cache = s->context->caches[KIND_POD],
+					    .group = 1 | WORK_EAGER,
+					    .fine = WORK_FINE_ANY,
+					    .replied = on_bound,
+					    .replied_ctx = b,
+					    .free_ctx = binding_free });
 }
 
 static void say_why_not(struct scheduler *s, struct work *w, const json_t *pod, const char *why)
 {
 	const json_t *before = json_dig(pod, "status.conditions");
 	AUTO_JSON *conditions = before ? json_deep_copy(before) : json_array();
-	const struct condition c = { .type = "PodScheduled", .status = "False",
-				     .reason = "Unschedulable", .message = why };
+	const struct condition c = {
+		.type = "PodScheduled", .status = "False", .reason = "Unschedulable", .message = why
+	};
 	if (!condition_set(conditions, &c, work_wall_us(w)))
 		return; /* it has been said */
 	context_event(s->context, KIND_POD, pod, "Warning", "FailedScheduling", "%s", why);
 	json_t *patch = json_object(), *list = json_array();
-	(void)json_array_append(list, (json_t *)(uintptr_t)condition_of(conditions, "PodScheduled"));
+	(void)json_array_append(list,
+				(json_t *)(uintptr_t)condition_of(conditions, "PodScheduled"));
 	json_put(patch, "status.conditions", list);
 	struct work_write *write =
 		work_patch(w, s->context->caches[KIND_POD], resource_of(KIND_POD),
@@ -300,9 +301,11 @@ static void on_node(void *ctx, const char *key, const json_t *before, const json
 	struct scheduler *s = ctx;
 	(void)key; /* every pass looks at all */
 	/* Heartbeats that change nothing of interest must not cost a pass. */
-	if (before && now && json_equal(json_object_get(before, "spec"), json_object_get(now, "spec")) &&
+	if (before && now &&
+	    json_equal(json_object_get(before, "spec"), json_object_get(now, "spec")) &&
 	    json_equal(json_dig(before, "metadata.labels"), json_dig(now, "metadata.labels")) &&
-	    json_equal(json_dig(before, "status.allocatable"), json_dig(now, "status.allocatable")) &&
+	    json_equal(json_dig(before, "status.allocatable"),
+		       json_dig(now, "status.allocatable")) &&
 	    is_node_ready(before) == is_node_ready(now))
 		return;
 	control_loop_add(s->loop, EVERYTHING);

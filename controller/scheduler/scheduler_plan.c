@@ -43,7 +43,8 @@ static bool tolerates_key(const json_t *tolerations, const char *key)
 	json_t *toleration;
 	json_put_str(taint, "key", key);
 	json_put_str(taint, "effect", "NoSchedule");
-	json_array_foreach(tolerations, i, toleration) {
+	json_array_foreach(tolerations, i, toleration)
+	{
 		if (sched_tolerates(toleration, taint))
 			return true;
 	}
@@ -72,8 +73,8 @@ static void view_class(struct placing *p, const json_t *spec)
 	for (size_t i = 0; i < p->nodes_count; i++) {
 		const struct sched_node *node = &p->nodes[i];
 		p->view.fixed[i] = fixed_verdict(spec, node);
-		p->view.fixed_score[i] = p->view.fixed[i] == FITS ? sched_preferred_weight(spec, node)
-								  : 0;
+		p->view.fixed_score[i] =
+			p->view.fixed[i] == FITS ? sched_preferred_weight(spec, node) : 0;
 		most = MAX(most, p->view.fixed_score[i]);
 	}
 	const json_t *tolerations = json_object_get(spec, "tolerations");
@@ -122,8 +123,9 @@ static void note(struct reasons *r, const char *text)
 static bool resources_fit(const struct sched_pod *pod, const struct sched_node *node,
 			  struct reasons *reasons)
 {
-	static const char *const short_of[SCHED_BASIC_COUNT] = {
-		"Insufficient cpu", "Insufficient memory", "Insufficient ephemeral-storage" };
+	static const char *const short_of[SCHED_BASIC_COUNT] = { "Insufficient cpu",
+								 "Insufficient memory",
+								 "Insufficient ephemeral-storage" };
 	bool fits = true;
 	for (size_t i = 0; i < SCHED_BASIC_COUNT; i++) {
 		int64_t wants = pod->wants.basic[i];
@@ -135,8 +137,8 @@ static bool resources_fit(const struct sched_pod *pod, const struct sched_node *
 	}
 	for (size_t i = 0; i < pod->wants.extended_count; i++) {
 		const struct sched_extended *e = &pod->wants.extended[i];
-		if (e->amount == 0 || e->amount <= present(&node->total, e->name) -
-							   present(&node->used, e->name))
+		if (e->amount == 0 ||
+		    e->amount <= present(&node->total, e->name) - present(&node->used, e->name))
 			continue;
 		fits = false;
 		auto_free char *text = xasprintf("Insufficient %s", e->name);
@@ -207,10 +209,9 @@ static int64_t score(const struct placing *p, const struct sched_pod *pod, size_
 	const struct sched_node *node = &p->nodes[i];
 	int64_t least = 0;
 	for (size_t r = SCHED_CPU; r <= SCHED_MEMORY; r++)
-		least += free_share(node->total.basic[r],
-				    node->used.basic[r] + pod->wants.basic[r]);
-	int64_t spread =
-		most_owned > 0 ? (most_owned - p->owned[i]) * 100 / most_owned : 100;
+		least +=
+			free_share(node->total.basic[r], node->used.basic[r] + pod->wants.basic[r]);
+	int64_t spread = most_owned > 0 ? (most_owned - p->owned[i]) * 100 / most_owned : 100;
 	/* Pods that ask for nothing: the number of pods decides. */
 	int64_t crowd = free_share(node->pods_max, node->pods_used);
 	return (p->view.fixed_score[i] + least / 2 + 2 * spread) * 1000 + crowd;
@@ -260,8 +261,10 @@ void sched_plan_make(struct sched_plan *plan, struct sched_node *nodes, size_t n
 {
 	auto_free enum fixed *fixed = xcalloc(nodes_count + 1, sizeof *fixed);
 	auto_free int64_t *numbers = xcalloc(2 * nodes_count + 1, sizeof *numbers);
-	struct placing p = { .nodes = nodes, .nodes_count = nodes_count,
-			     .view = { fixed, numbers }, .owned = numbers + nodes_count };
+	struct placing p = { .nodes = nodes,
+			     .nodes_count = nodes_count,
+			     .view = { fixed, numbers },
+			     .owned = numbers + nodes_count };
 	size_t class = SIZE_MAX;
 	/* The counts of the last owner are only right while its pods come in a row; pods placed
 	 * in this plan for an owner that comes back are a tie-break lost, no fault. */

@@ -20,7 +20,10 @@ static void run(struct loop *loop, int64_t ms)
 static void note(void *ctx, const char *key, const json_t *before, const json_t *now)
 {
 	str_addf(ctx, "%s%c%s", ((struct str *)ctx)->len ? " " : "",
-		 !before ? '+' : now ? '*' : '-', key);
+		 !before ? '+'
+		 : now   ? '*'
+			 : '-',
+		 key);
 }
 
 static void test_reflector(void)
@@ -46,9 +49,11 @@ static void test_reflector(void)
 	str_clear(&seen);
 	fake_add(f, "configmaps", "b", "{'metadata':{'name':'w'}}");
 	struct fake_object *o = fake_find(f, "configmaps", "a", "y");
+	CHECK(o);
 	json_put_str(o->tree, "data.k", "v");
 	fake_changed(f, o);
 	o = fake_find(f, "configmaps", "b", "x");
+	CHECK(o);
 	json_put_str(o->tree, "metadata.deletionTimestamp", "2027-01-01T00:00:00Z");
 	fake_changed(f, o);
 	run(loop, 100);
@@ -99,9 +104,12 @@ static void test_barrier(void)
 	struct reflector *r = reflector_new(
 		loop, api, &(struct reflector_options){ .resource = configmaps, .seed = 1 });
 	struct counter counter = { api, reflector_cache(r), 0, 50 };
-	struct control_loop *l = control_loop_new(
-		&(struct control_loop_options){ .name = "counter", .loop = loop, .api = api,
-						.reconcile = raise_counter, .ctx = &counter });
+	struct control_loop *l =
+		control_loop_new(&(struct control_loop_options){ .name = "counter",
+								 .loop = loop,
+								 .api = api,
+								 .reconcile = raise_counter,
+								 .ctx = &counter });
 	control_loop_needs(l, counter.cache);
 	control_loop_run(l);
 	control_loop_add(l, "a/m");
@@ -147,10 +155,15 @@ static void test_leaders(void)
 	struct candidate all[2] = { { .name = "a", .log = &log }, { .name = "b", .log = &log } };
 	for (size_t i = 0; i < 2; i++) {
 		all[i].api = api_new(loop, &f->transport, "test");
-		all[i].leader = leader_new(&(struct leader_options){
-			.loop = loop, .api = all[i].api, .ns = "kube-system",
-			.lease = "skiff-controller", .identity = all[i].name, .seed = i + 1,
-			.started = began, .stopped = ended, .ctx = &all[i] });
+		all[i].leader = leader_new(&(struct leader_options){ .loop = loop,
+								     .api = all[i].api,
+								     .ns = "kube-system",
+								     .lease = "skiff-controller",
+								     .identity = all[i].name,
+								     .seed = i + 1,
+								     .started = began,
+								     .stopped = ended,
+								     .ctx = &all[i] });
 	}
 	run(loop, 60000);
 	CHECK_INT(log.len, 3); /* one leads, for good */
@@ -167,6 +180,7 @@ static void test_leaders(void)
 	CHECK_INT(json_int_or(lease, "spec.leaseTransitions", -1), 1);
 	/* Somebody else writes himself in: it stops leading at the next renewal. */
 	struct fake_object *o = fake_find(f, "leases", "kube-system", "skiff-controller");
+	CHECK(o);
 	json_put_str(o->tree, "spec.holderIdentity", "c");
 	fake_changed(f, o);
 	run(loop, 3000);

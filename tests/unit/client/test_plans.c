@@ -26,9 +26,9 @@ static void test_reflector(void)
 {
 	static const char letters[] = "splewxftr";
 	static const enum reflector_event events[] = {
-		REFLECTOR_STARTED, REFLECTOR_PAGE,    REFLECTOR_LISTED,
-		REFLECTOR_SEEN,	   REFLECTOR_WATCH_ENDED, REFLECTOR_EXPIRED,
-		REFLECTOR_FAILED,  REFLECTOR_WAITED,  REFLECTOR_RELIST_WANTED,
+		REFLECTOR_STARTED, REFLECTOR_PAGE,        REFLECTOR_LISTED,
+		REFLECTOR_SEEN,    REFLECTOR_WATCH_ENDED, REFLECTOR_EXPIRED,
+		REFLECTOR_FAILED,  REFLECTOR_WAITED,      REFLECTOR_RELIST_WANTED,
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct reflector_state s = { .rng = { 1 } };
@@ -38,9 +38,10 @@ static void test_reflector(void)
 			const char *letter = strchr(letters, *p);
 			if (*p == ' ')
 				continue;
-			struct reflector_step step =
-				reflector_plan(&s, events[letter - letters],
-					       *p == 'l' ? 10 : *p == 'e' ? 20 : 0);
+			struct reflector_step step = reflector_plan(&s, events[letter - letters],
+								    *p == 'l'   ? 10
+								    : *p == 'e' ? 20
+										: 0);
 			str_addf(&out, "%s%c", out.len ? " " : "", "-LMWB"[step.action]);
 			if (step.action == REFLECTOR_DO_WATCH)
 				str_addf(&out, "%llu", (unsigned long long)s.revision);

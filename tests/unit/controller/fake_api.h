@@ -85,9 +85,8 @@ static inline void fake_publish(struct fake *f, const char *type, const char *re
 	CHECK(snprintf(text, sizeof text, "%llu", (unsigned long long)++f->revision) > 0);
 	json_put_str(tree, "metadata.resourceVersion", text);
 	CHECK(f->events_count < FAKE_EVENTS_MAX);
-	f->events[f->events_count++] =
-		(struct fake_event){ f->revision, type, xstrdup(resource), xstrdup(ns),
-				     json_deep_copy(tree) };
+	f->events[f->events_count++] = (struct fake_event){ f->revision, type, xstrdup(resource),
+							    xstrdup(ns), json_deep_copy(tree) };
 }
 
 /* Deleting for good, or saying that something changed. */
@@ -109,7 +108,8 @@ static inline void fake_changed(struct fake *f, struct fake_object *o)
 	*o = f->objects[--f->count];
 }
 
-static inline json_t *fake_create(struct fake *f, const char *resource, const char *ns, json_t *tree)
+static inline json_t *fake_create(struct fake *f, const char *resource, const char *ns,
+				  json_t *tree)
 {
 	char text[TIME_TEXT_SIZE];
 	time_format(loop_wall_us(f->loop), text);
@@ -127,7 +127,8 @@ static inline json_t *fake_create(struct fake *f, const char *resource, const ch
 }
 
 /* From text: fake_add(f, "pods", "default", "{…}"), quotes as '. */
-static inline json_t *fake_add(struct fake *f, const char *resource, const char *ns, const char *text)
+static inline json_t *fake_add(struct fake *f, const char *resource, const char *ns,
+			       const char *text)
 {
 	char *copy = xstrdup(text);
 	for (char *p = copy; *p; p++)
@@ -143,225 +144,7 @@ static inline json_t *fake_add(struct fake *f, const char *resource, const char 
 	return fake_create(f, resource, ns, tree);
 }
 
-/* ---- patches ---- */
-static inline void fake_merge(json_t *target, json_t *patch, bool is_strategic)
-{
-	const char *name;
-	json_t *value;
-	json_object_foreach(patch, name, value) {
-		json_t *old = json_object_get(target, name);
-		if (json_is_null(value)) {
-			json_object_del(target, name);
-		} else if (json_is_object(value)) {
-			if (!json_is_object(old)) {
-				json_object_set_new(target, name, json_object());
-				old = json_object_get(target, name);
-			}
-			fake_merge(old, value, is_strategic);
-		} else if (is_strategic && json_is_array(value) &&
-			   (streq(name, "conditions") || streq(name, "ownerReferences"))) {
-			const char *key = streq(name, "conditions") ? "type" : "uid";
-			if (!old) {
-				json_object_set_new(target, name, json_array());
-				old = json_object_get(target, name);
-			}
-			for (size_t i = 0; i < json_array_size(value); i++) {
-				json_t *item = json_array_get(value, i);
-				for (size_t k = json_array_size(old); k-- > 0;)
-					if (streq(json_str_or(json_array_get(old, k), key, ""),
-						  json_str_or(item, key, "-")))
-						json_array_remove(old, k);
-				if (!json_object_get(item, "$patch"))
-					json_array_append(old, item);
-			}
-		} else {
-			json_object_set(target, name, value);
-		}
-	}
-}
-
-/* ---- requests ---- */
-struct fake_target {
-	char resource[64], ns[128], name[256], sub[32];
-};
-
-static inline void fake_parse(const char *path, struct fake_target *t)
-{
-	char copy[1024], *save = NULL, *parts[8];
-	size_t n = 0;
-	*t = (struct fake_target){ 0 };
-	CHECK(snprintf(copy, sizeof copy, "%s", path) > 0);
-	for (char *p = strtok_r(copy, "/", &save); p && n < 8; p = strtok_r(NULL, "/", &save))
-		parts[n++] = p;
-	size_t at = streq(parts[0], "api") ? 2 : 3;
-	if (n > at + 2 && streq(parts[at], "namespaces") && !streq(parts[at + 2], "status") &&
-	    !streq(parts[at + 2], "finalize")) {
-		CHECK(snprintf(t->ns, sizeof t->ns, "%s", parts[at + 1]) > 0);
-		at += 2;
-	}
-	CHECK(snprintf(t->resource, sizeof t->resource, "%s", parts[at]) > 0);
-	if (n > at + 1)
-		CHECK(snprintf(t->name, sizeof t->name, "%s", parts[at + 1]) > 0);
-	if (n > at + 2)
-		CHECK(snprintf(t->sub, sizeof t->sub, "%s", parts[at + 2]) > 0);
-}
-
-static inline bool fake_selected(const struct fake_call *c, const char *resource, const char *ns,
-				 const json_t *tree)
-{
-	struct fake_target t;
-	fake_parse(c->path, &t);
-	const char *by_name = strstr(c->query, "metadata.name%3D");
-	if (!streq(t.resource, resource) || (*t.ns && !streq(t.ns, ns)))
-		return false;
-	if (!by_name)
-		return true;
-	by_name += strlen("metadata.name%3D");
-	const char *name = json_str_or(tree, "metadata.name", "");
-	return strncmp(by_name, name, strlen(name)) == 0;
-}
-
-static inline json_t *fake_status(int code, const char *reason)
-{
-	json_t *s = json_object();
-	json_put_str(s, "kind", "Status");
-	json_put_int(s, "code", code);
-	json_put_str(s, "reason", reason);
-	json_put_str(s, "message", reason);
-	return s;
-}
-
-static inline int fake_delete(struct fake *f, struct fake_call *c, struct fake_object *o,
-			      json_t **reply)
-{
-	const char *uid = json_str(c->body, "preconditions.uid");
-	const char *policy = json_str_or(c->body, "propagationPolicy", "");
-	bool is_pod = streq(o->resource, "pods");
-	*reply = json_deep_copy(o->tree);
-	if (uid && !streq(uid, json_str_or(o->tree, "metadata.uid", ""))) {
-		json_decref(*reply);
-		*reply = fake_status(409, "Conflict");
-		return 409;
-	}
-	if (!json_str(o->tree, "metadata.deletionTimestamp")) {
-		int64_t grace = json_int_or(c->body, "gracePeriodSeconds", is_pod ? 30 : 0);
-		const char *phase = json_str_or(o->tree, "status.phase", "");
-		if (!json_str(o->tree, "spec.nodeName") || streq(phase, "Succeeded") ||
-		    streq(phase, "Failed"))
-			grace = 0;
-		char now[TIME_TEXT_SIZE];
-		time_format(loop_wall_us(f->loop) + grace * 1000000, now);
-		json_put_str(o->tree, "metadata.deletionTimestamp", now);
-		json_put_int(o->tree, "metadata.deletionGracePeriodSeconds", grace);
-		const char *finalizer = streq(policy, "Foreground") ? "foregroundDeletion"
-					: streq(policy, "Orphan")   ? "orphan"
-								    : NULL;
-		if (finalizer) {
-			if (!json_dig(o->tree, "metadata.finalizers"))
-				json_put(o->tree, "metadata.finalizers", json_array());
-			json_array_append_new(json_dig(o->tree, "metadata.finalizers"),
-					      json_string(finalizer));
-		}
-		if (streq(o->resource, "namespaces"))
-			json_put_str(o->tree, "status.phase", "Terminating");
-	} else if (json_int_or(c->body, "gracePeriodSeconds", -1) == 0) {
-		json_put_int(o->tree, "metadata.deletionGracePeriodSeconds", 0);
-	} else {
-		return 200;
-	}
-	fake_changed(f, o);
-	return 200;
-}
-
-static inline int fake_write(struct fake *f, struct fake_call *c, const struct fake_target *t,
-			     json_t **reply)
-{
-	struct fake_object *o = *t->name ? fake_find(f, t->resource, t->ns, t->name) : NULL;
-	f->writes++;
-	if (streq(c->method, "POST") && streq(t->sub, "binding")) {
-		if (!o || json_str(o->tree, "spec.nodeName")) {
-			*reply = fake_status(o ? 409 : 404, o ? "Conflict" : "NotFound");
-			return o ? 409 : 404;
-		}
-		json_put_str(o->tree, "spec.nodeName", json_str_or(c->body, "target.name", ""));
-		json_t *annotations = json_dig(c->body, "metadata.annotations");
-		if (annotations && !json_dig(o->tree, "metadata.annotations"))
-			json_put(o->tree, "metadata.annotations", json_object());
-		if (annotations)
-			json_object_update(json_dig(o->tree, "metadata.annotations"), annotations);
-		fake_changed(f, o);
-		*reply = json_object();
-		return 201;
-	}
-	if (streq(c->method, "POST")) {
-		const char *name = json_str_or(c->body, "metadata.name", "");
-		json_t *ns = *t->ns ? fake_get(f, "namespaces", "", t->ns) : NULL;
-		if (ns && json_str(ns, "metadata.deletionTimestamp")) {
-			*reply = fake_status(403, "Forbidden");
-			return 403;
-		}
-		if (fake_find(f, t->resource, t->ns, name)) {
-			*reply = fake_status(409, "AlreadyExists");
-			return 409;
-		}
-		*reply = json_deep_copy(
-			fake_create(f, t->resource, t->ns, json_deep_copy(c->body)));
-		return 201;
-	}
-	if (streq(c->method, "DELETE") && !*t->name) {
-		for (size_t i = f->count; i-- > 0;)
-			if (i < f->count && streq(f->objects[i].resource, t->resource) &&
-			    streq(f->objects[i].ns, t->ns)) {
-				json_t *one = NULL;
-				fake_delete(f, c, &f->objects[i], &one);
-				json_decref(one);
-			}
-		*reply = json_object();
-		return 200;
-	}
-	if (!o) {
-		*reply = fake_status(404, "NotFound");
-		return 404;
-	}
-	if (streq(c->method, "DELETE"))
-		return fake_delete(f, c, o, reply);
-	const char *version = json_str(c->body, "metadata.resourceVersion");
-	const char *uid = json_str(c->body, "metadata.uid");
-	if ((version && !streq(version, json_str_or(o->tree, "metadata.resourceVersion", ""))) ||
-	    (uid && !streq(uid, json_str_or(o->tree, "metadata.uid", "")))) {
-		*reply = fake_status(409, "Conflict");
-		return 409;
-	}
-	json_t *next = json_deep_copy(o->tree);
-	if (streq(c->method, "PUT")) {
-		json_decref(next);
-		next = json_deep_copy(c->body);
-	} else {
-		fake_merge(next, c->body, strstr(c->content_type, "strategic") != NULL);
-	}
-	if (streq(t->sub, "status")) { /* only the status counts */
-		json_t *status = json_incref(json_object_get(next, "status"));
-		json_decref(next);
-		next = json_deep_copy(o->tree);
-		json_object_set_new(next, "status", status);
-	} else if (!*t->sub && json_dig(o->tree, "status")) {
-		json_object_set_new(next, "status", json_deep_copy(json_dig(o->tree, "status")));
-	}
-	if (!json_equal(json_object_get(next, "spec"), json_object_get(o->tree, "spec")))
-		json_put_int(next, "metadata.generation",
-			     json_int_or(o->tree, "metadata.generation", 1) + 1);
-	json_object_del(next, "apiVersion");
-	json_object_del(next, "kind");
-	if (json_equal(next, o->tree)) {
-		*reply = next;
-		return 200;
-	}
-	json_decref(o->tree);
-	o->tree = next;
-	*reply = json_deep_copy(next);
-	fake_changed(f, o);
-	return 200;
-}
+#include "tests/unit/controller/fake_verbs.h"
 
 static inline json_t *fake_list(struct fake *f, struct fake_call *c)
 {
@@ -413,7 +196,8 @@ static inline void fake_watch_turn(struct fake_call *c)
 		c->bookmark_ms = loop_now_ms(f->loop);
 		str_addf(&out,
 			 "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":"
-			 "\"%llu\"}}}\n", (unsigned long long)c->seen);
+			 "\"%llu\"}}}\n",
+			 (unsigned long long)c->seen);
 	}
 	loop_timer_set(c->timer, 3);
 	if (out.len > 0)
@@ -502,70 +286,7 @@ static inline void fake_transport_free(struct http_transport *transport)
 	(void)transport; /* part of struct fake */
 }
 
-/* ---- the kubelet ---- */
-static inline json_t *fake_condition(const char *type, const char *status, const char *now)
-{
-	json_t *c = json_object();
-	json_put_str(c, "type", type);
-	json_put_str(c, "status", status);
-	json_put_str(c, "lastTransitionTime", now);
-	return c;
-}
-
-static inline void fake_run_pod(struct fake *f, struct fake_object *o)
-{
-	const json_t *annotations = json_dig(o->tree, "metadata.annotations");
-	const char *phase = json_str_or(o->tree, "status.phase", "Pending");
-	const char *code = json_member_str(annotations, "test/exit");
-	char now[TIME_TEXT_SIZE], ip[32];
-	time_format(loop_wall_us(f->loop), now);
-	if (json_str(o->tree, "metadata.deletionTimestamp")) {
-		if (json_int_or(o->tree, "metadata.deletionGracePeriodSeconds", 0) == 0)
-			return;
-		json_put_int(o->tree, "metadata.deletionGracePeriodSeconds", 0);
-		fake_changed(f, o);
-		return;
-	}
-	if (streq(phase, "Running") && code) {
-		json_put_str(o->tree, "status.phase", *code == '0' ? "Succeeded" : "Failed");
-		json_t *statuses = json_array(), *s = json_object();
-		json_put_str(s, "state.terminated.finishedAt", now);
-		json_array_append_new(statuses, s);
-		json_put(o->tree, "status.containerStatuses", statuses);
-		json_put(o->tree, "status.conditions", json_array());
-		fake_changed(f, o);
-	} else if (streq(phase, "Pending")) {
-		bool is_ready = !json_member_str(annotations, "test/never-ready");
-		json_t *conditions = json_array();
-		json_array_append_new(conditions,
-				      fake_condition("Ready", is_ready ? "True" : "False", now));
-		CHECK(snprintf(ip, sizeof ip, "10.244.0.%u", ++f->uids % 250) > 0);
-		json_put_str(o->tree, "status.phase", "Running");
-		json_put_str(o->tree, "status.podIP", ip);
-		json_put(o->tree, "status.conditions", conditions);
-		fake_changed(f, o);
-	}
-}
-
-static inline void fake_kubelet(void *ctx)
-{
-	struct fake *f = ctx;
-	loop_timer_set(f->kubelet, 100);
-	char now[TIME_TEXT_SIZE];
-	time_format_micro(loop_wall_us(f->loop), now);
-	for (size_t i = f->count; !f->kubelet_is_off && i-- > 0;) {
-		if (i >= f->count)
-			continue;
-		struct fake_object *o = &f->objects[i];
-		if (streq(o->resource, "pods") && json_str(o->tree, "spec.nodeName"))
-			fake_run_pod(f, o);
-		else if (streq(o->resource, "leases") && streq(o->ns, "kube-node-lease") &&
-			 loop_now_ms(f->loop) % 10000 < 100) {
-			json_put_str(o->tree, "spec.renewTime", now);
-			fake_changed(f, o);
-		}
-	}
-}
+#include "tests/unit/controller/fake_kubelet.h"
 
 static inline struct fake *fake_new(struct loop *loop)
 {
@@ -604,9 +325,10 @@ static inline void fake_add_node(struct fake *f, const char *name)
 		"{'metadata':{'name':'%s','labels':{'kubernetes.io/hostname':'%s'}},'spec':{},"
 		"'status':{'allocatable':{'cpu':'4','memory':'8Gi','pods':'110'},"
 		"'nodeInfo':{'bootID':'boot-1'},"
-		"'conditions':[{'type':'Ready','status':'True'}]}}", name, name);
-	char *lease = xasprintf("{'metadata':{'name':'%s'},'spec':{'holderIdentity':'%s'}}", name,
-				name);
+		"'conditions':[{'type':'Ready','status':'True'}]}}",
+		name, name);
+	char *lease =
+		xasprintf("{'metadata':{'name':'%s'},'spec':{'holderIdentity':'%s'}}", name, name);
 	fake_add(f, "nodes", "", node);
 	fake_add(f, "leases", "kube-node-lease", lease);
 	free(node);

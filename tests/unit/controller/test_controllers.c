@@ -16,15 +16,16 @@ static void start(struct world *w, uint64_t seed)
 {
 	w->loop = loop_sim_new(seed, 1800000000000000);
 	w->api = fake_new(w->loop);
-	fake_add(w->api, "namespaces", "",
-		 "{'metadata':{'name':'default'},'spec':{'finalizers':['kubernetes']},'status':{'phase':'Active'}}");
+	fake_add(
+		w->api, "namespaces", "",
+		"{'metadata':{'name':'default'},'spec':{'finalizers':['kubernetes']},'status':{'phase':'Active'}}");
 	fake_add_node(w->api, "node-1");
 	fake_add_node(w->api, "node-2");
 	w->client = api_new(w->loop, &w->api->transport, "test");
 	w->controllers = controllers_start(
 		w->loop, w->client,
-		&(struct controllers_options){ .cluster_cidr = "10.244.0.0/16",
-					       .root_ca = "PEM", .seed = seed });
+		&(struct controllers_options){
+			.cluster_cidr = "10.244.0.0/16", .root_ca = "PEM", .seed = seed });
 }
 
 static void run(struct world *w, int64_t ms)
@@ -67,7 +68,8 @@ static const char *condition(const json_t *o, const char *type, const char *memb
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(o, "status.conditions"), i, c) {
+	json_array_foreach(json_dig(o, "status.conditions"), i, c)
+	{
 		if (streq(json_str_or(c, "type", ""), type))
 			return json_str_or(c, member, "");
 	}
@@ -116,9 +118,10 @@ static void test_rollout(uint64_t seed, unsigned fail_every)
 	start(&w, seed);
 	w.api->fail_every = fail_every;
 	add_deployment(&w, "web", 4, "");
-	fake_add(w.api, "services", "default",
-		 "{'metadata':{'name':'web'},'spec':{'clusterIP':'10.96.0.9','selector':{'app':'web'},"
-		 "'ports':[{'port':80,'targetPort':'web'}]}}");
+	fake_add(
+		w.api, "services", "default",
+		"{'metadata':{'name':'web'},'spec':{'clusterIP':'10.96.0.9','selector':{'app':'web'},"
+		"'ports':[{'port':80,'targetPort':'web'}]}}");
 	run(&w, 20000);
 	check_complete(&w, "web", 4);
 	CHECK_INT(fake_count(w.api, "pods", "default", "web-"), 4);
@@ -126,7 +129,8 @@ static void test_rollout(uint64_t seed, unsigned fail_every)
 	CHECK_INT(fake_count(w.api, "endpointslices", "default", "web-"), 1);
 	const json_t *e = fake_get(w.api, "endpoints", "default", "web");
 	CHECK_INT(json_array_size(json_object_get(json_array_get(json_object_get(e, "subsets"), 0),
-						  "addresses")), 4);
+						  "addresses")),
+		  4);
 	CHECK(fake_get(w.api, "serviceaccounts", "default", "default"));
 	CHECK(fake_get(w.api, "configmaps", "default", "kube-root-ca.crt"));
 	CHECK_TEXT("range", json_str(fake_get(w.api, "nodes", "", "node-1"), "spec.podCIDR"),
@@ -148,7 +152,8 @@ static void test_rollout(uint64_t seed, unsigned fail_every)
 	CHECK_INT(fake_count(w.api, "replicasets", "default", "web-"), 3);
 	CHECK_TEXT("revision",
 		   json_member_str(json_dig(deployment(&w, "web"), "metadata.annotations"),
-				   "deployment.kubernetes.io/revision"), "4");
+				   "deployment.kubernetes.io/revision"),
+		   "4");
 	update(&w, "deployments", "web", "spec.replicas", json_integer(7));
 	run(&w, 20000);
 	check_complete(&w, "web", 7);
@@ -227,8 +232,10 @@ static void test_jobs(uint64_t seed, unsigned fail_every)
 	struct world w;
 	start(&w, seed);
 	w.api->fail_every = fail_every;
-	add_job(&w, "good", "", "'test/exit':'0'", "'completions':5,'parallelism':2,'backoffLimit':6");
-	add_job(&w, "bad", "", "'test/exit':'1'", "'completions':1,'parallelism':1,'backoffLimit':2");
+	add_job(&w, "good", "", "'test/exit':'0'",
+		"'completions':5,'parallelism':2,'backoffLimit':6");
+	add_job(&w, "bad", "", "'test/exit':'1'",
+		"'completions':1,'parallelism':1,'backoffLimit':2");
 	add_job(&w, "index", "", "'test/exit':'0'",
 		"'completions':3,'parallelism':3,'backoffLimit':6,'completionMode':'Indexed'");
 	add_job(&w, "after", "'skiff.dev/depends-on':'Job/good:completed'", "'test/exit':'0'",
@@ -260,7 +267,8 @@ static void test_jobs(uint64_t seed, unsigned fail_every)
 	for (size_t i = 0; i < w.api->count; i++)
 		if (streq(w.api->objects[i].resource, "pods"))
 			CHECK_INT(json_array_size(
-					  json_dig(w.api->objects[i].tree, "metadata.finalizers")), 0);
+					  json_dig(w.api->objects[i].tree, "metadata.finalizers")),
+				  0);
 	finish(&w);
 }
 
@@ -288,6 +296,7 @@ static void test_node_lost(void)
 	run(&w, 10000);
 	check_complete(&w, "web", 2);
 	struct fake_object *lease = fake_find(w.api, "leases", "kube-node-lease", "node-2");
+	CHECK(lease);
 	free(lease->ns);
 	lease->ns = xstrdup("elsewhere"); /* nobody renews it any more */
 	run(&w, 60000);
@@ -336,10 +345,13 @@ static void test_unschedulable(void)
 
 	/* The machine boots again: the pod starts only when its dependency is ready. */
 	struct fake_object *first = fake_find(w.api, "pods", "default", "first");
+	CHECK(first);
 	json_put(first->tree, "status.conditions", json_array());
 	fake_changed(w.api, first);
 	for (int i = 1; i <= 2; i++) {
-		struct fake_object *node = fake_find(w.api, "nodes", "", i == 1 ? "node-1" : "node-2");
+		struct fake_object *node =
+			fake_find(w.api, "nodes", "", i == 1 ? "node-1" : "node-2");
+		CHECK(node);
 		json_put_str(node->tree, "status.nodeInfo.bootID", "boot-2");
 		fake_changed(w.api, node);
 	}
@@ -349,6 +361,7 @@ static void test_unschedulable(void)
 		   json_member_str(json_dig(late, "metadata.annotations"), "skiff.dev/start-boot"),
 		   "boot-1");
 	first = fake_find(w.api, "pods", "default", "first");
+	CHECK(first);
 	json_put_str(first->tree, "status.phase", "Pending"); /* the kubelet starts it again */
 	fake_changed(w.api, first);
 	run(&w, 5000);

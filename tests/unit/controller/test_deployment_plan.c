@@ -46,9 +46,12 @@ static size_t parse(const char *text, int64_t replicas, int64_t surge, struct de
 	while (*text) {
 		char *end;
 		struct deployment_set *s = &sets[n];
-		*s = (struct deployment_set){ .is_new = *text == 'n', .is_observed = true,
-					      .desired = replicas, .max = replicas + surge,
-					      .created_us = (int64_t)n + 1, .name = "x" };
+		*s = (struct deployment_set){ .is_new = *text == 'n',
+					      .is_observed = true,
+					      .desired = replicas,
+					      .max = replicas + surge,
+					      .created_us = (int64_t)n + 1,
+					      .name = "x" };
 		s->replicas = s->status_replicas = strtoll(text + 1, &end, 10);
 		s->available = strtoll(end + 1, &end, 10);
 		if (*end == ':')
@@ -81,8 +84,10 @@ static void test_table(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct deployment_set sets[8];
 		const struct deployment_want want = {
-			.replicas = rows[i].replicas, .max_surge = rows[i].surge,
-			.max_unavailable = rows[i].unavailable, .history_limit = 2,
+			.replicas = rows[i].replicas,
+			.max_surge = rows[i].surge,
+			.max_unavailable = rows[i].unavailable,
+			.history_limit = 2,
 			.is_recreate = strchr(rows[i].flags, 'r'),
 			.is_paused = strchr(rows[i].flags, 'p'),
 			.is_gate_closed = strchr(rows[i].flags, 'g'),
@@ -105,13 +110,24 @@ static void roll(int64_t replicas, int64_t surge, int64_t unavailable, bool one_
 {
 	static struct deployment_plan plan;
 	struct deployment_set sets[2] = {
-		{ .replicas = replicas, .desired = replicas, .max = replicas + surge, .name = "old",
-		  .available = is_old_sick ? 0 : replicas, .created_us = 1, .is_observed = true },
-		{ .is_new = true, .desired = replicas, .max = replicas + surge, .name = "new",
-		  .created_us = 2, .is_observed = true },
+		{ .replicas = replicas,
+		  .desired = replicas,
+		  .max = replicas + surge,
+		  .name = "old",
+		  .available = is_old_sick ? 0 : replicas,
+		  .created_us = 1,
+		  .is_observed = true },
+		{ .is_new = true,
+		  .desired = replicas,
+		  .max = replicas + surge,
+		  .name = "new",
+		  .created_us = 2,
+		  .is_observed = true },
 	};
-	const struct deployment_want want = { .replicas = replicas, .max_surge = surge,
-					      .max_unavailable = unavailable, .history_limit = -1 };
+	const struct deployment_want want = { .replicas = replicas,
+					      .max_surge = surge,
+					      .max_unavailable = unavailable,
+					      .history_limit = -1 };
 	for (int step = 0; step < 1000; step++) {
 		deployment_plan_make(&plan, &want, sets, 2);
 		for (size_t i = 0; i < plan.count; i++) {
@@ -129,7 +145,8 @@ static void roll(int64_t replicas, int64_t surge, int64_t unavailable, bool one_
 		bool is_moving = sets[1].available < sets[1].replicas;
 		CHECK(plan.count > 0 || is_moving);
 		if (is_moving)
-			sets[1].available = one_at_a_time ? sets[1].available + 1 : sets[1].replicas;
+			sets[1].available =
+				one_at_a_time ? sets[1].available + 1 : sets[1].replicas;
 	}
 	CHECK(!"the rollout never ends");
 }
@@ -139,7 +156,8 @@ int main(void)
 	test_table();
 	for (int64_t replicas = 1; replicas <= DESIRED; replicas++)
 		for (int64_t surge = 0; surge <= replicas; surge++)
-			for (int64_t unavailable = surge == 0; unavailable <= replicas; unavailable++)
+			for (int64_t unavailable = surge == 0; unavailable <= replicas;
+			     unavailable++)
 				for (int mode = 0; mode < 4; mode++)
 					roll(replicas, surge, unavailable, mode & 1, mode & 2);
 	return 0;

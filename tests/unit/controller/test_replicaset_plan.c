@@ -31,7 +31,8 @@ static size_t parse(const char *text, struct rs_pod *pods, char names[][8])
 	while (*text) {
 		struct rs_pod *p = &pods[n];
 		*p = (struct rs_pod){ .slot = *text == '-' ? -1 : *text - '0',
-				      .incarnation = text[2] - '0', .is_active = true };
+				      .incarnation = text[2] - '0',
+				      .is_active = true };
 		CHECK(snprintf(names[n], 8, "pod-%zu", n) > 0);
 		p->name = names[n++];
 		for (text += 3; *text && *text != ' '; text++) {
@@ -51,7 +52,8 @@ static void test_table(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct rs_pod pods[16];
 		char names[16][8];
-		const struct rs_want want = { .uid = "u", .replicas = rows[i].replicas,
+		const struct rs_want want = { .uid = "u",
+					      .replicas = rows[i].replicas,
 					      .is_gate_closed = rows[i].is_gate_closed };
 		rs_plan_make(&plan, &want, pods, parse(rows[i].pods, pods, names), 0);
 		AUTO_STR got;
@@ -77,7 +79,8 @@ static void test_every_state(void)
 		str_init(&text, 64);
 		for (int slot = 0, c = code; slot < 4; slot++, c /= 7)
 			if (*kinds[c % 7])
-				str_addf(&text, "%s%d.0%s", text.len ? " " : "", slot, kinds[c % 7]);
+				str_addf(&text, "%s%d.0%s", text.len ? " " : "", slot,
+					 kinds[c % 7]);
 		struct rs_pod pods[4];
 		char names[4][8];
 		size_t n = parse(text.data, pods, names);
@@ -90,14 +93,16 @@ static void test_every_state(void)
 			int64_t active = 0;
 			for (size_t i = 0; i < n; i++)
 				active += pods[i].is_active;
-			CHECK_INT(active + (int64_t)plan.creates_count - (int64_t)plan.deletes_count,
+			CHECK_INT(active + (int64_t)plan.creates_count -
+					  (int64_t)plan.deletes_count,
 				  replicas);
 			CHECK(plan.creates_count == 0 || plan.deletes_count == 0);
 			for (size_t i = 0; i < plan.deletes_count; i++)
 				CHECK(pods[plan.deletes[i]].is_active);
 			for (size_t i = 0; i < plan.creates_count; i++)
 				for (size_t k = 0; k < i; k++)
-					CHECK(!streq(plan.creates[i].suffix, plan.creates[k].suffix));
+					CHECK(!streq(plan.creates[i].suffix,
+						     plan.creates[k].suffix));
 			/* A ready pod goes only when no other is left to go. */
 			for (size_t i = 0; i < plan.deletes_count; i++)
 				for (size_t k = 0; k < n; k++) {
@@ -121,8 +126,10 @@ static void test_names(void)
 	CHECK(!streq(a, b));
 	int64_t slot, incarnation;
 	CHECK(rs_slot_parse("3.12", &slot, &incarnation) && slot == 3 && incarnation == 12);
-	CHECK(!rs_slot_parse("3", &slot, &incarnation) && !rs_slot_parse("-1.0", &slot, &incarnation));
-	CHECK(!rs_slot_parse("1.2x", &slot, &incarnation) && !rs_slot_parse("", &slot, &incarnation));
+	CHECK(!rs_slot_parse("3", &slot, &incarnation) &&
+	      !rs_slot_parse("-1.0", &slot, &incarnation));
+	CHECK(!rs_slot_parse("1.2x", &slot, &incarnation) &&
+	      !rs_slot_parse("", &slot, &incarnation));
 }
 
 int main(void)

@@ -68,18 +68,20 @@ static void test_eviction(void)
 
 static void test_taints(void)
 {
-	AUTO_JSON *node = parse("{'spec':{'unschedulable':true,'taints':[{'key':'mine','effect':"
-				"'NoSchedule'},{'key':'node.kubernetes.io/not-ready','effect':'NoExecute'}]},"
-				"'status':{'conditions':[{'type':'Ready','status':'Unknown'}]}}");
+	AUTO_JSON *node =
+		parse("{'spec':{'unschedulable':true,'taints':[{'key':'mine','effect':"
+		      "'NoSchedule'},{'key':'node.kubernetes.io/not-ready','effect':'NoExecute'}]},"
+		      "'status':{'conditions':[{'type':'Ready','status':'Unknown'}]}}");
 	AUTO_JSON *taints = node_plan_taints(node, "now");
 	AUTO_STR text;
 	str_init(&text, 4096);
 	for (size_t i = 0; i < json_array_size(taints); i++)
 		str_addf(&text, "%s:%s ", json_str(json_array_get(taints, i), "key"),
 			 json_str(json_array_get(taints, i), "effect"));
-	CHECK_TEXT("taints", text.data,
-		   "mine:NoSchedule node.kubernetes.io/unreachable:NoSchedule "
-		   "node.kubernetes.io/unreachable:NoExecute node.kubernetes.io/unschedulable:NoSchedule ");
+	CHECK_TEXT(
+		"taints", text.data,
+		"mine:NoSchedule node.kubernetes.io/unreachable:NoSchedule "
+		"node.kubernetes.io/unreachable:NoExecute node.kubernetes.io/unschedulable:NoSchedule ");
 	int64_t wake_ms;
 	CHECK(!node_plan_is_lost(&(struct node_signs){ 39999, true, "True" }, &wake_ms));
 	CHECK_INT(wake_ms, 1);
@@ -165,8 +167,8 @@ static void test_garbage(void)
 		struct gc_plan plan;
 		const struct gc_node *n = gc_graph_get(&g, garbage[i].of);
 		gc_plan_make(&plan, &g, n);
-		static const char *const words[] = { "nothing", "verify", "delete", "drop",
-						     "drop-finalizer", "wake", "orphan" };
+		static const char *const words[] = { "nothing",        "verify", "delete", "drop",
+						     "drop-finalizer", "wake",   "orphan" };
 		AUTO_STR got;
 		str_init(&got, 256);
 		str_add(&got, words[plan.verb]);
@@ -185,8 +187,9 @@ static void test_garbage(void)
 /* ---- endpoints ---- */
 static void test_slices(void)
 {
-	AUTO_JSON *service = parse("{'metadata':{'name':'s','namespace':'n'},'spec':{'ports':[{'name':"
-				   "'web','port':80,'targetPort':'http'}]}}");
+	AUTO_JSON *service =
+		parse("{'metadata':{'name':'s','namespace':'n'},'spec':{'ports':[{'name':"
+		      "'web','port':80,'targetPort':'http'}]}}");
 	const json_t *pods[250];
 	for (int i = 0; i < 250; i++) {
 		char *text = xasprintf(
@@ -227,14 +230,16 @@ static void test_slices(void)
 	CHECK(plan.actions[0].verb == SLICE_UPDATE && plan.actions[0].slice == 0);
 	CHECK(plan.actions[1].verb == SLICE_UPDATE && plan.actions[1].slice == 2);
 	CHECK_INT(json_array_size(plan.actions[1].endpoints), 49);
-	CHECK(!json_bool_or(json_array_get(plan.actions[0].endpoints, 10), "conditions.ready", true));
+	CHECK(!json_bool_or(json_array_get(plan.actions[0].endpoints, 10), "conditions.ready",
+			    true));
 	slice_plan_fini(&plan);
 	endpoint_groups_fini(&groups);
 
 	AUTO_JSON *subsets = endpoints_plan_subsets(service, pods, 249);
 	CHECK_INT(json_array_size(subsets), 1);
 	CHECK_INT(json_array_size(json_object_get(json_array_get(subsets, 0), "addresses")), 248);
-	CHECK_INT(json_array_size(json_object_get(json_array_get(subsets, 0), "notReadyAddresses")), 1);
+	CHECK_INT(json_array_size(json_object_get(json_array_get(subsets, 0), "notReadyAddresses")),
+		  1);
 	CHECK(endpoints_are_same_subsets(subsets, subsets));
 	for (int i = 0; i < 250; i++)
 		json_decref((json_t *)(uintptr_t)pods[i]);
@@ -260,16 +265,19 @@ static void test_scheduler(void)
 		  "node affinity/selector.)" },
 		{ "toleration",
 		  "{'tolerations':[{'key':'gpu','operator':'Exists'}],'nodeSelector':{'gpu':'yes'},"
-		  "'containers':[{}]}", 1, "c" },
+		  "'containers':[{}]}",
+		  1, "c" },
 		{ "host port", "{'containers':[{'ports':[{'hostPort':80}]}]}", 3,
 		  "a b (0/4 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were "
 		  "unschedulable, 2 node(s) didn't have free ports for the requested pod ports.)" },
 		{ "affinity",
 		  "{'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':"
 		  "{'nodeSelectorTerms':[{'matchExpressions':[{'key':'disk','operator':'DoesNotExist'}]}]}}},"
-		  "'containers':[{}]}", 1, "a" },
+		  "'containers':[{}]}",
+		  1, "a" },
 		{ "init containers count",
-		  "{'containers':[{}],'initContainers':[{'resources':{'requests':{'memory':'64Gi'}}}]}", 1,
+		  "{'containers':[{}],'initContainers':[{'resources':{'requests':{'memory':'64Gi'}}}]}",
+		  1,
 		  "(0/4 nodes are available: 1 node(s) had untolerated taint(s), 1 node(s) were "
 		  "unschedulable, 2 Insufficient memory.)" },
 	};
@@ -291,7 +299,9 @@ static void test_scheduler(void)
 			nodes[n].pods_max = 110;
 		}
 		for (int p = 0; p < cases[i].pods; p++) {
-			pods[p] = (struct sched_pod){ .spec = spec, .owner = "o", .class = 1,
+			pods[p] = (struct sched_pod){ .spec = spec,
+						      .owner = "o",
+						      .class = 1,
 						      .ports = sched_pod_ports(spec) };
 			sched_pod_resources(spec, &pods[p].wants);
 		}
@@ -303,7 +313,8 @@ static void test_scheduler(void)
 			if (plan.places[p].node == SIZE_MAX)
 				str_addf(&got, "%s(%s)", p ? " " : "", plan.places[p].why);
 			else
-				str_addf(&got, "%s%s", p ? " " : "", nodes[plan.places[p].node].name);
+				str_addf(&got, "%s%s", p ? " " : "",
+					 nodes[plan.places[p].node].name);
 		CHECK_TEXT(cases[i].name, got.data, cases[i].places);
 		sched_plan_fini(&plan);
 		for (int p = 0; p < cases[i].pods; p++)
@@ -342,7 +353,8 @@ static const struct {
 	{ "failure backs off", "1/1/6", "f", 0, 0, 0, "count 0 wake 10000" },
 	{ "then tries again", "1/1/6", "F", 0, 1, 11, "create 1" },
 	{ "limit", "1/1/0", "f", 0, 0, 0, "count 0 fail BackoffLimitExceeded" },
-	{ "limit stops the others", "3/2/0", "f r", 0, 0, 0, "count 0 delete 1 fail BackoffLimitExceeded" },
+	{ "limit stops the others", "3/2/0", "f r", 0, 0, 0,
+	  "count 0 delete 1 fail BackoffLimitExceeded" },
 	{ "a stopping pod has failed", "1/1/6", "t", 0, 0, 0, "count 0 create 1" },
 	{ "as many as there are", "-1/2/6", "s r", 0, 0, 0, "count 0" },
 	{ "the first success ends it", "-1/2/6", "S S", 2, 0, 0, "success" },
@@ -355,9 +367,13 @@ static void test_jobs(void)
 		size_t n = 0;
 		char *end;
 		const int64_t now_us = 1000000000;
-		struct job_want want = { .uid = "u", .deadline_s = -1, .start_us = 1,
-					 .succeeded = jobs[i].succeeded, .failed = jobs[i].failed,
-					 .completed_indexes = "", .now_us = now_us };
+		struct job_want want = { .uid = "u",
+					 .deadline_s = -1,
+					 .start_us = 1,
+					 .succeeded = jobs[i].succeeded,
+					 .failed = jobs[i].failed,
+					 .completed_indexes = "",
+					 .now_us = now_us };
 		want.completions = strtoll(jobs[i].settings, &end, 10);
 		want.parallelism = strtoll(end + 1, &end, 10);
 		want.backoff_limit = strtoll(end + 1, &end, 10);
@@ -370,14 +386,20 @@ static void test_jobs(void)
 				continue;
 			}
 			char letter = (char)(*p | 32);
-			static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+			static const char *const names[] = {
+				"a", "b", "c", "d", "e", "f", "g", "h"
+			};
 			pods[n] = (struct job_pod){
-				.name = names[n], .uid = names[n], .index = -1, .slot = (int64_t)n,
-				.phase = letter == 's'	 ? JOB_POD_SUCCEEDED
+				.name = names[n],
+				.uid = names[n],
+				.index = -1,
+				.slot = (int64_t)n,
+				.phase = letter == 's'   ? JOB_POD_SUCCEEDED
 					 : letter == 'f' ? JOB_POD_FAILED
 					 : letter == 'p' ? JOB_POD_PENDING
 							 : JOB_POD_RUNNING,
-				.is_terminating = letter == 't', .has_finalizer = *p == letter,
+				.is_terminating = letter == 't',
+				.has_finalizer = *p == letter,
 				.finished_us = now_us - jobs[i].age_s * 1000000,
 			};
 			n++;

@@ -30,8 +30,8 @@ static const struct {
 	  "at character 1: 'a-' is no name of a workload: lower case letters, digits, '-' and '.'" },
 	{ "unknown condition", "db:up",
 	  "at character 4: unknown condition 'up': use ready, started, completed or exists" },
-	{ "empty condition", "db:",
-	  "at character 4: unknown condition '': use ready, started, completed or exists" },
+	{ "empty condition",
+	  "db:", "at character 4: unknown condition '': use ready, started, completed or exists" },
 	{ "a Deployment does not complete", "Deployment/db:completed",
 	  "at character 15: a Deployment never completes; use ready, started or exists" },
 	{ "a Service does not start", "Service/db:started",
@@ -146,9 +146,10 @@ static void test_graphs(void)
 	AUTO_STR advice;
 	str_init(&advice, 4096);
 	CHECK(order_cycle_advice(d.g, 0, &advice));
-	CHECK_TEXT("advice", advice.data,
-		   "a → b → c → a; to break it, remove 'Deployment/a' from the annotation "
-		   "skiff.dev/depends-on of Deployment/c, or let Deployment/a depend on it instead");
+	CHECK_TEXT(
+		"advice", advice.data,
+		"a → b → c → a; to break it, remove 'Deployment/a' from the annotation "
+		"skiff.dev/depends-on of Deployment/c, or let Deployment/a depend on it instead");
 	CHECK(order_has_dependents(d.g, 0));
 	erase(&d);
 }
@@ -196,7 +197,8 @@ static void test_every_graph(void)
 }
 
 static const struct {
-	const char *name, *graph, *facts; /* by node: r ready, c completed, f failed, s started, - none */
+	const char *name, *graph,
+		*facts; /* by node: r ready, c completed, f failed, s started, - none */
 	bool service_ready;
 	const char *result;
 } gates[] = {
@@ -205,12 +207,14 @@ static const struct {
 	  "DependenciesPending: waiting for Deployment/b (0/1 ready)" },
 	{ "holds", "a:b b", "-r", false, "DependenciesReady: all dependencies are ready" },
 	{ "missing", "a:Job/x", "-", false, "DependenciesPending: waiting for Job/x (not found)" },
-	{ "missing, any kind", "a:x", "-", false, "DependenciesPending: waiting for x (not found)" },
+	{ "missing, any kind", "a:x", "-", false,
+	  "DependenciesPending: waiting for x (not found)" },
 	{ "two", "a:b,Job/c:completed b J/c", "---", false,
 	  "DependenciesPending: waiting for Deployment/b (0/1 ready), Job/c (not completed)" },
 	{ "failed", "a:Job/c:completed J/c", "-f", false,
 	  "DependencyFailed: waiting for Job/c (failed: BackoffLimitExceeded)" },
-	{ "started", "a:b:started b", "-s", false, "DependenciesReady: all dependencies are ready" },
+	{ "started", "a:b:started b", "-s", false,
+	  "DependenciesReady: all dependencies are ready" },
 	{ "exists", "a:b:exists b", "--", false, "DependenciesReady: all dependencies are ready" },
 	{ "service", "a:Service/s S/s=b b", "-r", false,
 	  "DependenciesPending: waiting for Service/s (no ready endpoint)" },
@@ -218,8 +222,7 @@ static const struct {
 	  "DependenciesReady: all dependencies are ready" },
 	{ "no service", "a:Service/s", "-", false,
 	  "DependenciesPending: waiting for Service/s (not found)" },
-	{ "cycle", "a:b b:a", "rr", false,
-	  "DependencyCycle: it depends on itself: a → b → a" },
+	{ "cycle", "a:b b:a", "rr", false, "DependencyCycle: it depends on itself: a → b → a" },
 	{ "all of that name", "x:a a J/a", "-r-", false,
 	  "DependenciesPending: waiting for Job/a (0/1 ready)" },
 };
@@ -235,7 +238,8 @@ static void test_gates(void)
 				.has_completed = gates[i].facts[n] == 'c',
 				.has_started = gates[i].facts[n] == 's',
 				.has_failed = gates[i].facts[n] == 'f',
-				.failure = "BackoffLimitExceeded", .wanted_count = 1,
+				.failure = "BackoffLimitExceeded",
+				.wanted_count = 1,
 			};
 		AUTO_STR text, got;
 		str_init(&text, 4096);
@@ -256,20 +260,30 @@ static void test_latch(void)
 		int64_t wake_ms;
 	} rows[] = {
 		{ "no dependencies", { .gate = ORDER_GATE_HOLDS }, ORDER_LATCH_NONE, -1 },
-		{ "closed", { .has_dependencies = true, .gate = ORDER_GATE_PENDING, .now_ms = 9000 },
-		  ORDER_LATCH_CLOSED, -1 },
-		{ "settles", { .has_dependencies = true, .since_ms = 1000, .now_ms = 1200 },
-		  ORDER_LATCH_CLOSED, 300 },
-		{ "opens", { .has_dependencies = true, .since_ms = 1000, .now_ms = 1500 },
-		  ORDER_LATCH_OPEN_NOW, -1 },
+		{ "closed",
+		  { .has_dependencies = true, .gate = ORDER_GATE_PENDING, .now_ms = 9000 },
+		  ORDER_LATCH_CLOSED,
+		  -1 },
+		{ "settles",
+		  { .has_dependencies = true, .since_ms = 1000, .now_ms = 1200 },
+		  ORDER_LATCH_CLOSED,
+		  300 },
+		{ "opens",
+		  { .has_dependencies = true, .since_ms = 1000, .now_ms = 1500 },
+		  ORDER_LATCH_OPEN_NOW,
+		  -1 },
 		{ "stays open",
 		  { .has_dependencies = true, .is_open = true, .gate = ORDER_GATE_PENDING },
-		  ORDER_LATCH_OPEN, -1 },
+		  ORDER_LATCH_OPEN,
+		  -1 },
 		{ "updates not ordered",
 		  { .has_dependencies = true, .is_update = true, .gate = ORDER_GATE_PENDING },
-		  ORDER_LATCH_NONE, -1 },
+		  ORDER_LATCH_NONE,
+		  -1 },
 		{ "first start is, always",
-		  { .has_dependencies = true, .gate = ORDER_GATE_PENDING }, ORDER_LATCH_CLOSED, -1 },
+		  { .has_dependencies = true, .gate = ORDER_GATE_PENDING },
+		  ORDER_LATCH_CLOSED,
+		  -1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		int64_t wake_ms;
@@ -290,7 +304,8 @@ static const struct {
 } stops[] = {
 	{ "waits for more", "a:b b", ".d", 1, 400, "hold 600 waiting a moment for more deletions" },
 	{ "alive dependents never hold", "a:b b", ".d", 1, 1000, "go" },
-	{ "waits for the dependent", "a:b b", "dd", 1, 1000, "hold 60000 stops after Deployment/a" },
+	{ "waits for the dependent", "a:b b", "dd", 1, 1000,
+	  "hold 60000 stops after Deployment/a" },
 	{ "its pods are gone", "a:b b", "gd", 1, 1000, "go" },
 	{ "bound", "a:b b", "dd", 1, 61000, "late no longer waiting for Deployment/a to stop" },
 	{ "chain adds up", "a:b b:c c", "ddd", 2, 1000, "hold 120000 stops after Deployment/b" },
@@ -309,7 +324,8 @@ static void test_stops(void)
 		for (size_t n = 0; n < d.g->nodes_count; n++)
 			facts[n] = (struct order_stop_facts){
 				.is_deleting = stops[i].facts[n] != '.',
-				.has_pods = stops[i].facts[n] != 'g', .grace_ms = 30000,
+				.has_pods = stops[i].facts[n] != 'g',
+				.grace_ms = 30000,
 			};
 		AUTO_STR text, got;
 		str_init(&text, 4096);
