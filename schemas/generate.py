@@ -107,6 +107,16 @@ def field_text(tables, numbers, field, outer):
     return '\t{ %s },' % ', '.join(parts)
 
 
+def describe(types, words, type_words):
+    """Descriptions from the dictionary, for what has none of its own."""
+    for name, entry in types.items():
+        entry['description'] = entry.get('description') or type_words.get(name, '')
+        for field in entry['fields']:
+            word = words.get('%s.%s' % (name, field.get('name')), words.get(field.get('name')))
+            if word and not field.get('description'):
+                field['description'] = word
+
+
 def write_types(tables, types):
     names = sorted(types)
     numbers = {name: i for i, name in enumerate(names)}
@@ -161,14 +171,17 @@ def kind_text(tables, numbers, at, doc, kind):
 
 
 def main():
-    tables, types, kinds = Tables(), {}, []
+    tables, types, kinds, words, type_words = Tables(), {}, [], {}, {}
     for path in sys.argv[2:]:
         with open(path, encoding='utf-8') as file:
             doc = yaml.load(file, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
         types.update(doc.get('types') or {})
+        words.update(doc.get('words') or {})
+        type_words.update(doc.get('types_words') or {})
         kinds += [(doc['group'], doc['version'], k['resource'], doc, k)
                   for k in doc.get('kinds') or []]
     tables.out += ['/* Made by schemas/generate.py. */', '#include "schemas/tables.h"', '']
+    describe(types, words, type_words)
     numbers = write_types(tables, types)
     kinds.sort(key=lambda k: k[:3])
     rows = [kind_text(tables, numbers, i, k[3], k[4]) for i, k in enumerate(kinds)]

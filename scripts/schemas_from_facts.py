@@ -211,6 +211,8 @@ def main():
     want = []
     for path in glob.glob(schemas + '/*.yaml'):
         doc = yaml.safe_load(open(path, encoding='utf-8'))
+        if 'group' not in doc:
+            continue
         docs[os.path.basename(path)[:-5]] = doc
         for kind in doc.get('kinds') or []:
             want += [kind['type'], kind['type'] + 'List']
