@@ -47,16 +47,16 @@ bool etcd_process_exists(void)
 
 static void run_etcd(struct etcd_process *e)
 {
-	auto_free char *data = xasprintf("--data-dir=%s/data", e->dir);
-	auto_free char *clients = xasprintf("--listen-client-urls=unix://%s/c:" PORT, e->dir);
-	auto_free char *peers = xasprintf("--listen-peer-urls=unix://%s/p:2380", e->dir);
-	auto_free char *log = xasprintf("%s/log", e->dir);
-	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	auto_free char *program = realpath(find_program(), NULL);
+	/* etcd takes "unix://NAME:PORT" for a socket file of that name where it runs. */
+	if (!program || chdir(e->dir) < 0)
+		_exit(127);
+	int fd = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(fd, 1);
 	dup2(fd, 2);
-	execl(find_program(), "etcd", data, clients, "--advertise-client-urls=http://localhost",
-	      peers, "--log-level=error", "--max-request-bytes=8388608", "--logger=zap",
-	      (char *)NULL);
+	execl(program, "etcd", "--data-dir=data", "--listen-client-urls=unix://c:" PORT,
+	      "--advertise-client-urls=http://localhost:" PORT, "--listen-peer-urls=unix://p:2380",
+	      "--log-level=error", "--logger=zap", "--max-request-bytes=8388608", (char *)NULL);
 	_exit(127);
 }
 

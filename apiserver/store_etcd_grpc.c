@@ -1,0 +1,315 @@
+/* etcd by gRPC: protobuf over one HTTP/2 connection (common/io/h2_client.h). */
+#include "apiserver/store_etcd_grpc_pack.h"
+#include "apiserver/store_etcd_internal.h"
+#include "common/io/h2_client.h"
+
+/* A revision's events come in one message; so does a page of a load. */
+#define MESSAGE_MAX  ((size_t)256 << 20)
+#define KEEPALIVE_MS 10000
+
+struct grpc_backend {
+	struct store_backend base;
+	struct loop *loop;
+	struct h2_client *client;
+	struct etcd_call *calls; /* unary ones under way */
+	struct grpc_call *watch;
+	struct backend_watch_events watch_events;
+	void *watch_ctx;
+	bool is_watching, is_opened;
+};
+
+struct etcd_call {
+	struct grpc_backend *backend;
+	struct etcd_call *next, **link;
+	union {
+		backend_txn_done *txn;
+		backend_range_done *range;
+		backend_number_done *number;
+	} done;
+	void *ctx;
+	/* transactions: what was asked, to read the answer by */
+	size_t members_count;
+	struct etcd_asked asked[];
+};
+
+static struct grpc_backend *backend_of(struct store_backend *b)
+{
+	return CONTAINER_OF(b, struct grpc_backend, base);
+}
+
+static struct etcd_call *call_new(struct store_backend *base, size_t members_count, void *ctx)
+{
+	struct grpc_backend *b = backend_of(base);
+	struct etcd_call *c = xcalloc(1, sizeof *c + members_count * sizeof c->asked[0]);
+	c->backend = b;
+	c->next = b->calls;
+	c->link = &b->calls;
+	if (c->next)
+		c->next->link = &c->next;
+	b->calls = c;
+	c->ctx = ctx;
+	c->members_count = members_count;
+	return c;
+}
+
+static void call_free(struct etcd_call *c)
+{
+	if (c->next)
+		c->next->link = c->link;
+	*c->link = c->next;
+	free(c);
+}
+
+static void send(struct etcd_call *c, const char *method, const struct etcd_bytes *request,
+		 int64_t timeout_ms, grpc_done *done)
+{
+	grpc_call(c->backend->client, method, request->data, request->len, timeout_ms, done, c);
+}
+
+/* The outcome, and err set unless it is OK. */
+static enum backend_outcome outcome_of(const struct grpc_reply *r, struct error *err)
+{
+	bool may_have_run = r->may_have_run || r->is_from_server;
+	enum backend_outcome outcome = r->status == GRPC_OK
+					       ? BACKEND_OK
+					       : etcd_outcome(r->status, r->message, may_have_run);
+	if (outcome != BACKEND_OK)
+		error_set(err, etcd_outcome_code(outcome), "etcd: %s",
+			  r->message[0] ? r->message : "no answer");
+	return outcome;
+}
+
+static enum backend_outcome unreadable(struct error *err)
+{
+	error_set(err, ERR_INTERNAL, "etcd: the answer cannot be read");
+	return BACKEND_UNKNOWN;
+}
+
+/* ---- transactions ---- */
+
+static void txn_done(void *ctx, const struct grpc_reply *reply)
+{
+	struct etcd_call *c = ctx;
+	struct error err = { 0 };
+	enum backend_outcome outcome = outcome_of(reply, &err);
+	struct etcd_txn_answer answer = { 0 };
+	if (outcome == BACKEND_OK &&
+	    !etcd_unpack_txn(reply->bytes, reply->len, c->asked, c->members_count, &answer))
+		outcome = unreadable(&err);
+	c->done.txn(c->ctx, outcome, answer.revision, answer.results,
+		    outcome == BACKEND_OK ? NULL : &err);
+	etcd_txn_answer_fini(&answer);
+	call_free(c);
+}
+
+static void txn(struct store_backend *base, const struct backend_member *members, size_t count,
+		int64_t timeout_ms, backend_txn_done *done, void *ctx)
+{
+	struct etcd_call *c = call_new(base, count, ctx);
+	c->done.txn = done;
+	for (size_t i = 0; i < count; i++)
+		c->asked[i] = (struct etcd_asked){ members[i].ops_count, members[i].reads_count };
+	struct etcd_bytes request = etcd_pack_txn(members, count);
+	send(c, "/etcdserverpb.KV/Txn", &request, timeout_ms, txn_done);
+	free(request.data);
+}
+
+/* ---- ranges, probes, leases, compaction ---- */
+
+static void range_done(void *ctx, const struct grpc_reply *reply)
+{
+	struct etcd_call *c = ctx;
+	struct error err = { 0 };
+	enum backend_outcome outcome = outcome_of(reply, &err);
+	struct etcd_range_answer answer = { 0 };
+	if (outcome == BACKEND_OK && !etcd_unpack_range(reply->bytes, reply->len, &answer))
+		outcome = unreadable(&err);
+	c->done.range(c->ctx, outcome, answer.revision, answer.kvs.at, answer.kvs.count,
+		      answer.has_more, outcome == BACKEND_OK ? NULL : &err);
+	etcd_range_answer_fini(&answer);
+	call_free(c);
+}
+
+static void range(struct store_backend *base, const struct backend_range *r, int64_t timeout_ms,
+		  backend_range_done *done, void *ctx)
+{
+	struct etcd_call *c = call_new(base, 0, ctx);
+	c->done.range = done;
+	struct etcd_bytes request = etcd_pack_range(r);
+	send(c, "/etcdserverpb.KV/Range", &request, timeout_ms, range_done);
+	free(request.data);
+}
+
+static void number_done(void *ctx, const struct grpc_reply *reply, etcd_unpack_number *unpack)
+{
+	struct etcd_call *c = ctx;
+	struct error err = { 0 };
+	uint64_t number = 0;
+	enum backend_outcome outcome = outcome_of(reply, &err);
+	if (outcome == BACKEND_OK && !unpack(reply->bytes, reply->len, &number))
+		outcome = unreadable(&err);
+	if (c->done.number)
+		c->done.number(c->ctx, outcome, number, outcome == BACKEND_OK ? NULL : &err);
+	call_free(c);
+}
+
+static void probe_done(void *ctx, const struct grpc_reply *reply)
+{
+	number_done(ctx, reply, etcd_unpack_revision);
+}
+
+static void grant_done(void *ctx, const struct grpc_reply *reply)
+{
+	number_done(ctx, reply, etcd_unpack_lease);
+}
+
+static void probe(struct store_backend *base, int64_t timeout_ms, backend_number_done *done,
+		  void *ctx)
+{
+	struct etcd_call *c = call_new(base, 0, ctx);
+	c->done.number = done;
+	struct etcd_bytes request = etcd_pack_probe();
+	send(c, "/etcdserverpb.KV/Range", &request, timeout_ms, probe_done);
+	free(request.data);
+}
+
+static void grant(struct store_backend *base, uint32_t ttl_s, int64_t timeout_ms,
+		  backend_number_done *done, void *ctx)
+{
+	struct etcd_call *c = call_new(base, 0, ctx);
+	c->done.number = done;
+	struct etcd_bytes request = etcd_pack_grant(ttl_s);
+	send(c, "/etcdserverpb.Lease/LeaseGrant", &request, timeout_ms, grant_done);
+	free(request.data);
+}
+
+static void compact(struct store_backend *base, uint64_t revision, int64_t timeout_ms,
+		    backend_number_done *done, void *ctx)
+{
+	struct etcd_call *c = call_new(base, 0, ctx);
+	c->done.number = done;
+	struct etcd_bytes request = etcd_pack_compact(revision);
+	send(c, "/etcdserverpb.KV/Compact", &request, timeout_ms, probe_done);
+	free(request.data);
+}
+
+/* ---- the watch ---- */
+
+static void watch_over(struct grpc_backend *b, enum backend_outcome outcome, uint64_t compacted,
+		       const struct error *err)
+{
+	b->is_watching = false;
+	b->watch_events.closed(b->watch_ctx, outcome, compacted, err);
+}
+
+static void watch_message(void *ctx, const void *bytes, size_t len)
+{
+	struct grpc_backend *b = ctx;
+	struct error err;
+	struct etcd_watch_answer answer = { 0 };
+	if (!b->is_watching)
+		return;
+	if (!etcd_unpack_watch(bytes, len, &answer)) {
+		grpc_cancel(TAKE(b->watch));
+		watch_over(b, unreadable(&err), 0, &err);
+	} else if (answer.is_canceled) {
+		enum backend_outcome outcome =
+			answer.compact_revision ? BACKEND_COMPACTED : BACKEND_UNKNOWN;
+		error_set(&err, etcd_outcome_code(outcome), "etcd ended the watch: %s",
+			  answer.compact_revision ? "compacted" : "no reason given");
+		grpc_cancel(TAKE(b->watch));
+		watch_over(b, outcome, answer.compact_revision, &err);
+	} else {
+		if (!b->is_opened) {
+			b->is_opened = true;
+			b->watch_events.opened(b->watch_ctx);
+		}
+		if (answer.kvs.count && b->is_watching)
+			b->watch_events.events(b->watch_ctx, answer.kvs.at, answer.kvs.count);
+	}
+	etcd_watch_answer_fini(&answer);
+}
+
+static void watch_done(void *ctx, const struct grpc_reply *reply)
+{
+	struct grpc_backend *b = ctx;
+	struct error err;
+	b->watch = NULL;
+	if (!b->is_watching)
+		return;
+	enum backend_outcome outcome = outcome_of(reply, &err);
+	if (outcome == BACKEND_OK)
+		error_set(&err, ERR_UNAVAILABLE, "etcd ended the watch");
+	watch_over(b, outcome == BACKEND_TOO_LARGE ? outcome : BACKEND_UNKNOWN, 0, &err);
+}
+
+static void watch(struct store_backend *base, uint64_t start_revision,
+		  const struct backend_watch_events *events, void *ctx)
+{
+	static const struct grpc_stream_events stream = { .message = watch_message,
+							  .done = watch_done };
+	struct grpc_backend *b = backend_of(base);
+	assert(!b->is_watching);
+	b->watch_events = *events;
+	b->watch_ctx = ctx;
+	b->is_watching = true;
+	b->is_opened = false;
+	b->watch = grpc_stream_open(b->client, "/etcdserverpb.Watch/Watch", &stream, b);
+	struct etcd_bytes request = etcd_pack_watch(start_revision);
+	grpc_stream_send(b->watch, request.data, request.len);
+	free(request.data);
+}
+
+static void unwatch(struct store_backend *base)
+{
+	struct grpc_backend *b = backend_of(base);
+	b->is_watching = false;
+	if (b->watch)
+		grpc_cancel(TAKE(b->watch));
+}
+
+/* ---- life ---- */
+
+static void backend_free(struct store_backend *base)
+{
+	struct grpc_backend *b = backend_of(base);
+	h2_client_free(b->client); /* cancels all calls */
+	while (b->calls)
+		call_free(b->calls);
+	free(b);
+}
+
+static const struct store_backend_ops grpc_ops = {
+	.txn = txn,
+	.range = range,
+	.probe = probe,
+	.grant = grant,
+	.compact = compact,
+	.watch = watch,
+	.unwatch = unwatch,
+	.free = backend_free,
+};
+
+int store_etcd_grpc_new(struct loop *loop, const struct store_etcd_options *options,
+			struct store_backend **ret, struct error *err)
+{
+	struct etcd_endpoint at;
+	int code = etcd_endpoint_parse(options->endpoint, &at, err);
+	if (code == 0 && at.is_tls)
+		code = error_set(err, ERR_INVALID,
+				 "gRPC over TLS is not offered: use --etcd-api=json");
+	struct grpc_backend *b = xcalloc(1, sizeof *b);
+	*b = (struct grpc_backend){ .base = { &grpc_ops }, .loop = loop };
+	struct h2_client_options o = { .unix_socket = at.unix_socket, .address = at.host,
+				       .port = at.port, .message_max = MESSAGE_MAX,
+				       .keepalive_ms = KEEPALIVE_MS };
+	if (code == 0)
+		code = h2_client_new(loop, &o, &b->client, err);
+	etcd_endpoint_fini(&at);
+	if (code < 0) {
+		free(b);
+		return code;
+	}
+	*ret = &b->base;
+	return 0;
+}
