@@ -1,0 +1,7 @@
+/* The table of commands, in the order in which `skiff help` shows them. */
+#include "cli/command.h"
+
+extern const struct command command_help, command_version, command_cluster;
+
+const struct command *const commands[] = { &command_help, &command_cluster, &command_version,
+					   NULL };
