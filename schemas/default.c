@@ -37,9 +37,11 @@ static void default_fields(const struct schema_type *type, json_t *tree)
 {
 	if (!json_is_object(tree))
 		return;
+	size_t left = json_object_size(tree);
 	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		json_t *value = json_object_get(tree, f->name);
+		json_t *value = left ? json_object_get(tree, f->name) : NULL;
+		left -= value != NULL;
 		if (f->default_json && is_empty_value(f, value) && (!value || !f->keeps_empty)) {
 			json_object_set_new_nocheck(tree, f->name, default_value(f->default_json));
 			continue;

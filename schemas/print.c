@@ -161,10 +161,12 @@ static bool is_left_out(const struct schema_field *f, const json_t *value)
 static void print_fields(const struct schema_type *type, const json_t *tree, struct str *out)
 {
 	bool is_first = true;
+	size_t left = json_object_size(tree); /* once all are seen, nothing is looked up */
 	str_add_char(out, '{');
 	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		const json_t *value = tree ? json_object_get(tree, f->name) : NULL;
+		const json_t *value = left ? json_object_get(tree, f->name) : NULL;
+		left -= value != NULL;
 		bool is_out = is_left_out(f, value);
 		if (is_out && !f->is_always_written)
 			continue;

@@ -32,10 +32,12 @@ static void check_value(const struct schema_field *f, const json_t *value, const
 void validate_tables(const struct schema_type *type, const json_t *tree, const json_t *old,
 		     const struct path *at, struct field_errors *e)
 {
-	for (size_t i = 0; i < type->fields_count; i++) {
+	size_t left = json_object_size(tree);
+	for (size_t i = 0; i < type->fields_count && (left || old); i++) {
 		const struct schema_field *f = &type->fields[i];
-		const json_t *value = json_object_get(tree, f->name);
-		const json_t *before = json_object_get(old, f->name);
+		const json_t *value = left ? json_object_get(tree, f->name) : NULL;
+		const json_t *before = old ? json_object_get(old, f->name) : NULL;
+		left -= value != NULL;
 		if (old && f->is_immutable)
 			rule_unchanged(e, PATH(at, f->name), value, before);
 		if (!value ||
