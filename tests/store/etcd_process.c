@@ -48,9 +48,12 @@ bool etcd_process_exists(void)
 static void run_etcd(struct etcd_process *e)
 {
 	auto_free char *program = realpath(find_program(), NULL);
-	/* etcd takes "unix://NAME:PORT" for a socket file of that name where it runs. */
+	/* etcd takes "unix://NAME:PORT" for a socket file of that name where it runs, and does
+	 * not start while one is left over from a killed one. */
 	if (!program || chdir(e->dir) < 0)
 		_exit(127);
+	unlink("c:" PORT);
+	unlink("p:2380");
 	int fd = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(fd, 1);
 	dup2(fd, 2);
