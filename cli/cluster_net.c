@@ -1,7 +1,7 @@
 /*
  * The network that nodes live in. One node of the default root: the host's own namespace.
- * Otherwise a namespace a node, joined by a bridge on the host. Every node has a dummy interface
- * with the DNS address, so that what pods ask there is answered on the node.
+ * Otherwise a namespace a node, joined by a bridge on the host. Every node has the DNS address, so
+ * that what pods ask there is answered on the node.
  */
 #include "cli/cluster.h"
 #include "cli/files.h"
@@ -11,12 +11,6 @@
 static void bridge_name(const struct cluster *c, char out[16])
 {
 	int n = snprintf(out, 16, "sk%s", c->id);
-	assert(n > 0);
-}
-
-static void dummy_name(const struct cluster *c, char out[16])
-{
-	int n = snprintf(out, 16, "sk%sd", c->id);
 	assert(n > 0);
 }
 
@@ -72,28 +66,16 @@ static void restore_sysctl(const struct cluster *c)
 
 /* ---- up ---- */
 
-static int dummy_up(const struct cluster *c, const char *netns, struct error *err)
+/* The DNS address stands on the loopback interface: nothing else is there in every kernel. */
+static int dns_up(const struct cluster *c, const char *netns, struct error *err)
 {
-	char name[16], dns[16];
-	dummy_name(c, name);
+	char dns[16];
 	cluster_service_ip(c, 10, dns);
 	auto_free char *address = xasprintf("%s/32", dns);
-	if (!*netns) {
-		if (link_exists(name))
-			return 0;
-		int code = command_must(err, "ip", "link", "add", name, "type", "dummy", NULL);
-		if (code == 0)
-			code = command_must(err, "ip", "address", "add", address, "dev", name,
-					    NULL);
-		return code < 0 ? code : command_must(err, "ip", "link", "set", name, "up", NULL);
-	}
-	/* In a namespace of its own the node starts from nothing each time. */
-	int code = command_must(err, "ip", "-n", netns, "link", "add", name, "type", "dummy", NULL);
-	if (code == 0)
-		code = command_must(err, "ip", "-n", netns, "address", "add", address, "dev", name,
-				    NULL);
-	return code < 0 ? code :
-			  command_must(err, "ip", "-n", netns, "link", "set", name, "up", NULL);
+	if (!*netns)
+		return command_must(err, "ip", "address", "replace", address, "dev", "lo", NULL);
+	return command_must(err, "ip", "-n", netns, "address", "replace", address, "dev", "lo",
+			    NULL);
 }
 
 static int bridge_up(const struct cluster *c, struct error *err)
@@ -131,7 +113,7 @@ static int node_up(const struct cluster *c, size_t i, struct error *err)
 	auto_free char *path = xasprintf("/run/netns/%s", n->netns);
 	auto_free char *address = xasprintf("%s/24", n->ip);
 	if (file_exists(path) && link_exists(veth))
-		return 0;
+		return dns_up(c, n->netns, err);
 	command_try("ip", "link", "delete", veth, NULL);
 	if (!file_exists(path)) {
 		int code = command_must(err, "ip", "netns", "add", n->netns, NULL);
@@ -157,14 +139,14 @@ static int node_up(const struct cluster *c, size_t i, struct error *err)
 	auto_free char *net = xasprintf("--net=/run/netns/%s", n->netns);
 	code = command_must(err, "nsenter", net, "sysctl", "-qw", "net.ipv4.ip_forward=1",
 				NULL);
-	return code < 0 ? code : dummy_up(c, n->netns, err);
+	return code < 0 ? code : dns_up(c, n->netns, err);
 }
 
 int cluster_net_up(const struct cluster *c, struct error *err)
 {
 	int code = set_sysctl(c, "/proc/sys/net/ipv4/ip_forward", "1", err);
 	if (code == 0 && c->in_host)
-		return dummy_up(c, "", err);
+		return dns_up(c, "", err);
 	if (code == 0)
 		code = bridge_up(c, err);
 	for (size_t i = 0; code == 0 && i < c->nodes_count; i++)
@@ -189,9 +171,10 @@ static void sweep_host(const struct cluster *c)
 	static const char *const families[] = { "ip", "ip6", "inet" };
 	auto_free char *host = xasprintf("skiff-%s-host", c->id);
 	auto_free char *node = xasprintf("skiff-%s", c->id);
-	char bridge[16], dummy[16];
+	char bridge[16], dns[16];
 	bridge_name(c, bridge);
-	dummy_name(c, dummy);
+	cluster_service_ip(c, 10, dns);
+	auto_free char *address = xasprintf("%s/32", dns);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
 		delete_table("", families[i], host);
 		delete_table("", families[i], node);
@@ -202,8 +185,8 @@ static void sweep_host(const struct cluster *c)
 		if (link_exists(veth))
 			command_try("ip", "link", "delete", veth, NULL);
 	}
-	if (link_exists(dummy))
-		command_try("ip", "link", "delete", dummy, NULL);
+	if (c->in_host)
+		command_try("ip", "address", "delete", address, "dev", "lo", NULL);
 	if (link_exists(bridge))
 		command_try("ip", "link", "delete", bridge, NULL);
 }

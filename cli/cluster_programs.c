@@ -77,15 +77,19 @@ static int add_etcd(const struct cluster *c, json_t *list, struct error *err)
 	int code = tool_arg(c, p, "etcd", err);
 	arg(p, "--name=skiff");
 	arg(p, "--data-dir=%s/etcd", c->root);
-	arg(p, "--listen-client-urls=unix://%s/run/etcd/client.sock:0", c->root);
-	arg(p, "--advertise-client-urls=unix://%s/run/etcd/client.sock:0", c->root);
-	arg(p, "--listen-peer-urls=unix://%s/run/etcd/peer.sock:0", c->root);
-	arg(p, "--initial-advertise-peer-urls=unix://%s/run/etcd/peer.sock:0", c->root);
-	arg(p, "--initial-cluster=skiff=unix://%s/run/etcd/peer.sock:0", c->root);
+	/* etcd takes unix URLs only as NAME:PORT, and makes the socket NAME:PORT in its directory. */
+	auto_free char *cwd = cluster_path(c, "run/etcd");
+	json_object_set_new(p, "cwd", json_string(cwd));
+	arg(p, "--listen-client-urls=unix://client:0");
+	arg(p, "--advertise-client-urls=http://localhost:0");
+	arg(p, "--listen-peer-urls=unix://peer:0");
+	arg(p, "--initial-advertise-peer-urls=http://localhost:0");
+	arg(p, "--initial-cluster=skiff=http://localhost:0");
 	arg(p, "--max-request-bytes=" ETCD_REQUEST_MAX);
 	arg(p, "--quota-backend-bytes=" ETCD_QUOTA);
 	arg(p, "--auto-compaction-mode=periodic");
 	arg(p, "--auto-compaction-retention=5m");
+	arg(p, "--logger=zap");
 	arg(p, "--log-level=warn");
 	return code;
 }
@@ -95,7 +99,7 @@ static int add_apiserver(const struct cluster *c, json_t *list, struct error *er
 	json_t *p = program_new(c, list, "apiserver", "");
 	int code = tool_arg(c, p, "skiff-apiserver", err);
 	arg(p, "--listen=0.0.0.0:%d", c->api_port);
-	arg(p, "--etcd=unix://%s/run/etcd/client.sock:0", c->root);
+	arg(p, "--etcd=unix://%s/run/etcd/client:0", c->root);
 	arg(p, "--cluster-id=%s", c->id);
 	arg(p, "--service-cidr=%s", c->service_range);
 	arg(p, "--advertise-address=%s", c->advertise_ip);
@@ -114,7 +118,6 @@ static int add_controller(const struct cluster *c, json_t *list, struct error *e
 	int code = tool_arg(c, p, "skiff-controller", err);
 	arg(p, "--kubeconfig=%s/pki/controller.kubeconfig", c->root);
 	arg(p, "--cluster-cidr=%s", c->pod_range);
-	arg(p, "--service-cidr=%s", c->service_range);
 	arg(p, "--root-ca-file=%s/pki/ca.crt", c->root);
 	return code;
 }
@@ -147,9 +150,6 @@ static int add_agent(const struct cluster *c, json_t *list, const struct cluster
 	arg(p, "--kubeconfig=%s/pki/node-%s.kubeconfig", c->root, n->name);
 	arg(p, "--containerd-socket=%s/run/c-%s.sock", c->root, n->name);
 	arg(p, "--node-ip=%s", n->ip);
-	arg(p, "--cluster-id=%s", c->id);
-	arg(p, "--cluster-cidr=%s", c->pod_range);
-	arg(p, "--service-cidr=%s", c->service_range);
 	arg(p, "--cluster-dns=%s", dns);
 	arg(p, "--boot-id=%s", c->boot_id);
 	arg(p, "--cert=%s/pki/node-%s.crt", c->root, n->name);

@@ -77,6 +77,7 @@ struct launch {
 	char *argv[ARGS_MAX + 1];
 	size_t argc;
 	char netns[128]; /* path, or "" */
+	const char *cwd; /* or NULL */
 	int log_fd;
 	struct {
 		bool is_udp;
@@ -122,6 +123,8 @@ static void run_child(const struct launch *l)
 		if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
 			give_up(l, l->netns);
 	}
+	if (chdir(l->cwd ? l->cwd : "/") < 0)
+		give_up(l, "chdir");
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (dup2(null, 0) < 0 || dup2(l->log_fd, 1) < 0 || dup2(l->log_fd, 2) < 0)
 		give_up(l, "dup2");
@@ -173,6 +176,7 @@ static int prepare(const json_t *d, struct launch *l, struct error *err)
 			l->argv[l->argc++] = xstrdup(json_string_value(a));
 	if (l->argc == 0)
 		return error_set(err, ERR_INVALID, "no command");
+	l->cwd = json_str(d, "cwd");
 	const char *netns = json_str_or(d, "netns", "");
 	if (*netns) {
 		int n = snprintf(l->netns, sizeof l->netns, "/run/netns/%s", netns);
