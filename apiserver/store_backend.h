@@ -72,7 +72,7 @@ struct backend_range {
 	uint64_t revision; /* 0: the present one, linearizable */
 };
 
-/* `revision` is the revision that was read (the one asked for, or the present one). */
+/* `revision` is the store's present one: what was read, if no revision was asked for. */
 typedef void backend_range_done(void *ctx, enum backend_outcome outcome, uint64_t revision,
 				const struct backend_kv *kvs, size_t count, bool has_more,
 				const struct error *err);

@@ -35,7 +35,12 @@ struct http_server_options {
 
 int http_server_new(struct loop *loop, const struct http_server_options *options,
 		    struct http_server **ret, struct error *err) MUST_CHECK;
-void http_server_free(struct http_server *s); /* closes all connections */
+/*
+ * Closes all connections: sources are closed, exchanges that wait for their answer are told
+ * `gone` (and may be answered even later: that only frees them), streams that were taken over
+ * are stopped and waited for. Not from inside a handler.
+ */
+void http_server_free(struct http_server *s);
 uint16_t http_server_port(const struct http_server *s);
 
 /* Replace certificate and key for new connections. */
@@ -48,7 +53,9 @@ struct http_server_counts {
 void http_server_counts(const struct http_server *s, struct http_server_counts *ret);
 
 /* Streamed request body (wants_stream said true): sink gets every piece on the loop and may
- * return false to pause; http_body_resume() goes on. `end` once: complete or peer gone. */
+ * return false to pause; http_body_resume() goes on. `end` once: complete or peer gone. After
+ * the answer was given there are no more calls: what still comes is read and dropped (64 MiB at
+ * most), so that the client sees the answer. */
 struct http_body_sink {
 	bool (*piece)(void *ctx, const char *bytes, size_t n); /* must take all n */
 	void (*end)(void *ctx, bool is_complete);
@@ -61,7 +68,11 @@ void http_body_resume(struct http_exchange *x);
  * lets go of it until the stream ends. `run` is called on a stream thread of its
  * own with blocking reads and writes on the client's side (TLS inside). It writes
  * the HTTP answer itself (101 or an error) and returns when the stream is over; the
- * connection is then closed. Everything it needs must be in ctx, owned by it.
+ * connection is then closed. Everything it needs must be in ctx, owned by it. Where the peer
+ * has left, or 1,024 streams run, `run` is never called and `done` is, at once. What the client
+ * sends before the 101 is kept, unless it shares a packet (TLS record) with the request's head:
+ * that is a pipelined request by RFC 9112, and lost. Blocking calls of `run` on anything but the
+ * duplex must end by themselves when the server ends (http_duplex_* calls and the relay do).
  */
 struct http_duplex;
 ssize_t http_duplex_read(struct http_duplex *d, void *buf, size_t max);        /* 0 = end, -1 = broken */
