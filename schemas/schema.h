@@ -121,7 +121,8 @@ void schema_report_fini(struct schema_report *r);
  * Bytes to a tree of `type`, pruned of unknown fields, values in canonical form
  * (quantities, times). Protobuf: the bytes after the "k8s\0" magic and Unknown envelope are
  * found here. apiVersion and kind of the body are kept as they came (or from the envelope).
- * ERR_MALFORMED: cannot be read, or a value has the wrong type (message as upstream words it);
+ * ERR_MALFORMED: cannot be read, or a value has the wrong type (message as upstream words it;
+ * upstream puts 'Pod in version "v1" cannot be handled as a Pod: ' before it);
  * ERR_LIMIT: too deep (JSON 512, YAML 100, protobuf 100), too many aliases.
  */
 int schema_decode(const struct schema_type *type, enum schema_encoding encoding, const void *bytes,
@@ -221,4 +222,6 @@ void discovery_aggregated(bool is_core, struct str *out); /* apidiscovery.k8s.io
 void openapi_v3_index(struct str *out);
 bool openapi_v3_document(const char *group, const char *version, struct str *out);
 void openapi_v2_json(struct str *out);
-void openapi_v2_protobuf(struct str *out); /* com.github.proto-openapi.spec.v2@v1.0+protobuf */
+/* Asked for as application/com.github.proto-openapi.spec.v2@v1.0+protobuf; the answer's type is
+ * "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", for Go refuses to parse an @. */
+void openapi_v2_protobuf(struct str *out);
