@@ -3,6 +3,7 @@
 #include "controller/controllers_internal.h"
 
 #include "common/base/map.h"
+#include "common/io/log.h"
 #include "controller/facts.h"
 #include "controller/order_facts.h"
 #include "schemas/schema.h"
@@ -87,6 +88,8 @@ static struct api_resource resource_of_kind(const struct schema_kind *k)
 
 static void note_failure(struct round *r, const struct api_reply *reply)
 {
+	if (!r->trouble)
+		log_warn("namespace", "cannot empty it", "name", r->ns, "why", reply->message);
 	free(r->trouble);
 	r->trouble = xstrdup(reply->message);
 }
@@ -227,13 +230,24 @@ static void finalize(struct round *r, struct work *w, const json_t *ns)
 	write->fine = WORK_FINE_GONE;
 }
 
-static void delete_rest(void *ctx, struct work *w, const char *key)
+static void conclude(void *ctx, struct work *w, const char *key)
 {
 	struct round *r = ctx;
 	const json_t *ns = cache_get(r->owner->context->caches[KIND_NAMESPACE], key);
-	bool has_progress = false;
 	if (!ns)
 		return;
+	if (is_empty(r)) {
+		finalize(r, w, ns);
+		return;
+	}
+	write_conditions(r, w, ns);
+	work_again(w, r->trouble ? LOOK_LATER_MS : LOOK_AGAIN_MS);
+}
+
+static void delete_rest(void *ctx, struct work *w, const char *key)
+{
+	struct round *r = ctx;
+	(void)key; /* the round knows its namespace */
 	for (size_t i = 0; i < r->count; i++) {
 		if (r->at[i].count == 0 || !has_verb(r->at[i].kind, "deletecollection"))
 			continue;
@@ -249,14 +263,9 @@ static void delete_rest(void *ctx, struct work *w, const char *key)
 					    .fine = WORK_FINE_ANY };
 		tell_round(&write, r, i, on_deleted);
 		work_write(w, &write);
-		has_progress = true;
 	}
-	if (is_empty(r)) {
-		finalize(r, w, ns);
-	} else {
-		write_conditions(r, w, ns);
-		work_again(w, has_progress ? LOOK_AGAIN_MS : LOOK_LATER_MS);
-	}
+	r->references++;
+	work_then(w, conclude, r, round_unref);
 }
 
 /* ---- the beginning of a round ---- */
