@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 /* What follows a refused or early answered body is read and dropped up to here, so that the
@@ -16,8 +17,36 @@ static const char *find_header(struct http_exchange *base, const char *name)
 	return MHD_lookup_connection_value(x->connection->mhd, MHD_HEADER_KIND, name);
 }
 
+struct gathered {
+	const char *name;
+	const char **values;
+	size_t count, max;
+};
+
+static enum MHD_Result gather(void *ctx, enum MHD_ValueKind kind, const char *name,
+			      const char *value)
+{
+	struct gathered *g = ctx;
+	(void)kind;
+	if (value && g->count < g->max && strcasecmp(name, g->name) == 0)
+		g->values[g->count++] = value;
+	return MHD_YES;
+}
+
+static size_t find_header_values(struct http_exchange *base, const char *name,
+				 const char **ret_values, size_t max)
+{
+	struct server_exchange *x = exchange_of(base);
+	struct gathered g = { .name = name, .values = ret_values, .max = max };
+	if (!x->connection->mhd || x->is_mhd_over)
+		return 0;
+	(void)MHD_get_connection_values(x->connection->mhd, MHD_HEADER_KIND, gather, &g);
+	return g.count;
+}
+
 const struct http_exchange_ops server_exchange_ops = {
 	.header = find_header,
+	.header_values = find_header_values,
 	.reply = server_reply,
 	.stream = server_stream,
 	.wake = server_wake,
