@@ -103,6 +103,7 @@ static void add_group_body(struct str *out, const char *group)
 		add_version(out, k);
 		preferred = k; /* sorted: the newest is last */
 	}
+	assert(preferred); /* the group is one of ours */
 	str_add(out, "],\"preferredVersion\":");
 	add_version(out, preferred);
 }

@@ -48,6 +48,9 @@ static char *value_text(const json_t *value)
 }
 
 static void add(struct field_errors *e, enum field_error_type type, char *take_field,
+		const json_t *value, const char *detail, va_list args) PRINTF_LIKE(5, 0);
+
+static void add(struct field_errors *e, enum field_error_type type, char *take_field,
 		const json_t *value, const char *detail, va_list args)
 {
 	if (e->count == FIELD_ERRORS_MAX) {
