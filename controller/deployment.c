@@ -400,7 +400,7 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 	deployment_facts_init(&f, d->context, deployment);
 	deployment_facts_gate(&f, d->context, seen_since_ms(d, key, deployment, work_now_ms(w)),
 			      work_now_ms(w));
-	order_wait(d->waiters, key, f.is_waiting);
+	order_wait(d->waiters, key, f.is_waiting || f.watches_dependencies);
 	if (f.gate_wake_ms >= 0)
 		work_again(w, f.gate_wake_ms);
 	deployment_plan_make(&d->plan, &f.want, f.at, f.sets.count);

@@ -119,6 +119,23 @@ void deployment_facts_fini(struct deployment_facts *f)
 	*f = (struct deployment_facts){ 0 };
 }
 
+/* on-dependency-lost: stop. While a dependency serves nobody, nothing of this one runs. */
+static void stop_if_lost(struct deployment_facts *f, const struct context *c)
+{
+	const char *policy = annotation_of(f->deployment, ORDER_ON_LOST);
+	if (!policy || !streq(policy, "stop") || f->is_waiting)
+		return;
+	AUTO_ORDER_VIEW v = { 0 };
+	order_view_init(&v, c, namespace_of(f->deployment), NULL, 0);
+	size_t node = order_find(v.graph, "Deployment", name_of(f->deployment));
+	if (node == ORDER_NONE || !order_dependency_is_lost(&v, node))
+		return;
+	f->gate = order_gate(v.graph, node, v.facts, v.services_ready, &f->gate_text);
+	f->is_waiting = true;
+	f->want.replicas = f->want.max_surge = 0;
+	f->want.is_complete = false;
+}
+
 void deployment_facts_gate(struct deployment_facts *f, const struct context *c, int64_t since_ms,
 			   int64_t now_ms)
 {
@@ -144,4 +161,8 @@ void deployment_facts_gate(struct deployment_facts *f, const struct context *c, 
 		f->latch = ORDER_LATCH_OPEN_NOW;
 	f->is_waiting = f->latch == ORDER_LATCH_CLOSED;
 	f->want.is_gate_closed = f->is_waiting;
+	f->watches_dependencies =
+		f->has_dependencies && annotation_of(f->deployment, ORDER_ON_LOST) != NULL;
+	if (f->watches_dependencies)
+		stop_if_lost(f, c);
 }

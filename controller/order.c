@@ -160,6 +160,7 @@ static void reconcile(void *ctx, struct work *w, const char *ns)
 	order_stop_namespace(o, w, ns);
 	AUTO_ORDER_VIEW v = { 0 };
 	order_view_init(&v, o->context, ns, NULL, 0);
+	order_restart_namespace(o, w, &v);
 	struct cache_range pods = cache_in_namespace(o->context->caches[KIND_POD], ns);
 	for (size_t i = 0; i < pods.count; i++) {
 		gate_pod(o, w, &v, pods.at[i]->key, pods.at[i]->tree);
@@ -173,7 +174,7 @@ static bool takes_part(const json_t *object)
 {
 	return object &&
 	       (order_has_dependencies(object) || has_finalizer(object, ORDER_FINALIZER) ||
-		annotation_of(object, ORDER_GATED));
+		annotation_of(object, ORDER_GATED) || annotation_of(object, ORDER_RESTART_WITH));
 }
 
 static void wake(struct order_controller *o, const char *kind, const char *key,

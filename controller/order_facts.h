@@ -30,6 +30,8 @@ void order_view_fini(struct order_view *v); /* {0} is fine */
 struct order_facts order_facts_of(const char *kind, const json_t *object);
 
 bool order_has_dependencies(const json_t *object);
+/* One of the dependencies that should be ready serves nobody at all. */
+bool order_dependency_is_lost(const struct order_view *v, size_t node);
 
 /* The gate of one workload: text as order_gate. Workloads without the annotation hold. */
 enum order_gate order_gate_of(const struct context *c, const char *kind, const json_t *object,

@@ -35,3 +35,7 @@ enum kind order_cache_kind(const struct order_kind *kind);
 /* Finalizers of the namespace: put on, held, taken off. */
 void order_stop_namespace(struct order_controller *o, struct work *w, const char *ns);
 void order_ghost_add(struct order_controller *o, const char *kind, const json_t *object);
+
+/* on-dependency-lost: restart, and restart-with (order_lost.c). */
+void order_restart_namespace(struct order_controller *o, struct work *w,
+			     const struct order_view *v);

@@ -214,6 +214,105 @@ static void test_order(void)
 	finish(&w);
 }
 
+static void set_image(struct world *w, const char *name, const char *image)
+{
+	json_t *template = json_deep_copy(json_dig(deployment(w, name), "spec.template"));
+	json_put_str(json_array_get(json_dig(template, "spec.containers"), 0), "image", image);
+	update(w, "deployments", name, "spec.template", template);
+}
+
+/* Pods of a deployment that have this image. */
+static size_t count_image(struct world *w, const char *prefix, const char *image)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->api->count; i++) {
+		const json_t *o = w->api->objects[i].tree;
+		const json_t *c = json_array_get(json_dig(o, "spec.containers"), 0);
+		n += streq(w->api->objects[i].resource, "pods") &&
+		     starts_with(json_str_or(o, "metadata.name", ""), prefix) &&
+		     streq(json_str_or(c, "image", ""), image);
+	}
+	return n;
+}
+
+/* Dependent and dependency change in one file, in both orders: the dependency is first. */
+static void test_updates(bool dependent_first)
+{
+	struct world w;
+	start(&w, 17);
+	add_deployment(&w, "api", 2, "'skiff.dev/depends-on':'db'");
+	add_deployment(&w, "db", 1, "");
+	run(&w, 10000);
+	check_complete(&w, "api", 2);
+	w.api->kubelet_is_off = true;
+	set_image(&w, dependent_first ? "api" : "db", "x:2");
+	run(&w, 50);
+	set_image(&w, dependent_first ? "db" : "api", "x:2");
+	run(&w, 5000);
+	CHECK_INT(count_image(&w, "db-", "x:2"), 1);
+	CHECK_INT(count_image(&w, "api-", "x:2"), 0);
+	CHECK_INT(count_image(&w, "api-", "x:1"), 2); /* they serve on */
+	CHECK_TEXT("api", condition(deployment(&w, "api"), "DependenciesReady", "status"), "False");
+	w.api->kubelet_is_off = false;
+	run(&w, 20000);
+	check_complete(&w, "api", 2);
+	CHECK_INT(count_image(&w, "api-", "x:2"), 2);
+	CHECK_TEXT("api", condition(deployment(&w, "api"), "DependenciesReady", "status"), "True");
+	/* The latch: the dependency fails, a pod of the dependent is replaced all the same. */
+	update(&w, "deployments", "db", "spec.replicas", json_integer(0));
+	run(&w, 5000);
+	for (size_t i = 0; i < w.api->count; i++)
+		if (starts_with(json_str_or(w.api->objects[i].tree, "metadata.name", ""), "api-") &&
+		    streq(w.api->objects[i].resource, "pods")) {
+			delete_object(&w, "pods", "default",
+				      json_str(w.api->objects[i].tree, "metadata.name"), "");
+			break;
+		}
+	run(&w, 5000);
+	CHECK_INT(count_image(&w, "api-", "x:2"), 2);
+	finish(&w);
+}
+
+static void test_lost(void)
+{
+	struct world w;
+	start(&w, 19);
+	add_deployment(&w, "stops", 2,
+		       "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'stop'");
+	add_deployment(&w, "restarts", 1,
+		       "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'restart'");
+	add_deployment(&w, "follows", 1,
+		       "'skiff.dev/depends-on':'db','skiff.dev/restart-with':'db'");
+	add_deployment(&w, "db", 1, "");
+	run(&w, 20000);
+	check_complete(&w, "stops", 2);
+	check_complete(&w, "restarts", 1);
+	check_complete(&w, "follows", 1);
+	uint64_t quiet = w.api->writes;
+	run(&w, 60000);
+	CHECK_INT(w.api->writes - quiet, 0);
+
+	update(&w, "deployments", "db", "spec.replicas", json_integer(0));
+	run(&w, 10000);
+	CHECK_INT(fake_count(w.api, "pods", "default", "stops-"), 0);
+	CHECK_INT(fake_count(w.api, "pods", "default", "restarts-"), 1);
+	CHECK_TEXT("stops", condition(deployment(&w, "stops"), "DependenciesReady", "status"),
+		   "False");
+	update(&w, "deployments", "db", "spec.replicas", json_integer(1));
+	run(&w, 20000);
+	check_complete(&w, "stops", 2);
+	check_complete(&w, "restarts", 1);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "restarts-"), 2);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "stops-"), 1);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "follows-"), 1);
+	set_image(&w, "db", "x:2");
+	run(&w, 20000);
+	check_complete(&w, "follows", 1);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "follows-"), 2);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "restarts-"), 2);
+	finish(&w);
+}
+
 static json_t *add_job(struct world *w, const char *name, const char *annotations,
 		       const char *pod_annotations, const char *spec)
 {
@@ -392,6 +491,9 @@ int main(int argc, char **argv)
 	}
 	test_rollout(1, 0);
 	test_order();
+	test_updates(true);
+	test_updates(false);
+	test_lost();
 	test_jobs(3, 0);
 	test_namespace();
 	test_node_lost();
