@@ -201,8 +201,8 @@ static int64_t in_units(const char *text, int64_t unit)
 	if (!parse(text, &q))
 		return 0;
 	wide value = q.nano / unit;
-	if (q.nano % unit > 0)
-		value++; /* up, as upstream: -1.5 is -1 */
+	if (q.nano % unit != 0)
+		value += q.nano > 0 ? 1 : -1; /* away from zero, as upstream */
 	if (value > INT64_MAX)
 		return INT64_MAX;
 	return value < INT64_MIN ? INT64_MIN : (int64_t)value;
