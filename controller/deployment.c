@@ -404,11 +404,11 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 	if (f.gate_wake_ms >= 0)
 		work_again(w, f.gate_wake_ms);
 	deployment_plan_make(&d->plan, &f.want, f.at, f.sets.count);
+	if (!f.want.is_deleting)
+		perform(d, w, &f); /* first: pods wait for it, nobody waits for the status */
 	write_status(d, w, &f);
-	if (!f.want.is_deleting) {
-		perform(d, w, &f);
+	if (!f.want.is_deleting)
 		write_revision(d, w, &f);
-	}
 	deployment_facts_fini(&f);
 }
 

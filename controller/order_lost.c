@@ -89,6 +89,8 @@ static bool identify(const struct order_view *v, const struct order_list *list, 
 				continue;
 			const char *revision =
 				annotation_of(v->objects[n], "deployment.kubernetes.io/revision");
+			if (!revision && streq(node->kind->kind, "Deployment"))
+				return false; /* too young to have one */
 			is_found = true;
 			str_addf(ret, "%s%s/%s=%s:%s", ret->len ? "," : "", node->kind->kind,
 				 node->name, uid_of(v->objects[n]), revision ? revision : "");

@@ -290,10 +290,16 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 		memory->failure = NULL;
 	}
 	int64_t wait_ms = 0;
-	write_status(r, w, rs, make_status(rs, pods, memory->failure, work_wall_us(w), &wait_ms));
+	json_t *status = make_status(rs, pods, memory->failure, work_wall_us(w), &wait_ms);
+	/* Pods come first, unless they were refused: then people must see why. */
+	bool status_is_first = memory->failure != NULL;
+	if (status_is_first)
+		write_status(r, w, rs, status);
+	perform(r, w, rs, pods, memory);
+	if (!status_is_first)
+		write_status(r, w, rs, status);
 	if (wait_ms > 0)
 		work_again(w, wait_ms);
-	perform(r, w, rs, pods, memory);
 }
 
 /* ---- what wakes it ---- */
