@@ -61,8 +61,7 @@ static struct memory_key *find_or_add(struct memory_etcd *e, const char *key)
 		e->keys_size = e->keys_size ? 2 * e->keys_size : 64;
 		e->keys = xrealloc(e->keys, e->keys_size, sizeof(struct memory_key *));
 	}
-	memmove(e->keys + at + 1, e->keys + at,
-		(e->keys_count - at) * sizeof(struct memory_key *));
+	memmove(e->keys + at + 1, e->keys + at, (e->keys_count - at) * sizeof(struct memory_key *));
 	e->keys[at] = xcalloc(1, sizeof(struct memory_key));
 	e->keys[at]->key = xstrdup(key);
 	e->keys_count++;
@@ -238,8 +237,9 @@ int64_t memory_grant(struct memory_etcd *e, uint32_t ttl_s)
 struct memory_etcd *memory_etcd_new(struct loop *loop)
 {
 	struct memory_etcd *e = xcalloc(1, sizeof *e);
-	*e = (struct memory_etcd){ .loop = loop, .refs = 1, .revision = 1,
-				   .request_max = REQUEST_MAX };
+	*e = (struct memory_etcd){
+		.loop = loop, .refs = 1, .revision = 1, .request_max = REQUEST_MAX
+	};
 	return e;
 }
 

@@ -26,9 +26,9 @@
 #include "common/base/error.h"
 #include "common/io/loop.h"
 
-#define STORE_PLACES       64
-#define STORE_KEY_MAX      1024
-#define STORE_BATCH_BYTES  (1u << 20)
+#define STORE_PLACES         64
+#define STORE_KEY_MAX        1024
+#define STORE_BATCH_BYTES    (1u << 20)
 #define STORE_MEMBER_OPS_MAX 16
 
 struct store;
@@ -126,8 +126,8 @@ struct store_follower {
 struct store_options {
 	const char *cluster_id; /* checked against, or written to, skiff/meta; NULL: not checked */
 	uint32_t schema_revision;
-	int64_t deadline_ms;    /* for a write to become known; 0: 30,000 */
-	uint64_t seed;          /* of nonces and jitter; 0: from the kernel */
+	int64_t deadline_ms; /* for a write to become known; 0: 30,000 */
+	uint64_t seed;       /* of nonces and jitter; 0: from the kernel */
 };
 
 /* Options are copied. */

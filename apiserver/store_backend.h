@@ -55,18 +55,18 @@ struct backend_kv {
 
 struct backend_member_result {
 	bool succeeded;
-	uint64_t deleted;               /* bit i: ops[i] was a delete and removed a key */
-	const struct backend_kv *reads; /* as many as asked for, in their order; failed members only */
+	uint64_t deleted; /* bit i: ops[i] was a delete and removed a key */
+	const struct backend_kv
+		*reads; /* as many as asked for, in their order; failed members only */
 };
 
 /* results: one a member, with BACKEND_OK. */
 typedef void backend_txn_done(void *ctx, enum backend_outcome outcome, uint64_t revision,
-			      const struct backend_member_result *results,
-			      const struct error *err);
+			      const struct backend_member_result *results, const struct error *err);
 
 struct backend_range {
-	const char *from;  /* "" is the first key */
-	bool is_single;    /* only the key `from`, else from there to the end of the key space */
+	const char *from; /* "" is the first key */
+	bool is_single;   /* only the key `from`, else from there to the end of the key space */
 	bool keys_only;
 	int64_t limit;     /* > 0 */
 	uint64_t revision; /* 0: the present one, linearizable */

@@ -20,7 +20,7 @@ static void mark(struct map *uses, const struct store_queued *q, bool is_waiting
 static enum use use_of(const struct map *uses, const char *key)
 {
 	const char *use = map_get(uses, key);
-	return use ? (enum use)*use : USE_NONE;
+	return use ? (enum use) * use : USE_NONE;
 }
 
 /* Rule 1: no key written by one member is written or compared by another. */
@@ -105,8 +105,7 @@ static size_t put_reads(const struct store_queued *q, const char **to)
 	return n;
 }
 
-static void put_ops(struct store *s, struct store_queued *q, unsigned place,
-		    struct backend_op *to)
+static void put_ops(struct store *s, struct store_queued *q, unsigned place, struct backend_op *to)
 {
 	for (size_t i = 0; i < q->writes_count; i++) {
 		struct store_write *w = &q->writes[i];
@@ -135,10 +134,9 @@ static void lay_out(struct store *s, struct store_batch *b)
 	for (size_t i = 0; i < b->count; i++) {
 		struct store_queued *q = b->members[i];
 		struct backend_member *m = &b->out[i];
-		*m = (struct backend_member){ .compares = compare,
-					      .ops = op,
-					      .ops_count = q->writes_count,
-					      .reads = read };
+		*m = (struct backend_member){
+			.compares = compare, .ops = op, .ops_count = q->writes_count, .reads = read
+		};
 		m->compares_count = put_compares(s, q, compare);
 		m->reads_count = put_reads(q, read);
 		put_ops(s, q, (unsigned)(op - b->ops), op);
@@ -193,5 +191,6 @@ void store_pump(struct store *s)
 	s->counts.members += b->count;
 	s->counts.keys += b->keys;
 	s->counts.batch_keys_max = MAX(s->counts.batch_keys_max, b->keys);
-	s->backend->ops->txn(s->backend, b->out, b->count, STORE_TXN_TIMEOUT_MS, store_batch_done, b);
+	s->backend->ops->txn(s->backend, b->out, b->count, STORE_TXN_TIMEOUT_MS, store_batch_done,
+			     b);
 }

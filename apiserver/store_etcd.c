@@ -13,8 +13,10 @@ int etcd_endpoint_parse(const char *text, struct etcd_endpoint *ret, struct erro
 	}
 	ret->is_tls = starts_with(text, "https://");
 	if (!ret->is_tls && !starts_with(text, "http://"))
-		return error_set(err, ERR_INVALID, "'%s': an etcd endpoint is unix://PATH, "
-				 "http://HOST:PORT or https://HOST:PORT", text);
+		return error_set(err, ERR_INVALID,
+				 "'%s': an etcd endpoint is unix://PATH, "
+				 "http://HOST:PORT or https://HOST:PORT",
+				 text);
 	const char *host = strstr(text, "://") + 3;
 	const char *colon = strrchr(host, ':');
 	char *end = NULL;
@@ -37,9 +39,16 @@ void etcd_endpoint_fini(struct etcd_endpoint *e)
 
 /* ---- what etcd says ---- */
 
-enum { STATUS_INVALID_ARGUMENT = 3, STATUS_NOT_FOUND = 5, STATUS_RESOURCE_EXHAUSTED = 8,
-       STATUS_FAILED_PRECONDITION = 9, STATUS_OUT_OF_RANGE = 11, STATUS_UNIMPLEMENTED = 12,
-       STATUS_UNAUTHENTICATED = 16, STATUS_PERMISSION_DENIED = 7 };
+enum {
+	STATUS_INVALID_ARGUMENT = 3,
+	STATUS_NOT_FOUND = 5,
+	STATUS_RESOURCE_EXHAUSTED = 8,
+	STATUS_FAILED_PRECONDITION = 9,
+	STATUS_OUT_OF_RANGE = 11,
+	STATUS_UNIMPLEMENTED = 12,
+	STATUS_UNAUTHENTICATED = 16,
+	STATUS_PERMISSION_DENIED = 7
+};
 
 enum backend_outcome etcd_outcome(int grpc_status, const char *message, bool may_have_run)
 {
@@ -107,8 +116,8 @@ void etcd_kvs_add(struct etcd_kvs *k, const void *key, size_t key_len, const voi
 		k->keys = xrealloc(k->keys, k->size, sizeof(char *));
 	}
 	k->keys[k->count] = xstrndup(key_len ? key : "", key_len);
-	k->at[k->count] = (struct backend_kv){ k->keys[k->count], value, len, create_revision,
-					       mod_revision };
+	k->at[k->count] =
+		(struct backend_kv){ k->keys[k->count], value, len, create_revision, mod_revision };
 	k->count++;
 }
 

@@ -300,8 +300,10 @@ int store_etcd_grpc_new(struct loop *loop, const struct store_etcd_options *opti
 				 "gRPC over TLS is not offered: use --etcd-api=json");
 	struct grpc_backend *b = xcalloc(1, sizeof *b);
 	*b = (struct grpc_backend){ .base = { &grpc_ops }, .loop = loop };
-	struct h2_client_options o = { .unix_socket = at.unix_socket, .address = at.host,
-				       .port = at.port, .message_max = MESSAGE_MAX,
+	struct h2_client_options o = { .unix_socket = at.unix_socket,
+				       .address = at.host,
+				       .port = at.port,
+				       .message_max = MESSAGE_MAX,
 				       .keepalive_ms = KEEPALIVE_MS };
 	if (code == 0)
 		code = h2_client_new(loop, &o, &b->client, err);

@@ -58,14 +58,13 @@ static void packing_init(struct packing *p, const struct backend_member *members
 
 static void packing_fini(struct packing *p)
 {
-	void *owned[] = { p->compares, p->compare_list, p->ops,	   p->op_list,
-			  p->puts,     p->deletes,	p->ranges, p->txns };
+	void *owned[] = { p->compares, p->compare_list, p->ops,    p->op_list,
+			  p->puts,     p->deletes,      p->ranges, p->txns };
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);
 }
 
-static void add_compares(struct packing *to, const struct backend_member *m,
-			 Etcd__TxnRequest *txn)
+static void add_compares(struct packing *to, const struct backend_member *m, Etcd__TxnRequest *txn)
 {
 	txn->compare = to->compare_list;
 	txn->n_compare = m->compares_count;
@@ -219,8 +218,7 @@ bool etcd_unpack_txn(const void *bytes, size_t len, const struct etcd_asked *ask
 		const Etcd__TxnResponse *member = t;
 		if (count > 1) {
 			const Etcd__ResponseOp *op = t->responses[i];
-			is_good = op->response_case ==
-				  ETCD__RESPONSE_OP__RESPONSE_RESPONSE_TXN;
+			is_good = op->response_case == ETCD__RESPONSE_OP__RESPONSE_RESPONSE_TXN;
 			member = op->response_txn;
 		}
 		is_good = is_good && read_member(member, &asked[i], ret, &ret->results[i]);

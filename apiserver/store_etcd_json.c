@@ -93,9 +93,8 @@ static void tell_range(struct json_call *c, enum backend_outcome outcome, struct
 static void tell_number(struct json_call *c, enum backend_outcome outcome, struct error *err)
 {
 	uint64_t number = 0;
-	if (outcome == BACKEND_OK &&
-	    etcd_json_read_number(c->answer.data, c->answer.len, c->kind == CALL_LEASE, &number,
-				  err) < 0)
+	if (outcome == BACKEND_OK && etcd_json_read_number(c->answer.data, c->answer.len,
+							   c->kind == CALL_LEASE, &number, err) < 0)
 		outcome = BACKEND_UNKNOWN;
 	if (c->done.number)
 		c->done.number(c->ctx, outcome, number, outcome == BACKEND_OK ? NULL : err);
@@ -169,9 +168,13 @@ static struct json_call *call_new(struct store_backend *base, enum call_kind kin
 static void send(struct json_call *c, const char *path, struct str *body, int64_t timeout_ms)
 {
 	static const struct http_events events = { answer_head, answer_data, answer_done };
-	struct http_request r = { .method = "POST", .target = path, .headers = &json_type,
-				  .headers_count = 1, .body = body->data,
-				  .body_len = body->len, .timeout_ms = timeout_ms };
+	struct http_request r = { .method = "POST",
+				  .target = path,
+				  .headers = &json_type,
+				  .headers_count = 1,
+				  .body = body->data,
+				  .body_len = body->len,
+				  .timeout_ms = timeout_ms };
 	assert(str_ok(body)); /* members have their caps */
 	http_start(c->backend->http, &r, &events, c);
 }
@@ -184,8 +187,8 @@ static void txn(struct store_backend *base, const struct backend_member *members
 	str_init(&body, ANSWER_MAX);
 	c->done.txn = done;
 	for (size_t i = 0; i < count; i++)
-		c->asked[i] = (struct etcd_json_asked){ members[i].ops_count,
-							members[i].reads_count };
+		c->asked[i] =
+			(struct etcd_json_asked){ members[i].ops_count, members[i].reads_count };
 	etcd_json_txn(members, count, &body);
 	send(c, "/v3/kv/txn", &body, timeout_ms);
 }
@@ -328,9 +331,12 @@ static void watch(struct store_backend *base, uint64_t start_revision,
 		 "{\"create_request\":{\"key\":\"AA==\",\"range_end\":\"AA==\","
 		 "\"start_revision\":\"%llu\"}}\n",
 		 (unsigned long long)start_revision);
-	struct http_request r = { .method = "POST", .target = "/v3/watch",
-				  .headers = &json_type, .headers_count = 1,
-				  .body = body.data, .body_len = body.len };
+	struct http_request r = { .method = "POST",
+				  .target = "/v3/watch",
+				  .headers = &json_type,
+				  .headers_count = 1,
+				  .body = body.data,
+				  .body_len = body.len };
 	b->watch = http_start(b->http, &r, &http, b);
 }
 

@@ -23,7 +23,8 @@ static void add_member(struct str *out, const struct backend_member *m)
 {
 	str_add(out, "{\"compare\":[");
 	for (size_t i = 0; i < m->compares_count; i++) {
-		str_addf(out, "%s{\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"%llu\",",
+		str_addf(out,
+			 "%s{\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"%llu\",",
 			 i ? "," : "", (unsigned long long)m->compares[i].mod_revision);
 		add_key(out, m->compares[i].key);
 		str_add(out, "}");
@@ -115,8 +116,8 @@ static bool decode(const json_t *o, const char *name, struct str *out)
 	struct error err;
 	if (!v)
 		return true;
-	return json_is_string(v) && tls_base64_decode(json_string_value(v), json_string_length(v),
-						      out, &err) == 0;
+	return json_is_string(v) &&
+	       tls_base64_decode(json_string_value(v), json_string_length(v), out, &err) == 0;
 }
 
 static bool add_kv(struct etcd_kvs *to, struct etcd_json_values *values, const json_t *kv,
@@ -144,7 +145,8 @@ static bool read_member(const json_t *t, const struct etcd_json_asked *asked,
 	if (json_array_size(responses) !=
 	    (result->succeeded ? asked->ops_count : asked->reads_count))
 		return false;
-	json_array_foreach (responses, i, op) {
+	json_array_foreach(responses, i, op)
+	{
 		if (result->succeeded) {
 			if (number(json_object_get(op, "response_delete_range"), "deleted"))
 				result->deleted |= 1ull << i;
@@ -203,8 +205,7 @@ void etcd_json_txn_fini(struct etcd_json_txn *t)
 	free(t->results);
 }
 
-int etcd_json_read_range(const char *text, size_t len, struct etcd_json_kvs *ret,
-			 struct error *err)
+int etcd_json_read_range(const char *text, size_t len, struct etcd_json_kvs *ret, struct error *err)
 {
 	AUTO_JSON *r = NULL;
 	const json_t *kv;
@@ -215,14 +216,13 @@ int etcd_json_read_range(const char *text, size_t len, struct etcd_json_kvs *ret
 	ret->has_more = json_is_true(json_object_get(r, "more"));
 	if (!ret->revision)
 		return unreadable(err);
-	json_array_foreach (json_object_get(r, "kvs"), i, kv)
-		if (!add_kv(&ret->kvs, &ret->values, kv, false))
-			return unreadable(err);
+	json_array_foreach(
+		json_object_get(r, "kvs"), i,
+		kv) if (!add_kv(&ret->kvs, &ret->values, kv, false)) return unreadable(err);
 	return 0;
 }
 
-int etcd_json_read_watch(const char *text, size_t len, struct etcd_json_kvs *ret,
-			 struct error *err)
+int etcd_json_read_watch(const char *text, size_t len, struct etcd_json_kvs *ret, struct error *err)
 {
 	AUTO_JSON *line = NULL;
 	const json_t *event;
@@ -234,7 +234,8 @@ int etcd_json_read_watch(const char *text, size_t len, struct etcd_json_kvs *ret
 		return unreadable(err);
 	ret->is_canceled = json_is_true(json_object_get(r, "canceled"));
 	ret->compact_revision = number(r, "compact_revision");
-	json_array_foreach (json_object_get(r, "events"), i, event) {
+	json_array_foreach(json_object_get(r, "events"), i, event)
+	{
 		const char *type = json_str_or(event, "type", "PUT");
 		if (!add_kv(&ret->kvs, &ret->values, json_object_get(event, "kv"),
 			    streq(type, "DELETE")))

@@ -31,17 +31,17 @@ struct store_queued {
 	bool is_doubtful;  /* sent once without learning the outcome */
 	bool is_protected; /* a second sending cannot do it twice */
 	bool goes_alone;
-	bool is_evident;   /* the follower saw our nonce … */
+	bool is_evident;           /* the follower saw our nonce … */
 	uint64_t evident_revision; /* … here */
-	unsigned guesses;  /* times that a VALUE_IS guard was looked up anew */
+	unsigned guesses;          /* times that a VALUE_IS guard was looked up anew */
 	int64_t lease;
 	uint32_t ttl_s;
 	uint64_t versions[STORE_MEMBER_OPS_MAX];
 };
 
 struct store_lease {
-	uint32_t ttl_s;  /* what keys were promised; 0: a free entry */
-	int64_t id;      /* 0: being granted */
+	uint32_t ttl_s;   /* what keys were promised; 0: a free entry */
+	int64_t id;       /* 0: being granted */
 	int64_t until_ms; /* keys may be added until then */
 	unsigned keys_count;
 	struct store *store;
@@ -67,7 +67,7 @@ struct store_prober {
 	int64_t deadline_ms;
 };
 
-struct store_known { /* what a VALUE_IS key last was */
+struct store_known {       /* what a VALUE_IS key last was */
 	uint64_t revision; /* 0: absent */
 	size_t len;
 	uint8_t bytes[];
@@ -75,19 +75,19 @@ struct store_known { /* what a VALUE_IS key last was */
 
 enum follow_state {
 	FOLLOW_OFF,
-	FOLLOW_META,    /* whose etcd is it? */
+	FOLLOW_META, /* whose etcd is it? */
 	FOLLOW_LOAD,
 	FOLLOW_OPENING, /* the watch is asked for */
 	FOLLOW_LIVE,
-	FOLLOW_WAIT,    /* back-off after a failure */
+	FOLLOW_WAIT, /* back-off after a failure */
 	FOLLOW_REFUSED,
 	FOLLOW_STATE_COUNT,
 };
 
 enum doubt_state {
 	DOUBT_NONE,
-	DOUBT_WAIT,  /* back-off after an unknown outcome */
-	DOUBT_PROBE, /* asking where the store is */
+	DOUBT_WAIT,   /* back-off after an unknown outcome */
+	DOUBT_PROBE,  /* asking where the store is */
 	DOUBT_FOLLOW, /* until the follower is there */
 	DOUBT_STATE_COUNT,
 };

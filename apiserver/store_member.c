@@ -116,7 +116,7 @@ void store_known_set(struct store *s, const char *key, uint64_t revision, const 
 uint64_t store_known_revision(struct store *s, const struct store_guard *g)
 {
 	const struct store_known *k = map_get(&s->known, g->key);
-	bool is_same = k && k->revision && k->len == g->len &&
-		       memcmp(k->bytes, g->bytes, g->len) == 0;
+	bool is_same =
+		k && k->revision && k->len == g->len && memcmp(k->bytes, g->bytes, g->len) == 0;
 	return is_same ? k->revision : STORE_NO_REVISION;
 }

@@ -110,8 +110,12 @@ static struct memory_call *call_new(struct store_backend *base, enum call_kind k
 {
 	struct memory_backend *b = backend_of(base);
 	struct memory_call *c = xcalloc(1, sizeof *c);
-	*c = (struct memory_call){ .next = b->calls, .link = &b->calls, .backend = b,
-				   .etcd = b->etcd, .kind = kind, .ctx = ctx };
+	*c = (struct memory_call){ .next = b->calls,
+				   .link = &b->calls,
+				   .backend = b,
+				   .etcd = b->etcd,
+				   .kind = kind,
+				   .ctx = ctx };
 	if (c->next)
 		c->next->link = &c->next;
 	b->calls = c;
@@ -163,10 +167,9 @@ static void copy_member(struct backend_member *to, const struct backend_member *
 	to->ops = *ops;
 	to->reads = *reads;
 	for (size_t j = 0; j < m->compares_count; j++)
-		*(*compares)++ = (struct backend_compare){
-			keep(at, m->compares[j].key, strlen(m->compares[j].key) + 1),
-			m->compares[j].mod_revision
-		};
+		*(*compares)++ = (struct backend_compare){ keep(at, m->compares[j].key,
+								strlen(m->compares[j].key) + 1),
+							   m->compares[j].mod_revision };
 	for (size_t j = 0; j < m->ops_count; j++) {
 		struct backend_op *op = (*ops)++;
 		*op = m->ops[j];
@@ -185,11 +188,11 @@ static void txn(struct store_backend *base, const struct backend_member *members
 	(void)timeout_ms;
 	c->done.txn = done;
 	struct counts all = count(members, n);
-	c->members = c->memory[0] = xcalloc(
-		1, n * (sizeof *c->members + sizeof *c->results) +
-			   all.compares * sizeof(struct backend_compare) +
-			   all.ops * sizeof(struct backend_op) + all.reads * sizeof(char *) +
-			   all.bytes);
+	c->members = c->memory[0] =
+		xcalloc(1, n * (sizeof *c->members + sizeof *c->results) +
+				   all.compares * sizeof(struct backend_compare) +
+				   all.ops * sizeof(struct backend_op) +
+				   all.reads * sizeof(char *) + all.bytes);
 	c->results = (struct backend_member_result *)(void *)(c->members + n);
 	struct backend_compare *compares = (void *)(c->results + n);
 	struct backend_op *ops = (void *)(compares + all.compares);
@@ -358,7 +361,8 @@ static const struct store_backend_ops memory_ops = {
 struct store_backend *store_memory_on(struct memory_etcd *e)
 {
 	struct memory_backend *b = xcalloc(1, sizeof *b);
-	*b = (struct memory_backend){ .base = { &memory_ops }, .next = e->backends,
+	*b = (struct memory_backend){ .base = { &memory_ops },
+				      .next = e->backends,
 				      .etcd = memory_etcd_ref(e) };
 	b->watch_timer = loop_timer_new(e->loop, watch_step, b);
 	e->backends = b;

@@ -115,8 +115,7 @@ static bool settle_failed(struct store *s, struct store_queued *q, const struct 
 			  const struct backend_member_result *r, uint64_t revision)
 {
 	if (q->is_doubtful && had_won(q, m, r, revision)) {
-		store_answer(q, STORE_DONE,
-			     q->is_evident ? q->evident_revision : revision, NULL);
+		store_answer(q, STORE_DONE, q->is_evident ? q->evident_revision : revision, NULL);
 		return true;
 	}
 	if (q->is_doubtful && !q->is_protected) {
@@ -196,7 +195,7 @@ static void renew_leases(struct store *s, struct store_batch *b)
 }
 
 void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision,
-		       const struct backend_member_result *results, const struct error *err)
+		      const struct backend_member_result *results, const struct error *err)
 {
 	struct store_batch *b = ctx;
 	struct store *s = b->store;

@@ -6,8 +6,8 @@
 
 #include "apiserver/store.h"
 
-#define STORE_HEADER_SIZE  24
-#define STORE_PLACE_OFFSET 6
+#define STORE_HEADER_SIZE    24
+#define STORE_PLACE_OFFSET   6
 #define STORE_FLAG_ENCRYPTED 1u
 
 struct store_header {

@@ -81,8 +81,9 @@ static void write_meta(struct store *s)
 	store_header_write(&(struct store_header){ .nonce = rng_next(&s->rng) }, value);
 	struct backend_compare absent = { STORE_META_KEY, 0 };
 	struct backend_op put = { .key = STORE_META_KEY, .value = value, .len = len };
-	struct backend_member m = { .compares = &absent, .compares_count = 1, .ops = &put,
-				    .ops_count = 1 };
+	struct backend_member m = {
+		.compares = &absent, .compares_count = 1, .ops = &put, .ops_count = 1
+	};
 	s->backend->ops->txn(s->backend, &m, 1, STORE_CALL_TIMEOUT_MS, meta_written, s);
 }
 
@@ -214,7 +215,8 @@ static void page_read(void *ctx, enum backend_outcome outcome, uint64_t revision
 
 static void load_page(struct store *s)
 {
-	struct backend_range page = { .from = s->load_from, .limit = s->load_limit,
+	struct backend_range page = { .from = s->load_from,
+				      .limit = s->load_limit,
 				      .revision = s->load_revision };
 	s->backend->ops->range(s->backend, &page, STORE_CALL_TIMEOUT_MS, page_read, s);
 }

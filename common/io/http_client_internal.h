@@ -11,8 +11,8 @@
 #include <curl/curl.h>
 
 struct client_options {
-	char *base_url;    /* without a slash at the end; authority is server_name where given */
-	char *connect_to;  /* CONNECT_TO entry, or NULL: where server_name really is */
+	char *base_url;   /* without a slash at the end; authority is server_name where given */
+	char *connect_to; /* CONNECT_TO entry, or NULL: where server_name really is */
 	char *unix_socket;
 	char *ca_path, *cert_path, *key_path; /* files, or /proc/self/fd/N of the memory files */
 	int memory_fds[3];
@@ -48,8 +48,8 @@ struct http_call {
 	CURL *easy;
 	struct curl_slist *request_headers, *connect_to;
 	char *url;
-	void *body;           /* owned copy */
-	int body_fd;          /* owned, or -1 */
+	void *body;                 /* owned copy */
+	int body_fd;                /* owned, or -1 */
 	struct loop_fd *body_ready; /* the file is a pipe and has nothing now */
 	struct http_events events;
 	void *ctx;

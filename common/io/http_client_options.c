@@ -90,8 +90,8 @@ static int set_url(struct client_options *o, const struct http_client_options *f
 	if (from->server_name && o->is_tls)
 		use_server_name(o, authority, len, from->server_name);
 	else
-		o->base_url = xasprintf("%s://%.*s", o->is_tls ? "https" : "http", (int)len,
-					authority);
+		o->base_url =
+			xasprintf("%s://%.*s", o->is_tls ? "https" : "http", (int)len, authority);
 	return 0;
 }
 
@@ -141,8 +141,8 @@ int client_options_init(struct client_options *o, const struct http_client_optio
 		.insecure_skip_verify = from->insecure_skip_verify,
 		.connect_timeout_ms = from->connect_timeout_ms > 0 ? from->connect_timeout_ms
 								   : CONNECT_TIMEOUT_MS,
-		.connections_max = from->connections_max > 0 ? from->connections_max
-							     : CONNECTIONS_MAX,
+		.connections_max =
+			from->connections_max > 0 ? from->connections_max : CONNECTIONS_MAX,
 	};
 	int code = set_url(o, from, err);
 	if (code == 0)
@@ -156,8 +156,10 @@ int client_options_init(struct client_options *o, const struct http_client_optio
 				&o->key_path, err);
 	if (code == 0 && !o->cert_path != !o->key_path)
 		code = error_set(err, ERR_INVALID, "client certificate and key go together");
-	if (code == 0 && o->bearer_token_file && !read_token(o->bearer_token_file, &o->bearer_token))
-		code = error_set(err, ERR_INVALID, "token file %s: cannot be read or holds no token",
+	if (code == 0 && o->bearer_token_file &&
+	    !read_token(o->bearer_token_file, &o->bearer_token))
+		code = error_set(err, ERR_INVALID,
+				 "token file %s: cannot be read or holds no token",
 				 o->bearer_token_file);
 	if (code < 0)
 		client_options_fini(o);
@@ -169,8 +171,9 @@ void client_options_fini(struct client_options *o)
 	for (size_t i = 0; i < ARRAY_LEN(o->memory_fds); i++)
 		if (o->memory_fds[i] >= 0)
 			close(o->memory_fds[i]);
-	char *owned[] = { o->base_url, o->connect_to, o->unix_socket, o->ca_path, o->cert_path,
-			  o->key_path, o->bearer_token, o->bearer_token_file, o->user_agent };
+	char *owned[] = { o->base_url,     o->connect_to,        o->unix_socket,
+			  o->ca_path,      o->cert_path,         o->key_path,
+			  o->bearer_token, o->bearer_token_file, o->user_agent };
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);
 	*o = (struct client_options){ .memory_fds = { -1, -1, -1 } };

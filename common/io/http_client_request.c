@@ -22,8 +22,8 @@ static size_t read_body(char *buf, size_t size, size_t n, void *ctx)
 	struct http_call *call = ctx;
 	struct pollfd now = { .fd = call->body_fd, .events = POLLIN };
 	if (poll(&now, 1, 0) == 0) { /* a pipe without data; plain files are always ready */
-		call->body_ready = loop_fd_new(call->client->loop, call->body_fd, body_is_ready,
-					       call);
+		call->body_ready =
+			loop_fd_new(call->client->loop, call->body_fd, body_is_ready, call);
 		loop_fd_set(call->body_ready, LOOP_READ);
 		return CURL_READFUNC_PAUSE;
 	}
@@ -35,8 +35,7 @@ static size_t read_body(char *buf, size_t size, size_t n, void *ctx)
 static int seek_body(void *ctx, curl_off_t offset, int whence)
 {
 	struct http_call *call = ctx;
-	return lseek(call->body_fd, offset, whence) < 0 ? CURL_SEEKFUNC_CANTSEEK
-							: CURL_SEEKFUNC_OK;
+	return lseek(call->body_fd, offset, whence) < 0 ? CURL_SEEKFUNC_CANTSEEK : CURL_SEEKFUNC_OK;
 }
 
 /* Bytes from the present offset to the end of a plain file, or -1. */
@@ -60,8 +59,7 @@ static bool has_header(const struct http_request *r, const char *name)
 static void add_header(struct http_call *call, const char *name, const char *value)
 {
 	/* "Name;" is how libcurl is told to send an empty value. */
-	auto_free char *line = value[0] ? xasprintf("%s: %s", name, value)
-					: xasprintf("%s;", name);
+	auto_free char *line = value[0] ? xasprintf("%s: %s", name, value) : xasprintf("%s;", name);
 	call->request_headers = curl_slist_append(call->request_headers, line);
 }
 
@@ -125,7 +123,8 @@ static void set_connection(struct http_call *call)
 	if (o->unix_socket)
 		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
 	if (o->connect_to) {
-		call->connect_to = curl_slist_append(NULL, o->connect_to); /* not copied by libcurl */
+		call->connect_to =
+			curl_slist_append(NULL, o->connect_to); /* not copied by libcurl */
 		curl_easy_setopt(easy, CURLOPT_CONNECT_TO, call->connect_to);
 	}
 	if (!o->is_tls)

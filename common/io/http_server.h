@@ -13,17 +13,17 @@
 struct http_server;
 
 struct http_server_options {
-	const char *address;          /* "0.0.0.0", "127.0.0.1"; NULL with unix_socket or fd */
-	uint16_t port;                /* 0: any free one */
-	const char *unix_socket;      /* plain HTTP on a unix socket instead, or NULL */
-	int listen_fd;                /* > 0: an inherited listening socket instead */
+	const char *address;            /* "0.0.0.0", "127.0.0.1"; NULL with unix_socket or fd */
+	uint16_t port;                  /* 0: any free one */
+	const char *unix_socket;        /* plain HTTP on a unix socket instead, or NULL */
+	int listen_fd;                  /* > 0: an inherited listening socket instead */
 	const char *cert_pem, *key_pem; /* TLS certificate chain and key as text; NULL: plain */
-	const char *client_ca_pem;    /* client certificates are asked for and checked against it;
+	const char *client_ca_pem;      /* client certificates are asked for and checked against it;
 					 without one the request is anonymous; a bad one fails the handshake */
-	size_t body_max;              /* 0: 3 MiB; beyond: 413 by the server itself, Status JSON */
-	size_t connections_max;       /* 0: 20,000 */
-	size_t connections_per_ip_max;/* 0: no limit */
-	unsigned idle_timeout_s;      /* 0: 120; not applied while an answer is pending */
+	size_t body_max;               /* 0: 3 MiB; beyond: 413 by the server itself, Status JSON */
+	size_t connections_max;        /* 0: 20,000 */
+	size_t connections_per_ip_max; /* 0: no limit */
+	unsigned idle_timeout_s;       /* 0: 120; not applied while an answer is pending */
 
 	/* A complete request. */
 	void (*handle)(void *ctx, struct http_exchange *x);
@@ -75,9 +75,9 @@ void http_body_resume(struct http_exchange *x);
  * duplex must end by themselves when the server ends (http_duplex_* calls and the relay do).
  */
 struct http_duplex;
-ssize_t http_duplex_read(struct http_duplex *d, void *buf, size_t max);        /* 0 = end, -1 = broken */
-int http_duplex_write(struct http_duplex *d, const void *bytes, size_t n);     /* all, or -1 */
-void http_duplex_shutdown_write(struct http_duplex *d);                        /* half-close */
+ssize_t http_duplex_read(struct http_duplex *d, void *buf, size_t max); /* 0 = end, -1 = broken */
+int http_duplex_write(struct http_duplex *d, const void *bytes, size_t n); /* all, or -1 */
+void http_duplex_shutdown_write(struct http_duplex *d);                    /* half-close */
 /* For poll(): the descriptor, and whether decrypted bytes already wait. */
 int http_duplex_fd(const struct http_duplex *d);
 bool http_duplex_has_pending(const struct http_duplex *d);

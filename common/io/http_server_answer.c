@@ -47,11 +47,10 @@ void server_reply(struct http_exchange *base, int status, const struct http_head
 	struct server_exchange *x = exchange_of(base);
 	struct MHD_Response *r;
 	if (release)
-		r = MHD_create_response_from_buffer_with_free_callback_cls(
-			body_len, (void *)body, release, release_ctx);
+		r = MHD_create_response_from_buffer_with_free_callback_cls(body_len, (void *)body,
+									   release, release_ctx);
 	else
-		r = MHD_create_response_from_buffer(body_len, (void *)body,
-						    MHD_RESPMEM_MUST_COPY);
+		r = MHD_create_response_from_buffer(body_len, (void *)body, MHD_RESPMEM_MUST_COPY);
 	assert(r);
 	add_headers(r, headers, headers_count);
 	if (x->connection->server)
@@ -65,10 +64,11 @@ void server_reply_status(struct server_exchange *x, int status, const char *reas
 {
 	static const struct http_header json = { "Content-Type", "application/json" };
 	char body[512];
-	int n = snprintf(body, sizeof body,
-			 "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
-			 "\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"%s\",\"code\":%d}\n",
-			 message, reason, status);
+	int n = snprintf(
+		body, sizeof body,
+		"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+		"\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"%s\",\"code\":%d}\n",
+		message, reason, status);
 	assert(n > 0 && (size_t)n < sizeof body);
 	server_reply(&x->base, status, &json, 1, body, (size_t)n, NULL, NULL);
 }
@@ -111,8 +111,8 @@ void server_stream(struct http_exchange *base, int status, const struct http_hea
 	x->source = *source;
 	x->source_ctx = ctx;
 	x->is_streaming = true;
-	struct MHD_Response *r = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_source, x, source_over);
+	struct MHD_Response *r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE,
+								   read_source, x, source_over);
 	assert(r);
 	add_headers(r, headers, headers_count);
 	answer(x, status, r);

@@ -113,8 +113,11 @@ void server_connection_unref(struct server_connection *c)
 static void opened(struct http_server *s, struct MHD_Connection *mhd, void **context)
 {
 	struct server_connection *c = xcalloc(1, sizeof *c);
-	*c = (struct server_connection){ .server = s, .refs = 1, .mhd = mhd,
-					 .next = s->connections, .link = &s->connections,
+	*c = (struct server_connection){ .server = s,
+					 .refs = 1,
+					 .mhd = mhd,
+					 .next = s->connections,
+					 .link = &s->connections,
 					 .opened_ms = loop_now_ms(s->loop) };
 	if (c->next)
 		c->next->link = &c->next;

@@ -82,12 +82,12 @@ struct http_server {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
 	struct loop_fd *ready;
-	struct loop_timer *later;  /* libmicrohttpd's own time-outs */
-	struct loop_wake *soon;    /* run it in the next turn */
+	struct loop_timer *later; /* libmicrohttpd's own time-outs */
+	struct loop_wake *soon;   /* run it in the next turn */
 	struct loop_timer *handshake_check;
 	struct server_connection *handshakes;
-	struct loop_wake *wake;    /* stream threads that ended */
-	int hangup_epoll;          /* peers that leave while their connection is suspended */
+	struct loop_wake *wake; /* stream threads that ended */
+	int hangup_epoll;       /* peers that leave while their connection is suspended */
 	struct loop_fd *hangups;
 	struct http_server_options options;
 	char *client_ca_pem;
@@ -151,6 +151,6 @@ void server_reply_status(struct server_exchange *x, int status, const char *reas
 			 const char *message);
 
 /* ---- stream_takeover.c ---- */
-void server_streams_launch(struct http_server *s);   /* threads of those taken over meanwhile */
-void server_streams_reap(void *server);              /* on the loop: join those that ended */
-void server_streams_stop(struct http_server *s);     /* all, and wait for them */
+void server_streams_launch(struct http_server *s); /* threads of those taken over meanwhile */
+void server_streams_reap(void *server);            /* on the loop: join those that ended */
+void server_streams_stop(struct http_server *s);   /* all, and wait for them */

@@ -23,8 +23,8 @@ struct process_exit {
 	bool is_known; /* false: it was not our child, so only that it ended is known */
 };
 
-#define PROCESS_FDS_MAX      64
-#define PROCESS_LINE_MAX     (16u << 10)
+#define PROCESS_FDS_MAX  64
+#define PROCESS_LINE_MAX (16u << 10)
 
 struct process_options {
 	const char *const *argv; /* argv[0] with '/': that file; else searched in PATH */
@@ -35,14 +35,14 @@ struct process_options {
 	const int *fds;
 	size_t fds_count;
 	const char *fd_names;
-	int stdin_fd;            /* > 0: its standard input; else /dev/null */
-	const char *log_file;    /* stdout and stderr are appended here (0600) … */
+	int stdin_fd;         /* > 0: its standard input; else /dev/null */
+	const char *log_file; /* stdout and stderr are appended here (0600) … */
 	/* … or told line by line, without the newline; longer ones come in pieces. Neither:
 	 * both are ours. */
 	void (*line)(void *ctx, const char *text, size_t n);
-	bool new_session;        /* setsid: a group of its own */
-	const char *netns;       /* path of a network namespace to run in, or NULL */
-	const char *cgroup;      /* path of a cgroup's directory to start in, or NULL */
+	bool new_session;   /* setsid: a group of its own */
+	const char *netns;  /* path of a network namespace to run in, or NULL */
+	const char *cgroup; /* path of a cgroup's directory to start in, or NULL */
 	void (*exited)(void *ctx, const struct process_exit *e); /* once; after the last line */
 	void *ctx;
 };

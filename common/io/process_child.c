@@ -18,12 +18,12 @@
 struct child {
 	char *program;
 	char **env;
-	int in, out, err;      /* its 0, 1, 2; -1: ours */
-	int netns, cgroup;     /* or -1 */
-	int report;            /* errno goes here if exec does not happen */
+	int in, out, err;  /* its 0, 1, 2; -1: ours */
+	int netns, cgroup; /* or -1 */
+	int report;        /* errno goes here if exec does not happen */
 	int *fds;
 	size_t fds_count;
-	char *listen_pid;      /* where in env its pid is written, or NULL */
+	char *listen_pid; /* where in env its pid is written, or NULL */
 	const struct process_options *options;
 };
 
@@ -53,9 +53,9 @@ static int find_program(const char *name, char **ret, struct error *err)
 {
 	if (strchr(name, '/')) {
 		*ret = xstrdup(name);
-		return access(name, F_OK) == 0 ? 0
-					       : error_set(err, ERR_NOT_FOUND, "%s: %s", name,
-							   strerror(errno));
+		return access(name, F_OK) == 0
+			       ? 0
+			       : error_set(err, ERR_NOT_FOUND, "%s: %s", name, strerror(errno));
 	}
 	const char *dirs = getenv("PATH");
 	while (dirs && *dirs) {
@@ -130,7 +130,7 @@ static int prepare(struct child *c, int *ret_output, struct error *err)
 
 static void fail_child(const struct child *c, enum child_step step)
 {
-	struct report r = { step, errno };
+	struct report r = { (int)step, errno };
 	ssize_t n = write(c->report, &r, sizeof r);
 	_exit(n == sizeof r ? 127 : 126);
 }
@@ -195,7 +195,7 @@ static int explain(const struct child *c, const struct report *r, struct error *
 {
 	const struct process_options *o = c->options;
 	const char *const what[STEP_COUNT] = {
-		[STEP_NETNS] = o->netns, [STEP_CGROUP] = o->cgroup,  [STEP_CWD] = o->cwd,
+		[STEP_NETNS] = o->netns,    [STEP_CGROUP] = o->cgroup, [STEP_CWD] = o->cwd,
 		[STEP_FDS] = "descriptors", [STEP_EXEC] = c->program,
 	};
 	return error_set(err, r->error == ENOENT ? ERR_NOT_FOUND : ERR_INVALID, "%s: %s",
@@ -205,8 +205,9 @@ static int explain(const struct child *c, const struct report *r, struct error *
 int process_start_child(const struct process_options *o, pid_t *ret_pid, int *ret_output,
 			struct error *err)
 {
-	AUTO_CHILD c = { .in = -1, .out = -1, .netns = -1, .cgroup = -1, .report = -1,
-			 .options = o };
+	AUTO_CHILD c = {
+		.in = -1, .out = -1, .netns = -1, .cgroup = -1, .report = -1, .options = o
+	};
 	int ends[2];
 	if (prepare(&c, ret_output, err) < 0)
 		return err->code;

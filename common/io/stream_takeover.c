@@ -148,8 +148,8 @@ static bool pump_up(struct relay *r, bool can_read)
 		f->len = n > 0 ? (size_t)n : 0;
 	}
 	if (f->at < f->len) {
-		ssize_t n = send(r->fd, f->buf + f->at, f->len - f->at,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+			send(r->fd, f->buf + f->at, f->len - f->at, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
 		f->at += n > 0 ? (size_t)n : 0;
@@ -325,10 +325,11 @@ void http_takeover(struct http_exchange *base, void (*run)(void *ctx, struct htt
 		return;
 	}
 	struct server_stream *t = xcalloc(1, sizeof *t);
-	*t = (struct server_stream){ .next = s->streams, .server = s, .exchange = x, .run = run,
-				     .done = done, .ctx = ctx };
-	t->duplex = (struct http_duplex){ x->connection->fd, x->connection->session, stop_fd,
-					  false };
+	*t = (struct server_stream){
+		.next = s->streams, .server = s, .exchange = x, .run = run, .done = done, .ctx = ctx
+	};
+	t->duplex =
+		(struct http_duplex){ x->connection->fd, x->connection->session, stop_fd, false };
 	s->streams = t;
 	s->streams_count++;
 	x->stream = t;

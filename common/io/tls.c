@@ -138,8 +138,7 @@ int tls_rsa_jwk(const struct tls_rsa *k, struct str *ret_n, struct str *ret_e, s
 }
 
 int tls_rs256_sign(const struct tls_rsa *k, const void *bytes, size_t n,
-		   uint8_t ret_signature[TLS_RSA_SIGNATURE_MAX], size_t *ret_len,
-		   struct error *err)
+		   uint8_t ret_signature[TLS_RSA_SIGNATURE_MAX], size_t *ret_len, struct error *err)
 {
 	gnutls_datum_t data = { (unsigned char *)bytes, (unsigned)n }, signature = { 0 };
 	if (!k->private)

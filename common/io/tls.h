@@ -33,9 +33,9 @@ int tls_ca_new(const char *common_name, int64_t now_s, int days, struct tls_pair
 
 struct tls_cert_request {
 	const char *common_name;
-	const char *const *orgs; /* NULL-terminated, or NULL */
-	const char *const *dns;  /* subject alternative names; NULL-terminated, or NULL */
-	const char *const *ips;  /* "127.0.0.1", "::1"; NULL-terminated, or NULL */
+	const char *const *orgs;   /* NULL-terminated, or NULL */
+	const char *const *dns;    /* subject alternative names; NULL-terminated, or NULL */
+	const char *const *ips;    /* "127.0.0.1", "::1"; NULL-terminated, or NULL */
 	bool is_server, is_client; /* extended key usage */
 	int64_t now_s;             /* valid from one hour before … */
 	int days;                  /* … to so many days after, at most to the CA's own end */

@@ -151,9 +151,9 @@ static int add_alternatives(gnutls_x509_crt_t cert, const struct tls_cert_reques
 			    struct error *err)
 {
 	for (size_t i = 0; r->dns && r->dns[i]; i++) {
-		int code = gnutls_x509_crt_set_subject_alt_name(
-			cert, GNUTLS_SAN_DNSNAME, r->dns[i], (unsigned)strlen(r->dns[i]),
-			GNUTLS_FSAN_APPEND);
+		int code = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_DNSNAME, r->dns[i],
+								(unsigned)strlen(r->dns[i]),
+								GNUTLS_FSAN_APPEND);
 		if (code < 0)
 			return fail(err, r->dns[i], code);
 	}
@@ -163,8 +163,7 @@ static int add_alternatives(gnutls_x509_crt_t cert, const struct tls_cert_reques
 		if (!is_v4 && inet_pton(AF_INET6, r->ips[i], ip) != 1)
 			return error_set(err, ERR_INVALID, "'%s' is no address", r->ips[i]);
 		int code = gnutls_x509_crt_set_subject_alt_name(cert, GNUTLS_SAN_IPADDRESS, ip,
-								is_v4 ? 4 : 16,
-								GNUTLS_FSAN_APPEND);
+								is_v4 ? 4 : 16, GNUTLS_FSAN_APPEND);
 		if (code < 0)
 			return fail(err, r->ips[i], code);
 	}
@@ -237,8 +236,8 @@ int tls_cert_read(const char *cert_pem, struct tls_cert_info *ret, struct error 
 	};
 	size_t size = sizeof ret->common_name;
 	/* A certificate without a common name, or with a longer one, has "" here. */
-	if (gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
-					  ret->common_name, &size) < 0)
+	if (gnutls_x509_crt_get_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0, ret->common_name,
+					  &size) < 0)
 		ret->common_name[0] = '\0';
 	size = sizeof ret->issuer_name;
 	if (gnutls_x509_crt_get_issuer_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
@@ -265,8 +264,8 @@ bool tls_cert_is_signed_by(const char *cert_pem, const char *ca_pem, int64_t now
 	if (gnutls_x509_crt_list_import(cas, &count, &text, GNUTLS_X509_FMT_PEM, 0) < 0)
 		count = 0;
 	bool is_signed = count && holds_at(cert, now_s) &&
-			 gnutls_x509_crt_verify(cert, cas, count,
-						GNUTLS_VERIFY_DISABLE_TIME_CHECKS, &status) >= 0 &&
+			 gnutls_x509_crt_verify(cert, cas, count, GNUTLS_VERIFY_DISABLE_TIME_CHECKS,
+						&status) >= 0 &&
 			 status == 0;
 	for (unsigned i = 0; i < count; i++)
 		gnutls_x509_crt_deinit(cas[i]);

@@ -21,8 +21,8 @@ int tls_identity_new(const char *cert_pem, const char *key_pem, struct tls_ident
 	gnutls_datum_t key = { (unsigned char *)key_pem, (unsigned)strlen(key_pem) };
 	struct tls_identity *i = xcalloc(1, sizeof *i);
 	unsigned count = CHAIN_MAX;
-	int code = gnutls_pcert_list_import_x509_raw(i->certs, &count, &cert, GNUTLS_X509_FMT_PEM,
-						     0);
+	int code =
+		gnutls_pcert_list_import_x509_raw(i->certs, &count, &cert, GNUTLS_X509_FMT_PEM, 0);
 	i->count = code < 0 ? 0 : count;
 	if (code >= 0)
 		code = gnutls_privkey_init(&i->key);
@@ -30,8 +30,7 @@ int tls_identity_new(const char *cert_pem, const char *key_pem, struct tls_ident
 		code = gnutls_privkey_import_x509_raw(i->key, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (code < 0) {
 		tls_identity_free(i);
-		return error_set(err, ERR_INVALID, "server certificate: %s",
-				 gnutls_strerror(code));
+		return error_set(err, ERR_INVALID, "server certificate: %s", gnutls_strerror(code));
 	}
 	*ret = i;
 	return 0;

@@ -65,8 +65,9 @@ static void next_create(struct writer *w)
 	CHECK(snprintf(w->key, sizeof w->key, "o/core/pods/default/pod-%llu",
 		       (unsigned long long)b->next++) > 0);
 	struct store_guard g = { .kind = STORE_ABSENT, .key = w->key };
-	struct store_write put = { .kind = STORE_PUT, .key = w->key, .bytes = b->value,
-				   .len = SIZE };
+	struct store_write put = {
+		.kind = STORE_PUT, .key = w->key, .bytes = b->value, .len = SIZE
+	};
 	struct store_member m = { &g, 1, &put, 1 };
 	CHECK_INT(store_submit(b->store, &m, created, w, &err), 0);
 }
@@ -93,8 +94,9 @@ static void next_raw(struct writer *w)
 		       (unsigned long long)b->next++) > 0);
 	struct backend_compare absent = { w->key, 0 };
 	struct backend_op op = { .key = w->key, .value = b->value, .len = SIZE };
-	struct backend_member m = { .compares = &absent, .compares_count = 1, .ops = &op,
-				    .ops_count = 1 };
+	struct backend_member m = {
+		.compares = &absent, .compares_count = 1, .ops = &op, .ops_count = 1
+	};
 	b->raw->ops->txn(b->raw, &m, 1, 10000, put, w);
 }
 
@@ -164,12 +166,12 @@ int main(int argc, char **argv)
 	double o = median(ours), f = median(floor);
 	struct store_counts counts;
 	store_counts(b->store, &counts);
-	printf("%-52s %10s %10s %6s\n", "store, 64 writers, 1 KiB, etcd by gRPC", "ours/s", "floor/s",
-	       "ratio");
-	printf("%-52s %10.0f %10.0f %6.2f\n", "creates, beside single-put transactions", o, f, o / f);
+	printf("%-52s %10s %10s %6s\n", "store, 64 writers, 1 KiB, etcd by gRPC", "ours/s",
+	       "floor/s", "ratio");
+	printf("%-52s %10.0f %10.0f %6.2f\n", "creates, beside single-put transactions", o, f,
+	       o / f);
 	printf("%-52s %10.1f\n", "our CPU a create, us", our_cpu / our_done);
-	printf("%-52s %10.1f\n", "keys a batch",
-	       (double)counts.keys / (double)counts.batches);
+	printf("%-52s %10.1f\n", "keys a batch", (double)counts.keys / (double)counts.batches);
 	store_free(b->store);
 	b->raw->ops->free(b->raw);
 	loop_timer_free(b->end);

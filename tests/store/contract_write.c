@@ -138,11 +138,11 @@ static void deletes_have_places(struct world *w)
 	world_follow(w);
 	uint64_t a = create(w, "a", "0"), c = create(w, "c", "0"), d = create(w, "d", "0");
 	start_create(w, "plug", "x", &r[5]);
-	start_delete(w, "a", a, &r[0]);              /* place 0 */
-	start_update(w, "c", "1", a, &r[1]);         /* loses; would have been place 1 */
-	start_delete(w, "d", d, &r[2]);              /* event 2: place 1 */
-	start_create(w, "e", "1", &r[3]);            /* stored place 3 */
-	start_delete(w, "c", c, &r[4]);              /* waits: its key was in this batch */
+	start_delete(w, "a", a, &r[0]);      /* place 0 */
+	start_update(w, "c", "1", a, &r[1]); /* loses; would have been place 1 */
+	start_delete(w, "d", d, &r[2]);      /* event 2: place 1 */
+	start_create(w, "e", "1", &r[3]);    /* stored place 3 */
+	start_delete(w, "c", c, &r[4]);      /* waits: its key was in this batch */
 	wait_all(w, r, 6);
 	CHECK_INT(r[1].outcome, STORE_REFUSED);
 	CHECK_INT(r[0].versions[0], store_version(r[0].revision, 0));
@@ -165,8 +165,7 @@ static void value_guard_finds_its_revision(struct world *w)
 	create(w, "leader/kube-system/ctl", "7");
 	struct store_guard guards[] = {
 		{ .kind = STORE_ABSENT, .key = "o/x" },
-		{ .kind = STORE_VALUE_IS, .key = "leader/kube-system/ctl", .bytes = "7",
-		  .len = 1 },
+		{ .kind = STORE_VALUE_IS, .key = "leader/kube-system/ctl", .bytes = "7", .len = 1 },
 	};
 	struct store_write put = { .kind = STORE_PUT, .key = "o/x", .bytes = "1", .len = 1 };
 	start_member(w, guards, 2, &put, 1, &r);
@@ -222,8 +221,9 @@ static void leases_hold_60_keys(struct world *w)
 	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
 		CHECK(snprintf(key, sizeof key, "o/core/events/n/%zu", i) > 0);
 		struct store_guard g = { .kind = STORE_ABSENT, .key = key };
-		struct store_write put = { .kind = STORE_PUT, .key = key, .bytes = "e", .len = 1,
-					   .ttl_s = 1 };
+		struct store_write put = {
+			.kind = STORE_PUT, .key = key, .bytes = "e", .len = 1, .ttl_s = 1
+		};
 		start_member(w, &g, 1, &put, 1, &r[i]);
 	}
 	wait_all(w, r, ARRAY_LEN(r));

@@ -122,8 +122,7 @@ const char *etcd_process_socket(const struct etcd_process *e)
 	return e->socket;
 }
 
-struct store_backend *etcd_process_backend(struct etcd_process *e, struct loop *loop,
-					   bool is_grpc)
+struct store_backend *etcd_process_backend(struct etcd_process *e, struct loop *loop, bool is_grpc)
 {
 	auto_free char *endpoint = xasprintf("unix://%s", e->socket);
 	struct store_etcd_options options = { .endpoint = endpoint };

@@ -74,8 +74,7 @@ static void range(struct store_backend *b, const struct backend_range *r, int64_
 	inner->ops->range(inner, r, timeout_ms, done, ctx);
 }
 
-static void probe(struct store_backend *b, int64_t timeout_ms, backend_number_done *done,
-		  void *ctx)
+static void probe(struct store_backend *b, int64_t timeout_ms, backend_number_done *done, void *ctx)
 {
 	struct store_backend *inner = fault_of(b)->inner;
 	inner->ops->probe(inner, timeout_ms, done, ctx);

@@ -115,13 +115,15 @@ static void note(struct world *w, const struct store_item *item, bool is_load, u
 {
 	CHECK(w->seen_count < SEEN_MAX);
 	struct seen *s = &w->seen[w->seen_count++];
-	*s = (struct seen){ .is_delete = !item->bytes, .is_load = is_load,
-			    .version = item->version, .revision = revision };
+	*s = (struct seen){ .is_delete = !item->bytes,
+			    .is_load = is_load,
+			    .version = item->version,
+			    .revision = revision };
 	CHECK(snprintf(s->key, sizeof s->key, "%s", item->key) > 0);
 	int n = (int)MIN(item->len, sizeof s->value - 1);
 	if (item->bytes)
-		CHECK(snprintf(s->value, sizeof s->value, "%.*s", n,
-			       (const char *)item->bytes) >= 0);
+		CHECK(snprintf(s->value, sizeof s->value, "%.*s", n, (const char *)item->bytes) >=
+		      0);
 }
 
 static void load_begin(void *ctx)
@@ -184,7 +186,7 @@ static bool is_following(struct world *w, void *ctx)
 
 void world_follow(struct world *w)
 {
-	static const struct store_follower f = { load_begin, load_item, load_end,
+	static const struct store_follower f = { load_begin, load_item,  load_end,
 						 events,     connection, refused };
 	store_follow(w->store, &f, w);
 	world_wait(w, is_following, NULL, "the follower's load");
@@ -238,8 +240,9 @@ void start_member(struct world *w, const struct store_guard *guards, size_t guar
 void start_create(struct world *w, const char *key, const char *value, struct write_result *r)
 {
 	struct store_guard g = { .kind = STORE_ABSENT, .key = key };
-	struct store_write put = { .kind = STORE_PUT, .key = key, .bytes = value,
-				   .len = strlen(value) };
+	struct store_write put = {
+		.kind = STORE_PUT, .key = key, .bytes = value, .len = strlen(value)
+	};
 	start_member(w, &g, 1, &put, 1, r);
 }
 
@@ -247,8 +250,9 @@ void start_update(struct world *w, const char *key, const char *value, uint64_t 
 		  struct write_result *r)
 {
 	struct store_guard g = { .kind = STORE_AT_VERSION, .key = key, .version = version };
-	struct store_write put = { .kind = STORE_PUT, .key = key, .bytes = value,
-				   .len = strlen(value) };
+	struct store_write put = {
+		.kind = STORE_PUT, .key = key, .bytes = value, .len = strlen(value)
+	};
 	start_member(w, &g, 1, &put, 1, r);
 }
 

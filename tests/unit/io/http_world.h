@@ -124,11 +124,10 @@ static void upload_end(void *ctx, bool is_complete)
 	loop_stop(W.loop);
 }
 
-
 static void note_peer(const struct http_exchange *x)
 {
-	CHECK(snprintf(W.last_cn, sizeof W.last_cn, "%s",
-		       x->peer.cert_cn ? x->peer.cert_cn : "-") > 0);
+	CHECK(snprintf(W.last_cn, sizeof W.last_cn, "%s", x->peer.cert_cn ? x->peer.cert_cn : "-") >
+	      0);
 	W.last_orgs[0] = '\0';
 	for (size_t i = 0; i < x->peer.cert_orgs_count; i++)
 		CHECK(snprintf(W.last_orgs + strlen(W.last_orgs),

@@ -8,15 +8,15 @@ static void large_bodies(void)
 	auto_free char *body = xcalloc(1, size + 1);
 	memset(body, 'b', size + 1);
 	fetch(W.client,
-	      (struct http_request){ .method = "POST", .target = "/echo", .body = body,
-				     .body_len = size },
+	      (struct http_request){
+		      .method = "POST", .target = "/echo", .body = body, .body_len = size },
 	      &g);
 	CHECK_INT(g.status, 200);
 	CHECK(g.bytes > size);
 	str_fini(&g.body);
 	fetch(W.client,
-	      (struct http_request){ .method = "POST", .target = "/echo", .body = body,
-				     .body_len = size + 1 },
+	      (struct http_request){
+		      .method = "POST", .target = "/echo", .body = body, .body_len = size + 1 },
 	      &g);
 	CHECK_INT(g.status, 413);
 	CHECK(strstr(g.body.data, "\"kind\":\"Status\""));
@@ -84,8 +84,7 @@ static void uploads(void)
 	/* Refused at once, and the client still hears why. */
 	CHECK_INT(lseek(fd, 0, SEEK_SET), 0);
 	fetch(W.client,
-	      (struct http_request){ .method = "POST", .target = "/upload-refused",
-				     .body_fd = fd },
+	      (struct http_request){ .method = "POST", .target = "/upload-refused", .body_fd = fd },
 	      &g);
 	CHECK_INT(g.status, 403);
 	str_fini(&g.body);
@@ -120,8 +119,8 @@ static void long_heads(void)
 	memset(token, 't', 8192);
 	struct http_header header = { "X-Test", token };
 	fetch(W.client,
-	      (struct http_request){ .method = "GET", .target = target, .headers = &header,
-				     .headers_count = 1 },
+	      (struct http_request){
+		      .method = "GET", .target = target, .headers = &header, .headers_count = 1 },
 	      &g);
 	CHECK_INT(g.status, 200);
 	CHECK(g.bytes > 16000);
@@ -131,8 +130,8 @@ static void long_heads(void)
 	memset(long_token, 't', huge);
 	header.value = long_token;
 	fetch(W.client,
-	      (struct http_request){ .method = "GET", .target = "/echo", .headers = &header,
-				     .headers_count = 1 },
+	      (struct http_request){
+		      .method = "GET", .target = "/echo", .headers = &header, .headers_count = 1 },
 	      &g);
 	CHECK(g.is_failed || g.status == 431 || g.status == 413);
 	str_fini(&g.body);

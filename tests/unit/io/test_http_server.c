@@ -10,8 +10,11 @@ static void replies(void)
 	struct got g;
 	struct http_header header = { "X-Test", "v" };
 	fetch(W.client,
-	      (struct http_request){ .method = "POST", .target = "/echo%2Fa/b?x=%20y&z",
-				     .headers = &header, .headers_count = 1, .body = "hello",
+	      (struct http_request){ .method = "POST",
+				     .target = "/echo%2Fa/b?x=%20y&z",
+				     .headers = &header,
+				     .headers_count = 1,
+				     .body = "hello",
 				     .body_len = 5 },
 	      &g);
 	CHECK_INT(g.status, 200);
@@ -21,8 +24,8 @@ static void replies(void)
 	static const char *const methods[] = { "PUT", "PATCH", "DELETE" };
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
 		fetch(W.client,
-		      (struct http_request){ .method = methods[i], .target = "/echo", .body = "b",
-					     .body_len = 1 },
+		      (struct http_request){
+			      .method = methods[i], .target = "/echo", .body = "b", .body_len = 1 },
 		      &g);
 		char want[60];
 		CHECK(snprintf(want, sizeof want, "%s /echo ?  | - | b", methods[i]) > 0);

@@ -112,8 +112,8 @@ struct client {
 
 static void client_open(struct client *c)
 {
-	auto_free char *url = xasprintf("%s://127.0.0.1:%u", is_tls ? "https" : "http",
-					http_server_port(server));
+	auto_free char *url =
+		xasprintf("%s://127.0.0.1:%u", is_tls ? "https" : "http", http_server_port(server));
 	c->easy = curl_easy_init();
 	curl_easy_setopt(c->easy, CURLOPT_URL, url);
 	curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1l);

@@ -69,8 +69,8 @@ static void exits_and_lines(void)
 		{ "lines", "echo a; echo b >&2; printf c", "a|b|c|", 0, 0 },
 		{ "empty lines", "echo; echo; echo x", "||x|", 0, 0 },
 		{ "stdin is /dev/null", "cat; echo end", "end|", 0, 0 },
-		{ "session", "[ $(ps -o sid= -p $$) -eq $$ ] && echo own || echo same", "same|",
-		  0, 0 },
+		{ "session", "[ $(ps -o sid= -p $$) -eq $$ ] && echo own || echo same", "same|", 0,
+		  0 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct seen s;
@@ -98,10 +98,11 @@ static void surroundings(void)
 	    &s, true);
 	CHECK_TEXT("env and cwd", s.lines.data, "/usr|1|none|");
 	str_fini(&s.lines);
-	run((struct process_options){
-		    .argv = SHELL("[ $(ps -o sid= -p $$) -eq $$ ] && echo own || echo same"),
-		    .new_session = true },
-	    &s, true);
+	run(
+		(struct process_options){
+			.argv = SHELL("[ $(ps -o sid= -p $$) -eq $$ ] && echo own || echo same"),
+			.new_session = true },
+		&s, true);
 	CHECK_TEXT("session", s.lines.data, "own|");
 	str_fini(&s.lines);
 }
@@ -115,14 +116,15 @@ static void descriptors(void)
 	CHECK_INT(pipe2(b, O_CLOEXEC), 0);
 	/* Swapped on purpose: b's end becomes 3, a's 4, whatever numbers they have here. */
 	int fds[] = { b[1], a[1] };
-	run((struct process_options){
-		    .argv = SHELL("echo three >&3; echo four >&4; echo $LISTEN_FDS "
-				  "$LISTEN_FDNAMES; [ $LISTEN_PID -eq $$ ] && echo pid; "
-				  "ls /proc/self/fd | wc -l"),
-		    .fds = fds,
-		    .fds_count = 2,
-		    .fd_names = "x:y" },
-	    &s, true);
+	run(
+		(struct process_options){
+			.argv = SHELL("echo three >&3; echo four >&4; echo $LISTEN_FDS "
+				      "$LISTEN_FDNAMES; [ $LISTEN_PID -eq $$ ] && echo pid; "
+				      "ls /proc/self/fd | wc -l"),
+			.fds = fds,
+			.fds_count = 2,
+			.fd_names = "x:y" },
+		&s, true);
 	/* 0, 1, 2, 3, 4 and ls' own directory: nothing else leaks. */
 	CHECK_TEXT("announced", s.lines.data, "2 x:y|pid|6|");
 	str_fini(&s.lines);
@@ -145,8 +147,7 @@ static void log_file(void)
 	CHECK(fd >= 0);
 	run((struct process_options){ .argv = SHELL("echo one"), .log_file = path }, &s, false);
 	str_fini(&s.lines);
-	run((struct process_options){ .argv = SHELL("echo two >&2"), .log_file = path }, &s,
-	    false);
+	run((struct process_options){ .argv = SHELL("echo two >&2"), .log_file = path }, &s, false);
 	str_fini(&s.lines);
 	CHECK(read(fd, got, sizeof got - 1) > 0);
 	CHECK_TEXT("appended", got, "one\ntwo\n");
@@ -162,21 +163,30 @@ static void failures(void)
 		int code;
 		const char *text;
 	} rows[] = {
-		{ "no such file", { .argv = (const char *const[]){ "/no/such", NULL } },
-		  ERR_NOT_FOUND, "/no/such" },
-		{ "not in PATH", { .argv = (const char *const[]){ "no-such-program", NULL } },
-		  ERR_NOT_FOUND, "PATH" },
-		{ "not executable", { .argv = (const char *const[]){ "/etc/passwd", NULL } },
-		  ERR_INVALID, "/etc/passwd" },
+		{ "no such file",
+		  { .argv = (const char *const[]){ "/no/such", NULL } },
+		  ERR_NOT_FOUND,
+		  "/no/such" },
+		{ "not in PATH",
+		  { .argv = (const char *const[]){ "no-such-program", NULL } },
+		  ERR_NOT_FOUND,
+		  "PATH" },
+		{ "not executable",
+		  { .argv = (const char *const[]){ "/etc/passwd", NULL } },
+		  ERR_INVALID,
+		  "/etc/passwd" },
 		{ "no such directory",
 		  { .argv = (const char *const[]){ "true", NULL }, .cwd = "/no/dir" },
-		  ERR_NOT_FOUND, "/no/dir" },
+		  ERR_NOT_FOUND,
+		  "/no/dir" },
 		{ "no such namespace",
 		  { .argv = (const char *const[]){ "true", NULL }, .netns = "/no/ns" },
-		  ERR_INVALID, "/no/ns" },
+		  ERR_INVALID,
+		  "/no/ns" },
 		{ "log cannot be opened",
 		  { .argv = (const char *const[]){ "true", NULL }, .log_file = "/no/log" },
-		  ERR_INVALID, "/no/log" },
+		  ERR_INVALID,
+		  "/no/log" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct process *p = NULL;
@@ -192,8 +202,9 @@ static void signals_and_adoption(void)
 	struct error err;
 	struct process *p = NULL, *q = NULL;
 	struct seen s = { 0 }, t = { 0 };
-	struct process_options o = { .argv = SHELL("exec sleep 1000"), .new_session = true,
-				     .exited = got_exit, .ctx = &s };
+	struct process_options o = {
+		.argv = SHELL("exec sleep 1000"), .new_session = true, .exited = got_exit, .ctx = &s
+	};
 	CHECK_INT(process_spawn(loop, &o, &p, &err), 0);
 	uint64_t start;
 	CHECK_INT(process_find_start_time(process_pid(p), &start, &err), 0);

@@ -8,8 +8,10 @@ static void base64(void)
 	static const struct {
 		const char *bytes, *url, *plain;
 	} rows[] = {
-		{ "", "", "" },           { "f", "Zg", "Zg==" },
-		{ "fo", "Zm8", "Zm8=" },  { "foo", "Zm9v", "Zm9v" },
+		{ "", "", "" },
+		{ "f", "Zg", "Zg==" },
+		{ "fo", "Zm8", "Zm8=" },
+		{ "foo", "Zm9v", "Zm9v" },
 		{ "foob", "Zm9vYg", "Zm9vYg==" },
 		{ "\xff\xef\xbe\xfb", "_---", NULL },
 	};
