@@ -57,6 +57,19 @@ static void print_integer(int64_t value, struct str *out)
 	str_add_bytes(out, digits, (size_t)n);
 }
 
+/* The fewest digits that read back as the same number. */
+static void print_real(double value, struct str *out)
+{
+	char digits[32];
+	int n = 0;
+	for (int precision = 15; precision <= 17; precision++) {
+		n = snprintf(digits, sizeof digits, "%.*g", precision, value);
+		if (strtod(digits, NULL) == value)
+			break;
+	}
+	str_add_bytes(out, digits, (size_t)n);
+}
+
 static void print_value(const struct schema_field *f, const json_t *value, struct str *out)
 {
 	switch (json_typeof(value)) {
@@ -79,6 +92,8 @@ static void print_value(const struct schema_field *f, const json_t *value, struc
 		}
 		break;
 	case JSON_REAL:
+		print_real(json_real_value(value), out);
+		return;
 	case JSON_ARRAY:
 	case JSON_NULL:
 		break;

@@ -11,7 +11,8 @@
 /* Canonical text of `text`: 1000m → 1, 1024Mi → 1Gi, 0.5 → 500m. False: no quantity. */
 bool quantity_canonical(const char *text, char out[QUANTITY_TEXT_SIZE]);
 
-/* Value × 1000, rounded away from zero; saturates at INT64_MAX / INT64_MIN. 0 where text is no quantity. */
+/* Value × 1000, rounded away from zero; saturates at INT64_MAX / INT64_MIN. 0 where text is no
+ * quantity. */
 int64_t quantity_milli(const char *text);
 /* Value, rounded away from zero. */
 int64_t quantity_value(const char *text);
