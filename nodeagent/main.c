@@ -96,56 +96,39 @@ static int number(const char *text, long max, long *ret, struct error *err)
 	return 0;
 }
 
+/* Where a flag's text goes; NULL: it is no plain text. */
+static const char **text_of(struct flags *f, int flag)
+{
+	const char **const texts[] = {
+		[FLAG_NODE_NAME] = &f->agent.node_name,
+		[FLAG_ROOT] = &f->agent.root,
+		[FLAG_KUBECONFIG] = &f->kubeconfig,
+		[FLAG_SOCKET] = &f->containerd_socket,
+		[FLAG_NODE_IP] = &f->agent.node_ip,
+		[FLAG_POD_CIDR] = &f->agent.pod_cidr,
+		[FLAG_DNS] = &f->agent.cluster_dns,
+		[FLAG_DOMAIN] = &f->agent.cluster_domain,
+		[FLAG_BOOT_ID] = &f->agent.boot_id,
+		[FLAG_CERT] = &f->cert,
+		[FLAG_KEY] = &f->key,
+		[FLAG_CLIENT_CA] = &f->client_ca,
+		[FLAG_CGROUP] = &f->agent.cgroup_parent,
+		[FLAG_CTR] = &f->ctr,
+		[FLAG_CNI] = &f->agent.cni_conf_dir,
+	};
+	return (size_t)flag < ARRAY_LEN(texts) ? texts[flag] : NULL;
+}
+
 static int set_flag(struct flags *f, int flag, const char *value, struct error *err)
 {
 	long n = 0;
 	enum log_level level;
-	switch ((enum flag)flag) {
-	case FLAG_NODE_NAME:
-		f->agent.node_name = value;
+	const char **text = text_of(f, flag);
+	if (text) {
+		*text = value;
 		return 0;
-	case FLAG_ROOT:
-		f->agent.root = value;
-		return 0;
-	case FLAG_KUBECONFIG:
-		f->kubeconfig = value;
-		return 0;
-	case FLAG_SOCKET:
-		f->containerd_socket = value;
-		return 0;
-	case FLAG_NODE_IP:
-		f->agent.node_ip = value;
-		return 0;
-	case FLAG_POD_CIDR:
-		f->agent.pod_cidr = value;
-		return 0;
-	case FLAG_DNS:
-		f->agent.cluster_dns = value;
-		return 0;
-	case FLAG_DOMAIN:
-		f->agent.cluster_domain = value;
-		return 0;
-	case FLAG_BOOT_ID:
-		f->agent.boot_id = value;
-		return 0;
-	case FLAG_CERT:
-		f->cert = value;
-		return 0;
-	case FLAG_KEY:
-		f->key = value;
-		return 0;
-	case FLAG_CLIENT_CA:
-		f->client_ca = value;
-		return 0;
-	case FLAG_CGROUP:
-		f->agent.cgroup_parent = value;
-		return 0;
-	case FLAG_CTR:
-		f->ctr = value;
-		return 0;
-	case FLAG_CNI:
-		f->agent.cni_conf_dir = value;
-		return 0;
+	}
+	switch (flag) {
 	case FLAG_PORT:
 		if (number(value, 65535, &n, err) < 0)
 			return err->code;
@@ -166,9 +149,6 @@ static int set_flag(struct flags *f, int flag, const char *value, struct error *
 			return error_set(err, ERR_INVALID, "'%s' is no log level", value);
 		log_set_level(level);
 		return 0;
-	case FLAG_VERSION:
-	case FLAG_HELP:
-		break;
 	}
 	return error_set(err, ERR_INVALID, "see --help");
 }

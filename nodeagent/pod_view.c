@@ -280,7 +280,8 @@ static void on_sandboxes(void *ctx, const struct cri_reply *reply)
 		const struct cri_sandbox *s = &reply->sandboxes[i];
 		see(r, s->id);
 		view_put_sandbox(r->pod, s, false);
-		if (s->is_ready && !sandbox_of(r->pod, s->id)->has_ip)
+		const struct view_sandbox *v = sandbox_of(r->pod, s->id);
+		if (s->is_ready && v && !v->has_ip)
 			ask(r, CRI_SANDBOX_STATUS, s->id, on_sandbox);
 	}
 	finish(r);
@@ -294,7 +295,8 @@ static void on_containers(void *ctx, const struct cri_reply *reply)
 		const struct cri_container *c = &reply->containers[i];
 		see(r, c->id);
 		view_put_container(r->pod, c, false);
-		if (!view_instance_of(r->pod, c->id)->is_complete)
+		const struct view_instance *v = view_instance_of(r->pod, c->id);
+		if (v && !v->is_complete)
 			ask(r, CRI_CONTAINER_STATUS, c->id, on_container);
 	}
 	finish(r);
