@@ -1,0 +1,212 @@
+/* Dependency order end to end: starts, updates, losses, stops, boots. */
+#include "tests/unit/controller/world.h"
+
+static void test_order(void)
+{
+	struct world w;
+	start(&w, 5);
+	add_deployment(&w, "web", 1, "'skiff.dev/depends-on':'api'");
+	add_deployment(&w, "api", 2, "'skiff.dev/depends-on':'Deployment/db'");
+	run(&w, 3000);
+	CHECK_INT(fake_count(w.api, "pods", "default", ""), 0);
+	CHECK_TEXT("api", condition(deployment(&w, "api"), "DependenciesReady", "message"),
+		   "waiting for Deployment/db (not found)");
+	CHECK_TEXT("web", condition(deployment(&w, "web"), "DependenciesReady", "message"),
+		   "waiting for Deployment/api (0/2 ready)");
+	CHECK_TEXT("web", condition(deployment(&w, "web"), "Progressing", "reason"),
+		   "DependenciesPending");
+	json_t *db = add_deployment(&w, "db", 1, "");
+	run(&w, 10000);
+	check_complete(&w, "db", 1);
+	check_complete(&w, "api", 2);
+	check_complete(&w, "web", 1);
+	CHECK_TEXT("web", condition(deployment(&w, "web"), "DependenciesReady", "status"), "True");
+	db = deployment(&w, "db");
+	CHECK_INT(json_array_size(json_dig(db, "metadata.finalizers")), 1);
+
+	/* Deleted together: web first, db last. */
+	delete_object(&w, "deployments", "default", "db", "Background");
+	delete_object(&w, "deployments", "default", "api", "Background");
+	delete_object(&w, "deployments", "default", "web", "Background");
+	bool db_had_pods = false;
+	for (int i = 0; i < 200; i++) {
+		run(&w, 20);
+		bool web = fake_count(w.api, "pods", "default", "web-") > 0;
+		bool api = fake_count(w.api, "pods", "default", "api-") > 0;
+		struct fake_object *o = fake_find(w.api, "deployments", "default", "db");
+		CHECK(!web || fake_find(w.api, "deployments", "default", "api"));
+		CHECK(!api || o);
+		db_had_pods |= !api && fake_count(w.api, "pods", "default", "db-") > 0;
+	}
+	CHECK(db_had_pods);
+	run(&w, 20000);
+	CHECK_INT(fake_count(w.api, "pods", "default", ""), 0);
+	CHECK_INT(fake_count(w.api, "deployments", "default", ""), 0);
+	finish(&w);
+}
+
+static void set_image(struct world *w, const char *name, const char *image)
+{
+	json_t *template = json_deep_copy(json_dig(deployment(w, name), "spec.template"));
+	json_put_str(json_array_get(json_dig(template, "spec.containers"), 0), "image", image);
+	update(w, "deployments", name, "spec.template", template);
+}
+
+/* Pods of a deployment that have this image. */
+static size_t count_image(struct world *w, const char *prefix, const char *image)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->api->count; i++) {
+		const json_t *o = w->api->objects[i].tree;
+		const json_t *c = json_array_get(json_dig(o, "spec.containers"), 0);
+		n += streq(w->api->objects[i].resource, "pods") &&
+		     starts_with(json_str_or(o, "metadata.name", ""), prefix) &&
+		     streq(json_str_or(c, "image", ""), image);
+	}
+	return n;
+}
+
+/* Dependent and dependency change in one file, in both orders: the dependency is first. */
+static void test_updates(bool dependent_first)
+{
+	struct world w;
+	start(&w, 17);
+	add_deployment(&w, "api", 2, "'skiff.dev/depends-on':'db'");
+	add_deployment(&w, "db", 1, "");
+	run(&w, 10000);
+	check_complete(&w, "api", 2);
+	w.api->kubelet_is_off = true;
+	set_image(&w, dependent_first ? "api" : "db", "x:2");
+	run(&w, 50);
+	set_image(&w, dependent_first ? "db" : "api", "x:2");
+	run(&w, 5000);
+	CHECK_INT(count_image(&w, "db-", "x:2"), 1);
+	CHECK_INT(count_image(&w, "api-", "x:2"), 0);
+	CHECK_INT(count_image(&w, "api-", "x:1"), 2); /* they serve on */
+	CHECK_TEXT("api", condition(deployment(&w, "api"), "DependenciesReady", "status"), "False");
+	w.api->kubelet_is_off = false;
+	run(&w, 20000);
+	check_complete(&w, "api", 2);
+	CHECK_INT(count_image(&w, "api-", "x:2"), 2);
+	CHECK_TEXT("api", condition(deployment(&w, "api"), "DependenciesReady", "status"), "True");
+	/* The latch: the dependency fails, a pod of the dependent is replaced all the same. */
+	update(&w, "deployments", "db", "spec.replicas", json_integer(0));
+	run(&w, 5000);
+	for (size_t i = 0; i < w.api->count; i++)
+		if (starts_with(json_str_or(w.api->objects[i].tree, "metadata.name", ""), "api-") &&
+		    streq(w.api->objects[i].resource, "pods")) {
+			delete_object(&w, "pods", "default",
+				      json_str(w.api->objects[i].tree, "metadata.name"), "");
+			break;
+		}
+	run(&w, 5000);
+	CHECK_INT(count_image(&w, "api-", "x:2"), 2);
+	finish(&w);
+}
+
+static void test_lost(void)
+{
+	struct world w;
+	start(&w, 19);
+	add_deployment(&w, "stops", 2,
+		       "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'stop'");
+	add_deployment(&w, "restarts", 1,
+		       "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'restart'");
+	add_deployment(&w, "follows", 1,
+		       "'skiff.dev/depends-on':'db','skiff.dev/restart-with':'db'");
+	add_deployment(&w, "db", 1, "");
+	run(&w, 20000);
+	check_complete(&w, "stops", 2);
+	check_complete(&w, "restarts", 1);
+	check_complete(&w, "follows", 1);
+	uint64_t quiet = w.api->writes;
+	run(&w, 60000);
+	CHECK_INT(w.api->writes - quiet, 0);
+
+	update(&w, "deployments", "db", "spec.replicas", json_integer(0));
+	run(&w, 10000);
+	CHECK_INT(fake_count(w.api, "pods", "default", "stops-"), 0);
+	CHECK_INT(fake_count(w.api, "pods", "default", "restarts-"), 1);
+	CHECK_TEXT("stops", condition(deployment(&w, "stops"), "DependenciesReady", "status"),
+		   "False");
+	update(&w, "deployments", "db", "spec.replicas", json_integer(1));
+	run(&w, 20000);
+	check_complete(&w, "stops", 2);
+	check_complete(&w, "restarts", 1);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "restarts-"), 2);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "stops-"), 1);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "follows-"), 1);
+	set_image(&w, "db", "x:2");
+	run(&w, 20000);
+	check_complete(&w, "follows", 1);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "follows-"), 2);
+	CHECK_INT(fake_count(w.api, "replicasets", "default", "restarts-"), 2);
+	finish(&w);
+}
+
+static void test_unschedulable(void)
+{
+	struct world w;
+	start(&w, 13);
+	fake_add(w.api, "pods", "default",
+		 "{'metadata':{'name':'big'},'spec':{'containers':[{'name':'c','image':'x',"
+		 "'resources':{'requests':{'cpu':'64'}}}]}}");
+	fake_add(w.api, "pods", "default",
+		 "{'metadata':{'name':'late','annotations':{'skiff.dev/depends-on':'Pod/first'}},"
+		 "'spec':{'containers':[{'name':'c','image':'x'}]}}");
+	run(&w, 3000);
+	const json_t *big = fake_get(w.api, "pods", "default", "big");
+	CHECK_TEXT("big", condition(big, "PodScheduled", "message"),
+		   "0/2 nodes are available: 2 Insufficient cpu.");
+	const json_t *late = fake_get(w.api, "pods", "default", "late");
+	CHECK(!json_str(late, "spec.nodeName"));
+	CHECK_TEXT("late", condition(late, "DependenciesReady", "message"),
+		   "waiting for Pod/first (not found)");
+	fake_add(w.api, "pods", "default",
+		 "{'metadata':{'name':'first'},'spec':{'containers':[{'name':'c','image':'x'}]}}");
+	run(&w, 5000);
+	late = fake_get(w.api, "pods", "default", "late");
+	CHECK(json_str(late, "spec.nodeName"));
+	CHECK_TEXT("late",
+		   json_member_str(json_dig(late, "metadata.annotations"), "skiff.dev/start-boot"),
+		   "boot-1");
+
+	/* The machine boots again: the pod starts only when its dependency is ready. */
+	struct fake_object *first = fake_find(w.api, "pods", "default", "first");
+	CHECK(first);
+	json_put(first->tree, "status.conditions", json_array());
+	fake_changed(w.api, first);
+	for (int i = 1; i <= 2; i++) {
+		struct fake_object *node =
+			fake_find(w.api, "nodes", "", i == 1 ? "node-1" : "node-2");
+		CHECK(node);
+		json_put_str(node->tree, "status.nodeInfo.bootID", "boot-2");
+		fake_changed(w.api, node);
+	}
+	run(&w, 5000);
+	late = fake_get(w.api, "pods", "default", "late");
+	CHECK_TEXT("late waits",
+		   json_member_str(json_dig(late, "metadata.annotations"), "skiff.dev/start-boot"),
+		   "boot-1");
+	first = fake_find(w.api, "pods", "default", "first");
+	CHECK(first);
+	json_put_str(first->tree, "status.phase", "Pending"); /* the kubelet starts it again */
+	fake_changed(w.api, first);
+	run(&w, 5000);
+	late = fake_get(w.api, "pods", "default", "late");
+	CHECK_TEXT("late goes on",
+		   json_member_str(json_dig(late, "metadata.annotations"), "skiff.dev/start-boot"),
+		   "boot-2");
+	finish(&w);
+}
+
+int main(void)
+{
+	log_set_quiet(true);
+	test_order();
+	test_updates(true);
+	test_updates(false);
+	test_lost();
+	test_unschedulable();
+	return 0;
+}
