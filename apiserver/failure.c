@@ -225,13 +225,10 @@ int fail_invalid(struct failure *f, const struct schema_kind *kind, const char *
 	json_put_str(f->details, "kind", kind->kind);
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct field_error *e = &errors->at[i];
-		AUTO_STR whole;
-		str_init(&whole, MESSAGE_MAX);
-		field_error_text(e, &whole);
-		/* The cause's message is the text behind the field's name. */
-		size_t skip = strlen(e->field) + 2;
-		failure_cause(f, field_error_reason(e->type),
-			      whole.len > skip ? whole.data + skip : whole.data, e->field);
+		AUTO_STR body;
+		str_init(&body, MESSAGE_MAX);
+		field_error_body(e, &body);
+		failure_cause(f, field_error_reason(e->type), body.data, e->field);
 	}
 	return -1;
 }

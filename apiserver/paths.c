@@ -237,7 +237,7 @@ static bool serve_openapi(struct request *r)
 		else
 			openapi_v2_json(&text);
 		reply_text(r, 200,
-			   protobuf ? "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" :
+			   protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" :
 				      "application/json",
 			   text.data, text.len);
 		return true;

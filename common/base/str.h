@@ -29,7 +29,7 @@ void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *bytes, size_t n);
 void str_add_char(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void str_vaddf(struct str *s, const char *fmt, va_list args);
+void str_vaddf(struct str *s, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 
 /* `text` as the inside of a JSON string: quotes, escapes, quotes. Bytes that are
  * no valid UTF-8 must have been refused before. */
