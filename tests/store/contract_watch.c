@@ -229,6 +229,34 @@ static void foreign_revision_reloads(struct world *w)
 	wait_position(w, store_version_revision(a));
 }
 
+/* Two servers on one etcd: each sees the other's writes, and neither overwrites them. */
+static void two_stores(struct world *w)
+{
+	struct write_result r;
+	world_open(w, "abc123", 0);
+	world_follow(w);
+	struct store *first = w->store;
+	w->store = store_new(w->loop, world_backend(w),
+			     &(struct store_options){ .cluster_id = "abc123", .seed = 7 });
+	uint64_t a = create(w, "o/a", "by the second");
+	struct store *second = w->store;
+	w->store = first;
+	wait_position(w, store_version_revision(a));
+	CHECK_TEXT("seen", seen_find(w, "o/a", a)->value, "by the second");
+	start_create(w, "o/a", "by the first", &r);
+	wait_all(w, &r, 1);
+	CHECK_INT(r.outcome, STORE_REFUSED);
+	start_update(w, "o/a", "by the first", a, &r);
+	wait_all(w, &r, 1);
+	CHECK_INT(r.outcome, STORE_DONE);
+	w->store = second;
+	start_update(w, "o/a", "late", a, &r);
+	wait_all(w, &r, 1);
+	CHECK_INT(r.outcome, STORE_REFUSED);
+	store_free(second);
+	w->store = first;
+}
+
 static void meta_is_written_and_checked(struct world *w)
 {
 	char value[80];
@@ -291,6 +319,7 @@ const struct contract_case watch_cases[] = {
 	{ "a cut watch resumes", cut_watch_resumes, false },
 	{ "compaction: load anew", compaction_reloads, false },
 	{ "a foreign revision: load anew", foreign_revision_reloads, false },
+	{ "two stores on one etcd", two_stores, false },
 	{ "skiff/meta is written and checked", meta_is_written_and_checked, false },
 	{ "foreign keys are refused", foreign_keys_are_refused, false },
 	{ "rule 2: the header's bytes", header_is_golden, false },
