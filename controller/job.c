@@ -17,8 +17,8 @@ static int64_t finished_us(const json_t *pod)
 	int64_t last = 0;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(pod, "status.containerStatuses"), i, c) last =
-		MAX(last, time_of(c, "state.terminated.finishedAt"));
+	json_array_foreach (json_dig(pod, "status.containerStatuses"), i, c)
+		last = MAX(last, time_of(c, "state.terminated.finishedAt"));
 	return last ? last : time_of(pod, "metadata.creationTimestamp");
 }
 
@@ -26,8 +26,7 @@ static bool is_listed(const json_t *list, const char *uid)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(list, i, v)
-	{
+	json_array_foreach (list, i, v) {
 		if (json_is_string(v) && streq(json_string_value(v), uid))
 			return true;
 	}
@@ -104,6 +103,19 @@ static void read_want(struct job_want *want, const json_t *job, int64_t now_us)
 	};
 }
 
+static void read_failures(struct job_facts *f)
+{
+	for (size_t i = 0; i < f->range.count; i++) {
+		auto_free char *message = NULL;
+		if (f->pods[i].phase != JOB_POD_FAILED || !f->pods[i].has_finalizer)
+			continue;
+		f->pods[i].failure = job_policy_of(f->job, f->range.at[i]->tree, &message);
+		if (message && !f->failure_message)
+			f->failure_message = TAKE(message);
+	}
+	f->want.failure_message = f->failure_message;
+}
+
 void job_facts_init(struct job_facts *f, const struct context *c, json_t *job, int64_t since_ms,
 		    int64_t now_ms, int64_t incarnations)
 {
@@ -113,6 +125,7 @@ void job_facts_init(struct job_facts *f, const struct context *c, json_t *job, i
 	f->want.incarnations = incarnations;
 	f->range = controlled_by(c, KIND_POD, uid_of(job));
 	f->pods = read_pods(job, f->range);
+	read_failures(f);
 	const char *gate = annotation_of(job, ORDER_GATE_OPEN);
 	struct order_latch_facts latch = {
 		.is_open = (gate && streq(gate, "true")) || f->want.start_us > 0,
@@ -134,6 +147,7 @@ void job_facts_fini(struct job_facts *f)
 {
 	job_plan_fini(&f->plan);
 	free(f->pods);
+	free(f->failure_message);
 	str_fini(&f->gate_text);
 }
 
@@ -154,8 +168,7 @@ static void put_index(json_t *pod, const json_t *job, int64_t index)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *container;
-		json_array_foreach(json_dig(pod, lists[l]), i, container)
-		{
+		json_array_foreach (json_dig(pod, lists[l]), i, container) {
 			json_t *variable = json_object();
 			json_put_str(variable, "name", "JOB_COMPLETION_INDEX");
 			json_put_str(variable, "valueFrom.fieldRef.fieldPath",

@@ -38,6 +38,7 @@ struct job_facts {
 	struct str gate_text;
 	int64_t gate_wake_ms;
 	int64_t now_us;
+	char *failure_message; /* of the pod that fails the Job, or NULL */
 };
 void job_facts_init(struct job_facts *f, const struct context *c, json_t *job, int64_t since_ms,
 		    int64_t now_ms, int64_t incarnations);
@@ -45,3 +46,6 @@ void job_facts_fini(struct job_facts *f);
 
 /* True if a write was asked for. */
 bool job_write_status(struct job_controller *j, struct work *w, const struct job_facts *f);
+
+/* What the pod's failure means; a message (the caller's) where it fails the Job. */
+enum job_failure job_policy_of(const json_t *job, const json_t *pod, char **ret_message);

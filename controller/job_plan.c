@@ -10,6 +10,7 @@ struct view {
 	const struct job_pod *pods;
 	size_t n;
 	int64_t succeeded, failed; /* with those not yet counted */
+	bool fails_job;            /* a pod's failure ends it all */
 	bool *done;                /* Indexed: by index */
 };
 
@@ -94,10 +95,12 @@ static void count_pods(struct view *v)
 			v->done[p->index] = true;
 		if (!p->has_finalizer || (!has_succeeded && !is_failed(want, p)))
 			continue;
-		if (p->is_uncounted) {
+		bool is_ignored = p->phase == JOB_POD_FAILED && p->failure == JOB_FAILURE_IGNORED;
+		if (p->is_uncounted || is_ignored) {
 			v->plan->drops_finalizer[i] = true;
 			continue;
 		}
+		v->fails_job |= p->phase == JOB_POD_FAILED && p->failure == JOB_FAILURE_FAILS_JOB;
 		v->plan->counts[i] = true;
 		v->succeeded += has_succeeded;
 		v->failed += !has_succeeded;
@@ -141,7 +144,9 @@ static void judge(struct view *v)
 		left_us = want->start_us + want->deadline_s * 1000000 - want->now_us;
 		v->plan->wake_ms = left_us > 0 ? left_us / 1000 + 1 : -1;
 	}
-	if (v->failed > want->backoff_limit || has_too_many_restarts(v))
+	if (v->fails_job)
+		fail(v, "PodFailurePolicy", want->failure_message ? want->failure_message : "");
+	else if (v->failed > want->backoff_limit || has_too_many_restarts(v))
 		fail(v, "BackoffLimitExceeded", "Job has reached the specified backoff limit");
 	else if (left_us < 0 || (want->deadline_s >= 0 && want->start_us > 0 &&
 				 !want->is_suspended && left_us <= 0))

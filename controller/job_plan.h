@@ -17,6 +17,12 @@
 
 enum job_phase { JOB_POD_PENDING, JOB_POD_RUNNING, JOB_POD_SUCCEEDED, JOB_POD_FAILED };
 
+enum job_failure { /* of one failed pod, by spec.podFailurePolicy */
+		   JOB_FAILURE_COUNTS,
+		   JOB_FAILURE_IGNORED,
+		   JOB_FAILURE_FAILS_JOB,
+};
+
 struct job_pod {
 	const char *name, *uid;
 	int64_t index;             /* Indexed mode, else -1 */
@@ -25,6 +31,7 @@ struct job_pod {
 	bool is_terminating, has_finalizer, is_ready;
 	bool is_uncounted; /* its uid stands in status.uncountedTerminatedPods */
 	int64_t finished_us, restarts;
+	enum job_failure failure;
 };
 
 enum job_verdict { /* interim and final conditions, as status says and as it should say */
@@ -50,6 +57,7 @@ struct job_want {
 	int64_t succeeded, failed;                     /* counted */
 	int64_t uncounted_succeeded, uncounted_failed; /* uids in the lists */
 	const char *completed_indexes;                 /* "0-2,5" */
+	const char *failure_message;                   /* of the pod that fails the Job, or NULL */
 	int64_t incarnations;                          /* pods of so many have come and gone */
 	int64_t now_us;
 };

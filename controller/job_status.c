@@ -19,8 +19,7 @@ static json_t *next_uncounted(const struct job_facts *f, const char *list, bool 
 	json_t *kept = json_array(), *v;
 	auto_free char *path = xasprintf("status." UNCOUNTED ".%s", list);
 	size_t i;
-	json_array_foreach(json_dig(f->job, path), i, v)
-	{
+	json_array_foreach (json_dig(f->job, path), i, v) {
 		if (is_settled(f, json_is_string(v) ? json_string_value(v) : ""))
 			(*count)++;
 		else

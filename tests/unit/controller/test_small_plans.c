@@ -336,7 +336,7 @@ static void test_indexes(void)
 	}
 }
 
-/* Pods: letter r running, p pending, s succeeded, f failed, t stopping; upper case: no finalizer
+/* Pods: letter i failed and ignored, x failed and ends the Job, r running, p pending, s succeeded, f failed, t stopping; upper case: no finalizer
  * any more; '+': its uid is on record. Settings: completions/parallelism/backoffLimit. */
 static const struct {
 	const char *name, *settings, *pods;
@@ -357,6 +357,8 @@ static const struct {
 	  "count 0 delete 1 fail BackoffLimitExceeded" },
 	{ "a stopping pod has failed", "1/1/6", "t", 0, 0, 0, "count 0 create 1" },
 	{ "as many as there are", "-1/2/6", "s r", 0, 0, 0, "count 0" },
+	{ "ignored by policy", "1/1/0", "i", 0, 0, 11, "drop 0 create 1" },
+	{ "ends the Job by policy", "1/1/6", "x", 0, 0, 0, "count 0 fail PodFailurePolicy" },
 	{ "the first success ends it", "-1/2/6", "S S", 2, 0, 0, "success" },
 };
 
@@ -394,13 +396,16 @@ static void test_jobs(void)
 				.uid = names[n],
 				.index = -1,
 				.slot = (int64_t)n,
-				.phase = letter == 's'   ? JOB_POD_SUCCEEDED
-					 : letter == 'f' ? JOB_POD_FAILED
-					 : letter == 'p' ? JOB_POD_PENDING
-							 : JOB_POD_RUNNING,
+				.phase = letter == 's'           ? JOB_POD_SUCCEEDED
+					 : strchr("fix", letter) ? JOB_POD_FAILED
+					 : letter == 'p'         ? JOB_POD_PENDING
+								 : JOB_POD_RUNNING,
 				.is_terminating = letter == 't',
 				.has_finalizer = *p == letter,
 				.finished_us = now_us - jobs[i].age_s * 1000000,
+				.failure = letter == 'i'   ? JOB_FAILURE_IGNORED
+					   : letter == 'x' ? JOB_FAILURE_FAILS_JOB
+							   : JOB_FAILURE_COUNTS,
 			};
 			n++;
 		}
