@@ -120,8 +120,7 @@ static bool has_labels_of(const json_t *pod, const json_t *template)
 	const json_t *labels = json_dig(pod, "metadata.labels");
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(template, "metadata.labels"), name, value)
-	{
+	json_object_foreach (json_dig(template, "metadata.labels"), name, value) {
 		if (!json_equal(json_object_get(labels, name), value))
 			return false;
 	}
@@ -202,10 +201,18 @@ static void write_status(struct replicaset_controller *r, struct work *w, const 
 /* ---- performing ---- */
 
 static void create_pod(struct replicaset_controller *r, struct work *w, json_t *rs,
-		       const struct rs_create *create, char **failure)
+		       const struct rs_create *create, struct memory *memory)
 {
 	const char *ns = namespace_of(rs);
 	auto_free char *name = xasprintf("%.247s-%s", name_of(rs), create->suffix);
+	const json_t *other = cache_get_at(r->context->caches[KIND_POD], ns, name);
+	const json_t *owner = other ? controller_of(other) : NULL;
+	if (other && (!owner || !streq(json_str_or(owner, "uid", ""), uid_of(rs)))) {
+		/* Somebody else's pod bears the name: the next incarnation has another. */
+		memory->incarnations = MAX(memory->incarnations, create->incarnation + 1);
+		work_again(w, 0);
+		return;
+	}
 	json_t *pod = pod_from_template(json_dig(rs, "spec.template"), ns, name,
 					controller_reference("apps/v1", "ReplicaSet", rs));
 	auto_free char *generate = xasprintf("%.247s-", name_of(rs));
@@ -229,7 +236,7 @@ static void create_pod(struct replicaset_controller *r, struct work *w, json_t *
 							.owner = rs,
 							.child_kind = "pod",
 							.child = name,
-							.failure = failure });
+							.failure = &memory->failure });
 }
 
 static void delete_pod(struct replicaset_controller *r, struct work *w, json_t *rs,
@@ -252,7 +259,7 @@ static void perform(struct replicaset_controller *r, struct work *w, json_t *rs,
 		    struct cache_range pods, struct memory *memory)
 {
 	for (size_t i = 0; i < r->plan.creates_count; i++)
-		create_pod(r, w, rs, &r->plan.creates[i], &memory->failure);
+		create_pod(r, w, rs, &r->plan.creates[i], memory);
 	for (size_t i = 0; i < r->plan.deletes_count; i++)
 		delete_pod(r, w, rs, pods.at[r->plan.deletes[i]]->tree);
 	if (r->plan.creates_count == RS_BURST_MAX || r->plan.deletes_count == RS_BURST_MAX)

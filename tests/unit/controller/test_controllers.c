@@ -189,6 +189,6 @@ int main(int argc, char **argv)
 	test_jobs(3, 0, false);
 	test_namespace();
 	test_node_lost();
-	test_lost_answers(20, 22);
+	test_lost_answers(20, 20);
 	return 0;
 }
