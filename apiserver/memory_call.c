@@ -32,6 +32,20 @@ static bool holds(const struct memory_etcd *e, const struct backend_member *m)
 	return true;
 }
 
+/* As etcd: two puts of one key in one transaction are refused, in whatever member. */
+static bool puts_twice(const struct memory_call *c)
+{
+	const struct backend_op *ops = c->members[0].ops;
+	size_t n = 0;
+	for (size_t i = 0; i < c->count; i++)
+		n += c->members[i].ops_count; /* their copies lie in a row */
+	for (size_t i = 1; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!ops[i].is_delete && !ops[j].is_delete && streq(ops[i].key, ops[j].key))
+				return true;
+	return false;
+}
+
 static enum backend_outcome check_txn(const struct memory_call *c)
 {
 	const struct memory_etcd *e = c->etcd;
@@ -47,6 +61,8 @@ static enum backend_outcome check_txn(const struct memory_call *c)
 		}
 	if (bytes > e->request_max)
 		return BACKEND_TOO_LARGE;
+	if (puts_twice(c))
+		return BACKEND_REFUSED;
 	return e->is_full && has_put ? BACKEND_FULL : BACKEND_OK;
 }
 

@@ -236,7 +236,7 @@ void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision
 static void notice(struct store_queued *q, const struct backend_kv *kv,
 		   const struct store_header *h, unsigned place)
 {
-	if (!q->is_doubtful || (h && h->nonce != q->nonce))
+	if (h && h->nonce != q->nonce)
 		return;
 	for (size_t i = 0; i < q->writes_count; i++) {
 		bool is_delete = q->writes[i].kind == STORE_DELETE;
@@ -254,8 +254,10 @@ static void notice(struct store_queued *q, const struct backend_kv *kv,
 void store_notice(struct store *s, const struct backend_kv *kv, const struct store_header *h,
 		  unsigned place)
 {
-	for (struct store_queued *q = s->first; q; q = q->next)
-		notice(q, kv, h, place);
+	for (struct store_queued *q = s->failures ? s->first : NULL; q; q = q->next)
+		if (q->is_doubtful)
+			notice(q, kv, h, place);
+	/* The event may be here before the answer is known to be lost. */
 	for (size_t i = 0; s->in_flight && i < s->in_flight->count; i++)
 		notice(s->in_flight->members[i], kv, h, place);
 }

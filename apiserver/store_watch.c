@@ -275,7 +275,7 @@ static bool take_revision(struct store *s, const struct backend_kv *kvs, size_t 
 			.version = store_version(revision, (unsigned)before),
 			.schema_revision = h.schema_revision,
 		};
-		if (s->failures && (has_header || !kv->value))
+		if (has_header || !kv->value)
 			store_notice(s, kv, has_header ? &h : NULL, (unsigned)before);
 		update_known(s, kv, skip);
 	}

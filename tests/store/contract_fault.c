@@ -83,6 +83,28 @@ static void deleted_meanwhile(struct world *w)
 	CHECK_INT(raw_read(w, "o/a", value, sizeof value), 0);
 }
 
+/* The same while the follower hears nothing: the retry waits until it has caught up. */
+static void deleted_while_deaf(struct world *w)
+{
+	struct write_result r;
+	char value[64];
+	world_open(w, "abc123", 0);
+	world_follow(w);
+	w->fault->inner->ops->unwatch(w->fault->inner);
+	w->fault->lose_answers = 1;
+	start_create(w, "o/a", "ours", &r);
+	do
+		raw_read(w, "o/a", value, sizeof value);
+	while (!value[0]);
+	raw_write(w, (const char *[]){ "o/a" }, (const char *[]){ NULL }, 1);
+	world_run_ms(w, 600);
+	CHECK(!r.is_done);
+	fault_cut_watch(w->fault); /* now it notices, and resumes */
+	wait_all(w, &r, 1);
+	CHECK_INT(r.outcome, STORE_DONE);
+	CHECK_INT(raw_read(w, "o/a", value, sizeof value), 0);
+}
+
 /* A write without a guard on its key is never sent twice. */
 static void blind_write_is_not_repeated(struct world *w)
 {
@@ -181,6 +203,7 @@ const struct contract_case fault_cases[] = {
 	{ "a lost request is repeated", lost_request_is_repeated, false },
 	{ "overwritten meanwhile", overwritten_meanwhile, false },
 	{ "deleted meanwhile", deleted_meanwhile, false },
+	{ "deleted while the follower is deaf", deleted_while_deaf, false },
 	{ "a blind write is not repeated", blind_write_is_not_repeated, false },
 	{ "a batch's answer is lost", lost_batch, false },
 	{ "the deadline passes", deadline_passes, false },

@@ -1,4 +1,5 @@
 /* Rules 4 to 7 of DESIGN section 4: the follower, probes, compaction; and skiff/meta. */
+#include "apiserver/store_memory.h"
 #include "tests/store/world.h"
 
 static bool has_loads(struct world *w, void *ctx)
@@ -125,6 +126,30 @@ static void probes_are_shared_and_ordered(struct world *w)
 	world_wait(w, all_asked, a, "probes");
 	store_counts(w->store, &after);
 	CHECK(after.probes - before.probes <= 3);
+	for (size_t i = 1; i < 10; i++)
+		CHECK(a[i].revision >= written);
+}
+
+/* Who asks while a probe is on its way back is not served by it: it may be too old. */
+static void probe_in_flight_is_too_old(struct world *w)
+{
+	struct asked a[10] = { 0 };
+	if (w->kind != WORLD_MEMORY)
+		return; /* needs to stand between two steps of a request */
+	world_open(w, "abc123", 0);
+	create(w, "o/first", "1");
+	memory_etcd_set_delay(w->memory, 10, 10, 1);
+	for (size_t i = 0; i < 10; i++)
+		a[i].world = w;
+	store_probe(w->store, asked_done, &a[0]);
+	world_run_ms(w, 15); /* carried out at 10, answered at 20 */
+	CHECK(!a[0].is_done);
+	uint64_t written = memory_etcd_write(w->memory, (const char *[]){ "o/raw" },
+					     (const char *[]){ "1" }, 1);
+	for (size_t i = 1; i < 10; i++)
+		store_probe(w->store, asked_done, &a[i]);
+	world_wait(w, all_asked, a, "probes");
+	CHECK(a[0].revision < written);
 	for (size_t i = 1; i < 10; i++)
 		CHECK(a[i].revision >= written);
 }
@@ -315,6 +340,7 @@ const struct contract_case watch_cases[] = {
 	{ "load in pages, in key order", load_comes_in_pages_and_key_order, false },
 	{ "rule 5: probe and position", probe_then_position, false },
 	{ "probes are shared and ordered", probes_are_shared_and_ordered, false },
+	{ "a probe in flight is too old", probe_in_flight_is_too_old, false },
 	{ "rules 6 and 7: where a watch starts", resume_table, false },
 	{ "a cut watch resumes", cut_watch_resumes, false },
 	{ "compaction: load anew", compaction_reloads, false },

@@ -75,6 +75,34 @@ static void batch_holds_64_keys(struct world *w)
 	}
 }
 
+/* Members of five keys: twelve fit, a thirteenth would be 65 keys. */
+static void batch_counts_keys_not_members(struct world *w)
+{
+	struct write_result plug, r[30];
+	char keys[30][5][24];
+	struct store_counts counts;
+	world_open(w, "abc123", 0);
+	create(w, "first", "x"); /* writes wait for skiff/meta */
+	start_create(w, "plug", "x", &plug);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		struct store_write writes[5];
+		for (size_t j = 0; j < 5; j++) {
+			CHECK(snprintf(keys[i][j], sizeof keys[i][j], "o/%zu/%zu", i, j) > 0);
+			writes[j] = (struct store_write){
+				.kind = STORE_PUT, .key = keys[i][j], .bytes = "x", .len = 1
+			};
+		}
+		start_member(w, NULL, 0, writes, 5, &r[i]);
+	}
+	wait_all(w, r, ARRAY_LEN(r));
+	store_counts(w->store, &counts);
+	CHECK_INT(counts.batch_keys_max, 60);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		CHECK_INT(r[i].outcome, STORE_DONE);
+		CHECK_INT(r[i].versions[4] - r[i].versions[0], 4);
+	}
+}
+
 /* A member of several keys: all of them or none, and each key has its place. */
 static void member_is_all_or_nothing(struct world *w)
 {
@@ -128,6 +156,32 @@ static void overlapping_members_wait(struct world *w)
 	CHECK_INT(fence.outcome, STORE_REFUSED);
 	CHECK_INT(r[2].outcome, STORE_DONE);
 	CHECK(r[2].revision > r[0].revision);
+}
+
+/* The same for writes without any guard: etcd refuses a doubled put as such. */
+static void blind_overlap_waits(struct world *w)
+{
+	struct write_result plug, r[4];
+	char value[64];
+	world_open(w, "abc123", 0);
+	uint64_t b = create(w, "b", "0");
+	struct store_write a1 = { .kind = STORE_PUT, .key = "a", .bytes = "1", .len = 1 };
+	struct store_write a2 = { .kind = STORE_PUT, .key = "a", .bytes = "2", .len = 1 };
+	struct store_write b1 = { .kind = STORE_PUT, .key = "b", .bytes = "1", .len = 1 };
+	struct store_write c1 = { .kind = STORE_PUT, .key = "c", .bytes = "1", .len = 1 };
+	struct store_guard g = { .kind = STORE_AT_VERSION, .key = "b", .version = b };
+	start_create(w, "plug", "x", &plug);
+	start_member(w, NULL, 0, &a1, 1, &r[0]);
+	start_member(w, NULL, 0, &a2, 1, &r[1]);
+	start_member(w, &g, 1, &c1, 1, &r[2]);   /* compares b … */
+	start_member(w, NULL, 0, &b1, 1, &r[3]); /* … which this one writes, later */
+	wait_all(w, r, ARRAY_LEN(r));
+	for (size_t i = 0; i < ARRAY_LEN(r); i++)
+		CHECK_INT(r[i].outcome, STORE_DONE);
+	CHECK(r[1].revision > r[0].revision);
+	CHECK(r[3].revision > r[2].revision);
+	raw_read(w, "a", value, sizeof value);
+	CHECK_TEXT("the later one", value, "2");
 }
 
 /* Rule 3: a delete's place is one more than that of the event before it. */
@@ -259,8 +313,10 @@ const struct contract_case write_cases[] = {
 	{ "creates, conflicts, deletes", creates_and_conflicts, false },
 	{ "members of a batch are independent", batch_members_are_independent, false },
 	{ "rule 1: a batch holds 64 keys", batch_holds_64_keys, false },
+	{ "rule 1: keys are counted, not members", batch_counts_keys_not_members, false },
 	{ "a member is all or nothing", member_is_all_or_nothing, false },
 	{ "rule 1: overlapping members wait", overlapping_members_wait, false },
+	{ "rule 1: blind writes wait, too", blind_overlap_waits, false },
 	{ "rule 3: places of deletes", deletes_have_places, false },
 	{ "a value guard finds its revision", value_guard_finds_its_revision, false },
 	{ "large writes go alone", large_writes, false },
