@@ -15,7 +15,15 @@ struct sim_transport {
 	void *ctx;
 	const struct sim_network_faults *faults;
 	struct http_call *calls;
+	bool is_freed; /* goes with its last call: a server may still hold some */
 };
+
+static void transport_destroy(struct sim_transport *t)
+{
+	free(t->cn);
+	free(t->org);
+	free(t);
+}
 
 /* One call: the client's half and the server's half; it lives until both have let go. */
 struct http_call {
@@ -95,10 +103,11 @@ static void maybe_free(struct http_call *c)
 	bool server_done = !c->is_delivered || (c->is_answered && !c->source);
 	if (!c->client_gone || !server_done)
 		return;
+	struct sim_transport *t = c->t;
 	if (c->prev)
 		c->prev->next = c->next;
 	else
-		c->t->calls = c->next;
+		t->calls = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
 	loop_timer_free(c->timer);
@@ -112,6 +121,8 @@ static void maybe_free(struct http_call *c)
 	free(c->query);
 	free(c->body);
 	free(c);
+	if (t->is_freed && !t->calls)
+		transport_destroy(t);
 }
 
 static void client_left(struct http_call *c)
@@ -369,13 +380,14 @@ static void transport_free(struct http_transport *base)
 	for (struct http_call *c = t->calls, *next; c; c = next) {
 		next = c->next;
 		c->client_gone = true;
+		loop_timer_stop(c->timer);
+		loop_timer_stop(c->timeout);
 		close_source(c);
-		c->is_answered = true;
 		maybe_free(c);
 	}
-	free(t->cn);
-	free(t->org);
-	free(t);
+	t->is_freed = true;
+	if (!t->calls)
+		transport_destroy(t);
 }
 
 static const struct http_transport_ops transport_ops = { .start = start,

@@ -1,0 +1,108 @@
+/*
+ * sim.h - a whole cluster in one process, from one seed: two API servers on one etcd in memory,
+ * two controllers that fight for the lease, nodes, a user, and a network that loses and delays.
+ * Real: the API server, the store, the controllers, the scheduler, the client machinery. Made up:
+ * etcd's arrays, the wires, the nodes' containers.
+ *
+ * A run has two parts: faults on, safety checked at every write; then faults off, and everything
+ * must settle.
+ */
+#pragma once
+
+#include "apiserver/server.h"
+#include "apiserver/store_memory.h"
+#include "common/base/map.h"
+#include "common/base/rng.h"
+#include "common/client/api.h"
+#include "common/client/leader.h"
+#include "common/client/reflector.h"
+#include "common/io/loop_sim.h"
+#include "controller/controllers.h"
+#include "tests/support/sim_exchange.h"
+
+#define SIM_SERVERS     2
+#define SIM_CONTROLLERS 2
+#define SIM_NODES       3
+#define SIM_FAULTS_MS   120000
+#define SIM_QUIET_MS    900000
+#define SIM_NS          "/namespaces/default/"
+
+struct sim;
+
+struct sim_server {
+	struct sim *sim;
+	struct store_backend *backend; /* the store's; for faults */
+	struct store *store;
+	struct server *server;
+	bool is_dead;
+};
+
+struct sim_controller {
+	struct sim *sim;
+	size_t number, lives;
+	struct http_transport *transport;
+	struct api *api;
+	struct leader *leader;
+	struct controllers *controllers;
+};
+
+struct sim_node {
+	struct sim *sim;
+	char name[16];
+	struct http_transport *transport;
+	struct api *api;
+	struct reflector *pods;
+	struct loop_timer *tick;
+	struct map seen; /* pod uid → struct sim_pod */
+	int64_t down_until_ms, beat_ms;
+	bool is_busy, is_registered;
+};
+
+struct sim_check;
+
+struct sim {
+	uint64_t seed, random_state;
+	struct rng rng;
+	bool faults;
+	unsigned which; /* bits: the kinds of faults of this seed (swarm) */
+	struct loop *loop;
+	struct memory_etcd *etcd;
+	struct sim_network_faults network;
+	struct sim_server servers[SIM_SERVERS];
+	struct sim_controller controllers[SIM_CONTROLLERS];
+	struct sim_node nodes[SIM_NODES];
+	struct http_transport *user_transport;
+	struct api *user;
+	struct loop_timer *chaos, *user_timer;
+	size_t user_acts;
+	struct sim_check *check;
+	char failure[512]; /* "" while all is well */
+};
+
+enum sim_fault {
+	FAULT_NETWORK = 1,
+	FAULT_SERVERS = 2,
+	FAULT_CONTROLLERS = 4,
+	FAULT_NODES = 8,
+	FAULT_ETCD = 16,
+	FAULT_PODS = 32,
+	FAULT_ALL = 63,
+};
+
+bool sim_dice(struct sim *s, unsigned one_in);
+int64_t sim_between(struct sim *s, int64_t low, int64_t high);
+/* The first failure of a run counts. */
+void sim_fail(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* sim_node.c */
+void sim_node_start(struct sim_node *n, struct sim *s, size_t number);
+void sim_node_stop(struct sim_node *n);
+
+/* sim_user.c: the manifests, then changes of mind. */
+void sim_user_start(struct sim *s);
+void sim_user_stop(struct sim *s);
+
+/* sim_check.c: safety at every write, and whether all has settled. */
+struct sim_check *sim_check_new(struct sim *s);
+void sim_check_free(struct sim_check *c);
+bool sim_check_settled(struct sim_check *c, char *why, size_t size);
