@@ -30,8 +30,10 @@ static json_t *parse(const char *text)
 static void test_container(const json_t *pod, json_t *sources)
 {
 	struct pod_context p = { .object = pod, .sources = sources, .node_name = "node" };
-	struct pod_config_options o = { .paths = { "/root", "/logs" }, .cluster_dns = "10.96.0.10",
-					.cluster_domain = "cluster.local", .cgroup_parent = "/sk" };
+	struct pod_config_options o = { .paths = { "/root", "/logs" },
+					.cluster_dns = "10.96.0.10",
+					.cluster_domain = "cluster.local",
+					.cgroup_parent = "/sk" };
 	const json_t *spec = json_array_get(json_dig(pod, "spec.containers"), 0);
 	struct error err;
 	struct cri_container_config c;
@@ -126,8 +128,9 @@ static void test_texts(void)
 	struct error err;
 	AUTO_STR out;
 	str_init(&out, 10000);
-	struct containerd_config c = { .root = "/r", .state = "/s", .socket = "/s/c.sock",
-				       .cni_conf_dir = "/n" };
+	struct containerd_config c = {
+		.root = "/r", .state = "/s", .socket = "/s/c.sock", .cni_conf_dir = "/n"
+	};
 	CHECK_INT(containerd_config_print(&c, &out, &err), 0);
 	CHECK(strstr(out.data, "address = \"/s/c.sock\"") && strstr(out.data, "conf_dir = \"/n\""));
 	c.root = "/r\"\nx";

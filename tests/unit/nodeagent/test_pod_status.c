@@ -16,7 +16,7 @@ static const char *condition(const json_t *status, const char *type, const char 
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_object_get(status, "conditions"), i, c) {
+	json_array_foreach (json_object_get(status, "conditions"), i, c) {
 		if (streq(json_str_or(c, "type", ""), type))
 			return json_str_or(c, member, "");
 	}
@@ -32,7 +32,8 @@ static void test_qos(void)
 		{ "{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}}]}",
 		  "Guaranteed" },
 		{ "{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"1\"}}}]}", "Burstable" },
-		{ "{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"1\"}}},{}]}", "Burstable" },
+		{ "{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"1\"}}},{}]}",
+		  "Burstable" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		AUTO_JSON *spec = parse(table[i].spec);
@@ -45,8 +46,12 @@ static struct container_facts app(enum instance_state state, int exit_code)
 	return (struct container_facts){
 		.name = "web",
 		.kind = CONTAINER_APP,
-		.now = { .state = state, .exit_code = exit_code, .is_in_sandbox = true, .id = "abc",
-			 .attempt = 2, .started_ns = (NOW_MS - 5000) * 1000000,
+		.now = { .state = state,
+			 .exit_code = exit_code,
+			 .is_in_sandbox = true,
+			 .id = "abc",
+			 .attempt = 2,
+			 .started_ns = (NOW_MS - 5000) * 1000000,
 			 .finished_ns = (NOW_MS - 1000) * 1000000 },
 		.is_started = state == INSTANCE_RUNNING,
 		.is_ready = state == INSTANCE_RUNNING,
@@ -76,9 +81,13 @@ static void test_states(json_t *pod)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct container_facts c = app(table[i].state, table[i].exit_code);
-		struct pod_facts f = { .object = pod, .restart = table[i].restart,
-				       .sandbox = SANDBOX_READY, .containers = &c, .count = 1,
-				       .now_ms = NOW_MS, .are_volumes_ready = true };
+		struct pod_facts f = { .object = pod,
+				       .restart = table[i].restart,
+				       .sandbox = SANDBOX_READY,
+				       .containers = &c,
+				       .count = 1,
+				       .now_ms = NOW_MS,
+				       .are_volumes_ready = true };
 		AUTO_JSON *s = pod_status_make(&f, "192.0.2.1");
 		json_t *state = json_object_get(
 			json_array_get(json_object_get(s, "containerStatuses"), 0), "state");

@@ -1,0 +1,157 @@
+/* The agent against the real API server's core and a fake runtime, in simulated time. */
+#include "common/io/log.h"
+#include "nodeagent/agent.h"
+#include "tests/support/api_world.h"
+#include "tests/support/check.h"
+#include "tests/support/runtime_fake.h"
+
+#include <stdio.h>
+
+#define PODS "/api/v1/namespaces/default/pods"
+
+struct node_world {
+	struct api_world w;
+	struct runtime_table *table;
+	struct runtime *runtime;
+	struct http_transport *transport;
+	struct api *api;
+	struct agent *agent;
+	char root[64];
+};
+
+static void start_agent(struct node_world *n)
+{
+	struct error err;
+	struct agent_options options = {
+		.node_name = "n1", .root = n->root, .node_ip = "192.0.2.1", .boot_id = "boot-1"
+	};
+	n->runtime = runtime_fake_new(n->table);
+	n->transport = sim_transport_new(n->w.loop, 7,
+					 &(struct sim_peer){ "system:node:n1", "system:nodes" },
+					 server_handle, n->w.server, NULL);
+	n->api = api_new(n->w.loop, n->transport, "test");
+	CHECK_INT(agent_new(n->w.loop, n->api, n->runtime, &options, &n->agent, &err), 0);
+	agent_start(n->agent);
+}
+
+/* As kill -9 does: nothing is said to anybody. */
+static void crash_agent(struct node_world *n)
+{
+	runtime_free(n->runtime);
+	agent_free(n->agent);
+	api_free(n->api);
+	http_transport_free(n->transport);
+}
+
+static int call(struct node_world *n, const char *method, const char *target, const char *body,
+		struct api_answer *ret)
+{
+	api_world_call(&n->w, n->w.admin, method, target, body ? "application/json" : NULL, NULL,
+		       body, 2000, ret);
+	return ret->status;
+}
+
+static int run(struct node_world *n, const char *method, const char *target, const char *body)
+{
+	struct api_answer a = { 0 };
+	int status = call(n, method, target, body, &a);
+	if (status >= 400 && status != 404)
+		fprintf(stderr, "%s %s: %s\n", method, target, a.body.data);
+	api_answer_fini(&a);
+	return status;
+}
+
+static void pass(struct node_world *n, int64_t ms)
+{
+	loop_sim_run_until(n->w.loop, loop_now_ms(n->w.loop) + ms);
+}
+
+static void check_pod(struct node_world *n, const char *step, const char *name, const char *phase,
+		      int64_t restarts)
+{
+	struct api_answer a = { 0 };
+	struct error err;
+	AUTO_JSON *pod = NULL;
+	auto_free char *target = xasprintf(PODS "/%s", name);
+	CHECK_INT(call(n, "GET", target, NULL, &a), 200);
+	CHECK_INT(json_parse(a.body.data, a.body.len, &pod, &err), 0);
+	CHECK_TEXT(step, json_str_or(pod, "status.phase", "(none)"), phase);
+	const json_t *c = json_array_get(json_dig(pod, "status.containerStatuses"), 0);
+	CHECK_INT(json_int_or(c, "restartCount", -1), restarts);
+	api_answer_fini(&a);
+}
+
+static char *pod_body(const char *name, const char *restart, const char *command)
+{
+	return xasprintf("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\"},"
+			 "\"spec\":{\"nodeName\":\"n1\",\"restartPolicy\":\"%s\","
+			 "\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"%s\","
+			 "\"image\":\"i:1\",\"command\":[%s]}]}}",
+			 name, restart, name, command);
+}
+
+static void test_lives(struct node_world *n)
+{
+	auto_free char *web = pod_body("web", "Always", "\"serve\"");
+	auto_free char *job = pod_body("job", "Never", "\"exit\",\"0\",\"500\"");
+	CHECK_INT(run(n, "GET", "/api/v1/nodes/n1", NULL), 200);
+	CHECK_INT(run(n, "POST", "/api/v1/namespaces/default/serviceaccounts",
+		      "{\"metadata\":{\"name\":\"default\"}}"),
+		  201);
+	CHECK_INT(run(n, "POST", PODS, web), 201);
+	CHECK_INT(run(n, "POST", PODS, job), 201);
+	pass(n, 5000);
+	check_pod(n, "web runs", "web", "Running", 0);
+	check_pod(n, "job is done", "job", "Succeeded", 0);
+	runtime_table_kill(n->table, "web", 1);
+	pass(n, 2000);
+	check_pod(n, "web runs again", "web", "Running", 1);
+	runtime_table_kill(n->table, "web", 1);
+	pass(n, 5000);
+	CHECK_INT(runtime_table_running(n->table), 0); /* backs off */
+	pass(n, 8000);
+	check_pod(n, "after the back-off", "web", "Running", 2);
+}
+
+static void test_crash(struct node_world *n)
+{
+	size_t started = runtime_table_started(n->table, "web");
+	crash_agent(n);
+	pass(n, 1000);
+	start_agent(n);
+	pass(n, 5000);
+	CHECK_INT(runtime_table_started(n->table, "web"), started);
+	check_pod(n, "a restarted agent changes nothing", "web", "Running", 2);
+}
+
+static void test_deletion(struct node_world *n)
+{
+	CHECK_INT(run(n, "DELETE", PODS "/web", NULL), 200);
+	CHECK_INT(run(n, "DELETE", PODS "/job", NULL), 200);
+	pass(n, 5000);
+	CHECK_INT(run(n, "GET", PODS "/web", NULL), 404);
+	CHECK_INT(run(n, "GET", PODS "/job", NULL), 404);
+	CHECK_INT(runtime_table_sandboxes(n->table), 0);
+	CHECK_INT(runtime_table_running(n->table), 0);
+}
+
+int main(void)
+{
+	struct node_world n = { 0 };
+	log_set_quiet(true);
+	CHECK(snprintf(n.root, sizeof(n.root), "/tmp/skiff-agent-XXXXXX") > 0);
+	CHECK(mkdtemp(n.root) != NULL);
+	api_world_init(&n.w, 42);
+	n.table = runtime_table_new(n.w.loop);
+	start_agent(&n);
+	pass(&n, 3000);
+	test_lives(&n);
+	test_crash(&n);
+	test_deletion(&n);
+	crash_agent(&n);
+	runtime_table_free(n.table);
+	api_world_fini(&n.w);
+	auto_free char *tidy = xasprintf("rm -rf %s", n.root);
+	CHECK_INT(system(tidy), 0);
+	return 0;
+}
