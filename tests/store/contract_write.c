@@ -180,6 +180,9 @@ static void blind_overlap_waits(struct world *w)
 		CHECK_INT(r[i].outcome, STORE_DONE);
 	CHECK(r[1].revision > r[0].revision);
 	CHECK(r[3].revision > r[2].revision);
+	struct store_counts counts;
+	store_counts(w->store, &counts);
+	CHECK_INT(counts.retries, 0); /* no batch had to be refused and split */
 	raw_read(w, "a", value, sizeof value);
 	CHECK_TEXT("the later one", value, "2");
 }
