@@ -271,6 +271,8 @@ static bool run(uint64_t seed, bool verbose)
 	int64_t took = loop_now_ms(s.loop);
 	char failure[sizeof s.failure];
 	memcpy(failure, s.failure, sizeof failure);
+	if (verbose && *failure)
+		sim_check_dump(s.check);
 	end(&s);
 	if (verbose || *failure)
 		printf("sim %llu: %s (faults %u, %lld s)\n", (unsigned long long)seed,

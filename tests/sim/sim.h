@@ -106,3 +106,4 @@ void sim_user_stop(struct sim *s);
 struct sim_check *sim_check_new(struct sim *s);
 void sim_check_free(struct sim_check *c);
 bool sim_check_settled(struct sim_check *c, char *why, size_t size);
+void sim_check_dump(struct sim_check *c); /* everything, for people */

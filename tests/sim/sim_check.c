@@ -308,3 +308,17 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 	assert(n > 0);
 	return deployments == 5;
 }
+
+void sim_check_dump(struct sim_check *c)
+{
+	auto_free const char **keys = map_sorted_keys(&c->objects);
+	for (size_t i = 0; keys[i]; i++) {
+		const json_t *o = map_get(&c->objects, keys[i]);
+		if (is_of(keys[i], "events") || is_of(keys[i], "endpointslices"))
+			continue;
+		AUTO_STR text;
+		str_init(&text, 65536);
+		json_print(o, &text);
+		printf("%s\n  %.4000s\n", keys[i], text.data);
+	}
+}

@@ -15,7 +15,6 @@ static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases
 
 struct sim_pod {
 	int64_t start_ms, ready_ms, end_ms, gone_ms;
-	char told[16];
 	bool is_asking, is_failing;
 };
 
@@ -37,11 +36,9 @@ static void answered(void *ctx, const struct api_reply *reply)
 {
 	struct asked *a = ctx;
 	struct sim_pod *p = map_get(&a->node->seen, a->uid);
-	if (p) {
+	(void)reply; /* the next tick sees what came of it */
+	if (p)
 		p->is_asking = false;
-		if (reply->code < 0)
-			p->told[0] = '\0'; /* say it again */
-	}
 	free(a);
 }
 
@@ -98,15 +95,24 @@ static json_t *condition(const char *type, bool is_true, const char *now)
 			 "lastTransitionTime", now);
 }
 
+static bool api_says_ready(const json_t *pod)
+{
+	size_t i;
+	json_t *c;
+	json_array_foreach(json_dig(pod, "status.conditions"), i, c)
+		if (streq(json_str_or(c, "type", ""), "Ready"))
+			return streq(json_str_or(c, "status", ""), "True");
+	return false;
+}
+
 static void tell(struct sim_node *n, struct sim_pod *p, const json_t *pod, const char *phase,
 		 bool is_ready)
 {
-	char now[TIME_TEXT_SIZE], state[16];
-	int len = snprintf(state, sizeof state, "%.8s/%d", phase, is_ready);
-	assert(len > 0);
-	if (p->is_asking || streq(p->told, state))
+	char now[TIME_TEXT_SIZE];
+	/* Against what the API holds, not against what was said: others write there too. */
+	if (p->is_asking || (streq(json_str_or(pod, "status.phase", ""), phase) &&
+			     api_says_ready(pod) == is_ready))
 		return;
-	memcpy(p->told, state, sizeof state);
 	p->is_asking = true;
 	time_format(loop_wall_us(n->sim->loop), now);
 	json_t *conditions = json_array();
