@@ -19,11 +19,20 @@ struct leader {
 	int64_t transitions; /* of the record we write */
 	struct rng rng;
 	bool leads, is_releasing;
+	bool has_complained; /* about the present trouble */
 	void (*released)(void *ctx);
 	void *released_ctx;
 };
 
 static void ask(struct leader *l);
+
+static void complain(struct leader *l, const struct api_reply *reply)
+{
+	if (!l->has_complained)
+		log_warn("leader", "cannot read or write the lease, trying on", "lease", l->lease,
+			 "why", reply->message);
+	l->has_complained = true;
+}
 
 static void stop_leading(struct leader *l, const char *why)
 {
@@ -85,11 +94,14 @@ static void on_written(void *ctx, const struct api_reply *reply)
 		return;
 	}
 	if (reply->code == 0) {
+		l->has_complained = false;
 		note_seen(l, reply->body);
 		start_leading(l);
 	} else if (reply->code == ERR_CONFLICT || reply->code == ERR_EXISTS) {
 		ask(l); /* somebody was faster: look who */
 		return;
+	} else {
+		complain(l, reply);
 	}
 	retry_later(l);
 }
@@ -135,6 +147,7 @@ static void on_read(void *ctx, const struct api_reply *reply)
 	struct leader *l = ctx;
 	l->call = NULL;
 	if (reply->code != 0 && reply->code != ERR_NOT_FOUND) {
+		complain(l, reply);
 		retry_later(l);
 		return;
 	}

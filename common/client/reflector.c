@@ -2,6 +2,7 @@
 
 #include "common/base/map.h"
 #include "common/client/reflector_plan.h"
+#include "common/io/log.h"
 
 #include <stdio.h>
 
@@ -10,6 +11,7 @@
 #define LINE_MAX_BYTES  (16u << 20)
 #define LIST_MAX_BYTES  (256u << 20)
 #define LIST_TIMEOUT_MS 60000
+#define TROUBLE_TRIES   3
 #define WATCH_IDLE_MS   150000 /* bookmarks come every minute */
 #define ACCEPT_OBJECTS  "application/json"
 #define ACCEPT_METADATA                                                                            \
@@ -40,7 +42,15 @@ static void perform(struct reflector *r, struct reflector_step step);
 
 static void happened(struct reflector *r, enum reflector_event event, uint64_t revision)
 {
-	perform(r, reflector_plan(&r->state, event, revision));
+	unsigned failures = r->state.failures;
+	struct reflector_step step = reflector_plan(&r->state, event, revision);
+	/* One try may fail whenever a server starts anew: only what lasts is worth a line. */
+	if (failures < TROUBLE_TRIES && r->state.failures >= TROUBLE_TRIES)
+		log_warn("reflector", "cannot follow a kind, trying on", "path", r->path, "why",
+			 r->trouble);
+	else if (failures >= TROUBLE_TRIES && r->state.failures == 0)
+		log_info("reflector", "follows it again", "path", r->path);
+	perform(r, step);
 }
 
 static void note_trouble(struct reflector *r, const char *what, const char *detail)
