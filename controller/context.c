@@ -31,8 +31,7 @@ static void by_controller(const json_t *tree, struct cache_values *out)
 {
 	size_t i;
 	json_t *owner;
-	json_array_foreach(json_dig(tree, "metadata.ownerReferences"), i, owner)
-	{
+	json_array_foreach (json_dig(tree, "metadata.ownerReferences"), i, owner) {
 		const char *uid = json_str(owner, "uid");
 		if (uid && json_bool_or(owner, "controller", false)) {
 			cache_value_add(out, uid);

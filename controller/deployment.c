@@ -96,8 +96,7 @@ static void put_copied(const struct deployment_facts *f, json_t *annotations)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(f->deployment, "metadata.annotations"), name, value)
-	{
+	json_object_foreach (json_dig(f->deployment, "metadata.annotations"), name, value) {
 		if (is_copied(name))
 			(void)json_object_set(annotations, name, value);
 	}
@@ -132,8 +131,7 @@ static bool has_all(const json_t *set, const json_t *annotations)
 	const json_t *present = json_dig(set, "metadata.annotations");
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)annotations, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)annotations, name, value) {
 		if (!json_equal(json_object_get(present, name), value))
 			return false;
 	}

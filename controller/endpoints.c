@@ -42,8 +42,8 @@ static void put_labels(const json_t *service, json_t *labels)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(service, "metadata.labels"), name, value)(void)
-		json_object_set(labels, name, value);
+	json_object_foreach (json_dig(service, "metadata.labels"), name, value)
+		(void)json_object_set(labels, name, value);
 	if (streq(json_str_or(service, "spec.clusterIP", ""), "None"))
 		(void)json_object_set_new(labels, HEADLESS, json_string(""));
 }

@@ -20,10 +20,8 @@ static int64_t named_port(const json_t *pod, const char *name, const char *proto
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i, k;
 		json_t *container, *port;
-		json_array_foreach(json_dig(pod, lists[l]), i, container)
-		{
-			json_array_foreach(json_object_get(container, "ports"), k, port)
-			{
+		json_array_foreach (json_dig(pod, lists[l]), i, container) {
+			json_array_foreach (json_object_get(container, "ports"), k, port) {
 				if (streq(json_str_or(port, "name", ""), name) &&
 				    streq(json_str_or(port, "protocol", "TCP"), protocol))
 					return json_int_or(port, "containerPort", 0);
@@ -37,8 +35,7 @@ static json_t *ports_for(const json_t *service, const json_t *pod)
 {
 	json_t *ports = json_array(), *port;
 	size_t i;
-	json_array_foreach(json_dig(service, "spec.ports"), i, port)
-	{
+	json_array_foreach (json_dig(service, "spec.ports"), i, port) {
 		const json_t *target = json_object_get(port, "targetPort");
 		const char *protocol = json_str_or(port, "protocol", "TCP");
 		int64_t number = json_int_or(port, "port", 0);
@@ -147,13 +144,11 @@ static json_t *subset_for(json_t *subsets, json_t *take_ports)
 	AUTO_JSON *ports = take_ports;
 	size_t i;
 	json_t *subset, *port;
-	json_array_foreach(ports, i, port)
-	{
+	json_array_foreach (ports, i, port) {
 		if (*json_str_or(port, "name", "") == '\0')
 			json_drop(port, "name");
 	}
-	json_array_foreach(subsets, i, subset)
-	{
+	json_array_foreach (subsets, i, subset) {
 		const json_t *own = json_object_get(subset, "ports");
 		if (own ? json_equal(own, ports) : json_array_size(ports) == 0)
 			return subset;
@@ -269,8 +264,7 @@ static size_t find_address(const json_t *endpoints, const char *address)
 {
 	size_t i;
 	json_t *e;
-	json_array_foreach(endpoints, i, e)
-	{
+	json_array_foreach (endpoints, i, e) {
 		if (streq(address_of(e), address))
 			return i;
 	}
@@ -283,8 +277,7 @@ static void keep_wanted(struct slice_view *v, json_t *left)
 	size_t i;
 	json_t *e;
 	v->endpoints = json_array();
-	json_array_foreach(json_object_get(v->slice, "endpoints"), i, e)
-	{
+	json_array_foreach (json_object_get(v->slice, "endpoints"), i, e) {
 		size_t at = find_address(left, address_of(e));
 		if (at == SIZE_MAX) {
 			v->is_changed = true;

@@ -58,8 +58,8 @@ int64_t pod_restarts(const json_t *pod)
 	int64_t most = 0;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(pod, "status.containerStatuses"), i, c) most =
-		MAX(most, json_int_or(c, "restartCount", 0));
+	json_array_foreach (json_dig(pod, "status.containerStatuses"), i, c)
+		most = MAX(most, json_int_or(c, "restartCount", 0));
 	return most;
 }
 
@@ -69,8 +69,7 @@ static size_t condition_at(const json_t *conditions, const char *type)
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(conditions, i, c)
-	{
+	json_array_foreach (conditions, i, c) {
 		if (streq(json_str_or(c, "type", ""), type))
 			return i;
 	}
@@ -132,8 +131,7 @@ const json_t *controller_of(const json_t *object)
 {
 	size_t i;
 	json_t *owner;
-	json_array_foreach(json_dig(object, "metadata.ownerReferences"), i, owner)
-	{
+	json_array_foreach (json_dig(object, "metadata.ownerReferences"), i, owner) {
 		if (json_bool_or(owner, "controller", false))
 			return owner;
 	}
@@ -156,8 +154,7 @@ bool has_finalizer(const json_t *object, const char *finalizer)
 {
 	size_t i;
 	json_t *f;
-	json_array_foreach(json_dig(object, "metadata.finalizers"), i, f)
-	{
+	json_array_foreach (json_dig(object, "metadata.finalizers"), i, f) {
 		if (json_is_string(f) && streq(json_string_value(f), finalizer))
 			return true;
 	}
@@ -169,8 +166,7 @@ json_t *finalizers_without(const json_t *object, const char *finalizer)
 	json_t *kept = json_array();
 	size_t i;
 	json_t *f;
-	json_array_foreach(json_dig(object, "metadata.finalizers"), i, f)
-	{
+	json_array_foreach (json_dig(object, "metadata.finalizers"), i, f) {
 		if (json_is_string(f) && !streq(json_string_value(f), finalizer))
 			(void)json_array_append(kept, f);
 	}

@@ -116,11 +116,9 @@ static void on_listed(void *ctx, struct work *w, const struct api_reply *reply)
 	}
 	size_t i, k;
 	json_t *item, *f;
-	json_array_foreach(json_object_get(reply->body, "items"), i, item)
-	{
+	json_array_foreach (json_object_get(reply->body, "items"), i, item) {
 		left->count++;
-		json_array_foreach(json_dig(item, "metadata.finalizers"), k, f)
-		{
+		json_array_foreach (json_dig(item, "metadata.finalizers"), k, f) {
 			const char *name = json_string_value(f);
 			if (name)
 				(void)map_put(
@@ -217,8 +215,7 @@ static void finalize(struct round *r, struct work *w, const json_t *ns)
 {
 	json_t *changed = json_deep_copy(ns), *kept = json_array(), *f;
 	size_t i;
-	json_array_foreach(json_dig(ns, "spec.finalizers"), i, f)
-	{
+	json_array_foreach (json_dig(ns, "spec.finalizers"), i, f) {
 		if (!streq(json_is_string(f) ? json_string_value(f) : "", "kubernetes"))
 			(void)json_array_append(kept, f);
 	}
@@ -316,8 +313,8 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 	json_t *f;
 	if (!ns || !pod_is_terminating(ns))
 		return;
-	json_array_foreach(json_dig(ns, "spec.finalizers"), i, f) is_ours |=
-		json_is_string(f) && streq(json_string_value(f), "kubernetes");
+	json_array_foreach (json_dig(ns, "spec.finalizers"), i, f)
+		is_ours |= json_is_string(f) && streq(json_string_value(f), "kubernetes");
 	if (!is_ours)
 		return;
 	struct round *r = round_new(n, key);

@@ -51,8 +51,7 @@ json_t *node_plan_taints(const json_t *node, const char *now)
 	json_t *wanted = json_array(), *taint;
 	bool is_there[ARRAY_LEN(rules)] = { 0 };
 	size_t i;
-	json_array_foreach(json_dig(node, "spec.taints"), i, taint)
-	{
+	json_array_foreach (json_dig(node, "spec.taints"), i, taint) {
 		bool keep = true;
 		for (size_t k = 0; k < ARRAY_LEN(rules); k++) {
 			if (!is_rule(k, taint))
@@ -84,8 +83,7 @@ static int64_t one_taint_ms(const json_t *tolerations, const json_t *taint, int6
 	bool is_tolerated = false, is_for_ever = false;
 	size_t i;
 	json_t *toleration;
-	json_array_foreach(tolerations, i, toleration)
-	{
+	json_array_foreach (tolerations, i, toleration) {
 		if (!sched_tolerates(toleration, taint))
 			continue;
 		is_tolerated = true;
@@ -109,8 +107,7 @@ int64_t node_plan_evict_in_ms(const json_t *pod, const json_t *taints, int64_t n
 	int64_t soonest = -1;
 	size_t i;
 	json_t *taint;
-	json_array_foreach(taints, i, taint)
-	{
+	json_array_foreach (taints, i, taint) {
 		if (!streq(json_str_or(taint, "effect", ""), "NoExecute"))
 			continue;
 		int64_t ms = one_taint_ms(json_dig(pod, "spec.tolerations"), taint, now_us);

@@ -86,8 +86,7 @@ static bool has_ready_endpoint(const struct context *c, const char *ns, const ch
 		json_t *endpoint;
 		if (!of || !streq(of, service))
 			continue;
-		json_array_foreach(json_object_get(slice, "endpoints"), k, endpoint)
-		{
+		json_array_foreach (json_object_get(slice, "endpoints"), k, endpoint) {
 			if (json_bool_or(endpoint, "conditions.ready", true))
 				return true;
 		}

@@ -170,8 +170,7 @@ static void add_owners(const json_t *tree, struct cache_values *out, bool only_c
 {
 	size_t i;
 	json_t *owner;
-	json_array_foreach(json_dig(tree, "metadata.ownerReferences"), i, owner)
-	{
+	json_array_foreach (json_dig(tree, "metadata.ownerReferences"), i, owner) {
 		const char *uid = json_str(owner, "uid");
 		if (uid && (!only_controller || json_bool_or(owner, "controller", false)))
 			cache_value_add(out, uid);

@@ -55,8 +55,7 @@ static const json_t *named(const json_t *list, const char *name, const char *mem
 {
 	size_t i;
 	json_t *entry;
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach (list, i, entry) {
 		if (streq(json_str_or(entry, "name", ""), name))
 			return json_object_get(entry, member);
 	}

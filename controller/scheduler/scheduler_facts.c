@@ -34,8 +34,7 @@ static void read_amounts(const json_t *map, struct sched_resources *ret)
 	const char *name;
 	json_t *quantity;
 	*ret = (struct sched_resources){ 0 };
-	json_object_foreach((json_t *)(uintptr_t)map, name, quantity)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)map, name, quantity) {
 		int64_t *amount = amount_of(ret, name);
 		if (amount)
 			*amount = parsed(name, quantity);
@@ -71,13 +70,11 @@ void sched_pod_resources(const json_t *pod_spec, struct sched_resources *ret)
 	struct sched_resources sum = { 0 }, staying = { 0 }, peak = { 0 }, one;
 	size_t i;
 	json_t *container;
-	json_array_foreach(json_object_get(pod_spec, "containers"), i, container)
-	{
+	json_array_foreach (json_object_get(pod_spec, "containers"), i, container) {
 		read_amounts(json_dig(container, "resources.requests"), &one);
 		sched_resources_add(&sum, &one);
 	}
-	json_array_foreach(json_object_get(pod_spec, "initContainers"), i, container)
-	{
+	json_array_foreach (json_object_get(pod_spec, "initContainers"), i, container) {
 		read_amounts(json_dig(container, "resources.requests"), &one);
 		if (streq(json_str_or(container, "restartPolicy", ""), "Always")) {
 			sched_resources_add(&staying, &one);
@@ -109,10 +106,8 @@ struct sched_ports *sched_pod_ports(const json_t *pod_spec)
 	struct sched_ports *ports = NULL;
 	size_t i, k;
 	json_t *container, *port;
-	json_array_foreach(json_object_get(pod_spec, "containers"), i, container)
-	{
-		json_array_foreach(json_object_get(container, "ports"), k, port)
-		{
+	json_array_foreach (json_object_get(pod_spec, "containers"), i, container) {
+		json_array_foreach (json_object_get(container, "ports"), k, port) {
 			int64_t number = json_int_or(port, "hostPort", 0);
 			if (number <= 0 || number > 65535)
 				continue;

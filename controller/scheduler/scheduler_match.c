@@ -21,11 +21,10 @@ const json_t *sched_untolerated(const json_t *tolerations, const json_t *taints,
 {
 	size_t i, k;
 	json_t *taint, *toleration;
-	json_array_foreach(taints, i, taint)
-	{
+	json_array_foreach (taints, i, taint) {
 		bool is_tolerated = !counts(json_str_or(taint, "effect", ""));
-		json_array_foreach(tolerations, k, toleration) is_tolerated =
-			is_tolerated || sched_tolerates(toleration, taint);
+		json_array_foreach (tolerations, k, toleration)
+			is_tolerated = is_tolerated || sched_tolerates(toleration, taint);
 		if (!is_tolerated)
 			return taint;
 	}
@@ -36,8 +35,7 @@ static bool is_listed(const json_t *values, const char *value)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(values, i, v)
-	{
+	json_array_foreach (values, i, v) {
 		if (json_is_string(v) && streq(json_string_value(v), value))
 			return true;
 	}
@@ -76,13 +74,11 @@ static bool term_holds(const json_t *term, const struct sched_node *node)
 	json_t *r;
 	if (json_array_size(expressions) + json_array_size(fields) == 0)
 		return false;
-	json_array_foreach(expressions, i, r)
-	{
+	json_array_foreach (expressions, i, r) {
 		if (!requirement_holds(r, json_member_str(node->labels, json_str_or(r, "key", ""))))
 			return false;
 	}
-	json_array_foreach(fields, i, r)
-	{
+	json_array_foreach (fields, i, r) {
 		bool is_name = streq(json_str_or(r, "key", ""), "metadata.name");
 		if (!requirement_holds(r, is_name ? node->name : NULL))
 			return false;
@@ -94,8 +90,7 @@ bool sched_matches_affinity(const json_t *pod_spec, const struct sched_node *nod
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(json_dig(pod_spec, "nodeSelector"), name, value)
-	{
+	json_object_foreach (json_dig(pod_spec, "nodeSelector"), name, value) {
 		const char *have = json_member_str(node->labels, name);
 		if (!have || !streq(have, json_is_string(value) ? json_string_value(value) : ""))
 			return false;
@@ -106,8 +101,7 @@ bool sched_matches_affinity(const json_t *pod_spec, const struct sched_node *nod
 		return true;
 	size_t i;
 	json_t *term;
-	json_array_foreach(json_object_get(required, "nodeSelectorTerms"), i, term)
-	{
+	json_array_foreach (json_object_get(required, "nodeSelectorTerms"), i, term) {
 		if (term_holds(term, node))
 			return true;
 	}
@@ -119,11 +113,10 @@ int64_t sched_preferred_weight(const json_t *pod_spec, const struct sched_node *
 	int64_t weight = 0;
 	size_t i;
 	json_t *p;
-	json_array_foreach(
+	json_array_foreach (
 		json_dig(pod_spec,
 			 "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"),
-		i, p)
-	{
+		i, p) {
 		if (term_holds(json_object_get(p, "preference"), node))
 			weight += json_int_or(p, "weight", 0);
 	}
@@ -151,10 +144,8 @@ static bool has_image(const char *wanted, const json_t *images)
 {
 	size_t i, k;
 	json_t *image, *name;
-	json_array_foreach(images, i, image)
-	{
-		json_array_foreach(json_object_get(image, "names"), k, name)
-		{
+	json_array_foreach (images, i, image) {
+		json_array_foreach (json_object_get(image, "names"), k, name) {
 			if (json_is_string(name) && is_same_image(wanted, json_string_value(name)))
 				return true;
 		}
@@ -166,8 +157,7 @@ bool sched_has_images(const json_t *pod_spec, const json_t *images)
 {
 	size_t i;
 	json_t *container;
-	json_array_foreach(json_object_get(pod_spec, "containers"), i, container)
-	{
+	json_array_foreach (json_object_get(pod_spec, "containers"), i, container) {
 		if (!has_image(json_str_or(container, "image", ""), images))
 			return false;
 	}

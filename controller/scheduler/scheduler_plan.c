@@ -43,8 +43,7 @@ static bool tolerates_key(const json_t *tolerations, const char *key)
 	json_t *toleration;
 	json_put_str(taint, "key", key);
 	json_put_str(taint, "effect", "NoSchedule");
-	json_array_foreach(tolerations, i, toleration)
-	{
+	json_array_foreach (tolerations, i, toleration) {
 		if (sched_tolerates(toleration, taint))
 			return true;
 	}
