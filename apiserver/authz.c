@@ -28,7 +28,8 @@ struct rule {
 
 static const struct rule rules[] = {
 	/* The controller reads all, cleans up all, and writes what its loops make. */
-	{ CONTROLLERS, "*", "*", READ | V(UPDATE) | V(PATCH) | V(DELETE), ANY_OBJECT },
+	{ CONTROLLERS, "*", "*", READ | V(UPDATE) | V(PATCH) | V(DELETE) | V(DELETE_COLLECTION),
+	  ANY_OBJECT },
 	{ CONTROLLERS, "*", "*/status", V(GET) | V(UPDATE) | V(PATCH), ANY_OBJECT },
 	{ CONTROLLERS, "*", "*/scale", V(GET) | V(UPDATE) | V(PATCH), ANY_OBJECT },
 	{ CONTROLLERS, "", "namespaces/finalize", V(UPDATE), ANY_OBJECT },

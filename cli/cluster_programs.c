@@ -80,6 +80,8 @@ static int add_etcd(const struct cluster *c, json_t *list, struct error *err)
 	/* etcd takes unix URLs only as NAME:PORT, and makes the socket NAME:PORT in its directory. */
 	auto_free char *cwd = cluster_path(c, "run/etcd");
 	json_object_set_new(p, "cwd", json_string(cwd));
+	/* Killed, it leaves its sockets behind, and then does not start for them. */
+	json_object_set_new(p, "unlink", json_pack("[s,s]", "client:0", "peer:0"));
 	arg(p, "--listen-client-urls=unix://client:0");
 	arg(p, "--advertise-client-urls=http://localhost:0");
 	arg(p, "--listen-peer-urls=unix://peer:0");

@@ -1,7 +1,8 @@
 /* The table of commands, in the order in which `skiff help` shows them. */
 #include "cli/command.h"
 
-extern const struct command command_help, command_version, command_cluster;
+extern const struct command command_help, command_version, command_cluster, command_apply,
+	command_image;
 
-const struct command *const commands[] = { &command_help, &command_cluster, &command_version,
-					   NULL };
+const struct command *const commands[] = { &command_help,  &command_apply,   &command_image,
+					   &command_cluster, &command_version, NULL };

@@ -78,6 +78,8 @@ struct launch {
 	size_t argc;
 	char netns[128]; /* path, or "" */
 	const char *cwd; /* or NULL */
+	const char *stale[SOCKETS_MAX]; /* left by an earlier life, removed first */
+	size_t stale_count;
 	int log_fd;
 	struct {
 		bool is_udp;
@@ -125,6 +127,9 @@ static void run_child(const struct launch *l)
 	}
 	if (chdir(l->cwd ? l->cwd : "/") < 0)
 		give_up(l, "chdir");
+	for (size_t i = 0; i < l->stale_count; i++)
+		if (unlink(l->stale[i]) < 0 && errno != ENOENT)
+			give_up(l, l->stale[i]);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (dup2(null, 0) < 0 || dup2(l->log_fd, 1) < 0 || dup2(l->log_fd, 2) < 0)
 		give_up(l, "dup2");
@@ -177,6 +182,9 @@ static int prepare(const json_t *d, struct launch *l, struct error *err)
 	if (l->argc == 0)
 		return error_set(err, ERR_INVALID, "no command");
 	l->cwd = json_str(d, "cwd");
+	json_array_foreach(json_object_get(d, "unlink"), i, a)
+		if (l->stale_count < SOCKETS_MAX)
+			l->stale[l->stale_count++] = json_string_value(a);
 	const char *netns = json_str_or(d, "netns", "");
 	if (*netns) {
 		int n = snprintf(l->netns, sizeof l->netns, "/run/netns/%s", netns);

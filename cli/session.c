@@ -16,13 +16,19 @@ static char *find_config(const char *given)
 
 int session_open(const char *kubeconfig, struct session *ret, struct error *err)
 {
+	return session_open_context(kubeconfig, NULL, ret, err);
+}
+
+int session_open_context(const char *kubeconfig, const char *context, struct session *ret,
+			 struct error *err)
+{
 	struct session s = { 0 };
 	auto_free char *path = find_config(kubeconfig);
 	int code;
 	if (!kubeconfig && !file_exists(path) && getenv("KUBERNETES_SERVICE_HOST"))
 		code = kubeconfig_in_cluster(&s.config, err);
 	else
-		code = kubeconfig_load(path, NULL, &s.config, err);
+		code = kubeconfig_load(path, context, &s.config, err);
 	if (code == ERR_NOT_FOUND)
 		return error_set(err, ERR_NOT_FOUND,
 				 "there is no kubeconfig at %s: start a cluster with `skiff cluster "

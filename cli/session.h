@@ -19,6 +19,9 @@ struct session {
 /* `kubeconfig` NULL: $KUBECONFIG, then ~/.kube/config where it exists, then the default cluster's.
  * ERR_NOT_FOUND says what to do. */
 int session_open(const char *kubeconfig, struct session *ret, struct error *err) MUST_CHECK;
+/* The same with a context of the file; NULL: its current one. */
+int session_open_context(const char *kubeconfig, const char *context, struct session *ret,
+			 struct error *err) MUST_CHECK;
 void session_close(struct session *s); /* {0} is fine */
 #define AUTO_SESSION __attribute__((cleanup(session_close))) struct session
 

@@ -134,6 +134,9 @@ static void set_connection(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->insecure_skip_verify ? 0l : 2l);
 	if (o->ca_path)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_path);
+	/* Else libcurl reads all of /etc/ssl/certs for each connection: 60 MB, and trusts it. */
+	if (o->ca_path)
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	if (o->cert_path) {
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, o->cert_path);
 		curl_easy_setopt(easy, CURLOPT_SSLKEY, o->key_path);

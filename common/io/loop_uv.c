@@ -11,6 +11,8 @@ struct uv_loop {
 	uv_loop_t uv;
 	uv_check_t woke;    /* right after polling: the turn starts */
 	uv_prepare_t sleep; /* right before polling: the turn ends */
+	uv_idle_t soon;     /* active while timers of 0 ms are due in the next turn */
+	struct uv_timer *due, **due_end;
 	uint64_t turn_start_ns;
 	int64_t longest_us;
 };
@@ -20,6 +22,7 @@ struct uv_timer {
 	uv_timer_t uv;
 	void (*fire)(void *ctx);
 	void *ctx;
+	struct uv_timer *next, **link; /* in loop->due; link NULL: not there */
 };
 
 struct uv_fd {
@@ -84,6 +87,7 @@ static void loop_destroy(struct loop *loop)
 	struct uv_loop *l = uv_of(loop);
 	uv_close((uv_handle_t *)&l->woke, NULL);
 	uv_close((uv_handle_t *)&l->sleep, NULL);
+	uv_close((uv_handle_t *)&l->soon, NULL);
 	/* Lets close callbacks of freed handles and finished work run. */
 	for (int i = 0; i < 1000 && uv_loop_close(&l->uv) == UV_EBUSY; i++)
 		uv_run(&l->uv, UV_RUN_ONCE);
@@ -138,21 +142,74 @@ static struct loop_timer *timer_new(struct loop *loop, void (*fire)(void *ctx), 
 	return &t->base;
 }
 
+/* ---- timers of 0 ms ----
+ * libuv runs a timer of 0 ms that is set in a timer's callback in the same pass, so one that
+ * sets itself again would keep all others waiting for ever. These are a list of their own,
+ * emptied once a turn. */
+
+static void due_remove(struct uv_timer *t)
+{
+	struct uv_loop *l = uv_of(t->base.loop);
+	if (!t->link)
+		return;
+	*t->link = t->next;
+	if (t->next)
+		t->next->link = t->link;
+	else if (l->due_end == &t->next)
+		l->due_end = t->link;
+	t->link = NULL;
+	t->next = NULL;
+}
+
+static void due_run(uv_idle_t *idle)
+{
+	struct uv_loop *l = idle->data;
+	struct uv_timer *now = l->due;
+	l->due = NULL;
+	l->due_end = &l->due;
+	must(uv_idle_stop(idle));
+	if (now)
+		now->link = &now; /* a callback may stop or free any of them */
+	while (now) {
+		struct uv_timer *t = now;
+		due_remove(t);
+		t->fire(t->ctx);
+	}
+}
+
+static void due_add(struct uv_timer *t)
+{
+	struct uv_loop *l = uv_of(t->base.loop);
+	due_remove(t);
+	t->link = l->due_end;
+	*l->due_end = t;
+	l->due_end = &t->next;
+	must(uv_idle_start(&l->soon, due_run));
+}
+
 static void timer_set(struct loop_timer *base, int64_t delay_ms)
 {
 	struct uv_timer *t = CONTAINER_OF(base, struct uv_timer, base);
-	must(uv_timer_start(&t->uv, timer_fired, (uint64_t)delay_ms, 0));
+	due_remove(t);
+	if (delay_ms == 0) {
+		must(uv_timer_stop(&t->uv));
+		due_add(t);
+	} else {
+		must(uv_timer_start(&t->uv, timer_fired, (uint64_t)delay_ms, 0));
+	}
 }
 
 static void timer_stop(struct loop_timer *base)
 {
-	must(uv_timer_stop(&CONTAINER_OF(base, struct uv_timer, base)->uv));
+	struct uv_timer *t = CONTAINER_OF(base, struct uv_timer, base);
+	due_remove(t);
+	must(uv_timer_stop(&t->uv));
 }
 
 static bool timer_is_set(const struct loop_timer *base)
 {
 	const struct uv_timer *t = CONTAINER_OF(base, struct uv_timer, base);
-	return uv_is_active((const uv_handle_t *)&t->uv);
+	return t->link || uv_is_active((const uv_handle_t *)&t->uv);
 }
 
 static void closed(uv_handle_t *uv)
@@ -162,7 +219,9 @@ static void closed(uv_handle_t *uv)
 
 static void timer_free(struct loop_timer *base)
 {
-	uv_close((uv_handle_t *)&CONTAINER_OF(base, struct uv_timer, base)->uv, closed);
+	struct uv_timer *t = CONTAINER_OF(base, struct uv_timer, base);
+	due_remove(t);
+	uv_close((uv_handle_t *)&t->uv, closed);
 }
 
 /* ---- descriptors ---- */
@@ -306,6 +365,9 @@ struct loop *loop_new(void)
 	must(uv_loop_init(&l->uv));
 	must(uv_check_init(&l->uv, &l->woke));
 	must(uv_prepare_init(&l->uv, &l->sleep));
+	must(uv_idle_init(&l->uv, &l->soon));
+	l->due_end = &l->due;
+	l->soon.data = l;
 	l->woke.data = l;
 	l->sleep.data = l;
 	must(uv_check_start(&l->woke, turn_starts));
