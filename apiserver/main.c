@@ -3,6 +3,7 @@
 #include "apiserver/store_etcd.h"
 #include "apiserver/store_memory.h"
 #include "common/base/str.h"
+#include "common/io/guardian.h"
 #include "common/io/http_server.h"
 #include "common/io/log.h"
 #include "common/io/tls.h"
@@ -233,7 +234,9 @@ int main(int argc, char **argv)
 	struct loop_signal *term = loop_signal_new(p.loop, SIGTERM, stop, &p);
 	struct loop_signal *interrupt = loop_signal_new(p.loop, SIGINT, stop, &p);
 	log_info("apiserver", "serving", "at", f.listen);
+	struct guardian *guardian = guardian_new(p.loop);
 	loop_run(p.loop);
+	guardian_free(guardian);
 	loop_signal_free(term);
 	loop_signal_free(interrupt);
 	http_server_free(p.http);

@@ -8,6 +8,7 @@
 #include "cli/program.h"
 #include "cli/step.h"
 #include "common/io/cri_client.h"
+#include "common/io/guardian.h"
 #include "common/io/loop.h"
 
 #include <dirent.h>
@@ -288,6 +289,10 @@ static void clear_run(const struct cluster *c)
 static void down(const struct cluster *c)
 {
 	struct step s = step_begin("supervisor");
+	struct error err;
+	auto_free char *mark = cluster_path(c, GUARDIAN_STOPPING);
+	if (file_write(mark, "", 0, 0600, &err) < 0)
+		fprintf(stderr, "skiff: %s\n", err.text); /* it is stopped all the same */
 	stop_program(c->root, "supervisor", STOP_WAIT_MS);
 	step_end(&s, true);
 	s = step_begin("agents and control programs");

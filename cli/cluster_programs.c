@@ -71,6 +71,22 @@ static int tool_arg(const struct cluster *c, json_t *program, const char *name, 
 	return 0;
 }
 
+/* This program starts the supervisor anew when it dies (common/io/guardian.h). Only those in the
+ * host's network namespace can: the supervisor must be there. */
+static void guards(const struct cluster *c, json_t *program)
+{
+	char self[512];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n <= 0)
+		return;
+	self[n] = '\0';
+	auto_free char *root = xasprintf("SKIFF_SUPERVISOR_ROOT=%s", c->root);
+	auto_free char *exe = xasprintf("SKIFF_SUPERVISOR=%s", self);
+	json_t *env = json_object_get(program, "env");
+	json_array_append_new(env, json_string(root));
+	json_array_append_new(env, json_string(exe));
+}
+
 static int add_etcd(const struct cluster *c, json_t *list, struct error *err)
 {
 	json_t *p = program_new(c, list, "etcd", "");
@@ -100,6 +116,7 @@ static int add_apiserver(const struct cluster *c, json_t *list, struct error *er
 {
 	json_t *p = program_new(c, list, "apiserver", "");
 	int code = tool_arg(c, p, "skiff-apiserver", err);
+	guards(c, p);
 	arg(p, "--listen=0.0.0.0:%d", c->api_port);
 	arg(p, "--etcd=unix://%s/run/etcd/client:0", c->root);
 	arg(p, "--cluster-id=%s", c->id);
@@ -118,6 +135,7 @@ static int add_controller(const struct cluster *c, json_t *list, struct error *e
 {
 	json_t *p = program_new(c, list, "controller", "");
 	int code = tool_arg(c, p, "skiff-controller", err);
+	guards(c, p);
 	arg(p, "--kubeconfig=%s/pki/controller.kubeconfig", c->root);
 	arg(p, "--cluster-cidr=%s", c->pod_range);
 	arg(p, "--root-ca-file=%s/pki/ca.crt", c->root);

@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cli/step.h"
 #include "common/base/jsonx.h"
+#include "common/io/guardian.h"
 #include "common/plan/containerd_config.h"
 
 #include <errno.h>
@@ -173,6 +174,8 @@ static int step_network(struct up *u, struct error *err)
 /* A process of its own, which nothing of this terminal holds on to. */
 static int step_supervisor(struct up *u, struct error *err)
 {
+	auto_free char *stopping = cluster_path(&u->c, GUARDIAN_STOPPING);
+	(void)unlink(stopping); /* a `down` that was cut off */
 	if (u->was_running)
 		return 0;
 	auto_free char *log = cluster_path(&u->c, "log/supervisor.log");

@@ -1,6 +1,7 @@
 /* skiff-controller: every reconcile loop and the scheduler, while it holds the lease. */
 #include "common/client/kubeconfig.h"
 #include "common/client/leader.h"
+#include "common/io/guardian.h"
 #include "common/io/log.h"
 #include "controller/controllers.h"
 
@@ -172,7 +173,9 @@ static void run(struct program *p, bool leader_elect)
 								 .ctx = p });
 	else
 		on_leading(p);
+	struct guardian *guardian = guardian_new(p->loop);
 	loop_run(p->loop);
+	guardian_free(guardian);
 	controllers_free(TAKE(p->controllers));
 	leader_free(p->leader);
 	loop_timer_free(p->give_up);

@@ -132,11 +132,12 @@ static void set_connection(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->insecure_skip_verify ? 0l : 1l);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->insecure_skip_verify ? 0l : 2l);
-	if (o->ca_path)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_path);
-	/* Else libcurl reads all of /etc/ssl/certs for each connection: 60 MB, and trusts it. */
-	if (o->ca_path)
+	if (o->ca_path) {
+		/* Else libcurl reads all of /etc/ssl/certs for each connection (60 MB), and
+		 * trusts it. */
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_path);
+	}
 	if (o->cert_path) {
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, o->cert_path);
 		curl_easy_setopt(easy, CURLOPT_SSLKEY, o->key_path);
