@@ -189,7 +189,9 @@ static void send_status(struct node *n)
 	struct agent *a = n->agent;
 	AUTO_JSON *status = status_of(n);
 	int64_t now_ms = loop_now_ms(a->loop);
-	loop_timer_set(n->status_timer, STATUS_MS);
+	/* Until it is ready, nothing tells that the runtime or the network has come. */
+	bool is_ready = n->is_runtime_ready && n->is_network_ready;
+	loop_timer_set(n->status_timer, is_ready ? STATUS_MS : RETRY_MS / 4);
 	if (n->sent && json_equal(n->sent, status) && now_ms < n->sent_ms + HEARTBEAT_MS)
 		return;
 	json_decref(n->sent);
