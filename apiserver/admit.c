@@ -31,9 +31,10 @@ static int check_namespace(struct change *c, struct failure *f)
 		return fail_not_found(f, k, c->ns);
 	if (!ns->is_deleting)
 		return 0;
-	fail_forbidden(f, c->kind, c->name,
-		       "unable to create new content in namespace %s because it is being terminated",
-		       c->ns);
+	fail_forbidden(
+		f, c->kind, c->name,
+		"unable to create new content in namespace %s because it is being terminated",
+		c->ns);
 	auto_free char *why = xasprintf("namespace %s is being terminated", c->ns);
 	failure_cause(f, "NamespaceTerminating", why, "metadata.namespace");
 	return -1;
@@ -45,7 +46,7 @@ static bool has_mount(const json_t *container, const char *path)
 {
 	size_t i;
 	json_t *m;
-	json_array_foreach(json_object_get(container, "volumeMounts"), i, m)
+	json_array_foreach (json_object_get(container, "volumeMounts"), i, m)
 		if (streq(json_str_or(m, "mountPath", ""), path))
 			return true;
 	return false;
@@ -82,7 +83,7 @@ static void mount_token(struct change *c, json_t *spec)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *container;
-		json_array_foreach(json_object_get(spec, lists[l]), i, container) {
+		json_array_foreach (json_object_get(spec, lists[l]), i, container) {
 			if (has_mount(container, TOKEN_MOUNT))
 				continue;
 			json_array_append_new(list_of(container, "volumeMounts"),
@@ -105,9 +106,11 @@ static int admit_account(struct change *c, json_t *spec, struct failure *f)
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", "ServiceAccount");
 	struct object *o = hub_get(c->server->hub, k, c->ns, name);
 	if (!o)
-		return fail_forbidden(f, c->kind, c->name,
-				      "error looking up service account %s/%s: serviceaccount \"%s\" "
-				      "not found", c->ns, name, name);
+		return fail_forbidden(
+			f, c->kind, c->name,
+			"error looking up service account %s/%s: serviceaccount \"%s\" "
+			"not found",
+			c->ns, name, name);
 	AUTO_JSON *account = object_tree(o);
 	json_t *secrets = json_object_get(account, "imagePullSecrets");
 	if (json_array_size(secrets) && !json_array_size(json_object_get(spec, "imagePullSecrets")))
@@ -122,7 +125,7 @@ static bool tolerates(const json_t *tolerations, const char *key)
 {
 	size_t i;
 	json_t *t;
-	json_array_foreach((json_t *)tolerations, i, t) {
+	json_array_foreach ((json_t *)tolerations, i, t) {
 		const char *k = json_str_or(t, "key", ""), *e = json_str_or(t, "effect", "");
 		if ((!*k || streq(k, key)) && (!*e || streq(e, "NoExecute")))
 			return true;
@@ -138,18 +141,18 @@ static void admit_tolerations(json_t *spec)
 	json_t *list = list_of(spec, "tolerations");
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (!tolerates(list, keys[i]))
-			json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:i}", "key", keys[i],
-							      "operator", "Exists", "effect",
-							      "NoExecute", "tolerationSeconds",
-							      300));
+			json_array_append_new(list,
+					      json_pack("{s:s,s:s,s:s,s:i}", "key", keys[i],
+							"operator", "Exists", "effect", "NoExecute",
+							"tolerationSeconds", 300));
 }
 
 static void admit_priority(json_t *spec)
 {
 	const char *class = json_str_or(spec, "priorityClassName", "");
-	int64_t value = streq(class, "system-cluster-critical") ? 2000000000 :
-			streq(class, "system-node-critical")    ? 2000001000 :
-								  0;
+	int64_t value = streq(class, "system-cluster-critical") ? 2000000000
+			: streq(class, "system-node-critical")  ? 2000001000
+								: 0;
 	json_put_int(spec, "priority", value);
 	if (!json_object_get(spec, "preemptionPolicy"))
 		json_put_str(spec, "preemptionPolicy", "PreemptLowerPriority");
@@ -181,7 +184,7 @@ static void fold_string_data(json_t *tree)
 	}
 	const char *key;
 	json_t *value;
-	json_object_foreach(plain, key, value) {
+	json_object_foreach (plain, key, value) {
 		AUTO_STR text;
 		str_init(&text, RENDER_LIMIT);
 		tls_base64_encode(json_string_value(value), json_string_length(value), &text);

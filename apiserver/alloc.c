@@ -125,7 +125,8 @@ static int allocate_ip(struct change *c, struct failure *f)
 	if (*wanted && !in_range(c->server->ranges, wanted)) {
 		auto_free char *why =
 			xasprintf("the provided network does not contain the IP (%s). The range of "
-				  "valid IPs is %s", wanted, c->server->ranges->cidr);
+				  "valid IPs is %s",
+				  wanted, c->server->ranges->cidr);
 		return refuse_ip(c, wanted, why, f);
 	}
 	if (*wanted) {
@@ -150,7 +151,7 @@ static bool has_node_port(const json_t *service, int64_t port)
 {
 	size_t i;
 	json_t *p;
-	json_array_foreach(json_dig(service, "spec.ports"), i, p)
+	json_array_foreach (json_dig(service, "spec.ports"), i, p)
 		if (json_int_or(p, "nodePort", 0) == port)
 			return true;
 	return false;
@@ -161,7 +162,7 @@ static int64_t old_node_port(const json_t *old, const json_t *port)
 {
 	size_t i;
 	json_t *p;
-	json_array_foreach(json_dig(old, "spec.ports"), i, p)
+	json_array_foreach (json_dig(old, "spec.ports"), i, p)
 		if (json_int_or(p, "port", 0) == json_int_or(port, "port", 0) &&
 		    streq(json_str_or(p, "protocol", "TCP"), json_str_or(port, "protocol", "TCP")))
 			return json_int_or(p, "nodePort", 0);
@@ -197,9 +198,10 @@ static int allocate_port(struct change *c, json_t *port, size_t at, struct failu
 	assert(n > 0);
 	port_key(key, wanted);
 	if (wanted && (wanted < NODE_PORT_FIRST || wanted > NODE_PORT_LAST))
-		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value,
-				  "provided port is not in the valid range. The range of valid ports "
-				  "is 30000-32767");
+		return fail_field(
+			f, c->kind, c->name, FIELD_INVALID, field, value,
+			"provided port is not in the valid range. The range of valid ports "
+			"is 30000-32767");
 	if (wanted && is_taken(c, key))
 		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value,
 				  "provided port is already allocated");
@@ -222,7 +224,7 @@ static int allocate_ports(struct change *c, bool wants, struct failure *f)
 	if (wants && json_array_size(ports) > CHANGE_EXTRA_MAX - 3)
 		return fail_field(f, c->kind, c->name, FIELD_TOO_MANY, "spec.ports", NULL,
 				  "must have at most 9 items with node ports");
-	json_array_foreach(ports, i, port) {
+	json_array_foreach (ports, i, port) {
 		if (!wants && !has_node_port(c->old_tree, json_int_or(port, "nodePort", -1)))
 			continue; /* validation has its say about a nodePort that does not fit */
 		if (!wants)
@@ -271,7 +273,7 @@ void alloc_release_service(struct change *c, const json_t *tree, const json_t *k
 	}
 	size_t i;
 	json_t *port;
-	json_array_foreach(json_dig(tree, "spec.ports"), i, port) {
+	json_array_foreach (json_dig(tree, "spec.ports"), i, port) {
 		int64_t n = json_int_or(port, "nodePort", 0);
 		if (n == 0 || has_node_port(keep, n))
 			continue;

@@ -17,7 +17,8 @@ static int strictness_of(struct request *r, enum strictness *ret, struct failure
 		return 0;
 	return fail(f, 422, "Invalid",
 		    "fieldValidation: Unsupported value: \"%s\": supported values: \"Ignore\", "
-		    "\"Strict\", \"Warn\"", v);
+		    "\"Strict\", \"Warn\"",
+		    v);
 }
 
 /* Warn about, or refuse, what strict decoding found. `prefix` for the refusal. */
@@ -47,15 +48,16 @@ static void group_version(const struct schema_kind *k, struct str *out)
 }
 
 /* apiVersion and kind may be empty; if set they must be the endpoint's. */
-static int check_kind(const json_t *tree, const char *api_version,
-		      const char *kind, struct failure *f)
+static int check_kind(const json_t *tree, const char *api_version, const char *kind,
+		      struct failure *f)
 {
 	const char *has_version = json_str_or(tree, "apiVersion", "");
 	const char *has_kind = json_str_or(tree, "kind", "");
 	if ((*has_version && !streq(has_version, api_version)) ||
 	    (*has_kind && !streq(has_kind, kind)))
-		return fail_bad_request(f, "the API version in the data (%s, Kind=%s) does not match "
-					   "the expected API version (%s, Kind=%s)",
+		return fail_bad_request(f,
+					"the API version in the data (%s, Kind=%s) does not match "
+					"the expected API version (%s, Kind=%s)",
 					has_version, has_kind, api_version, kind);
 	return 0;
 }
@@ -90,8 +92,8 @@ static int decode_object(struct change *c, struct failure *f)
 	const char *kind;
 	const struct schema_type *type = body_type(c, &kind, &api_version);
 	const char *slash = strchr(api_version.data, '/');
-	auto_free char *prefix = xasprintf("%s in version \"%s\" cannot be handled as a %s: ",
-					   kind, slash ? slash + 1 : api_version.data, kind);
+	auto_free char *prefix = xasprintf("%s in version \"%s\" cannot be handled as a %s: ", kind,
+					   slash ? slash + 1 : api_version.data, kind);
 	struct schema_report report = { 0 };
 	struct error err;
 	if (schema_decode(type, encoding, r->x->body ? r->x->body : "", r->x->body_len, &c->body,
@@ -121,10 +123,11 @@ static int decode_patch(struct change *c, struct failure *f)
 		if (content_type_is(content_type, types[i]))
 			c->patch_type = types[i];
 	if (!c->patch_type)
-		return fail(f, 415, "UnsupportedMediaType",
-			    "the body of the request was in an unknown format - accepted media types "
-			    "include: application/json-patch+json, application/merge-patch+json, "
-			    "application/strategic-merge-patch+json");
+		return fail(
+			f, 415, "UnsupportedMediaType",
+			"the body of the request was in an unknown format - accepted media types "
+			"include: application/json-patch+json, application/merge-patch+json, "
+			"application/strategic-merge-patch+json");
 	struct error err;
 	if (json_parse(r->x->body ? r->x->body : "", r->x->body_len, &c->body, &err) < 0)
 		return fail_bad_request(f, "error decoding patch: %s", err.text);
@@ -217,9 +220,9 @@ int body_delete_options(struct request *r, json_t **ret, struct failure *f)
 		struct error err;
 		if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
 			return fail_media_type(f);
-		int code = schema_decode(schema_type_by_name("apis.meta.v1.DeleteOptions"),
-					 encoding, r->x->body, r->x->body_len, &options, &report,
-					 &err);
+		int code =
+			schema_decode(schema_type_by_name("apis.meta.v1.DeleteOptions"), encoding,
+				      r->x->body, r->x->body_len, &options, &report, &err);
 		schema_report_fini(&report);
 		if (code < 0)
 			return fail_bad_request(f, "%s", err.text);

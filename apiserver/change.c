@@ -111,10 +111,9 @@ int change_submit(struct change *c, store_done *done, void *ctx, struct failure 
 	char leader[STORE_KEY_MAX];
 	const char *value;
 	if (read_fence(c->r, leader, sizeof leader, &value))
-		guards[guards_count++] = (struct store_guard){ .kind = STORE_VALUE_IS,
-							       .key = leader,
-							       .bytes = value,
-							       .len = strlen(value) };
+		guards[guards_count++] = (struct store_guard){
+			.kind = STORE_VALUE_IS, .key = leader, .bytes = value, .len = strlen(value)
+		};
 	struct store_member m = { guards, guards_count, writes, writes_count };
 	struct error err;
 	if (store_submit(c->server->store, &m, done, ctx, &err) == 0)
@@ -150,9 +149,11 @@ int change_store_failure(struct change *c, enum store_outcome outcome, const str
 	case STORE_FAILED:
 		return fail_unavailable(f, "etcd refused the write: %s", why);
 	case STORE_UNKNOWN:
-		return fail(f, 504, "Timeout",
-			    "etcd did not answer in time; whether %s \"%s\" was written is not known: "
-			    "%s", c->kind->resource, c->name ? c->name : "", why);
+		return fail(
+			f, 504, "Timeout",
+			"etcd did not answer in time; whether %s \"%s\" was written is not known: "
+			"%s",
+			c->kind->resource, c->name ? c->name : "", why);
 	case STORE_REFUSED:
 		return fail_conflict(f, c->kind, c->name ? c->name : "",
 				     "it was changed %d times while this write was tried",

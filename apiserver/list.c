@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-#define SLICE_BYTES  (32u << 10) /* one refill */
+#define SLICE_BYTES  (32u << 10)  /* one refill */
 #define ANSWER_BYTES (128u << 10) /* answered whole, with a length, up to here */
-#define SLICE_LOOKED 5000 /* objects looked at in one refill: selectors may pass few */
+#define SLICE_LOOKED 5000         /* objects looked at in one refill: selectors may pass few */
 
 struct list {
 	struct text_source source;
@@ -53,8 +53,8 @@ static void add_token(const struct list *l, struct str *out)
 	AUTO_STR json, token;
 	str_init(&json, 4096);
 	str_init(&token, 8192);
-	json_t *j = json_pack("{s:s,s:I,s:s}", "v", "meta.k8s.io/v1", "rv",
-			      (json_int_t)l->version, "start", l->next);
+	json_t *j = json_pack("{s:s,s:I,s:s}", "v", "meta.k8s.io/v1", "rv", (json_int_t)l->version,
+			      "start", l->next);
 	json_print(j, &json);
 	json_decref(j);
 	tls_base64url_encode(json.data, json.len, &token);
@@ -148,8 +148,10 @@ static void add_head(struct list *l, struct str *out)
 	if (l->how.as == ACCEPT_TABLE)
 		str_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\"", as);
 	else if (l->how.as == ACCEPT_PARTIAL_LIST || l->how.as == ACCEPT_PARTIAL)
-		str_addf(out, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":"
-			      "\"meta.k8s.io/%s\"", as);
+		str_addf(out,
+			 "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":"
+			 "\"meta.k8s.io/%s\"",
+			 as);
 	else
 		str_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"", k->list_kind,
 			 api_version.data);
@@ -185,8 +187,7 @@ static void add_item(struct list *l, const struct object *o, struct str *out)
 static bool add_items(struct list *l, struct str *out, size_t until)
 {
 	for (int looked = 0; out->len < until && looked < SLICE_LOOKED; looked++) {
-		struct object *o = l->limit && l->left == 0 ? NULL :
-							      index_next(&l->index, &l->at);
+		struct object *o = l->limit && l->left == 0 ? NULL : index_next(&l->index, &l->at);
 		if (!o || !starts_with(o->key, l->what.prefix))
 			return false;
 		if (!selection_has(&l->what, o))
@@ -304,8 +305,8 @@ static void list_now(void *ctx, const struct error *err)
 static int forbidden_combination(struct request *r, const char *field, const char *why,
 				 struct failure *f)
 {
-	fail(f, 422, "Invalid", "%s \"\" is invalid: %s: Forbidden: %s", r->target.kind->kind, field,
-	     why);
+	fail(f, 422, "Invalid", "%s \"\" is invalid: %s: Forbidden: %s", r->target.kind->kind,
+	     field, why);
 	failure_cause(f, "FieldValueForbidden", why, field);
 	return -1;
 }
@@ -335,7 +336,8 @@ static int read_options(struct list *l, bool *ret_is_set, struct failure *f)
 			r, "resourceVersionMatch",
 			"resourceVersionMatch is forbidden unless resourceVersion is provided", f);
 	if (has_match && !streq(match, "Exact") && !streq(match, "NotOlderThan"))
-		return fail_bad_request(f, "resourceVersionMatch: Unsupported value: \"%s\"", match);
+		return fail_bad_request(f, "resourceVersionMatch: Unsupported value: \"%s\"",
+					match);
 	l->is_exact = has_match && streq(match, "Exact");
 	if (l->is_exact && l->wanted_version == 0)
 		return forbidden_combination(

@@ -14,9 +14,8 @@ static void scale_now(void *ctx, const struct error *err)
 {
 	struct request *r = ctx;
 	struct failure f = { 0 };
-	struct object *o = err ? NULL :
-				 hub_get(r->server->hub, r->target.kind, r->target.ns,
-					   r->target.name);
+	struct object *o =
+		err ? NULL : hub_get(r->server->hub, r->target.kind, r->target.ns, r->target.name);
 	if (!o) {
 		if (err)
 			fail_unavailable(&f, "%s", err->text);
@@ -48,15 +47,15 @@ static int bound_uid(struct request *r, const json_t *body, const char **ret, st
 	const struct schema_kind *k = known ? schema_kind_by_kind("", "v1", kind) : NULL;
 	if (!k)
 		return fail_bad_request(f, "cannot bind token to object of type %s", kind);
-	struct object *o =
-		hub_get(r->server->hub, k, k->is_namespaced ? r->target.ns : NULL, name);
+	struct object *o = hub_get(r->server->hub, k, k->is_namespaced ? r->target.ns : NULL, name);
 	if (!o)
 		return fail_not_found(f, k, name);
 	if (uid && !streq(uid, o->uid))
 		return fail_conflict(f, r->target.kind, r->target.name,
 				     "the UID in the bound object reference (%s) does not match "
 				     "the UID in record. The object might have been deleted and "
-				     "then recreated", uid);
+				     "then recreated",
+				     uid);
 	*ret = o->uid;
 	return 0;
 }
@@ -70,12 +69,11 @@ static int check_node(struct request *r, const json_t *body, struct failure *f)
 		return 0;
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", "Pod");
 	struct object *pod = hub_get(r->server->hub, k, r->target.ns,
-				       json_str_or(body, "spec.boundObjectRef.name", ""));
+				     json_str_or(body, "spec.boundObjectRef.name", ""));
 	const char *node = pod ? object_field(pod, "spec.nodeName") : NULL;
 	const char *account = pod ? object_field(pod, "spec.serviceAccountName") : NULL;
-	if (starts_with(r->who.name, prefix) && node &&
-	    streq(node, r->who.name + strlen(prefix)) && account &&
-	    streq(account, r->target.name))
+	if (starts_with(r->who.name, prefix) && node && streq(node, r->who.name + strlen(prefix)) &&
+	    account && streq(account, r->target.name))
 		return 0;
 	return fail_forbidden(f, r->target.kind, r->target.name,
 			      "node requested token not bound to a pod it runs");
@@ -84,8 +82,7 @@ static int check_node(struct request *r, const json_t *body, struct failure *f)
 static int issue(struct request *r, json_t *body, struct failure *f)
 {
 	struct server *s = r->server;
-	struct object *account =
-		hub_get(s->hub, r->target.kind, r->target.ns, r->target.name);
+	struct object *account = hub_get(s->hub, r->target.kind, r->target.ns, r->target.name);
 	const char *uid;
 	if (!account)
 		return fail_not_found(f, r->target.kind, r->target.name);
@@ -96,9 +93,11 @@ static int issue(struct request *r, json_t *body, struct failure *f)
 	int64_t now_s = loop_wall_us(s->loop) / 1000000;
 	int64_t seconds = json_int_or(body, "spec.expirationSeconds", 3600);
 	if (seconds < TOKEN_SECONDS_MIN)
-		return fail(f, 422, "Invalid",
-			    "spec.expirationSeconds: Invalid value: %lld: may not specify a duration "
-			    "less than 10 minutes", (long long)seconds);
+		return fail(
+			f, 422, "Invalid",
+			"spec.expirationSeconds: Invalid value: %lld: may not specify a duration "
+			"less than 10 minutes",
+			(long long)seconds);
 	seconds = MIN(seconds, (int64_t)TOKEN_SECONDS_MAX);
 	char id[37], expires[TIME_TEXT_SIZE];
 	server_new_uid(s, id);
@@ -138,8 +137,8 @@ static void serve_token(struct request *r)
 		fail_method(&f);
 	else if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
 		fail_media_type(&f);
-	else if (schema_decode(type, encoding, r->x->body ? r->x->body : "", r->x->body_len,
-			       &body, &report, &err) < 0)
+	else if (schema_decode(type, encoding, r->x->body ? r->x->body : "", r->x->body_len, &body,
+			       &report, &err) < 0)
 		fail_error(&f, &err);
 	else if (issue(r, body, &f) == 0) {
 		json_put_str(body, "apiVersion", "authentication.k8s.io/v1");

@@ -42,8 +42,7 @@ static int patched(struct change *c, const struct schema_type *type, const json_
 		     err.text);
 		return -1;
 	}
-	return code < 0 ? fail_bad_request(f, "%s", err.text) :
-			  body_check_patched(c, *ret, f);
+	return code < 0 ? fail_bad_request(f, "%s", err.text) : body_check_patched(c, *ret, f);
 }
 
 static int build_scaled(struct change *c, struct failure *f)
@@ -82,7 +81,7 @@ static void set_scheduled(struct change *c, json_t *status)
 	}
 	size_t i;
 	json_t *condition;
-	json_array_foreach(list, i, condition)
+	json_array_foreach (list, i, condition)
 		if (streq(json_str_or(condition, "type", ""), "PodScheduled")) {
 			json_array_remove(list, i);
 			break;
@@ -99,12 +98,13 @@ static int build_bound(struct change *c, struct failure *f)
 	if (!*node)
 		return fail_field(f, c->kind, c->name, FIELD_REQUIRED, "target.name", NULL, "");
 	if (json_dig(c->old_tree, "metadata.deletionTimestamp"))
-		return fail_conflict(f, c->kind, c->name, "pod %s is being deleted, cannot be "
-							  "assigned to a host", c->name);
+		return fail_conflict(f, c->kind, c->name,
+				     "pod %s is being deleted, cannot be "
+				     "assigned to a host",
+				     c->name);
 	if (*already)
 		return fail_conflict(f, c->kind, c->name,
-				     "pod %s is already assigned to node \"%s\"", c->name,
-				     already);
+				     "pod %s is already assigned to node \"%s\"", c->name, already);
 	c->tree = json_deep_copy(c->old_tree);
 	json_put_str(c->tree, "spec.nodeName", node);
 	json_t *status = json_object_get(c->tree, "status");
@@ -115,7 +115,7 @@ static int build_bound(struct change *c, struct failure *f)
 	set_scheduled(c, status);
 	const char *key;
 	json_t *value;
-	json_object_foreach(json_dig(c->body, "metadata.annotations"), key, value) {
+	json_object_foreach (json_dig(c->body, "metadata.annotations"), key, value) {
 		json_t *annotations = json_dig(c->tree, "metadata.annotations");
 		if (!annotations) {
 			annotations = json_object();
@@ -159,8 +159,7 @@ static int find_old(struct change *c, struct failure *f)
 		c->old_tree = object_tree(old);
 		return 0;
 	}
-	bool makes = c->verb == CHANGE_UPDATE && c->part == PART_MAIN &&
-		     c->kind->creates_on_update;
+	bool makes = c->verb == CHANGE_UPDATE && c->part == PART_MAIN && c->kind->creates_on_update;
 	if (!makes)
 		return fail_not_found(f, c->kind, c->name);
 	c->is_create = true;
@@ -361,11 +360,14 @@ static int settle_names(struct change *c, struct failure *f)
 	const char *name = json_str_or(c->body, "metadata.name", "");
 	const char *ns = json_str_or(c->body, "metadata.namespace", "");
 	if (c->kind->is_namespaced && *ns && !streq(ns, c->ns))
-		return fail_bad_request(f, "the namespace of the provided object does not match the "
-					   "namespace sent on the request");
+		return fail_bad_request(f,
+					"the namespace of the provided object does not match the "
+					"namespace sent on the request");
 	if (t->name && *name && !streq(name, t->name))
-		return fail_bad_request(f, "the name of the object (%s) does not match the name on "
-					   "the URL (%s)", name, t->name);
+		return fail_bad_request(f,
+					"the name of the object (%s) does not match the name on "
+					"the URL (%s)",
+					name, t->name);
 	if (t->name || *name)
 		c->name = xstrdup(t->name ? t->name : name);
 	else if (!*json_str_or(c->body, "metadata.generateName", ""))
@@ -389,9 +391,9 @@ void serve_write(struct request *r)
 			      .verb = verbs[r->target.verb],
 			      .part = part_of(r->target.subresource) };
 	str_init(&c->bytes, RENDER_LIMIT);
-	bool fits = c->part == PART_BINDING ? c->verb == CHANGE_CREATE :
-		    c->part == PART_MAIN ? (c->verb == CHANGE_CREATE) == !r->target.name :
-					   c->verb != CHANGE_CREATE;
+	bool fits = c->part == PART_BINDING ? c->verb == CHANGE_CREATE
+		    : c->part == PART_MAIN  ? (c->verb == CHANGE_CREATE) == !r->target.name
+					    : c->verb != CHANGE_CREATE;
 	if (!fits)
 		fail_method(&f);
 	else if (body_dry_run(r, NULL, &c->is_dry_run, &f) == 0 && body_decode(c, &f) == 0 &&

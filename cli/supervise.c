@@ -262,7 +262,12 @@ int cluster_supervise(int argc, char **argv)
 		fprintf(stderr, "usage: skiff cluster supervise --root DIR\n");
 		return 2;
 	}
-	if (run(root, &err) < 0) {
+	int code = run(root, &err);
+	if (code == ERR_EXISTS) { /* another was quicker: all is well */
+		log_info("supervise", "not needed", "why", err.text);
+		return 0;
+	}
+	if (code < 0) {
 		log_error("supervise", "cannot run", "error", err.text);
 		return 1;
 	}

@@ -223,7 +223,8 @@ bool openapi_v3_document(const char *group, const char *version, struct str *out
 	if (!schema_group_version_exists(group, version))
 		return false;
 	str_add(out,
-		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
+		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\""
+		OPENAPI_VERSION
 		"\"},\"paths\":{");
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);

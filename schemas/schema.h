@@ -89,7 +89,8 @@ struct schema_kind {
 	bool returns_object_on_delete;
 	bool has_generation;             /* spec changes count up metadata.generation */
 	const char *const *subresources; /* beside status and scale: "log", "exec", "token" … */
-	const char *const *field_labels; /* selectable fields beside metadata.name/namespace: dotted paths */
+	/* Selectable fields beside metadata.name and metadata.namespace: dotted paths. */
+	const char *const *field_labels;
 	const struct schema_column *columns;
 	size_t columns_count;
 };
@@ -185,7 +186,8 @@ void field_errors_add(struct field_errors *e, enum field_error_type type, const 
 		      const json_t *value, const char *detail, ...) PRINTF_LIKE(5, 6);
 const char *field_error_reason(enum field_error_type type); /* "FieldValueInvalid" */
 void field_error_body(const struct field_error *e, struct str *out); /* 'Invalid value: "v": d' */
-void field_error_text(const struct field_error *e, struct str *out); /* 'spec.x: Invalid value: "v": d' */
+/* 'spec.x: Invalid value: "v": d' */
+void field_error_text(const struct field_error *e, struct str *out);
 
 /* All rules of a kind, `old` NULL on create. Includes metadata, and immutability on update. */
 void schema_validate(const struct schema_kind *kind, const json_t *tree, const json_t *old,
@@ -216,8 +218,10 @@ json_t *table_cells(const struct schema_kind *kind, const json_t *tree, int64_t 
 void discovery_api_versions(struct str *out);                                  /* /api */
 void discovery_group_list(struct str *out);                                    /* /apis */
 bool discovery_group(const char *group, struct str *out);                      /* /apis/G */
-bool discovery_resources(const char *group, const char *version, struct str *out); /* /api/v1, /apis/G/V */
-void discovery_aggregated(bool is_core, struct str *out); /* apidiscovery.k8s.io/v2 APIGroupDiscoveryList */
+/* /api/v1, /apis/G/V */
+bool discovery_resources(const char *group, const char *version, struct str *out);
+/* apidiscovery.k8s.io/v2 APIGroupDiscoveryList */
+void discovery_aggregated(bool is_core, struct str *out);
 
 void openapi_v3_index(struct str *out);
 bool openapi_v3_document(const char *group, const char *version, struct str *out);

@@ -168,7 +168,8 @@ int field_selector_parse(const char *text, struct selector *ret, struct error *e
 		bool is_not = starts_with(op, "!=");
 		if (n == 0 || (*op != '=' && !is_not))
 			return error_set(err, ERR_MALFORMED,
-					 "invalid selector: '%s'; can't understand '%s'", text, r.p);
+					 "invalid selector: '%s'; can't understand '%s'", text,
+					 r.p);
 		struct selector_term *t =
 			add_term(&s, xstrndup(r.p, n), is_not ? SELECT_NOT_IN : SELECT_IN);
 		r.p = op + (is_not || op[1] == '=' ? 2 : 1);
@@ -198,7 +199,7 @@ void selector_from_map(const json_t *map, struct selector *ret)
 	*ret = (struct selector){ 0 };
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)map, key, value)
+	json_object_foreach ((json_t *)map, key, value)
 		if (json_is_string(value))
 			add_value(add_term(ret, xstrdup(key), SELECT_IN),
 				  xstrdup(json_string_value(value)));
@@ -214,16 +215,17 @@ int selector_from_json(const json_t *label_selector, struct selector *ret, struc
 	selector_from_map(json_object_get(label_selector, "matchLabels"), &s);
 	size_t i;
 	json_t *e;
-	json_array_foreach(json_object_get(label_selector, "matchExpressions"), i, e) {
+	json_array_foreach (json_object_get(label_selector, "matchExpressions"), i, e) {
 		const char *key = json_str(e, "key");
 		int op = op_of(json_str(e, "operator"));
 		if (!key || op < 0)
-			return error_set(err, ERR_INVALID, "\"%s\" is not a valid label selector operator",
+			return error_set(err, ERR_INVALID,
+					 "\"%s\" is not a valid label selector operator",
 					 json_str_or(e, "operator", ""));
 		struct selector_term *t = add_term(&s, xstrdup(key), (enum selector_op)op);
 		size_t k;
 		json_t *v;
-		json_array_foreach(json_object_get(e, "values"), k, v)
+		json_array_foreach (json_object_get(e, "values"), k, v)
 			add_value(t, xstrdup(json_is_string(v) ? json_string_value(v) : ""));
 	}
 	*ret = s;

@@ -18,8 +18,9 @@ struct http_server_options {
 	const char *unix_socket;        /* plain HTTP on a unix socket instead, or NULL */
 	int listen_fd;                  /* > 0: an inherited listening socket instead */
 	const char *cert_pem, *key_pem; /* TLS certificate chain and key as text; NULL: plain */
-	const char *client_ca_pem;      /* client certificates are asked for and checked against it;
-					 without one the request is anonymous; a bad one fails the handshake */
+	/* Client certificates are asked for and checked against it; without one the request is
+	 * anonymous; a bad one fails the handshake. */
+	const char *client_ca_pem;
 	size_t body_max;               /* 0: 3 MiB; beyond: 413 by the server itself, Status JSON */
 	size_t connections_max;        /* 0: 20,000 */
 	size_t connections_per_ip_max; /* 0: no limit */
