@@ -9,6 +9,7 @@
 #define RELIST_MS       60000
 #define RELIST_RETRY_MS 1000
 #define RESOLV_MAX      16
+#define AHEAD_MAX_MS    30000 /* then the watch is believed, whatever it says */
 
 int64_t agent_now_ms(const struct agent *a)
 {
@@ -68,6 +69,7 @@ static void pod_free(struct pod *p)
 	json_decref(p->sources);
 	json_decref(p->status);
 	json_decref(p->status_sent);
+	json_decref(p->status_stored);
 	free(p->wait_reason);
 	free(p->wait_message);
 	free(p->failed_reason);
@@ -116,6 +118,23 @@ static void first_seen(struct pod *p)
 	p->have_volumes = !p->is_new_here;
 }
 
+static uint64_t revision_of(const json_t *object)
+{
+	return strtoull(json_str_or(object, "metadata.resourceVersion", "0"), NULL, 10);
+}
+
+/* News that are older than an answer we had already. */
+static bool is_overtaken(struct pod *p, const json_t *object)
+{
+	if (p->ahead_revision == 0)
+		return false;
+	bool is_late = agent_now_ms(p->agent) > p->ahead_ms + AHEAD_MAX_MS;
+	if (revision_of(object) < p->ahead_revision && !is_late)
+		return true;
+	p->ahead_revision = 0;
+	return false;
+}
+
 static void pod_changed(struct agent *a, const json_t *object)
 {
 	const char *uid = json_str_or(object, "metadata.uid", "");
@@ -124,6 +143,8 @@ static void pod_changed(struct agent *a, const json_t *object)
 	struct pod *p = agent_pod(a, uid);
 	if (!p)
 		p = agent_pod_make(a, uid, ns, name);
+	if (is_overtaken(p, object))
+		return;
 	bool is_first = !p->object;
 	json_decref(p->object);
 	p->object = json_incref((json_t *)(uintptr_t)object);
@@ -138,6 +159,17 @@ static void pod_changed(struct agent *a, const json_t *object)
 		pod_work_hurry(p);
 	}
 	pod_kick(p);
+}
+
+void agent_pod_answered(struct pod *p, json_t *object)
+{
+	bool is_it = p->object && streq(json_str_or(object, "metadata.uid", ""), p->uid);
+	if (!is_it || revision_of(object) <= revision_of(p->object))
+		return;
+	p->ahead_revision = 0;
+	pod_changed(p->agent, object);
+	p->ahead_revision = revision_of(object);
+	p->ahead_ms = agent_now_ms(p->agent);
 }
 
 static void on_changed(void *ctx, const char *key, const json_t *before, const json_t *now)

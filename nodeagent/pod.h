@@ -87,9 +87,13 @@ struct pod {
 	json_t *sources; /* see pod_context */
 	int64_t sources_ms;
 	int64_t token_refresh_ms; /* 0: no token */
+	uint64_t ahead_revision;  /* an answer gave `object`, the watch is not there yet; or 0 */
+	int64_t ahead_ms;         /* since then */
 	json_t *status;           /* computed last */
 	json_t *status_sent;      /* acknowledged by the API, or on its way */
-	bool is_status_sent;
+	json_t *status_stored;    /* what the API made of status_sent; NULL: not known */
+	int64_t status_acked_ms;  /* when it said so */
+	bool is_status_sent;      /* the API holds what was computed last */
 	struct api_call *status_call;
 	unsigned status_failures;
 	struct loop_timer *timer; /* next look */
@@ -190,6 +194,8 @@ struct pod *agent_pod(struct agent *a, const char *uid); /* NULL: none */
 struct pod *agent_pod_make(struct agent *a, const char *uid, const char *ns, const char *name);
 void agent_pod_forget(struct pod *p);
 void agent_relist(struct agent *a);
+/* The API's newest word about a pod, which the watch will repeat later. */
+void agent_pod_answered(struct pod *p, json_t *object);
 int64_t agent_now_ms(const struct agent *a); /* Unix time */
 int64_t backoff_ms(struct rng *r, unsigned failures, int64_t first_ms, int64_t max_ms);
 

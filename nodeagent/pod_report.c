@@ -7,59 +7,69 @@
 
 static const struct api_resource pods = { "", "v1", "pods", true };
 
+/* Others changed what is ours: said again, but not in a duel. */
+#define REPEAT_MS 1000
+
 static void on_status(void *ctx, const struct api_reply *reply)
 {
 	struct pod *p = ctx;
 	p->status_call = NULL;
-	if (reply->code == 0 || reply->code == ERR_NOT_FOUND || reply->code == ERR_CONFLICT) {
-		/* Not found, conflict: it is another pod now, or none; the watch will tell. */
+	if (reply->code == 0) {
 		p->status_failures = 0;
-		p->is_status_sent = true;
+		p->status_acked_ms = agent_now_ms(p->agent);
+		json_decref(p->status_stored);
+		p->status_stored = json_incref(json_object_get(reply->body, "status"));
+		agent_pod_answered(p, reply->body);
 		pod_kick(p);
 		return;
 	}
 	json_decref(p->status_sent);
 	p->status_sent = NULL;
 	int64_t wait_ms = backoff_ms(&p->agent->rng, p->status_failures++, 500, 10000);
-	log_warn("pod", "status not accepted", "pod", p->name, "message", reply->message);
+	/* Not found, conflict: it is another pod now, or none; the watch will tell. */
+	if (reply->code != ERR_NOT_FOUND && reply->code != ERR_CONFLICT)
+		log_warn("pod", "status not accepted", "pod", p->name, "message", reply->message);
 	pod_kick_after(p, wait_ms);
 }
 
-/* A merge patch that makes the stored status equal to `status`: members that went are null. */
-static json_t *patch_of(const struct pod *p)
+static void send_status(struct pod *p)
 {
-	static const char *const removable[] = { "reason", "message", "podIP", "podIPs" };
-	json_t *patch = json_deep_copy(p->status), *body = json_object();
-	for (size_t i = 0; i < ARRAY_LEN(removable); i++)
-		if (!json_object_get(patch, removable[i]))
-			json_object_set_new(patch, removable[i], json_null());
+	json_decref(p->status_sent);
+	json_decref(p->status_stored);
+	p->status_sent = json_incref(p->status);
+	p->status_stored = NULL;
+	AUTO_JSON *body = json_object();
 	json_put_str(body, "metadata.uid", p->uid);
-	json_put(body, "status", patch);
-	return body;
+	json_put(body, "status", pod_status_patch(p->status));
+	auto_free char *path = api_path(&pods, p->ns, p->name, "status");
+	p->status_call =
+		api_request(p->agent->api, "PATCH", path, body, API_STRATEGIC_PATCH, on_status, p);
+}
+
+/* The API made something of our last words that differs from them, and still has it. */
+static bool is_echo(const struct pod *p, const json_t *stored)
+{
+	return p->status_sent && p->status_stored && json_equal(p->status_sent, p->status) &&
+	       pod_status_holds(stored, p->status_stored);
 }
 
 void pod_report(struct pod *p, const struct pod_facts *f)
 {
 	if (!p->object)
 		return;
-	json_t *status = pod_status_make(f, p->agent->node_ip);
+	const json_t *stored = json_object_get(p->object, "status");
 	json_decref(p->status);
-	p->status = status;
-	if (p->was_terminal) {
-		p->is_status_sent = true;
-		return;
-	}
-	if (p->status_sent && json_equal(p->status_sent, status))
-		return;
-	p->is_status_sent = false;
-	if (p->status_call)
-		return; /* the answer kicks the pod, which then sends what is newest */
-	json_decref(p->status_sent);
-	p->status_sent = json_incref(status);
-	AUTO_JSON *body = patch_of(p);
-	auto_free char *path = api_path(&pods, p->ns, p->name, "status");
-	p->status_call =
-		api_request(p->agent->api, "PATCH", path, body, API_MERGE_PATCH, on_status, p);
+	p->status = pod_status_make(f, p->agent->node_ip);
+	p->is_status_sent =
+		p->was_terminal || pod_status_holds(stored, p->status) || is_echo(p, stored);
+	if (p->is_status_sent || p->status_call)
+		return; /* an answer kicks the pod, which then sends what is newest */
+	bool is_contested = p->status_stored && !pod_status_holds(stored, p->status_stored);
+	int64_t left_ms = p->status_acked_ms + REPEAT_MS - f->now_ms;
+	if (is_contested && left_ms > 0)
+		pod_kick_after(p, left_ms);
+	else
+		send_status(p);
 }
 
 static void on_deleted(void *ctx, const struct api_reply *reply)

@@ -316,7 +316,7 @@ static bool gates_hold(const struct pod_facts *f, struct str *why)
 	return true;
 }
 
-static bool is_ours(const char *type)
+bool pod_condition_is_ours(const char *type)
 {
 	static const char *const ours[] = { "PodReadyToStartContainers", "Initialized", "Ready",
 					    "ContainersReady", "PodScheduled" };
@@ -360,7 +360,7 @@ static void put_conditions(const struct pod_facts *f, json_t *status, const char
 	json_t *c;
 	json_array_foreach(json_dig(f->object, "status.conditions"), i, c)
 	{
-		if (!is_ours(json_str_or(c, "type", "")))
+		if (!pod_condition_is_ours(json_str_or(c, "type", "")))
 			json_array_append(list, c);
 	}
 	json_put(status, "conditions", list);

@@ -10,6 +10,17 @@
  * transition times where a condition's status did not change. host_ip may be NULL. */
 json_t *pod_status_make(const struct pod_facts *f, const char *host_ip);
 
+/* A condition that the agent writes, and nobody else for long. */
+bool pod_condition_is_ours(const char *type);
+
+/* The strategic merge patch that makes stored statuses equal to ours, as far as it is ours. A new
+ * tree. */
+json_t *pod_status_patch(const json_t *status);
+
+/* Does `stored` hold all that `status` says, in what is ours? Conditions of others do not
+ * count, nor do null, "", {} and [] differ from nothing. */
+bool pod_status_holds(const json_t *stored, const json_t *status);
+
 /* "Guaranteed", "Burstable" or "BestEffort" of a PodSpec. */
 const char *pod_qos_class(const json_t *spec);
 /* "Pending", "Running", "Succeeded" or "Failed". */

@@ -113,6 +113,55 @@ static void test_lives(struct node_world *n)
 	check_pod(n, "after the back-off", "web", "Running", 2);
 }
 
+static json_t *pod_status(struct node_world *n, const char *name, char **ret_revision)
+{
+	struct api_answer a = { 0 };
+	struct error err;
+	AUTO_JSON *pod = NULL;
+	auto_free char *target = xasprintf(PODS "/%s", name);
+	CHECK_INT(call(n, "GET", target, NULL, &a), 200);
+	CHECK_INT(json_parse(a.body.data, a.body.len, &pod, &err), 0);
+	api_answer_fini(&a);
+	if (ret_revision)
+		*ret_revision = xstrdup(json_str_or(pod, "metadata.resourceVersion", ""));
+	return json_incref(json_object_get(pod, "status"));
+}
+
+static const char *condition(const json_t *status, const char *type)
+{
+	size_t i;
+	json_t *c;
+	json_array_foreach (json_object_get(status, "conditions"), i, c) {
+		if (streq(json_str_or(c, "type", ""), type))
+			return json_str_or(c, "status", "");
+	}
+	return "(none)";
+}
+
+/* The node controller says that a pod is not ready; who runs it knows better. */
+static void test_status_of_others(struct node_world *n)
+{
+	static const char body[] =
+		"{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\","
+		"\"reason\":\"NodeNotReady\"},{\"type\":\"skiff.dev/mine\",\"status\":\"True\"}]}}";
+	for (int round = 0; round < 3; round++) {
+		struct api_answer a = { 0 };
+		auto_free char *before = NULL, *after = NULL;
+		api_world_call(&n->w, n->w.admin, "PATCH", PODS "/web/status",
+			       "application/strategic-merge-patch+json", NULL, body, 2000, &a);
+		CHECK_INT(a.status, 200);
+		api_answer_fini(&a);
+		pass(n, 3000);
+		AUTO_JSON *status = pod_status(n, "web", &before);
+		CHECK_TEXT("said again", condition(status, "Ready"), "True");
+		CHECK_TEXT("others' stay", condition(status, "skiff.dev/mine"), "True");
+		pass(n, 30000);
+		json_t *later = pod_status(n, "web", &after);
+		CHECK_TEXT("nothing more is written", after, before);
+		json_decref(later);
+	}
+}
+
 static void test_crash(struct node_world *n)
 {
 	size_t started = runtime_table_started(n->table, "web");
@@ -146,7 +195,9 @@ int main(void)
 	start_agent(&n);
 	pass(&n, 3000);
 	test_lives(&n);
+	test_status_of_others(&n);
 	test_crash(&n);
+	test_status_of_others(&n);
 	test_deletion(&n);
 	crash_agent(&n);
 	runtime_table_free(n.table);
