@@ -2,7 +2,8 @@
 #include "cli/command.h"
 
 extern const struct command command_help, command_version, command_cluster, command_apply,
-	command_image;
+	command_get, command_logs, command_image;
 
-const struct command *const commands[] = { &command_help,  &command_apply,   &command_image,
-					   &command_cluster, &command_version, NULL };
+const struct command *const commands[] = { &command_help,  &command_apply,   &command_get,
+					   &command_logs,  &command_image,   &command_cluster,
+					   &command_version, NULL };
