@@ -319,8 +319,10 @@ static void on_runtime_event(void *ctx, enum cri_event_type type, const char *id
 	struct pod *p = map_get(&a->by_id, id);
 	if (!p || (type != CRI_EVENT_EXIT && type != CRI_EVENT_OOM))
 		return;
-	if (type == CRI_EVENT_EXIT)
+	if (type == CRI_EVENT_EXIT) {
 		view_mark_ended(p, id);
+		pod_work_ended(p, id);
+	}
 	stale(p);
 }
 

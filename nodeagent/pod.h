@@ -166,8 +166,9 @@ void pod_kick_after(struct pod *p, int64_t ms);
 void pod_act(struct pod *p, const struct pod_facts *f, const struct pod_step *step);
 void pod_act_done(struct pod *p); /* by an action, once */
 void pod_slot_done(struct pod *p, enum pod_action action);
-void pod_work_cancel(struct pod *p); /* frees what is under way */
-void pod_work_hurry(struct pod *p);  /* the grace period became shorter */
+void pod_work_cancel(struct pod *p);                /* frees what is under way */
+void pod_work_hurry(struct pod *p);                 /* the grace period became shorter */
+void pod_work_ended(struct pod *p, const char *id); /* a container's process is gone */
 void pod_event(struct pod *p, const char *container, const char *type, const char *reason,
 	       const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -188,6 +189,10 @@ void pod_delete_object(struct pod *p);
 /* ---- probe.c ---- */
 void probes_sync(struct pod *p); /* one set for each running container that has some */
 void probes_stop(struct container_memory *m);
+struct probe_target;
+/* Where a handler (httpGet, tcpSocket, grpc) goes. Borrowed from the pod and the arena. */
+void probe_target_make(struct pod *p, const json_t *container, const json_t *handler,
+		       int64_t timeout_ms, struct arena *a, struct probe_target *ret);
 
 /* ---- agent_pods.c ---- */
 struct pod *agent_pod(struct agent *a, const char *uid); /* NULL: none */

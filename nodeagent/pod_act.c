@@ -15,7 +15,8 @@
 void work_end(struct pod_work *w)
 {
 	struct pod *p = w->pod;
-	enum pod_action action = w->action;
+	work_free_slot(w);
+	work_free_stops(w);
 	volume_set_fini(&w->volumes);
 	for (size_t i = 0; i < w->paths_count; i++)
 		free(w->paths[i]);
@@ -29,8 +30,34 @@ void work_end(struct pod_work *w)
 	str_fini(&w->hosts);
 	free(w);
 	p->work = NULL;
-	pod_slot_done(p, action);
 	pod_act_done(p);
+}
+
+void work_free_slot(struct pod_work *w)
+{
+	if (!w->is_slot_free)
+		pod_slot_done(w->pod, w->action);
+	w->is_slot_free = true;
+}
+
+void pod_work_hurry(struct pod *p)
+{
+	struct pod_work *w = p->work;
+	if (!w || p->grace_s < 0)
+		return;
+	if (w->action == POD_START_CONTAINER && w->hook) {
+		work_start_give_up(w);
+	} else if (w->action == POD_STOP_CONTAINERS && p->grace_s < w->grace_s) {
+		w->grace_s = p->grace_s;
+		work_stop_hurry(w);
+	}
+}
+
+void pod_work_ended(struct pod *p, const char *id)
+{
+	struct pod_work *w = p->work;
+	if (w && w->hook && streq(w->id, id))
+		work_start_give_up(w);
 }
 
 void work_hold(struct pod *p)
@@ -56,8 +83,7 @@ void pod_event(struct pod *p, const char *container, const char *type, const cha
 	bool is_init = false;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(p->object, "spec.initContainers"), i, c)
-	{
+	json_array_foreach (json_dig(p->object, "spec.initContainers"), i, c) {
 		is_init = is_init || (container && streq(json_str_or(c, "name", ""), container));
 	}
 	auto_free char *path =

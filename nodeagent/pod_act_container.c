@@ -1,4 +1,5 @@
-/* Actions on containers: making, starting, stopping, removing. */
+/* Actions on containers: making, starting, removing. */
+#include "nodeagent/hook.h"
 #include "nodeagent/pod_work.h"
 
 #include "common/io/log.h"
@@ -132,11 +133,9 @@ static void add_subpaths(struct pod_work *w, const json_t *spec)
 	struct pod *p = w->pod;
 	size_t i, k;
 	json_t *m, *v;
-	json_array_foreach(json_object_get(spec, "volumeMounts"), i, m)
-	{
+	json_array_foreach (json_object_get(spec, "volumeMounts"), i, m) {
 		const char *sub = json_str(m, "subPath");
-		json_array_foreach(json_dig(p->object, "spec.volumes"), k, v)
-		{
+		json_array_foreach (json_dig(p->object, "spec.volumes"), k, v) {
 			bool is_it = streq(json_str_or(v, "name", ""), json_str_or(m, "name", "-"));
 			bool is_dir =
 				json_object_get(v, "emptyDir") || json_object_get(v, "hostPath");
@@ -198,6 +197,62 @@ void work_create(struct pod_work *w)
 		pod_sources_fetch(p, prepare_files);
 }
 
+/* ---- starting ---- */
+
+static void container_killed(void *ctx, const struct cri_reply *reply)
+{
+	struct pod_work *w = ctx;
+	(void)reply; /* where it still runs, the next look shows it */
+	w->pod->view.is_known = false;
+	work_end(w);
+}
+
+/* A container whose postStart hook failed is killed, and its restart policy decides. */
+static void on_post_start(void *ctx, const char *why)
+{
+	struct pod_work *w = ctx;
+	struct pod *p = w->pod;
+	w->hook = NULL;
+	if (!why) {
+		work_end(w);
+		return;
+	}
+	log_info("pod", "postStart hook failed", "pod", p->name, "container", w->container, "why",
+		 why);
+	pod_event(p, w->container, "Warning", "FailedPostStartHook", "PostStartHook failed");
+	pod_event(p, w->container, "Normal", "Killing", "FailedPostStartHook");
+	(void)runtime_start(p->agent->runtime,
+			    &(struct cri_request){ .op = CRI_STOP_CONTAINER,
+						   .id = w->id,
+						   .timeout_s = w->grace_s },
+			    container_killed, w);
+}
+
+/* It runs, and nobody is told before its hook is through; others may start meanwhile. */
+static void run_post_start(struct pod_work *w)
+{
+	struct pod *p = w->pod;
+	const json_t *spec = pod_container_spec(p, w->container);
+	const json_t *handler = json_dig(spec, "lifecycle.postStart");
+	const struct view_instance *v = view_instance_of(p, w->id);
+	bool is_needed = json_is_object(handler) && !w->is_failed && p->grace_s < 0 && v &&
+			 v->state == INSTANCE_RUNNING && !v->has_ended;
+	if (!is_needed) {
+		work_end(w);
+		return;
+	}
+	work_free_slot(w);
+	w->hook = hook_start(p, spec, w->id, handler, 0, on_post_start, w);
+}
+
+void work_start_give_up(struct pod_work *w)
+{
+	hook_cancel(w->hook);
+	w->hook = NULL;
+	w->pod->view.is_known = false;
+	work_end(w);
+}
+
 static void container_known(void *ctx, const struct cri_reply *reply)
 {
 	struct pod_work *w = ctx;
@@ -205,8 +260,7 @@ static void container_known(void *ctx, const struct cri_reply *reply)
 		view_put_container(w->pod, &reply->containers[0], true);
 	else
 		w->pod->view.is_known = false;
-	if (--w->waiting == 0)
-		work_end(w);
+	run_post_start(w);
 }
 
 static void ask_status(struct pod_work *w, const char *id)
@@ -222,6 +276,7 @@ static void container_started(void *ctx, const struct cri_reply *reply)
 	struct container_memory *m = memory_of(w);
 	if (reply->code < 0) {
 		start_failed(w, "RunContainerError", reply->message);
+		w->is_failed = true;
 		m->is_image_ready = false;
 	} else {
 		memory_wait(m, NULL, NULL);
@@ -230,124 +285,19 @@ static void container_started(void *ctx, const struct cri_reply *reply)
 		pod_event(w->pod, w->container, "Normal", "Started", "Started container %s",
 			  w->container);
 	}
-	w->waiting = 1;
 	ask_status(w, w->id);
 }
 
 void work_start(struct pod_work *w, const struct pod_facts *f)
 {
 	w->id = xstrdup(f->containers[w->index].now.id);
+	w->grace_s = f->grace_s;
 	(void)runtime_start(w->pod->agent->runtime,
 			    &(struct cri_request){ .op = CRI_START_CONTAINER, .id = w->id },
 			    container_started, w);
 }
 
-/* ---- stopping ---- */
-
-static void container_stopped(void *ctx, const struct cri_reply *reply);
-
-static void stop_one(struct pod_work *w, const char *id)
-{
-	w->waiting++;
-	(void)runtime_start(w->pod->agent->runtime,
-			    &(struct cri_request){
-				    .op = CRI_STOP_CONTAINER, .id = id, .timeout_s = w->grace_s },
-			    container_stopped, w);
-}
-
-/* All answers are in: how each ended. */
-static void container_stopped(void *ctx, const struct cri_reply *reply)
-{
-	struct pod_work *w = ctx;
-	struct pod *p = w->pod;
-	if (reply->code < 0 && reply->code != ERR_NOT_FOUND) {
-		log_warn("pod", "container does not stop", "pod", p->name, "why", reply->message);
-		w->is_failed = true;
-	}
-	if (--w->waiting > 0)
-		return;
-	p->view.is_known = false; /* asked anew, with exit codes */
-	if (w->is_failed)
-		work_hold(p);
-	work_end(w);
-}
-
-static void hook_done(void *ctx, const struct cri_reply *reply)
-{
-	struct pod_work *w = ctx;
-	(void)reply; /* a failed preStop does not hold the end up */
-	size_t n = w->paths_count;
-	if (--w->waiting > 0)
-		return;
-	w->waiting = 1; /* ours */
-	for (size_t i = 0; i < n; i++)
-		stop_one(w, w->paths[i]);
-	container_stopped(w, &(struct cri_reply){ .message = "" });
-}
-
-/* lifecycle.preStop.exec, within the grace period. */
-static bool run_hook(struct pod_work *w, const char *id, const json_t *spec)
-{
-	const json_t *command = json_dig(spec, "lifecycle.preStop.exec.command");
-	int64_t sleep_s = json_int_or(spec, "lifecycle.preStop.sleep.seconds", 0);
-	AUTO_ARENA a = { 0 };
-	size_t n = json_array_size(command), i;
-	json_t *each;
-	if ((n == 0 && sleep_s == 0) || w->grace_s == 0)
-		return false;
-	const char **texts = arena_alloc(&a, n + 2, sizeof(*texts));
-	json_array_foreach(command, i, each)
-	{
-		texts[i] = json_string_value(each);
-	}
-	if (n == 0) {
-		texts[0] = "sleep";
-		texts[1] = arena_format(&a, "%lld", (long long)MIN(sleep_s, w->grace_s));
-		n = 2;
-	}
-	w->waiting++;
-	(void)runtime_start(w->pod->agent->runtime,
-			    &(struct cri_request){ .op = CRI_EXEC_SYNC,
-						   .id = id,
-						   .command = { texts, n },
-						   .timeout_s = w->grace_s },
-			    hook_done, w);
-	return true;
-}
-
-void work_stop(struct pod_work *w, const struct pod_facts *f, const struct pod_step *step)
-{
-	struct pod *p = w->pod;
-	w->grace_s = step->grace_s;
-	w->started_ms = f->now_ms;
-	w->waiting = 1;
-	for (size_t i = 0; i < f->count; i++) {
-		const struct container_facts *c = &f->containers[i];
-		if (!step->stop[i])
-			continue;
-		if (c->kill_why)
-			pod_event(p, c->name, "Normal", "Killing",
-				  "Container %s failed %s, will be restarted", c->name,
-				  c->kill_why);
-		else
-			pod_event(p, c->name, "Normal", "Killing", "Stopping container %s",
-				  c->name);
-		w->paths = xrealloc(w->paths, w->paths_count + 1, sizeof(*w->paths));
-		w->paths[w->paths_count++] = xstrdup(c->now.id);
-		(void)run_hook(w, c->now.id, c->spec);
-	}
-	hook_done(w, NULL);
-}
-
-void pod_work_hurry(struct pod *p)
-{
-	struct pod_work *w = p->work;
-	if (!w || w->action != POD_STOP_CONTAINERS || p->grace_s < 0 || p->grace_s >= w->grace_s)
-		return;
-	w->grace_s = p->grace_s;
-	for (size_t i = 0; i < w->paths_count; i++)
-		stop_one(w, w->paths[i]);
-}
+/* ---- removing ---- */
 
 static void container_removed(void *ctx, const struct cri_reply *reply)
 {

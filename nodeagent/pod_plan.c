@@ -236,8 +236,14 @@ static bool plan_kills(const struct pod_facts *f, struct pod_step *s)
 		const struct container_facts *c = &f->containers[i];
 		if (!is_running(c) || (!c->kill_why && !c->now.is_outdated))
 			continue;
+		const char *own = !c->kill_why                          ? NULL
+				  : streq(c->kill_why, "startup probe") ? "startupProbe"
+									: "livenessProbe";
 		s->stop[i] = true;
 		s->grace_s = f->grace_s;
+		if (own)
+			s->grace_s = json_int_or(json_object_get(c->spec, own),
+						 "terminationGracePeriodSeconds", s->grace_s);
 		return act(s, POD_STOP_CONTAINERS, c->kill_why ? c->kill_why : "its spec changed");
 	}
 	return false;

@@ -23,12 +23,20 @@ struct pod_work {
 	size_t paths_count;
 	char *hosts_path;
 	struct str hosts;
+	struct hook *hook; /* postStart */
+	struct stop *stops;
+	size_t stops_count;
+	bool is_slot_free; /* given back before the end */
 };
 
 void work_end(struct pod_work *w); /* frees it; the pod looks again */
 void work_hold(struct pod *p);     /* taking down failed: not again before a back-off */
 
 void work_create(struct pod_work *w);
+void work_free_slot(struct pod_work *w); /* the rest takes long and costs little */
 void work_start(struct pod_work *w, const struct pod_facts *f);
 void work_stop(struct pod_work *w, const struct pod_facts *f, const struct pod_step *step);
+void work_start_give_up(struct pod_work *w); /* the postStart hook */
+void work_stop_hurry(struct pod_work *w);    /* grace_s became smaller */
+void work_free_stops(struct pod_work *w);
 void work_remove(struct pod_work *w, const char *id);

@@ -140,8 +140,7 @@ static uint16_t port_of(const json_t *container, const json_t *port)
 	if (json_is_integer(port))
 		return (uint16_t)json_integer_value(port);
 	const char *name = json_string_value(port);
-	json_array_foreach(json_object_get(container, "ports"), i, p)
-	{
+	json_array_foreach (json_object_get(container, "ports"), i, p) {
 		if (name && streq(json_str_or(p, "name", ""), name))
 			return (uint16_t)json_int_or(p, "containerPort", 0);
 	}
@@ -154,8 +153,7 @@ static void start_exec(struct probe *w, const json_t *command, int64_t timeout_s
 	size_t i;
 	json_t *each;
 	const char **texts = arena_alloc(&a, json_array_size(command), sizeof(*texts));
-	json_array_foreach(command, i, each)
-	{
+	json_array_foreach (command, i, each) {
 		texts[i] = json_string_value(each);
 	}
 	w->exec = runtime_start(w->pod->agent->runtime,
@@ -166,19 +164,18 @@ static void start_exec(struct probe *w, const json_t *command, int64_t timeout_s
 				on_exec, w);
 }
 
-static void start_check(struct probe *w, const json_t *spec, const json_t *container,
-			int64_t timeout_s)
+void probe_target_make(struct pod *p, const json_t *container, const json_t *handler,
+		       int64_t timeout_ms, struct arena *a, struct probe_target *ret)
 {
-	AUTO_ARENA a = { 0 };
 	struct pod_context context;
-	const json_t *http = json_object_get(spec, "httpGet"),
-		     *tcp = json_object_get(spec, "tcpSocket"),
-		     *grpc = json_object_get(spec, "grpc");
-	pod_context_make(w->pod, &a, &context);
+	const json_t *http = json_object_get(handler, "httpGet"),
+		     *tcp = json_object_get(handler, "tcpSocket"),
+		     *grpc = json_object_get(handler, "grpc");
+	pod_context_make(p, a, &context);
 	const json_t *from = http ? http : tcp ? tcp : grpc;
 	const char *host = json_str(from, "host");
 	bool is_https = strcasecmp(json_str_or(http, "scheme", "HTTP"), "HTTPS") == 0;
-	struct probe_target target = {
+	*ret = (struct probe_target){
 		.method = http  ? (is_https ? PROBE_HTTPS : PROBE_HTTP)
 			  : tcp ? PROBE_TCP
 				: PROBE_GRPC,
@@ -187,8 +184,16 @@ static void start_check(struct probe *w, const json_t *spec, const json_t *conta
 		.path = json_str_or(http, "path", "/"),
 		.service = json_str_or(grpc, "service", ""),
 		.headers = json_object_get(http, "httpHeaders"),
-		.timeout_ms = timeout_s * 1000,
+		.timeout_ms = timeout_ms,
 	};
+}
+
+static void start_check(struct probe *w, const json_t *spec, const json_t *container,
+			int64_t timeout_s)
+{
+	AUTO_ARENA a = { 0 };
+	struct probe_target target;
+	probe_target_make(w->pod, container, spec, timeout_s * 1000, &a, &target);
 	w->check = probe_check_start(w->pod->agent->loop, &target, on_checked, w);
 }
 

@@ -173,6 +173,44 @@ static void test_crash(struct node_world *n)
 	check_pod(n, "a restarted agent changes nothing", "web", "Running", 2);
 }
 
+static void test_hooks(struct node_world *n)
+{
+	static const char body[] =
+		"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"hooks\"},"
+		"\"spec\":{\"nodeName\":\"n1\",\"automountServiceAccountToken\":false,"
+		"\"terminationGracePeriodSeconds\":%d,\"containers\":[{\"name\":\"hooks\","
+		"\"image\":\"i:1\",\"lifecycle\":{\"postStart\":{\"sleep\":{\"seconds\":%d}},"
+		"\"preStop\":{\"sleep\":{\"seconds\":3}}}}]}}";
+	auto_free char *both = xasprintf(body, 30, 2), *hasty = xasprintf(body, 3, 60);
+	CHECK_INT(run(n, "POST", PODS, both), 201);
+	pass(n, 1500);
+	check_pod(n, "its hook is under way", "hooks", "Pending", 0);
+	pass(n, 3000);
+	check_pod(n, "its hook is through", "hooks", "Running", 0);
+	size_t others = runtime_table_running(n->table) - 1;
+	CHECK_INT(run(n, "DELETE", PODS "/hooks", NULL), 200);
+	pass(n, 2500);
+	CHECK_INT(runtime_table_running(n->table), others + 1); /* preStop */
+	pass(n, 3000);
+	CHECK_INT(run(n, "GET", PODS "/hooks", NULL), 404);
+	/* Deleted while postStart sleeps: the hook is given up. */
+	CHECK_INT(run(n, "POST", PODS, hasty), 201);
+	pass(n, 3000);
+	check_pod(n, "a long hook", "hooks", "Pending", 0);
+	CHECK_INT(run(n, "DELETE", PODS "/hooks?gracePeriodSeconds=1", NULL), 200);
+	pass(n, 4000);
+	CHECK_INT(run(n, "GET", PODS "/hooks", NULL), 404);
+	/* The process dies while its hook sleeps. */
+	CHECK_INT(run(n, "POST", PODS, hasty), 201);
+	pass(n, 3000);
+	runtime_table_kill(n->table, "hooks", 1);
+	pass(n, 2000);
+	CHECK_INT(runtime_table_started(n->table, "hooks"), 4);
+	CHECK_INT(run(n, "DELETE", PODS "/hooks", NULL), 200);
+	pass(n, 8000);
+	CHECK_INT(run(n, "GET", PODS "/hooks", NULL), 404);
+}
+
 static void test_deletion(struct node_world *n)
 {
 	CHECK_INT(run(n, "DELETE", PODS "/web", NULL), 200);
@@ -198,6 +236,7 @@ int main(void)
 	test_status_of_others(&n);
 	test_crash(&n);
 	test_status_of_others(&n);
+	test_hooks(&n);
 	test_deletion(&n);
 	crash_agent(&n);
 	runtime_table_free(n.table);
