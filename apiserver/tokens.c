@@ -1,14 +1,25 @@
 #include "apiserver/tokens.h"
+#include "common/base/map.h"
 #include "common/io/tls.h"
 
 #define TOKEN_MAX 16384
+#define KNOWN_MAX 1024 /* tokens whose signature was found good; all forgotten when full */
 
 struct tokens {
 	struct tls_rsa *key;
 	char *issuer;
 	char *key_id;
 	char *header; /* base64url of {"alg":"RS256","kid":…} */
+	struct map known; /* token → claims (json_t) */
 };
+
+static void forget_known(struct tokens *t)
+{
+	void *claims;
+	for (size_t i = 0; (i = map_next(&t->known, i, NULL, &claims)) != 0;)
+		json_decref(claims);
+	map_fini(&t->known);
+}
 
 static char *encode(const void *bytes, size_t n)
 {
@@ -53,6 +64,7 @@ void tokens_free(struct tokens *t)
 {
 	if (!t)
 		return;
+	forget_known(t);
 	tls_rsa_free(t->key);
 	free(t->issuer);
 	free(t->key_id);
@@ -133,14 +145,13 @@ static int check_claims(const struct tokens *t, const json_t *claims, int64_t no
 	return 0;
 }
 
-int tokens_verify(const struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
-		  struct error *err)
+static int check_signature(const struct tokens *t, const char *token, json_t **ret_claims,
+			   struct error *err)
 {
 	const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
 	if (!second || strlen(token) > TOKEN_MAX || strchr(second + 1, '.'))
 		return error_set(err, ERR_FORBIDDEN, "no token of ours");
 	AUTO_JSON *header = NULL;
-	AUTO_JSON *claims = NULL;
 	int code = decode_json(token, (size_t)(first - token), &header, err);
 	if (code < 0)
 		return code;
@@ -156,10 +167,24 @@ int tokens_verify(const struct tokens *t, const char *token, int64_t now_s, json
 	if (!tls_rs256_verify(t->key, token, (size_t)(second - token), signature.data,
 			      signature.len))
 		return error_set(err, ERR_FORBIDDEN, "token with a wrong signature");
-	code = decode_json(first + 1, (size_t)(second - first) - 1, &claims, err);
-	if (code < 0)
-		return code;
-	code = check_claims(t, claims, now_s, err);
+	return decode_json(first + 1, (size_t)(second - first) - 1, ret_claims, err);
+}
+
+/* A client shows the same token with each request: its signature is checked once, its time and
+ * whom it names each time. */
+int tokens_verify(struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
+		  struct error *err)
+{
+	AUTO_JSON *claims = json_incref(map_get(&t->known, token));
+	if (!claims) {
+		int code = check_signature(t, token, &claims, err);
+		if (code < 0)
+			return code;
+		if (t->known.count >= KNOWN_MAX)
+			forget_known(t);
+		map_put(&t->known, token, json_incref(claims));
+	}
+	int code = check_claims(t, claims, now_s, err);
 	if (code == 0)
 		*ret_claims = TAKE(claims);
 	return code;

@@ -26,7 +26,7 @@ int tokens_issue(const struct tokens *t, const struct token_request *request, st
 
 /* The claims of a token whose signature, issuer, audience and time are good. The message
  * is for the log: the client only learns 401. */
-int tokens_verify(const struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
+int tokens_verify(struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
 		  struct error *err) MUST_CHECK;
 
 const char *tokens_issuer(const struct tokens *t);
