@@ -64,7 +64,10 @@ struct child_write {
 	const char *child_kind; /* "pod" */
 	char *child;
 	bool is_delete;
-	char **failure; /* where to keep (or clear) the text of a failure, or NULL */
+	/* NULL, or told the text of a failure, or NULL when a write went well. The owner may be
+	 * gone by then, so it is named, not pointed to. */
+	void (*note)(void *ctx, const char *owner_uid, const char *failure);
+	void *note_ctx;
 };
 void child_write_track(struct work_write *write, const struct child_write *facts);
 

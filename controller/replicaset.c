@@ -38,6 +38,16 @@ static void forget(struct replicaset_controller *r, const char *uid)
 	free(m);
 }
 
+static void note_failure(void *ctx, const char *owner_uid, const char *failure)
+{
+	struct replicaset_controller *r = ctx;
+	struct memory *m = map_get(&r->memory, owner_uid);
+	if (!m)
+		return; /* the set was deleted while the write was under way */
+	free(m->failure);
+	m->failure = failure ? xstrdup(failure) : NULL;
+}
+
 /* ---- adopting and letting go ---- */
 
 static bool settle_ownership(struct replicaset_controller *r, struct work *w, json_t *rs,
@@ -236,7 +246,8 @@ static void create_pod(struct replicaset_controller *r, struct work *w, json_t *
 							.owner = rs,
 							.child_kind = "pod",
 							.child = name,
-							.failure = &memory->failure });
+							.note = note_failure,
+							.note_ctx = r });
 }
 
 static void delete_pod(struct replicaset_controller *r, struct work *w, json_t *rs,

@@ -35,16 +35,12 @@ static void on_child_written(void *ctx, struct work *w, const struct api_reply *
 		context_event(f->context, f->owner_kind, f->owner, "Warning", reason,
 			      "Error %s: %s", f->is_delete ? "deleting" : "creating",
 			      reply->message);
-		if (f->failure) {
-			free(*f->failure);
-			*f->failure = xstrdup(reply->message);
-		}
+		if (f->note)
+			f->note(f->note_ctx, uid_of(f->owner), reply->message);
 		return;
 	}
-	if (f->failure && (reply->code == 0 || reply->code == ERR_EXISTS)) {
-		free(*f->failure);
-		*f->failure = NULL;
-	}
+	if (f->note && (reply->code == 0 || reply->code == ERR_EXISTS))
+		f->note(f->note_ctx, uid_of(f->owner), NULL);
 }
 
 void child_write_track(struct work_write *write, const struct child_write *facts)

@@ -53,11 +53,14 @@ static void server_start(struct sim_server *v, struct sim *s)
 					  .random = seeded_random,
 					  .random_ctx = &s->random_state };
 	struct error err;
+	uint64_t store_seed; /* another one for each life: nonces must not come back */
+	seeded_random(&s->random_state, &store_seed, sizeof store_seed);
 	v->sim = s;
 	v->backend = store_memory_on(s->etcd);
 	v->store = store_new(s->loop, v->backend,
 			     &(struct store_options){ .cluster_id = "simsim",
-						      .schema_revision = 1 });
+						      .schema_revision = 1,
+						      .seed = store_seed | 1 });
 	if (server_new(s->loop, v->store, &options, &v->server, &err) < 0)
 		abort();
 }
@@ -269,14 +272,16 @@ static bool run(uint64_t seed, bool verbose)
 	if (!*s.failure)
 		settle(&s);
 	int64_t took = loop_now_ms(s.loop);
+	uint64_t writes = memory_etcd_revision(s.etcd);
 	char failure[sizeof s.failure];
 	memcpy(failure, s.failure, sizeof failure);
 	if (verbose && *failure)
 		sim_check_dump(s.check);
 	end(&s);
 	if (verbose || *failure)
-		printf("sim %llu: %s (faults %u, %lld s)\n", (unsigned long long)seed,
-		       *failure ? failure : "settled", s.which, (long long)took / 1000);
+		printf("sim %llu: %s (faults %u, %lld s, %llu writes)\n", (unsigned long long)seed,
+		       *failure ? failure : "settled", s.which, (long long)took / 1000,
+		       (unsigned long long)writes);
 	fflush(stdout);
 	return !*failure;
 }

@@ -242,7 +242,8 @@ struct sim_check *sim_check_new(struct sim *s)
 	c->sim = s;
 	c->store = store_new(s->loop, store_memory_on(s->etcd),
 			     &(struct store_options){ .cluster_id = "simsim",
-						      .schema_revision = 1 });
+						      .schema_revision = 1,
+						      .seed = 1 });
 	store_follow(c->store, &follower, c);
 	return c;
 }
