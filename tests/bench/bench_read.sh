@@ -1,0 +1,73 @@
+#!/bin/sh
+# bench_read.sh [SECONDS [RUNS]] - GET of 1 KB over TLS at 64 connections, linearizable and from the
+# cache, beside the same answer from libmicrohttpd alone; and LIST of 10,000 pods. Medians of
+# alternating runs. Needs wrk, openssl, curl and a release build.
+set -eu
+cd "$(dirname "$0")/../.."
+seconds=${1:-4} runs=${2:-5}
+bin=$PWD/build/release/bin
+dir=$(mktemp -d)
+pids=
+trap 'for p in $pids; do kill "$p" 2>/dev/null; done; rm -rf "$dir"' EXIT
+
+free_port() {
+	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+cert() { # NAME SUBJECT EXTENSION
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/$1.key" \
+		-out "$dir/$1.csr" -subj "$2" 2>/dev/null
+	printf '%s\n' "$3" >"$dir/$1.ext"
+	openssl x509 -req -in "$dir/$1.csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial \
+		-days 2 -extfile "$dir/$1.ext" -out "$dir/$1.crt" 2>/dev/null
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/ca.key" \
+	-out "$dir/ca.crt" -subj /CN=bench -days 2 2>/dev/null
+cert server /CN=server 'subjectAltName=IP:127.0.0.1'
+cert admin /O=system:masters/CN=admin 'extendedKeyUsage=clientAuth'
+openssl genrsa -out "$dir/token.key" 2048 2>/dev/null
+
+api=$(free_port) floor=$(free_port)
+"$bin/skiff-apiserver" --store=memory --listen=127.0.0.1:"$api" --tls-cert="$dir/server.crt" \
+	--tls-key="$dir/server.key" --client-ca="$dir/ca.crt" --token-key="$dir/token.key" \
+	--log-level=error &
+server=$! pids="$pids $!"
+"$bin/static_mhd" "$floor" "$dir/server.crt" "$dir/server.key" &
+static=$! pids="$pids $!"
+
+call() { # METHOD PATH [BODY]
+	curl -sS --noproxy '*' --cacert "$dir/ca.crt" --cert "$dir/admin.crt" --key "$dir/admin.key" \
+		-X "$1" "https://127.0.0.1:$api$2" -H 'Content-Type: application/json' ${3:+-d "$3"}
+}
+for _ in $(seq 100); do [ "$(call GET /readyz 2>/dev/null)" = ok ] && break; sleep 0.05; done
+value=$(head -c 600 /dev/zero | tr '\0' x)
+call POST /api/v1/namespaces/default/configmaps \
+	"{\"metadata\":{\"name\":\"one\"},\"data\":{\"k\":\"$value\"}}" >/dev/null
+call POST /api/v1/namespaces/default/serviceaccounts \
+	'{"metadata":{"name":"bench","labels":{"skiff.dev/role":"deploy"}}}' >/dev/null
+token=$(call POST /api/v1/namespaces/default/serviceaccounts/bench/token \
+	'{"spec":{"expirationSeconds":7200}}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+measure() { # NAME PID URL: requests a second, and µs of CPU each
+	before=$(ticks "$2")
+	out=$(wrk -t1 -c64 -d"${seconds}s" -H "Authorization: Bearer $token" "$3")
+	after=$(ticks "$2")
+	rate=$(printf '%s\n' "$out" | awk '/Requests\/sec/ { print int($2) }')
+	bad=$(printf '%s\n' "$out" | awk '/Non-2xx/ { print $NF }')
+	[ -z "$bad" ] || { echo "$1: $bad answers were no 2xx" >&2; exit 1; }
+	total=$(printf '%s\n' "$out" | awk '/requests in/ { print $1 }')
+	echo "$rate $(((after - before) * 10000 / total))" >>"$dir/$1.txt"
+}
+path=/api/v1/namespaces/default/configmaps/one
+for _ in $(seq "$runs"); do
+	measure floor $static "https://127.0.0.1:$floor/"
+	measure linearizable $server "https://127.0.0.1:$api$path"
+	measure cached $server "https://127.0.0.1:$api$path?resourceVersion=0"
+done
+median() { sort -n "$dir/$1.txt" | awk '{ r[NR] = $1; c[NR] = $2 } END { print r[int((NR + 1) / 2)], c[int((NR + 1) / 2)] }'; }
+base=$(median floor | cut -d' ' -f1)
+printf '%-34s %10s %10s %8s\n' "GET 1 KB, TLS, 64 connections" "req/s" "CPU µs" "ratio"
+for name in floor linearizable cached; do
+	set -- $(median $name)
+	printf '%-34s %10s %10s %8s\n' "$name" "$1" "$2" "$(awk "BEGIN { printf \"%.2f\", $1 / $base }")"
+done
