@@ -2,8 +2,13 @@
 #include "cli/command.h"
 
 extern const struct command command_help, command_version, command_cluster, command_apply,
-	command_get, command_logs, command_image;
+	command_get, command_logs, command_image, command_tree, command_why, command_delete,
+	command_scale, command_wait, command_exec;
 
-const struct command *const commands[] = { &command_help,  &command_apply,   &command_get,
-					   &command_logs,  &command_image,   &command_cluster,
+const struct command *const commands[] = { &command_help,    &command_apply,
+					   &command_get,     &command_logs,
+					   &command_exec,    &command_tree,
+					   &command_why,     &command_delete,
+					   &command_scale,   &command_wait,
+					   &command_image,   &command_cluster,
 					   &command_version, NULL };

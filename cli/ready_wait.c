@@ -1,5 +1,6 @@
 #include "cli/ready_wait.h"
 #include "cli/command.h"
+#include "cli/last_words.h"
 #include "cli/live.h"
 #include "cli/progress.h"
 #include "cli/ready_plan.h"
@@ -162,48 +163,15 @@ static void on_give_up(void *ctx)
 
 /* ---- why not ---- */
 
-static void add_bytes(void *ctx, const char *bytes, size_t n)
-{
-	str_add_bytes(ctx, bytes, n);
-}
-
-static bool last_log_line(struct session *s, const char *ns, const struct ready_culprit *c,
-			  bool is_previous, struct str *out)
-{
-	AUTO_STR target;
-	AUTO_REPLY r = { 0 };
-	str_init(&target, 8192);
-	str_add(&target, "/api/v1/namespaces/");
-	str_add_urlencoded(&target, ns);
-	str_addf(&target, "/pods/%s/log?tailLines=1&container=%s%s", c->pod, c->container,
-		 is_previous ? "&previous=true" : "");
-	struct request q = { .method = "GET", .target = target.data, .timeout_ms = 10000 };
-	struct str text;
-	str_init(&text, 1u << 20);
-	q.data = add_bytes;
-	q.ctx = &text;
-	request_send(s, &q, &r);
-	size_t n = strcspn(text.data, "\n");
-	if (r.code == 0 && n > 0) {
-		str_add(out, "; last log line: ");
-		str_add_bytes(out, text.data, MIN(n, (size_t)500));
-	}
-	bool found = r.code == 0 && n > 0;
-	str_fini(&text);
-	return found;
-}
-
 static void explain(struct waiting *w, const struct item *it)
 {
 	AUTO_STR line;
 	str_init(&line, TEXT_MAX + 2048);
 	str_addf(&line, "%s: %s", it->label, it->text.len ? it->text.data : "not seen yet");
-	if (it->culprit.pod[0]) {
-		const char *ns = it->target->ns ? it->target->ns : "";
-		if (!last_log_line(w->session, ns, &it->culprit, it->culprit.is_previous, &line))
-			(void)last_log_line(w->session, ns, &it->culprit,
-					    !it->culprit.is_previous, &line);
-	}
+	AUTO_STR words;
+	str_init(&words, TEXT_MAX);
+	if (last_words(w->session, it->target->ns ? it->target->ns : "", &it->culprit, &words))
+		str_addf(&line, "; last log line: %s", words.data);
 	fprintf(stderr, "error: %s\n", line.data);
 }
 

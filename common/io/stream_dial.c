@@ -68,12 +68,13 @@ static gnutls_datum_t datum(const char *text)
 
 static int prepare(struct stream_dial *d, const struct stream_dial_options *o)
 {
-	gnutls_datum_t ca = datum(o->ca_pem), cert = datum(o->cert_pem), key = datum(o->key_pem);
+	gnutls_datum_t ca = datum(o->ca_pem), cert = datum(o->cert_pem ? o->cert_pem : ""),
+		       key = datum(o->key_pem ? o->key_pem : "");
 	int code = gnutls_certificate_allocate_credentials(&d->credentials);
 	if (code >= 0)
 		code = gnutls_certificate_set_x509_trust_mem(d->credentials, &ca,
 							     GNUTLS_X509_FMT_PEM);
-	if (code >= 0)
+	if (code >= 0 && o->cert_pem && o->key_pem)
 		code = gnutls_certificate_set_x509_key_mem(d->credentials, &cert, &key,
 							   GNUTLS_X509_FMT_PEM);
 	if (code >= 0)
@@ -132,7 +133,7 @@ int stream_dial_write(struct stream_dial *d, const void *bytes, size_t n)
 	return 0;
 }
 
-static ssize_t dial_read(struct stream_dial *d, void *buf, size_t max)
+ssize_t stream_dial_read(struct stream_dial *d, void *buf, size_t max)
 {
 	ssize_t n;
 	do
@@ -141,10 +142,20 @@ static ssize_t dial_read(struct stream_dial *d, void *buf, size_t max)
 	return n == GNUTLS_E_PREMATURE_TERMINATION ? 0 : n < 0 ? -1 : n;
 }
 
+int stream_dial_fd(const struct stream_dial *d)
+{
+	return d->fd;
+}
+
+bool stream_dial_has_pending(const struct stream_dial *d)
+{
+	return gnutls_record_check_pending(d->session) > 0;
+}
+
 /* One piece from the node to the client: 1 went on, 0 ended, -1 broke. */
 static int node_to_client(struct stream_dial *d, struct http_duplex *client, char *buf)
 {
-	ssize_t n = dial_read(d, buf, PIECE_BYTES);
+	ssize_t n = stream_dial_read(d, buf, PIECE_BYTES);
 	if (n > 0)
 		return http_duplex_write(client, buf, (size_t)n) < 0 ? -1 : 1;
 	if (n == 0)

@@ -2,7 +2,8 @@
  * stream_dial.h - the client side of a TLS stream for the stream threads: dial a node agent,
  * speak HTTP by hand, and relay bytes between it and a taken-over connection.
  *
- * Threads: blocking calls, for stream threads (http_takeover) only; one thread a dial.
+ * Threads: blocking calls, for stream threads (http_takeover) and for programs without a loop in
+ * the way (the command line); one thread a dial.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ struct stream_dial_options {
 	const char *address; /* IP */
 	uint16_t port;
 	const char *server_name; /* the certificate must be for it; NULL: the address */
-	const char *ca_pem, *cert_pem, *key_pem;
+	const char *ca_pem;
+	const char *cert_pem, *key_pem; /* NULL: no client certificate */
 	int timeout_ms; /* for connecting, the handshake, and every blocked write */
 };
 
@@ -26,6 +28,12 @@ void stream_dial_free(struct stream_dial *d); /* NULL is fine */
 DEFINE_CLEANUP(stream_dial)
 
 int stream_dial_write(struct stream_dial *d, const void *bytes, size_t n); /* all, or -1 */
+
+/* Bytes, 0 at the end, -1 broken. Blocks. For poll(): the descriptor, and whether decrypted bytes
+ * already wait. */
+ssize_t stream_dial_read(struct stream_dial *d, void *buf, size_t max);
+int stream_dial_fd(const struct stream_dial *d);
+bool stream_dial_has_pending(const struct stream_dial *d);
 
 /* Both ways until both have ended or one breaks. Half-close is passed on. */
 void stream_dial_relay(struct stream_dial *d, struct http_duplex *client);
