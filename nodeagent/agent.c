@@ -1,14 +1,13 @@
+#include "nodeagent/house.h"
 #include "nodeagent/pod.h"
 
 #include "common/base/time_text.h"
 #include "common/io/log.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 
 #define RELIST_MS       60000
 #define RELIST_RETRY_MS 1000
-#define RESOLV_MAX      16
 #define AHEAD_MAX_MS    30000 /* then the watch is believed, whatever it says */
 
 int64_t agent_now_ms(const struct agent *a)
@@ -135,6 +134,19 @@ static bool is_overtaken(struct pod *p, const json_t *object)
 	return false;
 }
 
+/* Dependency order: what others depend on stops after them; the controller takes the finalizer
+ * away when its turn has come. */
+static bool waits_for_dependents(const json_t *object)
+{
+	size_t i;
+	json_t *f;
+	json_array_foreach (json_dig(object, "metadata.finalizers"), i, f) {
+		if (json_is_string(f) && streq(json_string_value(f), "skiff.dev/stop-order"))
+			return true;
+	}
+	return false;
+}
+
 static void pod_changed(struct agent *a, const json_t *object)
 {
 	const char *uid = json_str_or(object, "metadata.uid", "");
@@ -153,8 +165,9 @@ static void pod_changed(struct agent *a, const json_t *object)
 		(void)map_put(&a->by_name, key, p);
 		first_seen(p);
 	}
-	if (json_str(object, "metadata.deletionTimestamp")) {
-		int64_t grace_s = json_int_or(object, "metadata.deletionGracePeriodSeconds", 30);
+	int64_t grace_s = json_int_or(object, "metadata.deletionGracePeriodSeconds", 30);
+	if (json_str(object, "metadata.deletionTimestamp") &&
+	    (grace_s == 0 || !waits_for_dependents(object))) {
 		p->grace_s = p->grace_s >= 0 ? MIN(p->grace_s, grace_s) : grace_s;
 		pod_work_hurry(p);
 	}
@@ -195,6 +208,7 @@ static void try_run(struct agent *a)
 		return;
 	a->is_running = true;
 	log_info("agent", "running", "node", a->node_name);
+	house_start(a->house);
 	const char *uid;
 	void *value;
 	for (size_t i = 0; (i = map_next(&a->pods, i, &uid, &value)) != 0;)
@@ -338,65 +352,6 @@ static void on_runtime_connected(void *ctx, bool is_connected)
 
 /* ---- making ---- */
 
-static const char *keep(struct agent *a, const char *text)
-{
-	if (!text)
-		return NULL;
-	a->texts = xrealloc(a->texts, a->texts_count + 1, sizeof(*a->texts));
-	return a->texts[a->texts_count++] = xstrdup(text);
-}
-
-/* The host's resolvers. Read once, at the start. */
-static void read_resolv_conf(struct agent *a)
-{
-	char line[1024], word[256];
-	const char **servers = xcalloc(RESOLV_MAX, sizeof(*servers));
-	const char **searches = xcalloc(RESOLV_MAX, sizeof(*searches));
-	FILE *f = fopen("/etc/resolv.conf", "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "nameserver %255s", word) == 1 &&
-		    a->config.host_dns_count < RESOLV_MAX)
-			servers[a->config.host_dns_count++] = keep(a, word);
-		if (!starts_with(line, "search "))
-			continue;
-		for (char *p = line + 7; *p && a->config.host_searches_count < RESOLV_MAX;) {
-			size_t n = strcspn(p, " \t\n");
-			auto_free char *domain = xstrndup(p, n);
-			if (n > 0)
-				searches[a->config.host_searches_count++] = keep(a, domain);
-			p += n + (p[n] != '\0');
-		}
-	}
-	if (f)
-		fclose(f);
-	a->config.host_dns = servers;
-	a->config.host_searches = searches;
-}
-
-static void make_config(struct agent *a)
-{
-	a->config.paths = (struct pod_paths){ a->root, a->log_root };
-	a->config.cluster_dns = keep(a, a->options.cluster_dns);
-	a->config.cluster_domain =
-		keep(a, a->options.cluster_domain ? a->options.cluster_domain : "cluster.local");
-	a->config.cgroup_parent =
-		keep(a, a->options.cgroup_parent ? a->options.cgroup_parent : "/skiff");
-	a->config.boot_id = a->boot_id;
-	read_resolv_conf(a);
-}
-
-static char *kernel_boot_id(void)
-{
-	char text[64] = "";
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	if (f && !fgets(text, sizeof(text), f))
-		text[0] = '\0';
-	if (f)
-		fclose(f);
-	text[strcspn(text, "\n")] = '\0';
-	return xstrdup(text);
-}
-
 int agent_new(struct loop *loop, struct api *api, struct runtime *runtime,
 	      const struct agent_options *options, struct agent **ret, struct error *err)
 {
@@ -419,9 +374,9 @@ int agent_new(struct loop *loop, struct api *api, struct runtime *runtime,
 	a->log_root = xasprintf("%s/log", options->root);
 	a->node_ip = xstrdup(options->node_ip);
 	a->pod_cidr = options->pod_cidr ? xstrdup(options->pod_cidr) : NULL;
-	a->boot_id = options->boot_id ? xstrdup(options->boot_id) : kernel_boot_id();
+	a->boot_id = options->boot_id ? xstrdup(options->boot_id) : agent_kernel_boot_id();
 	a->rng.state = (uint64_t)loop_wall_us(loop);
-	make_config(a);
+	agent_config_make(a);
 	a->events = events_new(loop, api, "skiff-nodeagent", a->node_name, rng_next(&a->rng));
 	auto_free char *selector = xasprintf("spec.nodeName=%s", a->node_name);
 	struct reflector_options pods = { .resource = { "", "v1", "pods", true },
@@ -437,6 +392,7 @@ int agent_new(struct loop *loop, struct api *api, struct runtime *runtime,
 	cache_subscribe(reflector_cache(a->services_reflector), &s);
 	a->relist_timer = loop_timer_new(loop, on_relist_timer, a);
 	a->node = node_new(a);
+	a->house = house_new(a);
 	*ret = a;
 	return 0;
 }
@@ -459,6 +415,7 @@ void agent_free(struct agent *a)
 	reflector_free(a->pods_reflector);
 	reflector_free(a->services_reflector);
 	node_free(a->node);
+	house_free(a->house);
 	const char *uid;
 	void *value;
 	for (size_t i = 0; (i = map_next(&a->pods, i, &uid, &value)) != 0;)
@@ -468,11 +425,7 @@ void agent_free(struct agent *a)
 	map_fini(&a->by_id);
 	events_free(a->events);
 	loop_timer_free(a->relist_timer);
-	for (size_t i = 0; i < a->texts_count; i++)
-		free(a->texts[i]);
-	free(a->texts);
-	free((void *)(uintptr_t)a->config.host_dns);
-	free((void *)(uintptr_t)a->config.host_searches);
+	agent_config_fini(a);
 	free(a->node_name);
 	free(a->root);
 	free(a->log_root);

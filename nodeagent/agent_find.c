@@ -1,4 +1,4 @@
-/* What the agent's port asks about pods. */
+/* What the agent's port and the node's status ask about pods. */
 #include "nodeagent/pod.h"
 
 static struct pod *find_pod(struct agent *a, const char *ns, const char *name, struct error *err)
@@ -86,6 +86,29 @@ int agent_log_path(struct agent *a, const char *ns, const char *pod, const char 
 	auto_free char *dir = pod_log_dir(&a->config.paths, p->object);
 	*ret = xasprintf("%s/%s/%u.log", dir, name, v->attempt);
 	return 0;
+}
+
+static bool is_settled(const struct pod *p)
+{
+	size_t i;
+	json_t *c;
+	if (!pod_is_held(p))
+		return true;
+	json_array_foreach (json_dig(p->object, "status.conditions"), i, c) {
+		if (streq(json_str_or(c, "type", ""), "Ready"))
+			return !streq(json_str_or(c, "status", ""), "True");
+	}
+	return true;
+}
+
+bool agent_pods_are_settled(const struct agent *a)
+{
+	const char *uid;
+	void *value;
+	for (size_t i = 0; (i = map_next(&a->pods, i, &uid, &value)) != 0;)
+		if (!is_settled(value))
+			return false;
+	return a->is_running;
 }
 
 void agent_counts(const struct agent *a, struct agent_counts *ret)

@@ -69,6 +69,15 @@ static int64_t memory_bytes(void)
 	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
 
+/* A new boot is told when no pod of the last one that must wait for its turn counts as ready:
+ * whoever sees the boot and a ready pod believes that it started in this boot. */
+static const char *shown_boot_id(const struct node *n)
+{
+	const char *stored = json_str_or(n->object, "status.nodeInfo.bootID", "");
+	bool is_other = stored[0] && !streq(stored, n->agent->boot_id);
+	return is_other && !agent_pods_are_settled(n->agent) ? stored : n->agent->boot_id;
+}
+
 static json_t *node_info(const struct node *n)
 {
 	char machine[64], os[256], uuid[64];
@@ -80,7 +89,7 @@ static json_t *node_info(const struct node *n)
 	read_os_name(os, sizeof(os));
 	json_put_str(info, "machineID", machine);
 	json_put_str(info, "systemUUID", uuid[0] ? uuid : machine);
-	json_put_str(info, "bootID", n->agent->boot_id);
+	json_put_str(info, "bootID", shown_boot_id(n));
 	json_put_str(info, "kernelVersion", u.release);
 	json_put_str(info, "osImage", os);
 	json_put_str(info, "containerRuntimeVersion", n->runtime_version ? n->runtime_version : "");
@@ -128,8 +137,7 @@ static void add_condition(struct node *n, json_t *list, const char *type, const 
 			      reason, "message", message);
 	json_t *since = NULL, *old;
 	size_t i;
-	json_array_foreach(json_dig(n->object, "status.conditions"), i, old)
-	{
+	json_array_foreach (json_dig(n->object, "status.conditions"), i, old) {
 		if (streq(json_str_or(old, "type", ""), type) &&
 		    streq(json_str_or(old, "status", ""), status))
 			since = json_object_get(old, "lastTransitionTime");
@@ -191,7 +199,8 @@ static void send_status(struct node *n)
 	int64_t now_ms = loop_now_ms(a->loop);
 	/* Until it is ready, nothing tells that the runtime or the network has come. */
 	bool is_ready = n->is_runtime_ready && n->is_network_ready;
-	loop_timer_set(n->status_timer, is_ready ? STATUS_MS : RETRY_MS / 4);
+	bool is_boot_told = streq(json_str_or(status, "nodeInfo.bootID", ""), n->agent->boot_id);
+	loop_timer_set(n->status_timer, is_ready && is_boot_told ? STATUS_MS : RETRY_MS / 4);
 	if (n->sent && json_equal(n->sent, status) && now_ms < n->sent_ms + HEARTBEAT_MS)
 		return;
 	json_decref(n->sent);
@@ -199,8 +208,7 @@ static void send_status(struct node *n)
 	n->sent_ms = now_ms;
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_object_get(status, "conditions"), i, c)
-	{
+	json_array_foreach (json_object_get(status, "conditions"), i, c) {
 		json_object_set_new(c, "lastHeartbeatTime", now_text(a));
 	}
 	AUTO_JSON *body = json_pack("{s:O}", "status", status);

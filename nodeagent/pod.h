@@ -129,6 +129,7 @@ struct agent {
 	struct rng rng;
 	struct agent_counts counts;
 	struct node *node; /* node.c */
+	struct house *house;
 };
 
 /* ---- pod_view.c ---- */
@@ -152,6 +153,7 @@ void pod_facts_make(struct pod *p, struct arena *a, struct pod_facts *ret);
 void pod_context_make(struct pod *p, struct arena *a, struct pod_context *ret);
 void memory_wait(struct container_memory *m, const char *reason, const char *message);
 void pod_wait(struct pod *p, const char *reason, const char *message);
+bool pod_is_held(const struct pod *p); /* waits for its turn in this boot */
 const json_t *pod_container_spec(const struct pod *p, const char *name);
 
 /* ---- pod_sources.c ---- */
@@ -199,10 +201,17 @@ struct pod *agent_pod(struct agent *a, const char *uid); /* NULL: none */
 struct pod *agent_pod_make(struct agent *a, const char *uid, const char *ns, const char *name);
 void agent_pod_forget(struct pod *p);
 void agent_relist(struct agent *a);
+/* The API knows of every pod that waits for its turn that it is not ready. */
+bool agent_pods_are_settled(const struct agent *a);
 /* The API's newest word about a pod, which the watch will repeat later. */
 void agent_pod_answered(struct pod *p, json_t *object);
 int64_t agent_now_ms(const struct agent *a); /* Unix time */
 int64_t backoff_ms(struct rng *r, unsigned failures, int64_t first_ms, int64_t max_ms);
+
+/* ---- agent_config.c ---- */
+void agent_config_make(struct agent *a);
+void agent_config_fini(struct agent *a);
+char *agent_kernel_boot_id(void); /* the caller's */
 
 /* ---- node.c ---- */
 struct node *node_new(struct agent *a);

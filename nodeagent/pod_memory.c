@@ -100,8 +100,7 @@ static const json_t *stored_status(const struct pod *p, const char *name, const 
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *s;
-		json_array_foreach(json_dig(p->object, lists[l]), i, s)
-		{
+		json_array_foreach (json_dig(p->object, lists[l]), i, s) {
 			const char *stored = json_str_or(s, "containerID", "");
 			const char *slash = strstr(stored, "://");
 			if (streq(json_str_or(s, "name", ""), name) && slash &&
@@ -186,7 +185,7 @@ static enum pod_restart restart_of(const json_t *object)
 }
 
 /* Dependency order: a gated pod of an earlier boot waits until the controller names this one. */
-static bool is_held(const struct pod *p)
+bool pod_is_held(const struct pod *p)
 {
 	const json_t *notes = json_dig(p->object, "metadata.annotations");
 	const char *gated = json_member_str(notes, "skiff.dev/gated");
@@ -298,7 +297,7 @@ void pod_facts_make(struct pod *p, struct arena *a, struct pod_facts *f)
 	check_deadline(p, now_ms);
 	f->failed_reason = p->failed_reason;
 	f->failed_message = p->failed_message;
-	f->is_held = is_held(p);
+	f->is_held = pod_is_held(p);
 	if (f->is_held) {
 		f->wait_reason = "WaitingForDependencies";
 		f->wait_message = "its turn in this boot has not come yet";

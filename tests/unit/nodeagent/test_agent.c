@@ -19,11 +19,11 @@ struct node_world {
 	char root[64];
 };
 
-static void start_agent(struct node_world *n)
+static void start_agent(struct node_world *n, const char *boot)
 {
 	struct error err;
 	struct agent_options options = {
-		.node_name = "n1", .root = n->root, .node_ip = "192.0.2.1", .boot_id = "boot-1"
+		.node_name = "n1", .root = n->root, .node_ip = "192.0.2.1", .boot_id = boot
 	};
 	n->runtime = runtime_fake_new(n->table);
 	n->transport = sim_transport_new(n->w.loop, 7,
@@ -167,10 +167,76 @@ static void test_crash(struct node_world *n)
 	size_t started = runtime_table_started(n->table, "web");
 	crash_agent(n);
 	pass(n, 1000);
-	start_agent(n);
+	start_agent(n, "boot-1");
 	pass(n, 5000);
 	CHECK_INT(runtime_table_started(n->table, "web"), started);
 	check_pod(n, "a restarted agent changes nothing", "web", "Running", 2);
+}
+
+/* A gated pod does not start by itself after a boot, and the boot is told only when nobody can
+ * take its old readiness for a new one. */
+static void test_boot(struct node_world *n)
+{
+	static const char gate[] =
+		"{\"metadata\":{\"annotations\":{\"skiff.dev/gated\":\"true\"}}}";
+	static const char turn[] =
+		"{\"metadata\":{\"annotations\":{\"skiff.dev/start-boot\":\"boot-2\"}}}";
+	struct api_answer a = { 0 };
+	api_world_call(&n->w, n->w.admin, "PATCH", PODS "/web", "application/merge-patch+json",
+		       NULL, gate, 2000, &a);
+	CHECK_INT(a.status, 200);
+	api_answer_fini(&a);
+	pass(n, 1000);
+	crash_agent(n);
+	runtime_table_kill(n->table, "web", 137);
+	size_t started = runtime_table_started(n->table, "web");
+	start_agent(n, "boot-2");
+	bool is_told = false;
+	for (int i = 0; i < 400; i++) {
+		struct error err;
+		AUTO_JSON *node = NULL;
+		CHECK_INT(call(n, "GET", "/api/v1/nodes/n1", NULL, &a), 200);
+		CHECK_INT(json_parse(a.body.data, a.body.len, &node, &err), 0);
+		api_answer_fini(&a);
+		is_told = streq(json_str_or(node, "status.nodeInfo.bootID", ""), "boot-2");
+		AUTO_JSON *status = pod_status(n, "web", NULL);
+		if (is_told)
+			CHECK_TEXT("told when", condition(status, "Ready"), "False");
+		pass(n, 10);
+	}
+	CHECK(is_told);
+	CHECK_INT(runtime_table_started(n->table, "web"), started);
+	api_world_call(&n->w, n->w.admin, "PATCH", PODS "/web", "application/merge-patch+json",
+		       NULL, turn, 2000, &a);
+	CHECK_INT(a.status, 200);
+	api_answer_fini(&a);
+	pass(n, 60000);
+	CHECK_INT(runtime_table_started(n->table, "web"), started + 1);
+}
+
+/* What others depend on is not stopped before the controller says so. */
+static void test_stop_order(struct node_world *n)
+{
+	auto_free char *body = pod_body("db", "Always", "\"serve\"");
+	struct api_answer a = { 0 };
+	CHECK_INT(run(n, "POST", PODS, body), 201);
+	api_world_call(&n->w, n->w.admin, "PATCH", PODS "/db", "application/merge-patch+json", NULL,
+		       "{\"metadata\":{\"finalizers\":[\"skiff.dev/stop-order\"]}}", 2000, &a);
+	CHECK_INT(a.status, 200);
+	api_answer_fini(&a);
+	pass(n, 3000);
+	size_t running = runtime_table_running(n->table);
+	CHECK_INT(run(n, "DELETE", PODS "/db", NULL), 200);
+	pass(n, 20000);
+	check_pod(n, "it waits", "db", "Running", 0);
+	CHECK_INT(runtime_table_running(n->table), running);
+	api_world_call(&n->w, n->w.admin, "PATCH", PODS "/db", "application/merge-patch+json", NULL,
+		       "{\"metadata\":{\"finalizers\":null}}", 2000, &a);
+	CHECK_INT(a.status, 200);
+	api_answer_fini(&a);
+	pass(n, 3000);
+	CHECK_INT(run(n, "GET", PODS "/db", NULL), 404);
+	CHECK_INT(runtime_table_running(n->table), running - 1);
 }
 
 static void test_hooks(struct node_world *n)
@@ -230,13 +296,15 @@ int main(void)
 	CHECK(mkdtemp(n.root) != NULL);
 	api_world_init(&n.w, 42);
 	n.table = runtime_table_new(n.w.loop);
-	start_agent(&n);
+	start_agent(&n, "boot-1");
 	pass(&n, 3000);
 	test_lives(&n);
 	test_status_of_others(&n);
 	test_crash(&n);
 	test_status_of_others(&n);
 	test_hooks(&n);
+	test_stop_order(&n);
+	test_boot(&n);
 	test_deletion(&n);
 	crash_agent(&n);
 	runtime_table_free(n.table);
