@@ -78,6 +78,20 @@ static bool supervisor_lives(const struct cluster *c)
 	return program_read_pid(c->root, "supervisor", &p) && process_is_alive(&p);
 }
 
+/* Workloads that run belong to the boot in which they were started, whoever else has died. */
+static bool node_lives(const struct cluster *c)
+{
+	static const char *const programs[] = { "containerd", "nodeagent" };
+	struct process_id p;
+	for (size_t i = 0; i < c->nodes_count; i++)
+		for (size_t k = 0; k < ARRAY_LEN(programs); k++) {
+			auto_free char *name = xasprintf("%s-%s", programs[k], c->nodes[i].name);
+			if (program_read_pid(c->root, name, &p) && process_is_alive(&p))
+				return true;
+		}
+	return false;
+}
+
 static int new_boot_id(char out[40], struct error *err)
 {
 	AUTO_STR text;
@@ -110,7 +124,7 @@ static int step_choose(struct up *u, struct error *err)
 			return code;
 	}
 	u->was_running = supervisor_lives(&u->c);
-	if (!u->was_running)
+	if (!u->was_running && !node_lives(&u->c))
 		code = new_boot_id(u->c.boot_id, err);
 	return code < 0 ? code : cluster_save(&u->c, err);
 }
