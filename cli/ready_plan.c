@@ -263,8 +263,9 @@ static enum ready_state counted(const struct counts *c, const json_t *const *pod
 {
 	if (c->updated < c->wanted)
 		str_addf(text, "%lld/%lld updated", (long long)c->updated, (long long)c->wanted);
-	else if (c->all > c->updated && c->available >= c->wanted)
-		str_addf(text, "%lld of the old revision still run",
+	else if (c->all > c->updated)
+		str_addf(text, "%lld/%lld updated, %lld of the old revision still there",
+			 (long long)c->updated, (long long)c->wanted,
 			 (long long)(c->all - c->updated));
 	else
 		str_addf(text, "%lld/%lld ready", (long long)c->available, (long long)c->wanted);
