@@ -177,6 +177,9 @@ static int add_agent(const struct cluster *c, json_t *list, const struct cluster
 	arg(p, "--client-ca=%s/pki/ca.crt", c->root);
 	arg(p, "--cgroup-parent=%s/%s", c->cgroup, n->name);
 	arg(p, "--cni-conf-dir=%s/nodes/%s/cni", c->root, n->name);
+	arg(p, "--cluster-id=%s", c->id);
+	arg(p, "--cluster-cidr=%s", c->pod_range);
+	arg(p, "--service-cidr=%s", c->service_range);
 	json_t *sockets = json_object_get(p, "sockets");
 	json_array_append_new(sockets, json_pack("{s:s,s:s,s:s,s:i}", "name", "dns-udp", "type",
 						 "udp", "address", dns, "port", 53));

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/client/api.h"
+#include "common/client/cache.h"
 #include "common/client/events.h"
 #include "nodeagent/runtime.h"
 
@@ -55,8 +56,18 @@ int agent_find_sandbox(struct agent *a, const char *ns, const char *pod,
 int agent_log_path(struct agent *a, const char *ns, const char *pod, const char *container,
 		   bool is_previous, char **ret, struct error *err) MUST_CHECK;
 
+/* Processes that exec added to containers, and their ends. One watcher; NULL: none. */
+typedef void agent_exec_watch(void *ctx, bool is_end, const char *container, const char *exec,
+			      int exit_code);
+void agent_watch_execs(struct agent *a, agent_exec_watch *watch, void *ctx);
+
 struct agent_counts {
 	size_t pods, containers_running;
 	uint64_t actions_total, actions_failed_total, restarts_total;
 };
 void agent_counts(const struct agent *a, struct agent_counts *ret);
+
+/* The agent's own caches, for others that need the same: this node's pods, all Services. Indexes
+ * may be added before agent_start(). */
+struct cache *agent_pods(const struct agent *a);
+struct cache *agent_services(const struct agent *a);

@@ -123,3 +123,13 @@ void agent_counts(const struct agent *a, struct agent_counts *ret)
 			ret->containers_running += p->view.instances[k].state == INSTANCE_RUNNING;
 	}
 }
+
+struct cache *agent_pods(const struct agent *a)
+{
+	return reflector_cache(a->pods_reflector);
+}
+
+struct cache *agent_services(const struct agent *a)
+{
+	return reflector_cache(a->services_reflector);
+}

@@ -2,6 +2,7 @@
 #include "common/base/str.h"
 #include "common/client/kubeconfig.h"
 #include "common/io/log.h"
+#include "nodeagent/net/net.h"
 #include "nodeagent/port.h"
 
 #include <getopt.h>
@@ -13,6 +14,7 @@
 struct flags {
 	struct agent_options agent;
 	const char *kubeconfig, *containerd_socket, *cert, *key, *client_ca, *ctr;
+	const char *cluster_id, *cluster_cidr, *service_cidr;
 	const char *labels[65];
 	size_t labels_count;
 };
@@ -37,6 +39,9 @@ enum flag {
 	FLAG_PODS_MAX,
 	FLAG_LOG_LEVEL,
 	FLAG_CTR,
+	FLAG_CLUSTER_ID,
+	FLAG_CLUSTER_CIDR,
+	FLAG_SERVICE_CIDR,
 	FLAG_VERSION,
 	FLAG_HELP,
 };
@@ -60,6 +65,9 @@ static const struct option options[] = {
 	{ "label", required_argument, NULL, FLAG_LABEL },
 	{ "max-pods", required_argument, NULL, FLAG_PODS_MAX },
 	{ "ctr", required_argument, NULL, FLAG_CTR },
+	{ "cluster-id", required_argument, NULL, FLAG_CLUSTER_ID },
+	{ "cluster-cidr", required_argument, NULL, FLAG_CLUSTER_CIDR },
+	{ "service-cidr", required_argument, NULL, FLAG_SERVICE_CIDR },
 	{ "log-level", required_argument, NULL, FLAG_LOG_LEVEL },
 	{ "version", no_argument, NULL, FLAG_VERSION },
 	{ "help", no_argument, NULL, FLAG_HELP },
@@ -84,6 +92,9 @@ static const char usage[] =
 	"  --label KEY=VALUE        on the Node; may be given several times\n"
 	"  --max-pods N             (default: 250)\n"
 	"  --ctr PATH               containerd's client, for image imports (default: ctr in PATH)\n"
+	"  --cluster-id ID          names the nftables table; without it there are no Services\n"
+	"  --cluster-cidr CIDR      all pods' range\n"
+	"  --service-cidr CIDR      all Services' range\n"
 	"  --log-level debug|info|warn|error\n";
 
 static int number(const char *text, long max, long *ret, struct error *err)
@@ -114,6 +125,9 @@ static const char **text_of(struct flags *f, int flag)
 		[FLAG_CLIENT_CA] = &f->client_ca,
 		[FLAG_CGROUP] = &f->agent.cgroup_parent,
 		[FLAG_CTR] = &f->ctr,
+		[FLAG_CLUSTER_ID] = &f->cluster_id,
+		[FLAG_CLUSTER_CIDR] = &f->cluster_cidr,
+		[FLAG_SERVICE_CIDR] = &f->service_cidr,
 		[FLAG_CNI] = &f->agent.cni_conf_dir,
 	};
 	return (size_t)flag < ARRAY_LEN(texts) ? texts[flag] : NULL;
@@ -219,6 +233,27 @@ static int open_port(struct loop *loop, struct flags *f, struct agent *agent,
 	return port_new(loop, agent, runtime, &own, &port, err);
 }
 
+/* Services, DNS and routes. */
+static int start_net(struct loop *loop, struct api *api, const struct flags *f,
+		     struct agent *agent, struct error *err)
+{
+	if (!f->cluster_id && !f->cluster_cidr && !f->service_cidr)
+		return 0;
+	if (!f->cluster_id || !f->cluster_cidr || !f->service_cidr)
+		return error_set(err, ERR_INVALID,
+				 "--cluster-id, --cluster-cidr and --service-cidr go together");
+	struct net_options net = { .node_name = f->agent.node_name,
+				   .cluster_id = f->cluster_id,
+				   .cluster_cidr = f->cluster_cidr,
+				   .service_cidr = f->service_cidr,
+				   .dns_address = f->agent.cluster_dns,
+				   .domain = f->agent.cluster_domain,
+				   .services = agent_services(agent),
+				   .pods = agent_pods(agent),
+				   .seed = (uint64_t)loop_wall_us(loop) };
+	return net_start(loop, api, &net, err);
+}
+
 static void on_signal(void *ctx)
 {
 	loop_stop(ctx);
@@ -244,7 +279,8 @@ static int run(struct flags *f, struct error *err)
 		return err->code;
 	(void)loop_signal_new(loop, SIGTERM, on_signal, loop);
 	(void)loop_signal_new(loop, SIGINT, on_signal, loop);
-	if (open_port(loop, f, agent, runtime, err) < 0)
+	if (open_port(loop, f, agent, runtime, err) < 0 ||
+	    start_net(loop, api, f, agent, err) < 0)
 		return err->code;
 	agent_start(agent);
 	loop_run(loop);
