@@ -326,10 +326,28 @@ static void on_relist_timer(void *ctx)
 	agent_relist(ctx);
 }
 
+void agent_watch_execs(struct agent *a, agent_exec_watch *watch, void *ctx)
+{
+	a->exec_watch = watch;
+	a->exec_watch_ctx = ctx;
+}
+
+static void tell_exec(struct agent *a, bool is_end, const char *id, int exit_code)
+{
+	const char *slash = strchr(id, '/');
+	if (!slash || !a->exec_watch)
+		return;
+	auto_free char *container = xstrndup(id, (size_t)(slash - id));
+	a->exec_watch(a->exec_watch_ctx, is_end, container, slash + 1, exit_code);
+}
+
 static void on_runtime_event(void *ctx, enum cri_event_type type, const char *id, int exit_code)
 {
 	struct agent *a = ctx;
-	(void)exit_code;
+	if (type == CRI_EVENT_EXEC_ADDED || type == CRI_EVENT_EXEC_EXIT) {
+		tell_exec(a, type == CRI_EVENT_EXEC_EXIT, id, exit_code);
+		return;
+	}
 	struct pod *p = map_get(&a->by_id, id);
 	if (!p || (type != CRI_EVENT_EXIT && type != CRI_EVENT_OOM))
 		return;

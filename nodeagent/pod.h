@@ -130,6 +130,8 @@ struct agent {
 	struct agent_counts counts;
 	struct node *node; /* node.c */
 	struct house *house;
+	agent_exec_watch *exec_watch;
+	void *exec_watch_ctx;
 };
 
 /* ---- pod_view.c ---- */

@@ -1,4 +1,4 @@
-#include "nodeagent/port_internal.h"
+#include "nodeagent/exec_end.h"
 
 #include "common/base/jsonx.h"
 
@@ -136,6 +136,7 @@ int port_new(struct loop *loop, struct agent *agent, struct runtime *runtime,
 		port_free(p);
 		return err->code;
 	}
+	agent_watch_execs(agent, exec_end_event, p);
 	*ret = p;
 	return 0;
 }
@@ -144,6 +145,7 @@ void port_free(struct port *p)
 {
 	if (!p)
 		return;
+	agent_watch_execs(p->agent, NULL, NULL);
 	http_server_free(p->server);
 	free(p->socket);
 	free(p->ctr);

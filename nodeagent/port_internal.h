@@ -13,6 +13,7 @@ struct port {
 	struct http_server *server;
 	bool is_open; /* without TLS: nobody is asked who he is */
 	char *socket, *ctr;
+	struct exec_end *exec_ends; /* sessions with stdin */
 };
 
 /* A path's parts, decoded: /exec/NS/POD/CONTAINER. */

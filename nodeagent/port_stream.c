@@ -2,7 +2,7 @@
  * exec, attach and port-forward: the runtime gives a URL of its streaming server, good for one
  * request; the client's connection is taken over and its bytes are relayed there as they are.
  */
-#include "nodeagent/port_internal.h"
+#include "nodeagent/exec_end.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,11 +24,15 @@ struct stream {
 	char *method, *query; /* what of the query goes on: the ports */
 	struct in_addr address;
 	uint16_t number;
-	bool is_peer_gone;
+	struct exec_end *end; /* an exec with stdin; else NULL */
+	int fd;               /* to the streaming server; closed with the stream */
 };
 
 static void stream_free(struct stream *s)
 {
+	exec_end_free(s->end);
+	if (s->fd >= 0)
+		close(s->fd);
 	str_fini(&s->head);
 	free(s->method);
 	free(s->query);
@@ -72,11 +76,17 @@ static void run(void *ctx, struct http_duplex *d)
 	static const char refused[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
 				      "Connection: close\r\n\r\n";
 	struct stream *s = ctx;
-	auto_close int fd = dial(s);
-	if (fd < 0 || !send_head(fd, &s->head))
+	s->fd = dial(s);
+	if (s->fd < 0 || !send_head(s->fd, &s->head)) {
 		(void)http_duplex_write(d, refused, sizeof(refused) - 1); /* nobody else to tell */
-	else
-		http_duplex_relay(d, fd, -1);
+		return;
+	}
+	if (s->end)
+		exec_end_opened(s->end, s->fd, http_duplex_fd(d));
+	http_duplex_relay(d, s->fd, s->end ? exec_end_fd(s->end) : -1);
+	if (s->end)
+		exec_end_tell(s->end, d);
+	(void)shutdown(s->fd, SHUT_RDWR); /* the runtime need not wait for the loop */
 }
 
 static void done(void *ctx)
@@ -222,6 +232,7 @@ void port_stream(struct port *p, struct http_exchange *x, const struct port_path
 	s->x = x;
 	s->method = xstrdup(x->method);
 	s->query = xstrdup("");
+	s->fd = -1;
 	copy_headers(s);
 	size_t words = is_exec ? read_command(x->query, command) : 0;
 	struct cri_request request = {
@@ -236,6 +247,9 @@ void port_stream(struct port *p, struct http_exchange *x, const struct port_path
 		.use_stderr = either(x->query, "error", "stderr"),
 		.ports = ports,
 	};
+	const char *upgrade = http_header_get(x, "Upgrade");
+	if (is_exec && request.use_stdin)
+		s->end = exec_end_new(p, c.id, upgrade && starts_with(upgrade, "SPDY/"));
 	if (is_forward)
 		request.ports_count = read_ports(s, x->query, ports);
 	s->call = runtime_start(p->runtime, &request, on_url, s);

@@ -214,7 +214,14 @@ struct cri_reply {
 typedef void cri_done(void *ctx, const struct cri_reply *reply);
 
 /* What containerd tells by itself, so that nobody has to ask all the time. */
-enum cri_event_type { CRI_EVENT_EXIT, CRI_EVENT_OOM, CRI_EVENT_START, CRI_EVENT_IMAGE };
+enum cri_event_type {
+	CRI_EVENT_EXIT,
+	CRI_EVENT_OOM,
+	CRI_EVENT_START,
+	CRI_EVENT_IMAGE,
+	CRI_EVENT_EXEC_ADDED, /* id: "CONTAINER/EXEC" */
+	CRI_EVENT_EXEC_EXIT,  /* the same, with its exit code */
+};
 
 struct cri_events {
 	/* A task of container (or sandbox) `id` ended, ran out of memory or started; an image

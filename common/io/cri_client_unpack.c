@@ -328,19 +328,25 @@ void cri_unpack_free(void *message)
 
 /* ---- events ---- */
 
-/* A task's message by its first two fields; `exit_code` only where it is an exit. */
-static bool unpack_task(const Cri__Any *any, struct arena *a, const char **ret_id, int *exit_code)
+/* TaskExit; TaskExecAdded is the same in what it has. An exec carries its own id besides the
+ * container's. */
+static bool unpack_task(const Cri__Any *any, struct arena *a, enum cri_event_type *type,
+			const char **ret_id, int *exit_code)
 {
 	Cri__TaskExit *m = cri__task_exit__unpack(NULL, any->value.len, any->value.data);
 	if (!m)
 		return false;
-	/* An exec's end carries its own id: the container goes on. */
 	bool is_init = m->id[0] == '\0' || streq(m->id, m->container_id);
-	*ret_id = arena_text(a, m->container_id);
-	if (exit_code)
-		*exit_code = (int)m->exit_status;
+	if (is_init) {
+		*ret_id = arena_text(a, m->container_id);
+	} else {
+		*ret_id = arena_format(a, "%s/%s", m->container_id, m->id);
+		if (*type == CRI_EVENT_EXIT)
+			*type = CRI_EVENT_EXEC_EXIT;
+	}
+	*exit_code = (int)m->exit_status;
 	cri__task_exit__free_unpacked(m, NULL);
-	return is_init;
+	return !is_init || *type == CRI_EVENT_EXIT;
 }
 
 /* TaskStart and TaskOOM, and the images' events: one text in field 1. */
@@ -365,7 +371,10 @@ bool cri_unpack_event(const void *bytes, size_t len, struct arena *a, enum cri_e
 	if (e->event && streq(e->namespace_, "k8s.io")) {
 		if (streq(e->topic, "/tasks/exit")) {
 			*ret_type = CRI_EVENT_EXIT;
-			is_ours = unpack_task(e->event, a, ret_id, ret_exit_code);
+			is_ours = unpack_task(e->event, a, ret_type, ret_id, ret_exit_code);
+		} else if (streq(e->topic, "/tasks/exec-added")) {
+			*ret_type = CRI_EVENT_EXEC_ADDED;
+			is_ours = unpack_task(e->event, a, ret_type, ret_id, ret_exit_code);
 		} else if (streq(e->topic, "/tasks/oom")) {
 			*ret_type = CRI_EVENT_OOM;
 			is_ours = unpack_first_text(e->event, a, ret_id);
