@@ -5,10 +5,10 @@
 #include <ctype.h>
 #include <ldns/ldns.h>
 
-#define TTL_S       5
-#define CHASES_MAX  8
+#define TTL_S            5
+#define CHASES_MAX       8
 #define RECORDS_TEXT_MAX ((size_t)1 << 20)
-#define NAME_MAX_TEXT 1024
+#define NAME_MAX_TEXT    1024
 
 /* ---- small helpers around ldns ---- */
 
@@ -59,8 +59,8 @@ static size_t size_max(const ldns_pkt *query, bool is_tcp)
 
 static void drop_some(ldns_pkt *p, ldns_pkt_section section)
 {
-	ldns_rr_list *list = section == LDNS_SECTION_ANSWER ? ldns_pkt_answer(p) :
-							      ldns_pkt_additional(p);
+	ldns_rr_list *list =
+		section == LDNS_SECTION_ANSWER ? ldns_pkt_answer(p) : ldns_pkt_additional(p);
 	uint16_t n = (uint16_t)ldns_rr_list_rr_count(list);
 	for (uint16_t gone = (uint16_t)(n / 4 + 1); gone > 0 && n > 0; gone--, n--)
 		ldns_rr_free(ldns_rr_list_pop_rr(list));
@@ -109,8 +109,8 @@ static void push_answers(ldns_pkt *p, const char *owner, struct str *text, size_
 	for (char *line; n < count && (line = strsep(&at, "\n")) && *line;)
 		lines[n++] = line;
 	for (size_t i = 0; i < n; i++) {
-		auto_free char *record = xasprintf("%s %d IN %s", owner, TTL_S,
-						   lines[(i + turn) % n]);
+		auto_free char *record =
+			xasprintf("%s %d IN %s", owner, TTL_S, lines[(i + turn) % n]);
 		push(p, LDNS_SECTION_ANSWER, record);
 	}
 	free(lines);
@@ -121,16 +121,16 @@ static void push_additional(ldns_pkt *p, struct str *text)
 	char *at = text->data;
 	for (char *line; (line = strsep(&at, "\n")) && *line;) {
 		size_t name = strcspn(line, " ");
-		auto_free char *record = xasprintf("%.*s %d IN%s", (int)name, line, TTL_S,
-						   line + name);
+		auto_free char *record =
+			xasprintf("%.*s %d IN%s", (int)name, line, TTL_S, line + name);
 		push(p, LDNS_SECTION_ADDITIONAL, record);
 	}
 }
 
 static void push_soa(ldns_pkt *p, const struct dns_zone *zone, const char *name)
 {
-	bool is_reverse = ldns_rr_list_rr_count(ldns_pkt_answer(p)) == 0 &&
-			  strlen(name) > 13 && streq(name + strlen(name) - 13, ".in-addr.arpa");
+	bool is_reverse = ldns_rr_list_rr_count(ldns_pkt_answer(p)) == 0 && strlen(name) > 13 &&
+			  streq(name + strlen(name) - 13, ".in-addr.arpa");
 	auto_free char *record = xasprintf(
 		"%s. %d IN SOA ns.dns.%s. hostmaster.%s. 1 7200 1800 86400 %d",
 		is_reverse ? name : zone->domain, TTL_S, zone->domain, zone->domain, TTL_S);
@@ -186,10 +186,9 @@ static void answer_name(const struct dns_zone *zone, const ldns_pkt *query, cons
 		push_answers(p, owner, &answers, r.count, ldns_pkt_id(query));
 		push_additional(p, &additional);
 		if (r.canonical && *r.canonical) {
-			auto_free char *record = xasprintf("%s %d IN CNAME %s%s", owner, TTL_S,
-							   r.canonical,
-							   r.canonical[strlen(r.canonical) - 1] == '.' ?
-								   "" : ".");
+			auto_free char *record =
+				xasprintf("%s %d IN CNAME %s%s", owner, TTL_S, r.canonical,
+					  r.canonical[strlen(r.canonical) - 1] == '.' ? "" : ".");
 			push(p, LDNS_SECTION_ANSWER, record);
 			free(owner);
 			free(name);

@@ -56,7 +56,8 @@ void dns_refuse(const uint8_t *packet, size_t size, int rcode, struct dns_result
 /* ---- dns_zone.c ---- */
 #define DNS_RECORDS_MAX 1024
 struct dns_records {
-	struct str *answers;    /* "TYPE DATA\n" of the name asked, or with its own "NAME TYPE DATA\n" */
+	struct str
+		*answers; /* "TYPE DATA\n" of the name asked, or with its own "NAME TYPE DATA\n" */
 	struct str *additional; /* "NAME TYPE DATA\n" */
 	const char *canonical;  /* the name goes on there (ExternalName); borrowed */
 	size_t count;

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define LISTEN_FD   3    /* sd_listen_fds(3): passed sockets start here */
-#define A_TURN      64   /* packets read in one turn of the loop */
-#define READ_SIZE   4096
-#define WAIT_MS     4000 /* for the first lists; then other names are answered at least */
-#define BACKLOG     128
-#define PASSED_MAX  64
+#define LISTEN_FD  3  /* sd_listen_fds(3): passed sockets start here */
+#define A_TURN     64 /* packets read in one turn of the loop */
+#define READ_SIZE  4096
+#define WAIT_MS    4000 /* for the first lists; then other names are answered at least */
+#define BACKLOG    128
+#define PASSED_MAX 64
 
 /* A question that another server was asked for us. */
 struct job {
@@ -65,7 +65,8 @@ static int passed_socket(const char *name)
 static int open_socket(const struct dns_server_options *o, const char *name, int type, int *ret,
 		       struct error *err)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(o->port ? o->port : 53) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(o->port ? o->port : 53) };
 	int one = 1;
 	int fd = passed_socket(name);
 	if (fd >= 0) {
@@ -97,8 +98,8 @@ static void reply(struct dns_server *s, const struct dns_client *to, const uint8
 	if (to->connection)
 		dns_tcp_send(to->connection, bytes, size);
 	else /* a full socket buffer loses it, as the network may; the client asks again */
-		(void)sendto(s->udp, bytes, size, MSG_DONTWAIT,
-			     (const struct sockaddr *)&to->from, sizeof(to->from));
+		(void)sendto(s->udp, bytes, size, MSG_DONTWAIT, (const struct sockaddr *)&to->from,
+			     sizeof(to->from));
 }
 
 static void reply_result(struct dns_server *s, const struct dns_client *to, struct dns_result *r)
@@ -144,8 +145,8 @@ static void on_answered(void *ctx, const uint8_t *bytes, size_t size)
 	job_free(j);
 }
 
-static void ask_others(struct dns_server *s, const struct dns_client *client,
-		       const uint8_t *packet, size_t size, struct dns_result *r)
+static void ask_others(struct dns_server *s, const struct dns_client *client, const uint8_t *packet,
+		       size_t size, struct dns_result *r)
 {
 	bool is_chase = r->verdict == DNS_CHASE;
 	struct job *j = xcalloc(1, sizeof(*j));

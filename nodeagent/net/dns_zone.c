@@ -23,8 +23,8 @@ void dns_slices_by_address(const json_t *tree, struct cache_values *out)
 {
 	size_t i, k;
 	json_t *endpoint, *address;
-	json_array_foreach(json_object_get(tree, "endpoints"), i, endpoint)
-		json_array_foreach(json_object_get(endpoint, "addresses"), k, address)
+	json_array_foreach (json_object_get(tree, "endpoints"), i, endpoint)
+		json_array_foreach (json_object_get(endpoint, "addresses"), k, address)
 			if (json_is_string(address))
 				cache_value_add(out, json_string_value(address));
 }
@@ -97,7 +97,7 @@ static const char *endpoint_label(const json_t *endpoint, const char *address, c
 struct walk {
 	const struct dns_zone *zone;
 	const char *ns, *service;
-	const char *label; /* only the endpoint of that name; NULL: all */
+	const char *label;           /* only the endpoint of that name; NULL: all */
 	const char *port, *protocol; /* only that port; NULL: all (SRV) */
 	int type;
 	struct dns_records *out;
@@ -109,7 +109,7 @@ static void endpoint_ports(struct walk *w, const json_t *slice, const char *labe
 {
 	size_t i;
 	json_t *port;
-	json_array_foreach(json_object_get(slice, "ports"), i, port) {
+	json_array_foreach (json_object_get(slice, "ports"), i, port) {
 		const char *name = json_str_or(port, "name", "");
 		if (w->port && (strcasecmp(w->port, name) != 0 ||
 				strcasecmp(w->protocol, json_str_or(port, "protocol", "TCP")) != 0))
@@ -130,10 +130,10 @@ static void walk_slice(struct walk *w, const json_t *slice)
 	json_t *endpoint, *text;
 	if (!streq(json_str_or(slice, "addressType", "IPv4"), "IPv4"))
 		return;
-	json_array_foreach(json_object_get(slice, "endpoints"), i, endpoint) {
+	json_array_foreach (json_object_get(slice, "endpoints"), i, endpoint) {
 		if (!json_bool_or(endpoint, "conditions.ready", true))
 			continue;
-		json_array_foreach(json_object_get(endpoint, "addresses"), k, text) {
+		json_array_foreach (json_object_get(endpoint, "addresses"), k, text) {
 			char buf[64];
 			uint32_t address;
 			if (!address_parse(json_string_value(text), &address))
@@ -176,7 +176,7 @@ static bool service_ports(struct walk *w, const json_t *service)
 	size_t i;
 	json_t *port;
 	bool is_any = false;
-	json_array_foreach(json_dig(service, "spec.ports"), i, port) {
+	json_array_foreach (json_dig(service, "spec.ports"), i, port) {
 		const char *name = json_str_or(port, "name", "");
 		if (w->port && (strcasecmp(w->port, name) != 0 ||
 				strcasecmp(w->protocol, json_str_or(port, "protocol", "TCP")) != 0))
@@ -217,13 +217,11 @@ static enum dns_found find_in_services(const struct dns_zone *zone, const char *
 	if (n == 0)
 		return DNS_NAME;
 	if (n == 1)
-		return cache_in_namespace(zone->services, labels[0]).count > 0 ? DNS_NAME :
-										 DNS_NO_NAME;
-	struct walk w = { .zone = zone,
-			  .ns = labels[0],
-			  .service = labels[1],
-			  .type = type,
-			  .out = out };
+		return cache_in_namespace(zone->services, labels[0]).count > 0 ? DNS_NAME
+									       : DNS_NO_NAME;
+	struct walk w = {
+		.zone = zone, .ns = labels[0], .service = labels[1], .type = type, .out = out
+	};
 	const json_t *service = cache_get_at(zone->services, w.ns, w.service);
 	if (!service)
 		return DNS_NO_NAME;
@@ -297,11 +295,12 @@ static enum dns_found find_reverse(const struct dns_zone *zone, const char *name
 		const char *service = slice_service(slice);
 		size_t k;
 		json_t *e;
-		json_array_foreach(json_object_get(slice, "endpoints"), k, e) {
+		json_array_foreach (json_object_get(slice, "endpoints"), k, e) {
 			char buf[64];
-			if (!service ||
-			    !streq(json_string_value(json_array_get(
-					   json_object_get(e, "addresses"), 0)) ?: "", ip))
+			if (!service || !streq(json_string_value(json_array_get(
+						       json_object_get(e, "addresses"), 0))
+						       ?: "",
+					       ip))
 				continue;
 			is_known = true;
 			if (wants(type, TYPE_PTR))

@@ -12,8 +12,8 @@
 
 struct net_options {
 	const char *node_name, *cluster_id, *cluster_cidr, *service_cidr;
-	const char *dns_address; /* NULL: no DNS */
-	const char *domain;      /* NULL: cluster.local */
+	const char *dns_address;       /* NULL: no DNS */
+	const char *domain;            /* NULL: cluster.local */
 	struct cache *services, *pods; /* pods of this node */
 	uint64_t seed;
 };

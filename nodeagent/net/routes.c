@@ -30,7 +30,7 @@ bool route_of_node(const json_t *node, struct route *ret)
 	    bits > 32 || !address_parse(network, &ret->network))
 		return false;
 	ret->bits = (uint8_t)bits;
-	json_array_foreach(json_dig(node, "status.addresses"), i, address)
+	json_array_foreach (json_dig(node, "status.addresses"), i, address)
 		if (streq(json_str_or(address, "type", ""), "InternalIP") &&
 		    address_parse(json_str(address, "address"), &ret->via))
 			return true;
@@ -83,8 +83,8 @@ static void changed(void *ctx, const char *key, const json_t *before, const json
 	struct routes *r = ctx;
 	struct route a = { 0 }, b = { 0 };
 	bool had = before && route_of_node(before, &a), has = now && route_of_node(now, &b);
-	if (streq(key, r->own_name) || (had == has && a.network == b.network && a.bits == b.bits &&
-					a.via == b.via))
+	if (streq(key, r->own_name) ||
+	    (had == has && a.network == b.network && a.bits == b.bits && a.via == b.via))
 		return;
 	r->is_dirty = true;
 	loop_timer_set(r->timer, 0);

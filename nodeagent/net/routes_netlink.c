@@ -72,9 +72,9 @@ static bool talk(struct mnl_socket *s, char *buf, mnl_cb_t callback, void *ctx)
 static bool change(struct mnl_socket *s, char *buf, const struct route *r, bool is_add,
 		   unsigned seq)
 {
-	struct rtmsg *m = begin(buf, is_add ? RTM_NEWROUTE : RTM_DELROUTE,
-				(uint16_t)(NLM_F_ACK | (is_add ? NLM_F_CREATE | NLM_F_REPLACE : 0)),
-				seq);
+	struct rtmsg *m =
+		begin(buf, is_add ? RTM_NEWROUTE : RTM_DELROUTE,
+		      (uint16_t)(NLM_F_ACK | (is_add ? NLM_F_CREATE | NLM_F_REPLACE : 0)), seq);
 	m->rtm_dst_len = r->bits;
 	m->rtm_protocol = PROTOCOL;
 	m->rtm_table = RT_TABLE_MAIN;

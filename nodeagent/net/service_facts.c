@@ -79,11 +79,11 @@ static void slice_targets(const json_t *slice, uint16_t port, enum choice choice
 {
 	size_t i, k;
 	json_t *endpoint, *text;
-	json_array_foreach(json_object_get(slice, "endpoints"), i, endpoint) {
+	json_array_foreach (json_object_get(slice, "endpoints"), i, endpoint) {
 		if (!fits(endpoint, choice) ||
 		    (only_node && !streq(json_str_or(endpoint, "nodeName", ""), only_node)))
 			continue;
-		json_array_foreach(json_object_get(endpoint, "addresses"), k, text) {
+		json_array_foreach (json_object_get(endpoint, "addresses"), k, text) {
 			uint32_t address;
 			if (address_parse(json_string_value(text), &address) &&
 			    out->count < SERVICE_SLOTS_MAX)
@@ -103,7 +103,7 @@ static void find_targets(const struct service_view *v, const json_t *port, const
 			json_t *p;
 			if (!streq(json_str_or(v->slices[s], "addressType", "IPv4"), "IPv4"))
 				continue;
-			json_array_foreach(json_object_get(v->slices[s], "ports"), i, p)
+			json_array_foreach (json_object_get(v->slices[s], "ports"), i, p)
 				if (streq(json_str_or(p, "name", ""), name) &&
 				    protocol_of(p) == protocol_of(port) && port_of(p, "port") > 0)
 					slice_targets(v->slices[s], port_of(p, "port"),
@@ -134,7 +134,7 @@ static void add_addresses(const json_t *list, const char *member, struct service
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(list, i, item) {
+	json_array_foreach (list, i, item) {
 		const char *text = member ? json_str(item, member) : json_string_value(item);
 		if (address_parse(text, &head.address))
 			add_chain(out, head, t, by_client);
@@ -182,7 +182,7 @@ void service_facts(const struct service_view *v, struct service_elements *ret)
 	if (streq(json_str_or(spec, "type", "ClusterIP"), "ExternalName"))
 		return;
 	struct targets *t = xcalloc(1, sizeof(*t));
-	json_array_foreach(json_object_get(spec, "ports"), i, port)
+	json_array_foreach (json_object_get(spec, "ports"), i, port)
 		port_facts(v, port, t, ret);
 	free(t);
 }
@@ -193,8 +193,8 @@ static void host_ports(const json_t *containers, uint32_t pod, struct service_el
 {
 	size_t i, k;
 	json_t *container, *port;
-	json_array_foreach(containers, i, container) {
-		json_array_foreach(json_object_get(container, "ports"), k, port) {
+	json_array_foreach (containers, i, container) {
+		json_array_foreach (json_object_get(container, "ports"), k, port) {
 			struct service_element e = { .kind = SERVICE_HOST_PORT,
 						     .protocol = protocol_of(port),
 						     .port = port_of(port, "hostPort"),
@@ -205,10 +205,10 @@ static void host_ports(const json_t *containers, uint32_t pod, struct service_el
 			if (address_parse(json_str(port, "hostIP"), &e.address) && e.address != 0)
 				e.kind = SERVICE_HOST_PORT_AT;
 			service_elements_add(out, e);
-			service_elements_add(out, (struct service_element){
-							  .kind = SERVICE_HOST_KEEPS,
-							  .protocol = e.protocol,
-							  .port = e.port });
+			service_elements_add(out,
+					     (struct service_element){ .kind = SERVICE_HOST_KEEPS,
+								       .protocol = e.protocol,
+								       .port = e.port });
 		}
 	}
 }
@@ -222,8 +222,8 @@ void pod_facts_of_ports(const json_t *pod, struct service_elements *ret)
 	if (json_bool_or(spec, "hostNetwork", false) || streq(phase, "Succeeded") ||
 	    streq(phase, "Failed") || !address_parse(json_str(pod, "status.podIP"), &address))
 		return;
-	service_elements_add(ret, (struct service_element){ .kind = SERVICE_OWN_POD,
-							    .address = address });
+	service_elements_add(
+		ret, (struct service_element){ .kind = SERVICE_OWN_POD, .address = address });
 	host_ports(json_object_get(spec, "containers"), address, ret);
 	host_ports(json_object_get(spec, "initContainers"), address, ret);
 }

@@ -203,9 +203,9 @@ static void diff(const struct group *g, struct service_elements *removed,
 {
 	const struct service_elements *a = &g->loaded, *b = &g->pending;
 	for (size_t i = 0, k = 0; i < a->count || k < b->count;) {
-		int order = i == a->count ? 1 :
-			    k == b->count ? -1 :
-					    compare_keys(&a->at[i], &b->at[k]);
+		int order = i == a->count   ? 1
+			    : k == b->count ? -1
+					    : compare_keys(&a->at[i], &b->at[k]);
 		const struct service_element *before = order <= 0 ? &a->at[i++] : NULL;
 		const struct service_element *now = order >= 0 ? &b->at[k++] : NULL;
 		if (before && now && same_value(before, now))

@@ -19,15 +19,15 @@
 #define SERVICE_SLOTS_MAX 4096 /* endpoints of one port */
 
 enum service_kind {
-	SERVICE_VIP,           /* address, protocol, port → chain with `to_port` endpoints */
-	SERVICE_VIP_SLOT,      /* …, slot → to_address, to_port */
-	SERVICE_NODE_PORT,     /* protocol, port → chain */
-	SERVICE_NODE_SLOT,     /* …, slot → to_address, to_port */
-	SERVICE_NODE_KEEPS,    /* protocol, port: policy Local, the source address stays */
-	SERVICE_HOST_PORT,     /* protocol, port → to_address, to_port */
-	SERVICE_HOST_PORT_AT,  /* address, protocol, port → to_address, to_port */
-	SERVICE_HOST_KEEPS,    /* protocol, port of a hostPort */
-	SERVICE_OWN_POD,       /* address: a pod here, which may reach itself by a Service */
+	SERVICE_VIP,          /* address, protocol, port → chain with `to_port` endpoints */
+	SERVICE_VIP_SLOT,     /* …, slot → to_address, to_port */
+	SERVICE_NODE_PORT,    /* protocol, port → chain */
+	SERVICE_NODE_SLOT,    /* …, slot → to_address, to_port */
+	SERVICE_NODE_KEEPS,   /* protocol, port: policy Local, the source address stays */
+	SERVICE_HOST_PORT,    /* protocol, port → to_address, to_port */
+	SERVICE_HOST_PORT_AT, /* address, protocol, port → to_address, to_port */
+	SERVICE_HOST_KEEPS,   /* protocol, port of a hostPort */
+	SERVICE_OWN_POD,      /* address: a pod here, which may reach itself by a Service */
 	SERVICE_KIND_COUNT,
 };
 

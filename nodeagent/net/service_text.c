@@ -9,9 +9,9 @@
 static const char *map_of(const struct service_element *e)
 {
 	static const char *const names[SERVICE_KIND_COUNT] = {
-		[SERVICE_VIP] = "services",         [SERVICE_VIP_SLOT] = "endpoints",
-		[SERVICE_NODE_PORT] = "nodeports",  [SERVICE_NODE_SLOT] = "nodeport-endpoints",
-		[SERVICE_HOST_PORT] = "hostports",  [SERVICE_HOST_PORT_AT] = "hostports-at",
+		[SERVICE_VIP] = "services",        [SERVICE_VIP_SLOT] = "endpoints",
+		[SERVICE_NODE_PORT] = "nodeports", [SERVICE_NODE_SLOT] = "nodeport-endpoints",
+		[SERVICE_HOST_PORT] = "hostports", [SERVICE_HOST_PORT_AT] = "hostports-at",
 		[SERVICE_OWN_POD] = "own-pods",
 	};
 	static const char *const keeps[2][3] = {
@@ -20,9 +20,9 @@ static const char *map_of(const struct service_element *e)
 	};
 	if (names[e->kind])
 		return names[e->kind];
-	return keeps[e->kind == SERVICE_HOST_KEEPS][e->protocol == IPPROTO_UDP	 ? 1 :
-						    e->protocol == IPPROTO_SCTP ? 2 :
-										  0];
+	return keeps[e->kind == SERVICE_HOST_KEEPS][e->protocol == IPPROTO_UDP    ? 1
+						    : e->protocol == IPPROTO_SCTP ? 2
+										  : 0];
 }
 
 static const char *protocol_text(uint8_t protocol)
@@ -66,8 +66,8 @@ static void add_value(struct str *out, const struct service_element *e)
 			str_add(out, " : goto refuse");
 		else
 			str_addf(out, " : goto %c%u",
-				 e->kind == SERVICE_VIP ? (e->to_address ? 'h' : 'n') :
-							  (e->to_address ? 'q' : 'p'),
+				 e->kind == SERVICE_VIP ? (e->to_address ? 'h' : 'n')
+							: (e->to_address ? 'q' : 'p'),
 				 e->to_port);
 		return;
 	case SERVICE_VIP_SLOT:
@@ -133,19 +133,21 @@ void service_text_chain(struct str *out, const char *table, size_t endpoints)
 	}
 }
 
+/* "tcp dport" stands for any protocol's port: nftables 1.0.6 cannot read a map of type "th dport"
+ * back from the kernel, which it does to add a rule that uses the map. */
 static const char maps[] =
 	"\tmap services {\n"
 	"\t\ttype ipv4_addr . inet_proto . inet_service : verdict\n"
 	"\t}\n"
 	"\tmap endpoints {\n"
-	"\t\ttypeof ip daddr . meta l4proto . th dport . numgen random mod 2"
-	" : ip daddr . th dport\n"
+	"\t\ttypeof ip daddr . meta l4proto . tcp dport . numgen random mod 2"
+	" : ip daddr . tcp dport\n"
 	"\t}\n"
 	"\tmap nodeports {\n"
 	"\t\ttype inet_proto . inet_service : verdict\n"
 	"\t}\n"
 	"\tmap nodeport-endpoints {\n"
-	"\t\ttypeof meta l4proto . th dport . numgen random mod 2 : ip daddr . th dport\n"
+	"\t\ttypeof meta l4proto . tcp dport . numgen random mod 2 : ip daddr . tcp dport\n"
 	"\t}\n"
 	"\tmap hostports {\n"
 	"\t\ttype inet_proto . inet_service : ipv4_addr . inet_service\n"
@@ -161,26 +163,25 @@ static const char maps[] =
 	"\tset host-keeps-udp { type inet_service; }\n"
 	"\tset host-keeps-sctp { type inet_service; }\n";
 
-static const char find[] =
-	"\tchain refuse {\n"
-	"\t\tmeta l4proto tcp reject with tcp reset\n"
-	"\t\treject with icmp type port-unreachable\n"
-	"\t}\n"
-	"\tchain find {\n"
-	"\t\tip daddr . meta l4proto . th dport vmap @services\n"
-	"\t\tfib daddr type != local return\n"
-	"\t\tmeta l4proto . th dport vmap @nodeports\n"
-	"\t\tdnat ip to ip daddr . meta l4proto . th dport map @hostports-at\n"
-	"\t\tdnat ip to meta l4proto . th dport map @hostports\n"
-	"\t}\n"
-	"\tchain prerouting {\n"
-	"\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
-	"\t\tjump find\n"
-	"\t}\n"
-	"\tchain output {\n"
-	"\t\ttype nat hook output priority -100; policy accept;\n"
-	"\t\tjump find\n"
-	"\t}\n";
+static const char find[] = "\tchain refuse {\n"
+			   "\t\tmeta l4proto tcp reject with tcp reset\n"
+			   "\t\treject with icmp type port-unreachable\n"
+			   "\t}\n"
+			   "\tchain find {\n"
+			   "\t\tip daddr . meta l4proto . th dport vmap @services\n"
+			   "\t\tfib daddr type != local return\n"
+			   "\t\tmeta l4proto . th dport vmap @nodeports\n"
+			   "\t\tdnat ip to ip daddr . meta l4proto . th dport map @hostports-at\n"
+			   "\t\tdnat ip to meta l4proto . th dport map @hostports\n"
+			   "\t}\n"
+			   "\tchain prerouting {\n"
+			   "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+			   "\t\tjump find\n"
+			   "\t}\n"
+			   "\tchain output {\n"
+			   "\t\ttype nat hook output priority -100; policy accept;\n"
+			   "\t\tjump find\n"
+			   "\t}\n";
 
 /* What leaves with another source address: what leaves the cluster, a pod that reaches itself, what
  * came to the node from elsewhere and goes on to a pod that would answer past us. */
