@@ -268,7 +268,10 @@ static int print_range(const char *path, const char *path_end, const char *body,
 {
 	struct values v = { 0 };
 	path = skip_blanks(path, path_end);
-	int code = find(&path, path_end, object, &v, err);
+	const json_t *from = *path == '$' ? root : object;
+	if (*path == '$' || *path == '@')
+		path++;
+	int code = find(&path, path_end, from, &v, err);
 	for (size_t i = 0; i < v.count && code == 0; i++)
 		code = print_part(body, body_end, v.at[i], root, depth + 1, out, err);
 	free(v.at);

@@ -29,7 +29,7 @@ static int add(struct manifests *m, const char *name, size_t line, json_t *tree,
 	if (!kind || !version)
 		return error_set(err, ERR_INVALID, "%s:%zu: %s is missing", name, line,
 				 kind ? "apiVersion" : "kind");
-	if (json_is_array(items) && strlen(kind) > 4 && streq(kind + strlen(kind) - 4, "List")) {
+	if (json_is_array(items) && strlen(kind) >= 4 && streq(kind + strlen(kind) - 4, "List")) {
 		for (size_t i = 0; i < json_array_size(items); i++)
 			if (add(m, name, line, json_array_get(items, i), err) < 0)
 				return err->code;

@@ -1,0 +1,120 @@
+/* What is printed: jsonpath, tables; and the frames of a WebSocket. */
+#include "cli/jsonpath.h"
+#include "cli/table.h"
+#include "cli/ws.h"
+#include "tests/support/check.h"
+
+static const char object_text[] =
+	"{\"metadata\": {\"name\": \"x\", \"labels\": {\"a.b/c\": \"v\"}},"
+	" \"n\": 5, \"b\": true, \"list\": [{\"t\": \"A\", \"s\": \"1\"},"
+	" {\"t\": \"B\", \"s\": \"2\"}, {\"s\": \"3\"}], \"words\": [\"p\", \"q\"]}";
+
+static const struct {
+	const char *name, *path, *want; /* NULL: refused */
+} paths[] = {
+	{ "a name", "{.metadata.name}", "x" },
+	{ "without braces", ".metadata.name", "x" },
+	{ "without dot", "metadata.name", "x" },
+	{ "not there", "{.nothing.at.all}", "" },
+	{ "number and bool", "{.n} {.b}", "5 true" },
+	{ "text around", "<{.n}>", "<5>" },
+	{ "quoted text", "{.n}{\"\\n\\t\"}{'x'}", "5\n\tx" },
+	{ "an object", "{.metadata.labels}", "{\"a.b/c\":\"v\"}" },
+	{ "quoted name", "{.metadata.labels['a.b/c']}", "v" },
+	{ "escaped dot", "{.metadata.labels.a\\.b/c}", "v" },
+	{ "all", "{.words[*]}", "p q" },
+	{ "index", "{.words[1]} {.words[-2]}", "q p" },
+	{ "beyond", "{.words[7]}", "" },
+	{ "of each", "{.list[*].s}", "1 2 3" },
+	{ "filter", "{.list[?(@.t==\"B\")].s}", "2" },
+	{ "filter not", "{.list[?(@.t!='B')].s}", "1" },
+	{ "filter is there", "{.list[?(@.t)].s}", "1 2" },
+	{ "filter number", "{.list[?(@.s == 3)].s}", "3" },
+	{ "range", "{range .list[*]}[{.s}]{end}", "[1][2][3]" },
+	{ "range in range", "{range .list[*]}{range $.words[*]}{@}{end}{end}", "pqpqpq" },
+	{ "root", "{$.n}", "5" },
+	{ "no closing", "{.n", NULL },
+	{ "no end", "{range .list[*]}x", NULL },
+	{ "bad index", "{.words[x]}", NULL },
+	{ "empty name", "{.a..b}", NULL },
+	{ "open bracket", "{.words[}", NULL },
+	{ "open filter", "{.list[?(@.t]}", NULL },
+};
+
+static void test_jsonpath(void)
+{
+	AUTO_JSON *object = NULL;
+	struct error err;
+	CHECK_INT(json_parse(object_text, strlen(object_text), &object, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		AUTO_STR out;
+		str_init(&out, 65536);
+		int code = jsonpath_print(paths[i].path, object, &out, &err);
+		if (paths[i].want)
+			CHECK_TEXT(paths[i].name, code < 0 ? err.text : out.data, paths[i].want);
+		else
+			CHECK_TEXT(paths[i].name, code < 0 ? "refused" : out.data, "refused");
+	}
+}
+
+static void test_table(void)
+{
+	AUTO_TABLE t = { .columns = 3 };
+	AUTO_STR out;
+	AUTO_JSON *seven = json_integer(7);
+	str_init(&out, 4096);
+	const char *const cells[] = { "NAME", "N", "LAST", "ä", "\033[1m", "z" };
+	for (size_t i = 0; i < ARRAY_LEN(cells); i++)
+		table_add(&t, cells[i]);
+	table_add(&t, "longer");
+	table_add_json(&t, seven);
+	table_add_json(&t, NULL);
+	table_text(&t, &out);
+	CHECK_TEXT("table", out.data,
+		   "NAME     N      LAST\n"
+		   "ä         [1m   z\n"
+		   "longer   7      <none>\n");
+}
+
+static void test_frames(void)
+{
+	static const size_t sizes[] = { 0, 1, 125, 126, 65535, 65536, 200000 };
+	static const uint8_t mask[4] = { 1, 2, 3, 4 };
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		AUTO_STR out;
+		struct ws_frame f;
+		struct error err;
+		auto_free char *bytes = xcalloc(sizes[i] + 1, 1);
+		str_init(&out, 1u << 20);
+		memset(bytes, 'x', sizes[i]);
+		ws_frame_add(&out, WS_BINARY, mask, bytes, sizes[i]);
+		CHECK(str_ok(&out));
+		size_t head = out.len - sizes[i];
+		CHECK_INT(head, sizes[i] < 126 ? 6 : sizes[i] < 65536 ? 8 : 14);
+		for (size_t k = 0; k < sizes[i]; k++)
+			CHECK_INT((uint8_t)out.data[head + k], 'x' ^ mask[k & 3]);
+		/* A server's frame is the same without mask. */
+		out.data[1] = (char)(out.data[1] & 0x7f);
+		memmove(out.data + head - 4, bytes, sizes[i]);
+		for (size_t k = 0; k < head - 4 + MIN(sizes[i], (size_t)3); k++)
+			if (k < head - 4 + sizes[i])
+				CHECK_INT(ws_frame_read(out.data, k, &f, &err), 0);
+		CHECK_INT(ws_frame_read(out.data, out.len, &f, &err), 1);
+		CHECK_INT(f.opcode, WS_BINARY);
+		CHECK(f.is_final);
+		CHECK_INT(f.len, sizes[i]);
+		CHECK_INT(f.whole, head - 4 + sizes[i]);
+	}
+	struct ws_frame f;
+	struct error err;
+	CHECK_INT(ws_frame_read("\x82\xff\0\0\0\0\0\0\0\0", 10, &f, &err), ERR_MALFORMED);
+	CHECK_INT(ws_frame_read("\x82\x7f\xff\0\0\0\0\0\0\0", 10, &f, &err), ERR_LIMIT);
+}
+
+int main(void)
+{
+	test_jsonpath();
+	test_table();
+	test_frames();
+	return 0;
+}
