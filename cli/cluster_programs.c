@@ -180,6 +180,9 @@ static int add_agent(const struct cluster *c, json_t *list, const struct cluster
 	arg(p, "--cluster-id=%s", c->id);
 	arg(p, "--cluster-cidr=%s", c->pod_range);
 	arg(p, "--service-cidr=%s", c->service_range);
+	auto_free char *ctr = cluster_find_tool(c, "ctr");
+	if (ctr)
+		arg(p, "--ctr=%s", ctr);
 	json_t *sockets = json_object_get(p, "sockets");
 	json_array_append_new(sockets, json_pack("{s:s,s:s,s:s,s:i}", "name", "dns-udp", "type",
 						 "udp", "address", dns, "port", 53));

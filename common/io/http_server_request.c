@@ -7,7 +7,7 @@
 
 /* What follows a refused or early answered body is read and dropped up to here, so that the
  * client sees the answer; beyond, the connection is cut. */
-#define DISCARD_MAX (64u << 20)
+#define DISCARD_MAX (1u << 30)
 
 static const char *find_header(struct http_exchange *base, const char *name)
 {
