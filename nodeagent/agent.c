@@ -106,6 +106,28 @@ static void pod_gone(struct agent *a, const json_t *object)
 	pod_kick(p);
 }
 
+/* More pods than the node takes: whoever bound it did not know. */
+static void refuse_excess(struct pod *p)
+{
+	const struct agent *a = p->agent;
+	int max = a->options.pods_max > 0 ? a->options.pods_max : PODS_MAX;
+	int used = 0;
+	const char *uid;
+	void *value;
+	for (size_t i = 0; (i = map_next(&a->pods, i, &uid, &value)) != 0;) {
+		const struct pod *other = value;
+		used += other != p && other->object && !other->was_terminal &&
+			!other->failed_reason;
+	}
+	if (used < max)
+		return;
+	p->failed_reason = xstrdup("OutOfpods");
+	p->failed_message = xasprintf("Pod was rejected: Node didn't have enough resource: pods, "
+				      "requested: 1, used: %d, capacity: %d",
+				      used, max);
+	pod_event(p, NULL, "Warning", p->failed_reason, "%s", p->failed_message);
+}
+
 static void first_seen(struct pod *p)
 {
 	const char *start = json_str(p->object, "status.startTime");
@@ -115,6 +137,8 @@ static void first_seen(struct pod *p)
 	p->start_ms = start && time_parse(start, &us) ? us / 1000 : agent_now_ms(p->agent);
 	p->was_terminal = streq(phase, "Succeeded") || streq(phase, "Failed");
 	p->have_volumes = !p->is_new_here;
+	if (p->is_new_here && !p->was_terminal)
+		refuse_excess(p);
 }
 
 static uint64_t revision_of(const json_t *object)

@@ -1,4 +1,6 @@
 /* The Node object, its status, its lease, and the network configuration that follows from it. */
+#include "nodeagent/node_images.h"
+#include "nodeagent/node_machine.h"
 #include "nodeagent/pod.h"
 
 #include "common/base/time_text.h"
@@ -7,7 +9,6 @@
 #include "schemas/quantity.h"
 
 #include <stdio.h>
-#include <sys/statvfs.h>
 #include <sys/utsname.h>
 
 #define STATUS_MS    10000  /* looked at; sent when something changed … */
@@ -15,8 +16,8 @@
 #define LEASE_MS     10000
 #define LEASE_S      40
 #define RETRY_MS     1000
-#define PODS_MAX     250
 #define TEXT_MAX     65536
+#define TOLERATED_MS 30000
 
 static const struct api_resource nodes = { "", "v1", "nodes", false };
 static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases", true };
@@ -35,39 +36,14 @@ struct node {
 	char *cni_path;
 	struct str cni;
 	struct error cni_err;
+	struct node_images *images;
+	struct machine machine, measured; /* the latter is the worker's */
+	char *root;
+	int64_t down_since_ms; /* the last moment at which all was well */
+	bool is_measuring, is_freed;
 };
 
 /* ---- what the machine is ---- */
-
-static void read_line(const char *path, char *out, size_t size)
-{
-	FILE *f = fopen(path, "re");
-	out[0] = '\0';
-	if (f && !fgets(out, (int)size, f))
-		out[0] = '\0';
-	if (f)
-		fclose(f);
-	out[strcspn(out, "\n")] = '\0';
-}
-
-static void read_os_name(char *out, size_t size)
-{
-	char line[256];
-	FILE *f = fopen("/etc/os-release", "re");
-	out[0] = '\0';
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "PRETTY_NAME=\"%200[^\"]\"", out) == 1)
-			break;
-	if (f)
-		fclose(f);
-	if (!out[0] && snprintf(out, size, "Linux") < 0)
-		out[0] = '\0';
-}
-
-static int64_t memory_bytes(void)
-{
-	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-}
 
 /* A new boot is told when no pod of the last one that must wait for its turn counts as ready:
  * whoever sees the boot and a ready pod believes that it started in this boot. */
@@ -80,18 +56,15 @@ static const char *shown_boot_id(const struct node *n)
 
 static json_t *node_info(const struct node *n)
 {
-	char machine[64], os[256], uuid[64];
+	const struct machine *m = &n->machine;
 	struct utsname u = { 0 };
 	json_t *info = json_object();
 	(void)uname(&u); /* empty texts where it fails */
-	read_line("/etc/machine-id", machine, sizeof(machine));
-	read_line("/sys/class/dmi/id/product_uuid", uuid, sizeof(uuid));
-	read_os_name(os, sizeof(os));
-	json_put_str(info, "machineID", machine);
-	json_put_str(info, "systemUUID", uuid[0] ? uuid : machine);
+	json_put_str(info, "machineID", m->id);
+	json_put_str(info, "systemUUID", m->uuid[0] ? m->uuid : m->id);
 	json_put_str(info, "bootID", shown_boot_id(n));
 	json_put_str(info, "kernelVersion", u.release);
-	json_put_str(info, "osImage", os);
+	json_put_str(info, "osImage", m->os);
 	json_put_str(info, "containerRuntimeVersion", n->runtime_version ? n->runtime_version : "");
 	json_put_str(info, "kubeletVersion", "v1.36.3+skiff." SKIFF_VERSION);
 	json_put_str(info, "kubeProxyVersion", "");
@@ -106,16 +79,16 @@ static json_t *node_info(const struct node *n)
 static json_t *capacity(const struct node *n)
 {
 	char text[QUANTITY_TEXT_SIZE];
-	struct statvfs fs;
 	json_t *c = json_object();
 	json_object_set_new(c, "cpu", json_sprintf("%ld", sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(c, "memory", json_sprintf("%lldKi", (long long)memory_bytes() / 1024));
+	json_object_set_new(c, "memory",
+			    json_sprintf("%lldKi", (long long)n->agent->node_memory / 1024));
 	json_object_set_new(c, "pods",
 			    json_sprintf("%d", n->agent->options.pods_max > 0
 						       ? n->agent->options.pods_max
 						       : PODS_MAX));
-	if (statvfs(n->agent->root, &fs) == 0) {
-		quantity_from_bytes((int64_t)(fs.f_blocks * fs.f_frsize / 1024) * 1024, text);
+	if (n->machine.disk_total > 0) {
+		quantity_from_bytes(n->machine.disk_total / 1024 * 1024, text);
 		json_object_set_new(c, "ephemeral-storage", json_string(text));
 	}
 	return c;
@@ -147,16 +120,39 @@ static void add_condition(struct node *n, json_t *list, const char *type, const 
 	json_array_append_new(list, c);
 }
 
+static void add_pressure(struct node *n, json_t *list, const char *type, bool is_pressed,
+			 const char *yes, const char *no, const char *what)
+{
+	auto_free char *message = is_pressed ? xasprintf("too little %s is left", what)
+					     : xasprintf("enough %s is left", what);
+	add_condition(n, list, type, is_pressed ? "True" : "False", is_pressed ? yes : no, message);
+}
+
+/* A runtime that starts anew is away for a moment: a node that was ready stays so meanwhile, or
+ * all its pods would leave their Services. */
+static bool is_tolerated(const struct node *n)
+{
+	size_t i;
+	json_t *c;
+	if (loop_now_ms(n->agent->loop) > n->down_since_ms + TOLERATED_MS)
+		return false;
+	json_array_foreach (json_dig(n->object, "status.conditions"), i, c) {
+		if (streq(json_str_or(c, "type", ""), "Ready"))
+			return streq(json_str_or(c, "status", ""), "True");
+	}
+	return false;
+}
+
 static json_t *conditions(struct node *n)
 {
 	json_t *list = json_array();
-	bool is_ready = n->is_runtime_ready && n->is_network_ready;
-	add_condition(n, list, "MemoryPressure", "False", "KubeletHasSufficientMemory",
-		      "kubelet has sufficient memory available");
-	add_condition(n, list, "DiskPressure", "False", "KubeletHasNoDiskPressure",
-		      "kubelet has no disk pressure");
-	add_condition(n, list, "PIDPressure", "False", "KubeletHasSufficientPID",
-		      "kubelet has sufficient PID available");
+	bool is_ready = (n->is_runtime_ready && n->is_network_ready) || is_tolerated(n);
+	add_pressure(n, list, "MemoryPressure", machine_lacks_memory(&n->machine),
+		     "KubeletHasInsufficientMemory", "KubeletHasSufficientMemory", "memory");
+	add_pressure(n, list, "DiskPressure", machine_lacks_disk(&n->machine),
+		     "KubeletHasDiskPressure", "KubeletHasNoDiskPressure", "disk");
+	add_pressure(n, list, "PIDPressure", machine_lacks_tasks(&n->machine),
+		     "KubeletHasInsufficientPID", "KubeletHasSufficientPID", "PID");
 	add_condition(n, list, "Ready", is_ready ? "True" : "False",
 		      is_ready ? "KubeletReady" : "KubeletNotReady",
 		      is_ready ? "the node agent is ready" : n->runtime_message);
@@ -174,9 +170,24 @@ static json_t *status_of(struct node *n)
 		 json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address", a->node_ip,
 			   "type", "Hostname", "address", a->node_name));
 	json_put(s, "nodeInfo", node_info(n));
+	json_put(s, "images", node_images_status(n->images));
 	json_put(s, "daemonEndpoints",
 		 json_pack("{s:{s:i}}", "kubeletEndpoint", "Port", (int)a->options.port));
 	return s;
+}
+
+/* Somebody else says otherwise: the controller, when this agent was away for a while. */
+static bool is_contradicted(const struct node *n, const json_t *status)
+{
+	size_t i, k;
+	json_t *own, *told;
+	json_array_foreach(json_object_get(status, "conditions"), i, own)
+		json_array_foreach(json_dig(n->object, "status.conditions"), k, told)
+			if (streq(json_str_or(own, "type", ""), json_str_or(told, "type", "")) &&
+			    !streq(json_str_or(own, "status", ""),
+				   json_str_or(told, "status", "")))
+				return true;
+	return false;
 }
 
 static void on_status(void *ctx, const struct api_reply *reply);
@@ -201,7 +212,8 @@ static void send_status(struct node *n)
 	bool is_ready = n->is_runtime_ready && n->is_network_ready;
 	bool is_boot_told = streq(json_str_or(status, "nodeInfo.bootID", ""), n->agent->boot_id);
 	loop_timer_set(n->status_timer, is_ready && is_boot_told ? STATUS_MS : RETRY_MS / 4);
-	if (n->sent && json_equal(n->sent, status) && now_ms < n->sent_ms + HEARTBEAT_MS)
+	if (n->sent && json_equal(n->sent, status) && !is_contradicted(n, status) &&
+	    now_ms < n->sent_ms + HEARTBEAT_MS)
 		return;
 	json_decref(n->sent);
 	n->sent = json_deep_copy(status);
@@ -289,6 +301,9 @@ static void on_runtime(void *ctx, const struct cri_reply *reply)
 					   c->reason, c->message) < 0)
 			n->runtime_message[0] = '\0';
 	}
+	if (n->is_runtime_ready && n->is_network_ready)
+		n->down_since_ms = loop_now_ms(n->agent->loop);
+	node_images_look(n->images, machine_wants_disk(&n->machine));
 	fit_network(n);
 	send_status(n);
 }
@@ -362,9 +377,14 @@ static void on_kubernetes(void *ctx, const struct api_reply *reply)
 	a->api_port = xasprintf("%lld", (long long)json_int_or(port, "port", 443));
 }
 
-static void on_status_timer(void *ctx)
+static void measure(void *ctx)
 {
 	struct node *n = ctx;
+	machine_measure(n->root, &n->measured);
+}
+
+static void turn(struct node *n)
+{
 	struct agent *a = n->agent;
 	if (!a->api_host) {
 		auto_free char *path = api_path(&services, "default", "kubernetes", NULL);
@@ -377,6 +397,28 @@ static void on_status_timer(void *ctx)
 	}
 	auto_free char *path = api_path(&nodes, NULL, a->node_name, NULL);
 	(void)api_request(a->api, "GET", path, NULL, NULL, on_node, n);
+}
+
+static void measured(void *ctx)
+{
+	struct node *n = ctx;
+	n->is_measuring = false;
+	if (n->is_freed) {
+		free(n->root);
+		free(n);
+		return;
+	}
+	n->machine = n->measured;
+	turn(n);
+}
+
+static void on_status_timer(void *ctx)
+{
+	struct node *n = ctx;
+	if (n->is_measuring)
+		return;
+	n->is_measuring = true;
+	loop_offload(n->agent->loop, measure, measured, n);
 }
 
 /* ---- the lease ---- */
@@ -423,7 +465,10 @@ struct node *node_new(struct agent *a)
 	n->status_timer = loop_timer_new(a->loop, on_status_timer, n);
 	n->lease_timer = loop_timer_new(a->loop, on_lease_timer, n);
 	a->node_cpu_milli = (int64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
-	a->node_memory = memory_bytes();
+	a->node_memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	n->root = xstrdup(a->root);
+	n->images = node_images_new(a);
+	n->down_since_ms = loop_now_ms(a->loop);
 	return n;
 }
 
@@ -445,5 +490,10 @@ void node_free(struct node *n)
 	free(n->uid);
 	free(n->cni_path);
 	str_fini(&n->cni);
+	node_images_free(n->images);
+	n->is_freed = true;
+	if (n->is_measuring) /* the worker's end frees it */
+		return;
+	free(n->root);
 	free(n);
 }

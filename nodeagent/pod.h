@@ -64,8 +64,11 @@ struct container_memory {
 	int64_t image_user;
 	unsigned image_failures, start_failures;
 	int64_t image_retry_ms, image_failed_ms, start_retry_ms;
+	int64_t told_backoff_ns; /* the end of the instance that an event told of */
 	char *wait_reason, *wait_message;
 };
+
+#define PODS_MAX 250 /* of a node, unless its flags say otherwise */
 
 struct pod_work; /* one action under way */
 
