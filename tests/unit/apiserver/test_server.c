@@ -213,6 +213,8 @@ static const struct {
 	{ "aggregated discovery", "GET", "/apis", 0,
 	  "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", 0, 200,
 	  "APIGroupDiscoveryList & deployments" },
+	{ "no definitions", "GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 0, 0, 0,
+	  200, "CustomResourceDefinitionList & \"items\":[]" },
 	{ "OpenAPI index", "GET", "/openapi/v3", 0, 0, 0, 200, "apis/apps/v1" },
 };
 
