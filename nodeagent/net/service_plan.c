@@ -5,8 +5,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-#define TEXT_MAX  ((size_t)256 << 20)
-#define CLAIM_MAX 24
+#define TEXT_MAX   ((size_t)256 << 20)
+#define CLAIM_MAX  24
+#define CHAINS_MIN 16
 
 struct group {
 	struct service_elements want;    /* sorted, no key twice */
@@ -22,7 +23,8 @@ struct service_plan {
 	struct map claims; /* who has an address and port: the group */
 	struct group **dirty;
 	size_t dirty_count, blocked_count;
-	bool chains[SERVICE_SLOTS_MAX + 1];
+	size_t chains_count; /* 1 … so many endpoints have chains; more: the table is made anew, for
+				nftables 1.0.6 cannot add a rule that uses a map made before */
 	bool is_full_due, is_making;
 };
 
@@ -218,20 +220,30 @@ static void diff(const struct group *g, struct service_elements *removed,
 	}
 }
 
-static void add_chains(struct service_plan *p, const struct service_elements *added,
-		       struct str *out)
+static size_t chains_needed(const struct service_elements *e)
 {
-	for (size_t i = 0; i < added->count; i++) {
-		const struct service_element *e = &added->at[i];
-		if ((e->kind != SERVICE_VIP && e->kind != SERVICE_NODE_PORT) || e->to_port == 0 ||
-		    p->chains[e->to_port])
-			continue;
-		service_text_chain(out, p->table, e->to_port);
-		p->chains[e->to_port] = true;
+	size_t most = 0;
+	for (size_t i = 0; i < e->count; i++)
+		if (e->at[i].kind == SERVICE_VIP || e->at[i].kind == SERVICE_NODE_PORT)
+			most = MAX(most, (size_t)e->at[i].to_port);
+	return most;
+}
+
+/* Everything that is to be there after this transaction. */
+static void collect(const struct service_plan *p, struct service_elements *out)
+{
+	const char *key;
+	void *value;
+	service_elements_fini(out);
+	for (size_t i = 0; (i = map_next(&p->groups, i, &key, &value)) != 0;) {
+		const struct group *g = value;
+		const struct service_elements *e = g->is_pending ? &g->pending : &g->loaded;
+		for (size_t k = 0; k < e->count; k++)
+			service_elements_add(out, e->at[k]);
 	}
 }
 
-static void make_text(struct service_plan *p, bool is_full, struct service_elements *removed,
+static void make_text(const struct service_plan *p, bool is_full, struct service_elements *removed,
 		      struct service_elements *added, struct str *out)
 {
 	if (removed->count > 1)
@@ -239,11 +251,12 @@ static void make_text(struct service_plan *p, bool is_full, struct service_eleme
 	if (added->count > 1)
 		qsort(added->at, added->count, sizeof(*added->at), compare);
 	if (is_full) {
-		memset(p->chains, 0, sizeof(p->chains));
 		service_text_table(out, &p->options);
+		for (size_t n = 1; n <= p->chains_count; n++)
+			service_text_chain(out, p->table, n);
+	} else {
+		service_text_elements(out, p->table, "delete", removed->at, removed->count);
 	}
-	add_chains(p, added, out);
-	service_text_elements(out, p->table, "delete", removed->at, removed->count);
 	service_text_elements(out, p->table, "add", added->at, added->count);
 }
 
@@ -255,6 +268,7 @@ struct service_plan *service_plan_new(const struct service_plan_options *options
 	p->options = *options;
 	p->table = xasprintf("skiff-%s", options->cluster_id);
 	p->is_full_due = true;
+	p->chains_count = CHAINS_MIN;
 	return p;
 }
 
@@ -335,18 +349,21 @@ int service_plan_make(struct service_plan *p, struct service_change *ret, struct
 	bool is_full = p->is_full_due;
 	if (is_full)
 		everything_dirty(p);
-	*ret = (struct service_change){ .is_full = is_full };
+	*ret = (struct service_change){ 0 };
 	for (size_t i = 0; i < p->dirty_count; i++) /* it grows while blocked groups wake */
 		release(p, p->dirty[i]);
 	for (size_t i = 0; i < p->dirty_count; i++) {
-		struct group *g = p->dirty[i];
-		claim(p, g);
-		if (is_full)
-			for (size_t k = 0; k < g->pending.count; k++)
-				service_elements_add(&added, g->pending.at[k]);
-		else
-			diff(g, &removed, &added, ret);
+		claim(p, p->dirty[i]);
+		if (!is_full)
+			diff(p->dirty[i], &removed, &added, ret);
 	}
+	if (is_full)
+		collect(p, &added);
+	for (; p->chains_count < chains_needed(&added); is_full = true)
+		p->chains_count *= 2;
+	if (is_full)
+		collect(p, &added);
+	ret->is_full = is_full;
 	if (is_full || removed.count > 0 || added.count > 0)
 		make_text(p, is_full, &removed, &added, &text);
 	service_elements_fini(&removed);

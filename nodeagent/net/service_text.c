@@ -133,21 +133,19 @@ void service_text_chain(struct str *out, const char *table, size_t endpoints)
 	}
 }
 
-/* "tcp dport" stands for any protocol's port: nftables 1.0.6 cannot read a map of type "th dport"
- * back from the kernel, which it does to add a rule that uses the map. */
 static const char maps[] =
 	"\tmap services {\n"
 	"\t\ttype ipv4_addr . inet_proto . inet_service : verdict\n"
 	"\t}\n"
 	"\tmap endpoints {\n"
-	"\t\ttypeof ip daddr . meta l4proto . tcp dport . numgen random mod 2"
-	" : ip daddr . tcp dport\n"
+	"\t\ttypeof ip daddr . meta l4proto . th dport . numgen random mod 2"
+	" : ip daddr . th dport\n"
 	"\t}\n"
 	"\tmap nodeports {\n"
 	"\t\ttype inet_proto . inet_service : verdict\n"
 	"\t}\n"
 	"\tmap nodeport-endpoints {\n"
-	"\t\ttypeof meta l4proto . tcp dport . numgen random mod 2 : ip daddr . tcp dport\n"
+	"\t\ttypeof meta l4proto . th dport . numgen random mod 2 : ip daddr . th dport\n"
 	"\t}\n"
 	"\tmap hostports {\n"
 	"\t\ttype inet_proto . inet_service : ipv4_addr . inet_service\n"
