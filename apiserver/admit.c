@@ -9,11 +9,6 @@
 #define TOKEN_SECONDS 3607
 #define ROLE_LABEL    "skiff.dev/role"
 
-static bool is_kind(const struct change *c, const char *group, const char *kind)
-{
-	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
-}
-
 static bool is_master(const struct change *c)
 {
 	return identity_in_group(&c->r->who, "system:masters");
@@ -243,31 +238,31 @@ int admit_mutate(struct change *c, struct failure *f)
 		return -1;
 	if (c->part != PART_MAIN && c->part != PART_SCALE)
 		return 0;
-	if (is_kind(c, "", "Pod"))
+	if (change_is_kind(c, "", "Pod"))
 		return admit_pod(c, f);
-	if (is_kind(c, "", "Service"))
+	if (change_is_kind(c, "", "Service"))
 		return alloc_service(c, f);
-	if (is_kind(c, "", "Secret"))
+	if (change_is_kind(c, "", "Secret"))
 		fold_string_data(c->tree);
-	else if (is_kind(c, "coordination.k8s.io", "Lease"))
+	else if (change_is_kind(c, "coordination.k8s.io", "Lease"))
 		fence_lease(c);
 	return 0;
 }
 
 int admit_validate(struct change *c, struct failure *f)
 {
-	if (is_kind(c, "", "ServiceAccount") && check_role(c, f) < 0)
+	if (change_is_kind(c, "", "ServiceAccount") && check_role(c, f) < 0)
 		return -1;
-	if (is_kind(c, "", "Node") && check_node(c, f) < 0)
+	if (change_is_kind(c, "", "Node") && check_node(c, f) < 0)
 		return -1;
 	return c->part == PART_MAIN ? admit_order(c, f) : 0;
 }
 
 void admit_release(struct change *c, const json_t *tree)
 {
-	if (is_kind(c, "", "Service"))
+	if (change_is_kind(c, "", "Service"))
 		alloc_release_service(c, tree, NULL);
-	else if (is_kind(c, "coordination.k8s.io", "Lease")) {
+	else if (change_is_kind(c, "coordination.k8s.io", "Lease")) {
 		auto_free char *key = xasprintf("leader/%s/%s", c->ns, c->name);
 		const char *bytes;
 		size_t len;

@@ -23,6 +23,21 @@ void change_reset(struct change *c)
 	c->is_create = c->is_delete = false;
 }
 
+bool change_is_kind(const struct change *c, const char *group, const char *kind)
+{
+	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
+}
+
+bool change_is_same(const struct change *c)
+{
+	if (c->is_create || c->is_delete)
+		return false;
+	AUTO_STR old;
+	str_init(&old, RENDER_LIMIT);
+	object_stored_bytes(c->old, &old);
+	return old.len == c->bytes.len && memcmp(old.data, c->bytes.data, old.len) == 0;
+}
+
 static struct change_extra *extra_for(struct change *c, const char *key)
 {
 	for (size_t i = 0; i < c->extras_count; i++)

@@ -58,6 +58,10 @@ struct change {
 /* Forget the present attempt. */
 void change_reset(struct change *c);
 
+bool change_is_kind(const struct change *c, const char *group, const char *kind);
+/* Nothing would change: the attempt's bytes are the stored ones. */
+bool change_is_same(const struct change *c);
+
 /* An own key to be written and/or compared with the object; copies key and bytes. */
 void change_put_key(struct change *c, const char *key, const char *bytes);
 void change_drop_key(struct change *c, const char *key);

@@ -13,8 +13,8 @@ struct deletion;
 struct collection;
 
 /* What comes of one deletion; `o` is the object's last state (NULL with a failure). */
-typedef void deletion_done(struct deletion *d, struct object *o, bool is_gone,
-			   uint64_t revision, struct failure *f);
+typedef void deletion_done(struct deletion *d, struct object *o, bool is_gone, uint64_t revision,
+			   struct failure *f);
 
 struct deletion {
 	struct change c;
@@ -38,11 +38,6 @@ static void deletion_free(struct deletion *d)
 
 /* ---- what a DELETE means for this object ---- */
 
-static bool is_kind(const struct change *c, const char *group, const char *kind)
-{
-	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
-}
-
 static int check_preconditions(struct deletion *d, struct failure *f)
 {
 	struct change *c = &d->c;
@@ -51,19 +46,21 @@ static int check_preconditions(struct deletion *d, struct failure *f)
 	if (uid && !streq(uid, c->old->uid))
 		return fail_conflict(f, c->kind, c->name,
 				     "Precondition failed: UID in precondition: %s, UID in object "
-				     "meta: %s", uid, c->old->uid);
+				     "meta: %s",
+				     uid, c->old->uid);
 	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
 	if (version && !streq(version, current))
 		return fail_conflict(f, c->kind, c->name,
 				     "Precondition failed: ResourceVersion in precondition: %s, "
-				     "ResourceVersion in object meta: %s", version, current);
+				     "ResourceVersion in object meta: %s",
+				     version, current);
 	return 0;
 }
 
 static int check_immortal(struct change *c, struct failure *f)
 {
 	static const char *const names[] = { "default", "kube-system", "kube-public" };
-	if (!is_kind(c, "", "Namespace"))
+	if (!change_is_kind(c, "", "Namespace"))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (streq(c->name, names[i]))
@@ -77,7 +74,7 @@ static void set_finalizer(json_t *metadata, const char *name, bool wanted)
 	json_t *list = json_object_get(metadata, "finalizers");
 	size_t i;
 	json_t *v;
-	json_array_foreach(list, i, v)
+	json_array_foreach (list, i, v)
 		if (json_is_string(v) && streq(json_string_value(v), name)) {
 			if (!wanted)
 				json_array_remove(list, i);
@@ -96,7 +93,7 @@ static bool has_finalizer(const json_t *metadata, const char *name)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(json_object_get(metadata, "finalizers"), i, v)
+	json_array_foreach (json_object_get(metadata, "finalizers"), i, v)
 		if (json_is_string(v) && streq(json_string_value(v), name))
 			return true;
 	return false;
@@ -109,13 +106,13 @@ static void apply_policy(struct deletion *d, json_t *metadata)
 	json_t *orphan = json_object_get(d->options, "orphanDependents");
 	if (!policy && orphan)
 		policy = json_is_true(orphan) ? "Orphan" : "Background";
-	if (!policy && (has_finalizer(metadata, "orphan") ||
-			has_finalizer(metadata, "foregroundDeletion")))
+	if (!policy &&
+	    (has_finalizer(metadata, "orphan") || has_finalizer(metadata, "foregroundDeletion")))
 		return; /* an earlier DELETE has chosen */
 	if (!policy)
-		policy = is_kind(c, "batch", "Job") ? "Orphan" : "Background";
+		policy = change_is_kind(c, "batch", "Job") ? "Orphan" : "Background";
 	/* Nothing that an Event or a Pod owns is ever collected through an orphaning. */
-	bool can_own = !is_kind(c, "", "Event");
+	bool can_own = !change_is_kind(c, "", "Event");
 	set_finalizer(metadata, "orphan", can_own && streq(policy, "Orphan"));
 	set_finalizer(metadata, "foregroundDeletion", can_own && streq(policy, "Foreground"));
 }
@@ -145,7 +142,7 @@ static void mark(struct deletion *d, json_t *metadata, int64_t grace)
 	json_put_int(metadata, "deletionGracePeriodSeconds", grace);
 	if (first && c->kind->has_generation)
 		json_put_int(metadata, "generation", json_int_or(metadata, "generation", 0) + 1);
-	if (first && is_kind(c, "", "Namespace"))
+	if (first && change_is_kind(c, "", "Namespace"))
 		json_put_str(c->tree, "status.phase", "Terminating");
 }
 
@@ -157,10 +154,10 @@ static void decide(struct deletion *d)
 	json_t *metadata = json_object_get(c->tree, "metadata");
 	json_object_del(metadata, "resourceVersion");
 	apply_policy(d, metadata);
-	bool is_pod = is_kind(c, "", "Pod");
+	bool is_pod = change_is_kind(c, "", "Pod");
 	int64_t grace = is_pod ? pod_grace(d) : 0;
 	bool waits = grace > 0 || json_array_size(json_object_get(metadata, "finalizers")) ||
-		     (is_kind(c, "", "Namespace") &&
+		     (change_is_kind(c, "", "Namespace") &&
 		      json_array_size(json_dig(c->tree, "spec.finalizers")));
 	c->is_delete = !waits;
 	if (waits)
@@ -217,15 +214,6 @@ static void removed(void *ctx, enum store_outcome outcome, uint64_t revision,
 	object_unref(o);
 }
 
-static bool is_same(const struct change *c)
-{
-	AUTO_STR old;
-	str_init(&old, RENDER_LIMIT);
-	object_stored_bytes(c->old, &old);
-	return !c->is_delete && old.len == c->bytes.len &&
-	       memcmp(old.data, c->bytes.data, old.len) == 0;
-}
-
 static int compute(struct deletion *d, struct failure *f)
 {
 	struct change *c = &d->c;
@@ -257,7 +245,7 @@ static void deletion_attempt(struct deletion *d)
 		}
 		return;
 	}
-	if (c->is_dry_run || is_same(c)) {
+	if (c->is_dry_run || change_is_same(c)) {
 		finish(d, c->old, c->is_delete, c->is_dry_run ? 0 : c->old->version, NULL);
 		return;
 	}
@@ -310,9 +298,8 @@ static void serve_delete_one(struct request *r, const json_t *options, bool is_d
 			     bool is_eviction)
 {
 	const struct target *t = &r->target;
-	struct deletion *d =
-		deletion_new(r, t->kind->is_namespaced ? t->ns : NULL, t->name, options,
-			     is_dry_run, answer_one);
+	struct deletion *d = deletion_new(r, t->kind->is_namespaced ? t->ns : NULL, t->name,
+					  options, is_dry_run, answer_one);
 	d->is_eviction = is_eviction;
 	deletion_attempt(d);
 }
@@ -375,8 +362,9 @@ static void collection_end(struct collection *l)
 	str_init(&text, RENDER_MAX);
 	str_init(&api_version, 256);
 	schema_api_version(l->what.kind, &api_version);
-	str_addf(&text, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
-			"\"%llu\"},\"items\":[%s]}",
+	str_addf(&text,
+		 "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
+		 "\"%llu\"},\"items\":[%s]}",
 		 l->what.kind->list_kind, api_version.data, (unsigned long long)l->version,
 		 l->items.data);
 	selection_fini(&l->what);
@@ -422,8 +410,8 @@ static void collection_step(struct collection *l)
 		}
 		if (!selection_has(&l->what, o))
 			continue;
-		struct deletion *d = deletion_new(l->r, o->ns, o->name, l->options,
-						  l->is_dry_run, one_of_many);
+		struct deletion *d =
+			deletion_new(l->r, o->ns, o->name, l->options, l->is_dry_run, one_of_many);
 		d->of = l;
 		l->running++;
 		deletion_attempt(d);

@@ -4,19 +4,10 @@
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 
-static const char *const server_fields[] = { "uid",
-					     "creationTimestamp",
-					     "deletionTimestamp",
-					     "deletionGracePeriodSeconds",
-					     "generation",
-					     "selfLink",
-					     "managedFields",
-					     "resourceVersion" };
-
-static bool is_kind(const struct change *c, const char *group, const char *kind)
-{
-	return streq(c->kind->group, group) && streq(c->kind->kind, kind);
-}
+static const char *const server_fields[] = {
+	"uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+	"generation", "selfLink",          "managedFields",     "resourceVersion"
+};
 
 static void set_names(struct change *c, json_t *metadata)
 {
@@ -47,8 +38,8 @@ static void create_job(json_t *tree)
 	json_object_set_new(labels, "job-name", json_string(name));
 	if (!json_dig(tree, "spec.selector"))
 		json_put(tree, "spec.selector",
-			 json_pack("{s:{s:s}}", "matchLabels",
-				   "batch.kubernetes.io/controller-uid", uid));
+			 json_pack("{s:{s:s}}", "matchLabels", "batch.kubernetes.io/controller-uid",
+				   uid));
 }
 
 static void create_namespace(json_t *tree)
@@ -60,8 +51,7 @@ static void create_namespace(json_t *tree)
 		labels = json_object();
 		json_put(tree, "metadata.labels", labels);
 	}
-	json_object_set(labels, "kubernetes.io/metadata.name",
-			json_dig(tree, "metadata.name"));
+	json_object_set(labels, "kubernetes.io/metadata.name", json_dig(tree, "metadata.name"));
 }
 
 int strategy_create(struct change *c, struct failure *f)
@@ -86,15 +76,15 @@ int strategy_create(struct change *c, struct failure *f)
 	if (c->kind->has_generation)
 		json_put_int(metadata, "generation", 1);
 	/* A node reports itself with its first write; nobody else brings a status. */
-	if (c->kind->has_status && !is_kind(c, "", "Node"))
+	if (c->kind->has_status && !change_is_kind(c, "", "Node"))
 		json_object_del(tree, "status");
-	if (is_kind(c, "", "Pod"))
+	if (change_is_kind(c, "", "Pod"))
 		json_put(tree, "status",
 			 json_pack("{s:s,s:s}", "phase", "Pending", "qosClass",
 				   qos_class(json_object_get(tree, "spec"))));
-	else if (is_kind(c, "", "Namespace"))
+	else if (change_is_kind(c, "", "Namespace"))
 		create_namespace(tree);
-	else if (is_kind(c, "batch", "Job"))
+	else if (change_is_kind(c, "batch", "Job"))
 		create_job(tree);
 	return 0;
 }
@@ -109,14 +99,12 @@ static const char *qos_class(const json_t *spec)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *container;
-		json_array_foreach(json_object_get(spec, lists[l]), i, container)
+		json_array_foreach (json_object_get(spec, lists[l]), i, container)
 			for (size_t n = 0; n < ARRAY_LEN(names); n++) {
-				const char *limit =
-					json_string_value(json_at(container, "resources",
-								  "limits", names[n]));
-				const char *request =
-					json_string_value(json_at(container, "resources",
-								  "requests", names[n]));
+				const char *limit = json_string_value(
+					json_at(container, "resources", "limits", names[n]));
+				const char *request = json_string_value(
+					json_at(container, "resources", "requests", names[n]));
 				any |= limit || request;
 				all &= limit && (!request || streq(limit, request));
 			}
@@ -161,7 +149,8 @@ static int check_identity(struct change *c, const json_t *metadata, struct failu
 	if (uid && *uid && !streq(uid, c->old->uid))
 		return fail_conflict(f, c->kind, c->name,
 				     "Precondition failed: UID in precondition: %s, UID in object "
-				     "meta: %s", uid, c->old->uid);
+				     "meta: %s",
+				     uid, c->old->uid);
 	const char *version = json_str(metadata, "resourceVersion");
 	if (!version || !*version) {
 		if (c->verb == CHANGE_UPDATE && c->kind->needs_version_on_update)
@@ -178,7 +167,7 @@ static bool has_text(const json_t *list, const char *text)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach((json_t *)list, i, v)
+	json_array_foreach ((json_t *)list, i, v)
 		if (json_is_string(v) && streq(json_string_value(v), text))
 			return true;
 	return false;
@@ -191,7 +180,7 @@ static int check_finalizers(struct change *c, struct failure *f)
 	const json_t *old = json_dig(c->old_tree, "metadata.finalizers");
 	size_t i;
 	json_t *v;
-	json_array_foreach(json_dig(c->tree, "metadata.finalizers"), i, v)
+	json_array_foreach (json_dig(c->tree, "metadata.finalizers"), i, v)
 		if (json_is_string(v) && !has_text(old, json_string_value(v)))
 			return fail_field(f, c->kind, c->name, FIELD_FORBIDDEN,
 					  "metadata.finalizers", NULL,
@@ -242,7 +231,7 @@ int strategy_update(struct change *c, struct failure *f)
 		only_finalizers(c);
 	else if (c->kind->has_status && c->part != PART_BINDING)
 		keep(c->tree, c->old_tree, "status");
-	if (c->part == PART_MAIN && is_kind(c, "", "Namespace"))
+	if (c->part == PART_MAIN && change_is_kind(c, "", "Namespace"))
 		keep(c->tree, c->old_tree, "spec");
 
 	metadata = json_object_get(c->tree, "metadata");
@@ -255,8 +244,7 @@ int strategy_update(struct change *c, struct failure *f)
 		return -1;
 	bool counts = c->part == PART_MAIN || c->part == PART_SCALE;
 	if (c->kind->has_generation && counts && !same_spec(c))
-		json_put_int(metadata, "generation",
-			     json_int_or(old, "generation", 0) + 1);
+		json_put_int(metadata, "generation", json_int_or(old, "generation", 0) + 1);
 	return 0;
 }
 

@@ -276,16 +276,6 @@ static void stored(void *ctx, enum store_outcome outcome, uint64_t revision,
 	}
 }
 
-static bool is_same(const struct change *c)
-{
-	if (c->is_create || c->is_delete)
-		return false;
-	AUTO_STR old;
-	str_init(&old, RENDER_LIMIT);
-	object_stored_bytes(c->old, &old);
-	return old.len == c->bytes.len && memcmp(old.data, c->bytes.data, old.len) == 0;
-}
-
 /* Another name when a generated one is taken. */
 static bool draws_again(struct change *c, const struct failure *f)
 {
@@ -318,7 +308,7 @@ static void attempt(struct change *c)
 		answer_stored(c, c->old ? c->old->version : 0, 0);
 		return;
 	}
-	if (is_same(c)) {
+	if (change_is_same(c)) {
 		if (c->is_fresh)
 			answer_tree(c, c->old, 200, c->old->version);
 		else
