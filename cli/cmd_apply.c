@@ -82,7 +82,8 @@ static int apply_all(struct run *r, const struct manifests *m)
 
 static int check(const struct apply_options *o, const struct arguments *a)
 {
-	if (o->dry_run && !streq(o->dry_run, "none") && !streq(o->dry_run, "server") && !streq(o->dry_run, "client")) {
+	if (o->dry_run && !streq(o->dry_run, "none") && !streq(o->dry_run, "server") &&
+	    !streq(o->dry_run, "client")) {
 		fprintf(stderr, "error: --dry-run is server or client, not '%s'\n", o->dry_run);
 		return EXIT_REFUSED;
 	}

@@ -32,7 +32,12 @@ static int draw(struct session *s, const struct arguments *a)
 	}
 	if (scene.graph->nodes_count == 0)
 		fprintf(stderr, "No workloads in namespace %s.\n", ns);
-	tree_draw(scene.graph, scene.nodes, root, terminal_has_colours(STDOUT_FILENO), &out);
+	bool in_colour = terminal_has_colours(STDOUT_FILENO);
+	const char *const marks[READY_STATE_COUNT] = { mark_text(MARK_DONE, in_colour),
+						       mark_text(MARK_WAIT, in_colour),
+						       mark_text(MARK_WARN, in_colour),
+						       mark_text(MARK_FAIL, in_colour) };
+	tree_draw(scene.graph, scene.nodes, root, marks, &out);
 	fputs(out.data, stdout);
 	return EXIT_DONE;
 }

@@ -1,5 +1,4 @@
 #include "cli/tree_plan.h"
-#include "cli/progress.h"
 
 #define DEPTH_MAX 64
 
@@ -7,7 +6,7 @@ struct drawing {
 	const struct order_graph *g;
 	const struct tree_node *nodes;
 	bool *is_drawn, *is_on_path;
-	bool in_colour;
+	const char *const *marks;
 	struct str *out;
 	struct str indent;
 };
@@ -15,13 +14,6 @@ struct drawing {
 static void add_name(const struct order_graph *g, size_t node, struct str *out)
 {
 	str_addf(out, "%s/%s", g->nodes[node].kind->kind, g->nodes[node].name);
-}
-
-static const char *mark_of(const struct drawing *d, const struct tree_node *n)
-{
-	static const enum mark marks[READY_STATE_COUNT] = { MARK_DONE, MARK_WAIT, MARK_WARN,
-							    MARK_FAIL };
-	return mark_text(marks[n->state], d->in_colour);
 }
 
 /* How the dependency is meant, where it is not simply "ready". */
@@ -78,7 +70,7 @@ static void draw_children(struct drawing *d, size_t node, int depth)
 		if (is_found(n, i))
 			continue;
 		size_t before = push(d, --left == 0);
-		str_addf(d->out, "%s %s%s%s  is not there\n", mark_text(MARK_WARN, d->in_colour),
+		str_addf(d->out, "%s %s%s%s  is not there\n", d->marks[READY_STUCK],
 			 entry->kind ? entry->kind : "", entry->kind ? "/" : "", entry->name);
 		str_truncate(&d->indent, before);
 	}
@@ -88,7 +80,7 @@ static void draw_node(struct drawing *d, size_t node, size_t from, const struct 
 		      int depth)
 {
 	const struct tree_node *view = &d->nodes[node];
-	str_addf(d->out, "%s ", mark_of(d, view));
+	str_addf(d->out, "%s ", d->marks[view->state]);
 	add_name(d->g, node, d->out);
 	if (edge)
 		add_condition(d->g, from, edge, d->out);
@@ -112,9 +104,9 @@ static void draw_node(struct drawing *d, size_t node, size_t from, const struct 
 }
 
 void tree_draw(const struct order_graph *g, const struct tree_node *nodes, size_t root,
-	       bool in_colour, struct str *out)
+	       const char *const marks[READY_STATE_COUNT], struct str *out)
 {
-	struct drawing d = { .g = g, .nodes = nodes, .in_colour = in_colour, .out = out };
+	struct drawing d = { .g = g, .nodes = nodes, .marks = marks, .out = out };
 	d.is_drawn = xcalloc(g->nodes_count + 1, sizeof *d.is_drawn);
 	d.is_on_path = xcalloc(g->nodes_count + 1, sizeof *d.is_on_path);
 	str_init(&d.indent, 8 * DEPTH_MAX);

@@ -18,9 +18,10 @@ struct tree_node { /* by node of the graph */
  *	· Deployment/a  waiting for Deployment/b (0/1 ready)
  *	└─ ✗ Deployment/b  0/1 ready: container b: exit code 3
  *
- * `root` ORDER_NONE: the whole graph. A node is drawn once; later it is only named. */
+ * `root` ORDER_NONE: the whole graph. A node is drawn once; later it is only named. `marks` stand
+ * before names, by state. */
 void tree_draw(const struct order_graph *g, const struct tree_node *nodes, size_t root,
-	       bool in_colour, struct str *out);
+	       const char *const marks[READY_STATE_COUNT], struct str *out);
 
 /* One line a step: who waits for whom, down to the causes. `ret_causes` has room for nodes_count:
  * the nodes at the ends that are not ready. Returns how many. */

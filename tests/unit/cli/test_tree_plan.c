@@ -113,7 +113,8 @@ static void run_row(const struct row *r)
 	}
 	order_add_service(g, "s", selector);
 	order_link(g);
-	tree_draw(g, nodes, ORDER_NONE, false, &tree);
+	static const char *const marks[READY_STATE_COUNT] = { "✓", "·", "!", "✗" };
+	tree_draw(g, nodes, ORDER_NONE, marks, &tree);
 	CHECK_TEXT(r->name, tree.data, r->tree);
 	size_t count = why_chain(g, nodes, 0, &why, causes);
 	str_add_char(&why, '[');
