@@ -171,6 +171,17 @@ static bool waits_for_dependents(const json_t *object)
 	return false;
 }
 
+static bool has_other_notes(const json_t *a, const json_t *b)
+{
+	static const char *const names[] = { "metadata.labels", "metadata.annotations" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const json_t *x = json_dig(a, names[i]), *y = json_dig(b, names[i]);
+		if (x != y && !json_equal(x, y))
+			return true;
+	}
+	return false;
+}
+
 static void pod_changed(struct agent *a, const json_t *object)
 {
 	const char *uid = json_str_or(object, "metadata.uid", "");
@@ -182,6 +193,8 @@ static void pod_changed(struct agent *a, const json_t *object)
 	if (is_overtaken(p, object))
 		return;
 	bool is_first = !p->object;
+	if (!is_first && has_other_notes(p->object, object))
+		p->volumes_next_ms = 0; /* downwardAPI volumes may show them */
 	json_decref(p->object);
 	p->object = json_incref((json_t *)(uintptr_t)object);
 	if (is_first) {

@@ -85,7 +85,7 @@ struct pod {
 	bool is_new_here;
 	int64_t hold_ms; /* taking down failed: not before */
 	unsigned hold_failures;
-	int64_t volumes_retry_ms, sandbox_retry_ms, start_ms, volumes_checked_ms;
+	int64_t volumes_retry_ms, sandbox_retry_ms, start_ms, volumes_next_ms;
 	unsigned volumes_failures, sandbox_failures;
 	json_t *sources; /* see pod_context */
 	int64_t sources_ms;

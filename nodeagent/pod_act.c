@@ -9,6 +9,8 @@
 #define RETRY_FIRST_MS 1000
 #define RETRY_MAX_MS   60000
 #define EVENT_MAX      1024
+#define CHECK_MS       60000 /* have the contents of volumes changed */
+#define CHECK_SOON_MS  10000
 
 /* ---- beginning and end ---- */
 
@@ -95,6 +97,13 @@ void pod_event(struct pod *p, const char *container, const char *type, const cha
 
 /* ---- volumes ---- */
 
+static void set_next_check(struct pod *p)
+{
+	int64_t span_ms = volume_set_changes_soon(p->object) ? CHECK_SOON_MS : CHECK_MS;
+	int64_t jitter_ms = (int64_t)rng_below(&p->agent->rng, (uint64_t)span_ms / 4);
+	p->volumes_next_ms = agent_now_ms(p->agent) + span_ms - jitter_ms;
+}
+
 static void volumes_failed(struct pod_work *w)
 {
 	struct pod *p = w->pod;
@@ -120,7 +129,7 @@ static void volumes_written(void *ctx)
 	struct pod_work *w = ctx;
 	struct pod *p = w->pod;
 	p->have_volumes = true;
-	p->volumes_checked_ms = agent_now_ms(p->agent);
+	set_next_check(p);
 	if (w->is_failed) {
 		volumes_failed(w);
 	} else {
@@ -139,7 +148,7 @@ static void sources_for_volumes(struct pod *p)
 	pod_context_make(p, &a, &context);
 	if (!p->object ||
 	    volume_set_make(&context, &p->agent->config.paths, &w->volumes, &w->err) < 0) {
-		p->volumes_checked_ms = agent_now_ms(p->agent);
+		set_next_check(p);
 		volumes_failed(w);
 		work_end(w);
 		return;

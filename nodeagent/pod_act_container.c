@@ -127,19 +127,35 @@ static void add_path(struct pod_work *w, const char *root, char *take_path)
 	w->paths[w->paths_count++] = take_path;
 }
 
+/* The subPath of a mount, with subPathExpr's variables replaced; NULL: none. What is wrong with it
+ * is said when the container is made. */
+static const char *sub_path(const struct pod_context *context, const json_t *spec,
+			    const json_t *mount, struct arena *a)
+{
+	struct cri_pairs envs;
+	struct error err;
+	const char *sub = json_str(mount, "subPath"), *expr = json_str(mount, "subPathExpr");
+	if (expr && expr[0])
+		sub = pod_env_make(context, spec, a, &envs, &err) == 0
+			      ? pod_env_expand(expr, &envs, a)
+			      : NULL;
+	return sub && sub[0] ? sub : NULL;
+}
+
 /* Directories of subPaths, which the runtime would not make. */
-static void add_subpaths(struct pod_work *w, const json_t *spec)
+static void add_subpaths(struct pod_work *w, const struct pod_context *context, const json_t *spec,
+			 struct arena *a)
 {
 	struct pod *p = w->pod;
 	size_t i, k;
 	json_t *m, *v;
 	json_array_foreach (json_object_get(spec, "volumeMounts"), i, m) {
-		const char *sub = json_str(m, "subPath");
+		const char *sub = sub_path(context, spec, m, a);
 		json_array_foreach (json_dig(p->object, "spec.volumes"), k, v) {
 			bool is_it = streq(json_str_or(v, "name", ""), json_str_or(m, "name", "-"));
 			bool is_dir =
 				json_object_get(v, "emptyDir") || json_object_get(v, "hostPath");
-			if (!sub || !sub[0] || !is_it || !is_dir)
+			if (!sub || !is_it || !is_dir)
 				continue;
 			const char *host = json_str(v, "hostPath.path");
 			auto_free char *dir = pod_volume_dir(&p->agent->config.paths, p->object, v);
@@ -159,7 +175,7 @@ static void prepare_files(struct pod *p)
 	pod_hosts_text(p->object, context.pod_ip, &w->hosts);
 	add_path(w, "",
 		 pod_message_path(&p->agent->config.paths, p->uid, w->container, w->attempt));
-	add_subpaths(w, pod_container_spec(p, w->container));
+	add_subpaths(w, &context, pod_container_spec(p, w->container), &a);
 	loop_offload(p->agent->loop, write_files, files_written, w);
 }
 

@@ -91,10 +91,28 @@ static void sleep_until(struct pod *p, const struct pod_step *step, const struct
 		if (p->memory[i].image_retry_ms > f->now_ms &&
 		    f->now_ms < p->memory[i].image_failed_ms + 3100)
 			wait_ms = MIN(wait_ms > 0 ? wait_ms : RECHECK_MS, (int64_t)3100);
-	if (wait_ms == 0 && volume_set_changes(p->object) && !p->was_terminal)
-		wait_ms = RECHECK_MS;
+	if (wait_ms == 0 && p->are_volumes_ready && !f->is_deleted && !p->was_terminal &&
+	    volume_set_changes(p->object))
+		wait_ms = MAX(p->volumes_next_ms - f->now_ms, (int64_t)1);
 	if (wait_ms > 0)
 		pod_kick_after(p, wait_ms);
+}
+
+/* One event an instance whose restart waits. */
+static void tell_backoff(struct pod *p, const struct pod_facts *f)
+{
+	for (size_t i = 0; i < f->count && i < p->memory_count; i++) {
+		const struct container_facts *c = &f->containers[i];
+		int64_t ended_ns = c->now.finished_ns;
+		if (c->now.state != INSTANCE_EXITED || f->is_deleted || f->was_terminal ||
+		    !pod_restarts(f, c) || ended_ns == p->memory[i].told_backoff_ns ||
+		    ended_ns / 1000000 + pod_backoff_ms(c) <= f->now_ms)
+			continue;
+		p->memory[i].told_backoff_ns = ended_ns;
+		pod_event(p, c->name, "Warning", "BackOff",
+			  "Back-off restarting failed container %s in pod %s_%s(%s)", c->name,
+			  p->name, p->ns, p->uid);
+	}
 }
 
 static void decide(struct pod *p)
@@ -110,8 +128,7 @@ static void decide(struct pod *p)
 	pod_plan(&f, &step);
 	/* Contents that others may have changed: written anew now and then while it runs. */
 	if (step.action == POD_NOTHING && p->are_volumes_ready && !f.is_deleted &&
-	    !p->was_terminal && f.now_ms > p->volumes_checked_ms + RECHECK_MS &&
-	    volume_set_changes(p->object))
+	    !p->was_terminal && f.now_ms >= p->volumes_next_ms && volume_set_changes(p->object))
 		step = (struct pod_step){ .action = POD_PREPARE_VOLUMES,
 					  .why = "they may have changed" };
 	if (step.action == POD_DELETE_OBJECT && (p->is_delete_sent || p->status_call))
@@ -119,6 +136,7 @@ static void decide(struct pod *p)
 	if (step.action != POD_NOTHING && f.now_ms < p->hold_ms)
 		step = (struct pod_step){ .next_wake_ms = p->hold_ms };
 	if (step.action == POD_NOTHING) {
+		tell_backoff(p, &f);
 		idle(p);
 		sleep_until(p, &step, &f);
 		return;

@@ -92,8 +92,7 @@ static int add_source(const struct pod_context *p, const json_t *from, bool is_s
 	size_t i, len;
 	json_t *item;
 	const char *key;
-	json_array_foreach(items, i, item)
-	{
+	json_array_foreach (items, i, item) {
 		key = json_str_or(item, "key", "");
 		const char *bytes = pod_source_bytes(object, is_secret, key, a, &len);
 		if (!bytes && is_optional)
@@ -110,8 +109,7 @@ static int add_source(const struct pod_context *p, const json_t *from, bool is_s
 	static const char *const maps[] = { "data", "binaryData" };
 	for (size_t m = 0; m < (is_secret ? 1 : ARRAY_LEN(maps)); m++) {
 		json_t *value;
-		json_object_foreach(json_object_get(object, maps[m]), key, value)
-		{
+		json_object_foreach (json_object_get(object, maps[m]), key, value) {
 			const char *bytes = pod_source_bytes(object, is_secret, key, a, &len);
 			if (!bytes)
 				return error_set(err, ERR_INVALID, "%s %s/%s: key %s is no base64",
@@ -128,8 +126,7 @@ static int add_downward(const struct pod_context *p, const json_t *from, unsigne
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(json_object_get(from, "items"), i, item)
-	{
+	json_array_foreach (json_object_get(from, "items"), i, item) {
 		const char *value = "";
 		const json_t *resource = json_object_get(item, "resourceFieldRef");
 		int n = resource ? pod_resource_value(p, NULL, resource, a, &value, err)
@@ -148,8 +145,7 @@ static int add_projected(const struct pod_context *p, const json_t *volume, stru
 	unsigned mode = (unsigned)json_int_or(volume, "projected.defaultMode", MODE_DEFAULT) & 0777;
 	size_t i;
 	json_t *s;
-	json_array_foreach(json_dig(volume, "projected.sources"), i, s)
-	{
+	json_array_foreach (json_dig(volume, "projected.sources"), i, s) {
 		const json_t *map = json_object_get(s, "configMap"),
 			     *secret = json_object_get(s, "secret"),
 			     *downward = json_object_get(s, "downwardAPI"),
@@ -231,8 +227,7 @@ int volume_set_make(const struct pod_context *p, const struct pod_paths *paths,
 	AUTO_ARENA a = { 0 };
 	size_t i;
 	json_t *from;
-	json_array_foreach(list, i, from)
-	{
+	json_array_foreach (list, i, from) {
 		struct volume *v = &s.at[s.count++];
 		v->name = xstrdup(json_str_or(from, "name", ""));
 		v->dir = pod_volume_dir(paths, p->object, from);
@@ -248,15 +243,26 @@ int volume_set_make(const struct pod_context *p, const struct pod_paths *paths,
 	return 0;
 }
 
-bool volume_set_changes(const json_t *pod)
+static bool any_changes(const json_t *pod, bool with_access)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(json_dig(pod, "spec.volumes"), i, v)
-	{
+	json_array_foreach (json_dig(pod, "spec.volumes"), i, v) {
+		if (!with_access && starts_with(json_str_or(v, "name", ""), "kube-api-access-"))
+			continue;
 		if (json_object_get(v, "configMap") || json_object_get(v, "secret") ||
 		    json_object_get(v, "downwardAPI") || json_object_get(v, "projected"))
 			return true;
 	}
 	return false;
+}
+
+bool volume_set_changes(const json_t *pod)
+{
+	return any_changes(pod, true);
+}
+
+bool volume_set_changes_soon(const json_t *pod)
+{
+	return any_changes(pod, false);
 }

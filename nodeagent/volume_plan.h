@@ -48,3 +48,6 @@ int volume_set_make(const struct pod_context *p, const struct pod_paths *paths,
 
 /* True if contents may change while the pod runs (then look again now and then). */
 bool volume_set_changes(const json_t *pod);
+/* True if some of them are the user's (not only what every pod gets to talk to the API), who
+ * waits to see his change. */
+bool volume_set_changes_soon(const json_t *pod);

@@ -239,6 +239,50 @@ static void test_stop_order(struct node_world *n)
 	CHECK_INT(runtime_table_running(n->table), running - 1);
 }
 
+static char *file_text(const char *path)
+{
+	char text[64] = "";
+	FILE *f = fopen(path, "re");
+	if (f && !fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	if (f)
+		fclose(f);
+	return xstrdup(text);
+}
+
+/* A changed ConfigMap is in the volume soon. */
+static void test_volume(struct node_world *n)
+{
+	static const char pod[] =
+		"{\"metadata\":{\"name\":\"conf\"},\"spec\":{\"nodeName\":\"n1\","
+		"\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"conf\","
+		"\"image\":\"i:1\",\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]}],"
+		"\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\"}}]}}";
+	struct api_answer a = { 0 };
+	struct error err;
+	AUTO_JSON *object = NULL;
+	CHECK_INT(run(n, "POST", "/api/v1/namespaces/default/configmaps",
+		      "{\"metadata\":{\"name\":\"c\"},\"data\":{\"k\":\"one\"}}"),
+		  201);
+	CHECK_INT(run(n, "POST", PODS, pod), 201);
+	pass(n, 3000);
+	CHECK_INT(call(n, "GET", PODS "/conf", NULL, &a), 200);
+	CHECK_INT(json_parse(a.body.data, a.body.len, &object, &err), 0);
+	api_answer_fini(&a);
+	auto_free char *path = xasprintf("%s/pods/%s/volumes/v/k", n->root,
+					 json_str_or(object, "metadata.uid", ""));
+	auto_free char *before = file_text(path);
+	CHECK_TEXT("written", before, "one");
+	CHECK_INT(run(n, "PUT", "/api/v1/namespaces/default/configmaps/c",
+		      "{\"metadata\":{\"name\":\"c\"},\"data\":{\"k\":\"two\"}}"),
+		  200);
+	pass(n, 11000);
+	auto_free char *after = file_text(path);
+	CHECK_TEXT("written anew", after, "two");
+	CHECK_INT(run(n, "DELETE", PODS "/conf", NULL), 200);
+	pass(n, 5000);
+}
+
 static void test_hooks(struct node_world *n)
 {
 	static const char body[] =
@@ -303,6 +347,7 @@ int main(void)
 	test_crash(&n);
 	test_status_of_others(&n);
 	test_hooks(&n);
+	test_volume(&n);
 	test_stop_order(&n);
 	test_boot(&n);
 	test_deletion(&n);
