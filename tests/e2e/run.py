@@ -42,7 +42,13 @@ def main(name, wanted):
     remove_leftovers()
     nodes = getattr(module, "NODES", 1)
     cluster = Cluster(nodes) if nodes else None
-    failed = [key for key, case in cases if not run_case(key, case, cluster)]
+    failed = []
+    for key, case in cases:
+        if not run_case(key, case, cluster):
+            failed.append(key)
+        for own in [c for c in Cluster.open_ones if c is not cluster]:
+            print(own.log_tails(), flush=True)
+            own.close()
     if failed and cluster:
         print(cluster.log_tails(), flush=True)
     if cluster:
