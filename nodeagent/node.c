@@ -1,5 +1,6 @@
-/* The Node object, its status, its lease, and the network configuration that follows from it. */
+/* The Node object, its status, and the network configuration that follows from it. */
 #include "nodeagent/node_images.h"
+#include "nodeagent/node_lease.h"
 #include "nodeagent/node_machine.h"
 #include "nodeagent/pod.h"
 
@@ -13,24 +14,22 @@
 
 #define STATUS_MS    10000  /* looked at; sent when something changed … */
 #define HEARTBEAT_MS 300000 /* … or after so long */
-#define LEASE_MS     10000
-#define LEASE_S      40
 #define RETRY_MS     1000
 #define TEXT_MAX     65536
 #define TOLERATED_MS 30000
 
 static const struct api_resource nodes = { "", "v1", "nodes", false };
-static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases", true };
 static const struct api_resource services = { "", "v1", "services", true };
 
 struct node {
 	struct agent *agent;
-	struct loop_timer *status_timer, *lease_timer;
+	struct loop_timer *status_timer;
+	struct node_lease *lease;
 	json_t *object; /* as the API last gave it */
 	json_t *sent;   /* the status sent last, without heartbeats */
 	int64_t sent_ms;
-	char *runtime_version, *uid;
-	bool is_runtime_ready, is_network_ready, has_lease;
+	char *runtime_version;
+	bool is_runtime_ready, is_network_ready;
 	char runtime_message[256];
 	bool is_cni_written;
 	char *cni_path;
@@ -181,11 +180,10 @@ static bool is_contradicted(const struct node *n, const json_t *status)
 {
 	size_t i, k;
 	json_t *own, *told;
-	json_array_foreach(json_object_get(status, "conditions"), i, own)
-		json_array_foreach(json_dig(n->object, "status.conditions"), k, told)
+	json_array_foreach (json_object_get(status, "conditions"), i, own)
+		json_array_foreach (json_dig(n->object, "status.conditions"), k, told)
 			if (streq(json_str_or(own, "type", ""), json_str_or(told, "type", "")) &&
-			    !streq(json_str_or(own, "status", ""),
-				   json_str_or(told, "status", "")))
+			    !streq(json_str_or(own, "status", ""), json_str_or(told, "status", "")))
 				return true;
 	return false;
 }
@@ -196,8 +194,7 @@ static void take_object(struct node *n, json_t *object)
 {
 	json_decref(n->object);
 	n->object = json_incref(object);
-	free(n->uid);
-	n->uid = xstrdup(json_str_or(object, "metadata.uid", ""));
+	node_lease_set_owner(n->lease, json_str_or(object, "metadata.uid", ""));
 	const char *cidr = json_str(object, "spec.podCIDR");
 	if (cidr && !n->agent->pod_cidr)
 		n->agent->pod_cidr = xstrdup(cidr);
@@ -421,49 +418,12 @@ static void on_status_timer(void *ctx)
 	loop_offload(n->agent->loop, measure, measured, n);
 }
 
-/* ---- the lease ---- */
-
-static void on_lease(void *ctx, const struct api_reply *reply)
-{
-	struct node *n = ctx;
-	n->has_lease = reply->code == 0 || (n->has_lease && reply->code != ERR_NOT_FOUND);
-	loop_timer_set(n->lease_timer, reply->code == 0 ? LEASE_MS : RETRY_MS);
-}
-
-static void on_lease_timer(void *ctx)
-{
-	struct node *n = ctx;
-	struct agent *a = n->agent;
-	char now[TIME_TEXT_SIZE];
-	time_format_micro(loop_wall_us(a->loop), now);
-	if (!n->uid) { /* the lease belongs to the Node, which is not there yet */
-		loop_timer_set(n->lease_timer, RETRY_MS / 4);
-		return;
-	}
-	if (n->has_lease) {
-		AUTO_JSON *patch = json_pack("{s:{s:s, s:s}}", "spec", "holderIdentity",
-					     a->node_name, "renewTime", now);
-		auto_free char *path = api_path(&leases, "kube-node-lease", a->node_name, NULL);
-		(void)api_request(a->api, "PATCH", path, patch, API_MERGE_PATCH, on_lease, n);
-		return;
-	}
-	AUTO_JSON *body = json_pack(
-		"{s:s, s:s, s:{s:s, s:s, s:[{s:s, s:s, s:s, s:s}]}, s:{s:s, s:i, s:s}}",
-		"apiVersion", "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
-		a->node_name, "namespace", "kube-node-lease", "ownerReferences", "apiVersion", "v1",
-		"kind", "Node", "name", a->node_name, "uid", n->uid, "spec", "holderIdentity",
-		a->node_name, "leaseDurationSeconds", LEASE_S, "renewTime", now);
-	auto_free char *path = api_path(&leases, "kube-node-lease", NULL, NULL);
-	n->has_lease = true; /* where it exists already, the next turn renews it */
-	(void)api_request(a->api, "POST", path, body, NULL, on_lease, n);
-}
-
 struct node *node_new(struct agent *a)
 {
 	struct node *n = xcalloc(1, sizeof(*n));
 	n->agent = a;
 	n->status_timer = loop_timer_new(a->loop, on_status_timer, n);
-	n->lease_timer = loop_timer_new(a->loop, on_lease_timer, n);
+	n->lease = node_lease_new(a);
 	a->node_cpu_milli = (int64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
 	a->node_memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 	n->root = xstrdup(a->root);
@@ -475,7 +435,7 @@ struct node *node_new(struct agent *a)
 void node_start(struct node *n)
 {
 	loop_timer_set(n->status_timer, 0);
-	loop_timer_set(n->lease_timer, 0);
+	node_lease_start(n->lease);
 }
 
 void node_free(struct node *n)
@@ -483,11 +443,10 @@ void node_free(struct node *n)
 	if (!n)
 		return;
 	loop_timer_free(n->status_timer);
-	loop_timer_free(n->lease_timer);
+	node_lease_free(n->lease);
 	json_decref(n->object);
 	json_decref(n->sent);
 	free(n->runtime_version);
-	free(n->uid);
 	free(n->cni_path);
 	str_fini(&n->cni);
 	node_images_free(n->images);

@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#define PODS "/api/v1/namespaces/default/pods"
+#define PODS_FIT 6
+#define PODS     "/api/v1/namespaces/default/pods"
 
 struct node_world {
 	struct api_world w;
@@ -23,7 +24,11 @@ static void start_agent(struct node_world *n, const char *boot)
 {
 	struct error err;
 	struct agent_options options = {
-		.node_name = "n1", .root = n->root, .node_ip = "192.0.2.1", .boot_id = boot
+		.node_name = "n1",
+		.root = n->root,
+		.node_ip = "192.0.2.1",
+		.boot_id = boot,
+		.pods_max = PODS_FIT,
 	};
 	n->runtime = runtime_fake_new(n->table);
 	n->transport = sim_transport_new(n->w.loop, 7,
@@ -283,6 +288,27 @@ static void test_volume(struct node_world *n)
 	pass(n, 5000);
 }
 
+/* One more than the node takes. */
+static void test_excess(struct node_world *n)
+{
+	char name[16];
+	for (int i = 0; i <= PODS_FIT; i++) {
+		CHECK(snprintf(name, sizeof(name), "many-%d", i) > 0);
+		auto_free char *body = pod_body(name, "Always", "\"serve\"");
+		CHECK_INT(run(n, "POST", PODS, body), 201);
+		pass(n, 1500);
+	}
+	AUTO_JSON *status = pod_status(n, "many-6", NULL);
+	CHECK_TEXT("refused", json_str_or(status, "reason", ""), "OutOfpods");
+	CHECK_TEXT("refused", json_str_or(status, "phase", ""), "Failed");
+	CHECK_INT(runtime_table_started(n->table, "many-6"), 0);
+	for (int i = 0; i <= PODS_FIT; i++) {
+		auto_free char *target = xasprintf(PODS "/many-%d", i);
+		CHECK_INT(run(n, "DELETE", target, NULL), 200);
+	}
+	pass(n, 5000);
+}
+
 static void test_hooks(struct node_world *n)
 {
 	static const char body[] =
@@ -351,6 +377,7 @@ int main(void)
 	test_stop_order(&n);
 	test_boot(&n);
 	test_deletion(&n);
+	test_excess(&n);
 	crash_agent(&n);
 	runtime_table_free(n.table);
 	api_world_fini(&n.w);
