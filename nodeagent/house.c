@@ -114,7 +114,9 @@ static void files_found(void *ctx)
 		round_end(h);
 		return;
 	}
-	log_info("house", "files of pods that are gone", "directories", n);
+	char count[24];
+	if (snprintf(count, sizeof(count), "%zu", n) > 0)
+		log_info("house", "files of pods that are gone", "directories", count);
 	loop_offload(h->agent->loop, remove_files, files_removed, h);
 }
 

@@ -364,11 +364,15 @@ int main(void)
 	log_set_quiet(true);
 	CHECK(snprintf(n.root, sizeof(n.root), "/tmp/skiff-agent-XXXXXX") > 0);
 	CHECK(mkdtemp(n.root) != NULL);
+	auto_free char *orphan = xasprintf("%s/pods/of-nobody/volumes", n.root);
+	auto_free char *make = xasprintf("mkdir -p %s %s/log/a_b_of-nobody/c", orphan, n.root);
+	CHECK_INT(system(make), 0);
 	api_world_init(&n.w, 42);
 	n.table = runtime_table_new(n.w.loop);
 	start_agent(&n, "boot-1");
 	pass(&n, 3000);
 	test_lives(&n);
+	CHECK_INT(access(orphan, F_OK), -1); /* files of a pod that vanished */
 	test_status_of_others(&n);
 	test_crash(&n);
 	test_status_of_others(&n);
