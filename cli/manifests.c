@@ -24,8 +24,10 @@ static int add(struct manifests *m, const char *name, size_t line, json_t *tree,
 	const char *kind = json_str(tree, "kind"), *version = json_str(tree, "apiVersion");
 	const json_t *items = json_object_get(tree, "items");
 	if (!json_is_object(tree))
-		return error_set(err, ERR_INVALID, "%s:%zu: a manifest is a map, with apiVersion "
-				 "and kind", name, line);
+		return error_set(err, ERR_INVALID,
+				 "%s:%zu: a manifest is a map, with apiVersion "
+				 "and kind",
+				 name, line);
 	if (!kind || !version)
 		return error_set(err, ERR_INVALID, "%s:%zu: %s is missing", name, line,
 				 kind ? "apiVersion" : "kind");
@@ -35,14 +37,19 @@ static int add(struct manifests *m, const char *name, size_t line, json_t *tree,
 				return err->code;
 		return 0;
 	}
-	if (!json_str(tree, "metadata.name") && !json_str(tree, "metadata.generateName"))
+	const json_t *given = json_dig(tree, "metadata.name");
+	if (given && !json_is_string(given))
+		return error_set(err, ERR_INVALID,
+				 "%s:%zu: metadata.name of %s is no text; quote it "
+				 "(y, no, on and numbers are something else in YAML)",
+				 name, line, kind);
+	if (!given && !json_str(tree, "metadata.generateName"))
 		return error_set(err, ERR_INVALID, "%s:%zu: %s has no metadata.name", name, line,
 				 kind);
 	if (m->count == MANIFESTS_MAX)
 		return error_set(err, ERR_LIMIT, "more than %d objects", MANIFESTS_MAX);
 	m->at = xrealloc(m->at, m->count + 1, sizeof *m->at);
-	m->at[m->count++] = (struct manifest){ json_incref(tree),
-					       xasprintf("%s:%zu", name, line) };
+	m->at[m->count++] = (struct manifest){ json_incref(tree), xasprintf("%s:%zu", name, line) };
 	return 0;
 }
 
@@ -133,7 +140,8 @@ int manifests_read(const struct words *files, bool is_recursive, struct manifest
 {
 	AUTO_MANIFESTS m = { 0 };
 	if (files->count == 0)
-		return error_set(err, ERR_INVALID, "name a file or folder with -f, or - for "
+		return error_set(err, ERR_INVALID,
+				 "name a file or folder with -f, or - for "
 				 "standard input");
 	for (size_t i = 0; i < files->count; i++) {
 		int code = streq(files->at[i], "-")

@@ -118,6 +118,11 @@ static void show_in_place(struct progress *p, size_t columns)
 void progress_show(struct progress *p)
 {
 	size_t columns = 0, rows = 0;
+	bool is_changed = false;
+	for (size_t i = 0; i < p->count; i++)
+		is_changed |= p->lines[i].is_new;
+	if (!is_changed)
+		return;
 	bool fits = p->in_place && terminal_size(STDOUT_FILENO, &columns, &rows) &&
 		    p->count + 1 < rows;
 	if (fits) {

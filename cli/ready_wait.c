@@ -61,8 +61,8 @@ static void judge(struct waiting *w, struct item *it)
 {
 	const struct ready_target *t = it->target;
 	struct cache *c = live_cache(w->live, t->kind.kind, t->ns);
-	const json_t *tree = c ? cache_get_at(c, t->kind.is_namespaced ? t->ns : NULL, t->name)
-			       : NULL;
+	const json_t *tree =
+		c ? cache_get_at(c, t->kind.is_namespaced ? t->ns : NULL, t->name) : NULL;
 	str_clear(&it->text);
 	it->culprit = (struct ready_culprit){ "", "", false };
 	it->waits_for_others = false;
@@ -84,9 +84,8 @@ static void judge(struct waiting *w, struct item *it)
 	else
 		it->settle_ms = -1;
 	free(pods);
-	it->waits_for_others =
-		streq(json_str_or(ready_condition(tree, "DependenciesReady"), "status", ""),
-		      "False");
+	it->waits_for_others = streq(
+		json_str_or(ready_condition(tree, "DependenciesReady"), "status", ""), "False");
 }
 
 static void show(struct waiting *w, struct item *it)
@@ -100,9 +99,9 @@ static void show(struct waiting *w, struct item *it)
 	}
 	if (it->ready_ms < 0)
 		it->ready_ms = loop_now_ms(w->session->loop) - w->start_ms;
-	auto_free char *text = xasprintf("%s (%lld.%lld s)", it->text.data,
-					 (long long)(it->ready_ms / 1000),
-					 (long long)(it->ready_ms / 100 % 10));
+	auto_free char *text =
+		xasprintf("%s (%lld.%lld s)", it->text.data, (long long)(it->ready_ms / 1000),
+			  (long long)(it->ready_ms / 100 % 10));
 	progress_tell(w->progress, it->label, MARK_DONE, text);
 }
 
@@ -175,6 +174,14 @@ static void explain(struct waiting *w, const struct item *it)
 	fprintf(stderr, "error: %s\n", line.data);
 }
 
+/* What was seen last may be old: if nobody answers now, that is the reason. */
+static bool is_server_there(struct session *s)
+{
+	AUTO_REPLY r = { 0 };
+	request_json(s, "GET", "/version", NULL, NULL, &r);
+	return r.status != 0 || reply_explain(s, NULL, &r) != EXIT_UNREACHABLE;
+}
+
 static int conclude(struct waiting *w)
 {
 	bool was_synced = live_is_synced(w->live);
@@ -188,11 +195,14 @@ static int conclude(struct waiting *w)
 			w->session->config.server, *trouble ? trouble : "no answer in time");
 		return EXIT_UNREACHABLE;
 	}
+	if (w->is_late && *trouble && !is_server_there(w->session))
+		return EXIT_UNREACHABLE;
 	for (size_t i = 0; i < w->count; i++)
 		if (w->items[i].state != READY_YES)
 			explain(w, &w->items[i]);
 	if (w->is_late)
-		fprintf(stderr, "error: not all is ready after %lld s; `skiff why KIND/NAME` and "
+		fprintf(stderr,
+			"error: not all is ready after %lld s; `skiff why KIND/NAME` and "
 			"`skiff describe` tell more\n",
 			(long long)(w->options->timeout_us / 1000000));
 	if (w->has_given_up)
@@ -218,9 +228,8 @@ static void add_item(struct waiting *w, const struct ready_target *t, bool with_
 {
 	struct item *it = &w->items[w->count++];
 	*it = (struct item){ .target = t, .state = READY_WAITING, .ready_ms = -1, .settle_ms = -1 };
-	it->label = with_namespace && t->ns
-			    ? xasprintf("%s/%s/%s", t->ns, t->kind.kind, t->name)
-			    : xasprintf("%s/%s", t->kind.kind, t->name);
+	it->label = with_namespace && t->ns ? xasprintf("%s/%s/%s", t->ns, t->kind.kind, t->name)
+					    : xasprintf("%s/%s", t->kind.kind, t->name);
 	str_init(&it->text, TEXT_MAX);
 	if (t->kind.is_namespaced)
 		live_watch_workloads(w->live, t->ns);

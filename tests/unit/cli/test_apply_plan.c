@@ -105,6 +105,9 @@ static const struct {
 	{ "empty documents", "---\n---\n# nothing\n", "" },
 	{ "no kind", "apiVersion: v1\n", "f:1: kind is missing" },
 	{ "no name", "apiVersion: v1\nkind: A\n", "f:1: A has no metadata.name" },
+	{ "a name that is none", "apiVersion: v1\nkind: A\nmetadata: {name: y}\n",
+	  "f:1: metadata.name of A is no text; quote it (y, no, on and numbers are something else in "
+	  "YAML)" },
 	{ "no map", "- 1\n", "f:1: a manifest is a map, with apiVersion and kind" },
 	{ "a key twice", "apiVersion: v1\nkind: A\nkind: B\nmetadata: {name: x}\n",
 	  "f: line 3: key \"kind\" already set in map" },
