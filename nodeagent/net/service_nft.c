@@ -37,16 +37,6 @@ static struct nft_ctx *context_new(void)
 	return c;
 }
 
-int service_nft_run(const char *text, struct error *err)
-{
-	struct nft_ctx *c = context_new();
-	if (!c)
-		return error_set(err, ERR_UNAVAILABLE, "nftables cannot be used");
-	int code = run(c, text, err);
-	nft_ctx_free(c);
-	return code;
-}
-
 int service_nft_new(struct loop *loop, const char *table, service_nft_done *done, void *ctx,
 		    struct service_nft **ret, struct error *err)
 {
@@ -71,6 +61,12 @@ void service_nft_free(struct service_nft *n)
 	nft_ctx_free(n->context);
 	free(n->look);
 	free(n);
+}
+
+int service_nft_run(struct service_nft *n, const char *text, struct error *err)
+{
+	assert(!n->is_busy);
+	return run(n->context, text, err);
 }
 
 bool service_nft_is_busy(const struct service_nft *n)

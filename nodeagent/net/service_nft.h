@@ -23,8 +23,9 @@ void service_nft_apply(struct service_nft *n, struct service_change *take_change
 /* Is the table still there? done's code: 0, ERR_NOT_FOUND. */
 void service_nft_look(struct service_nft *n);
 
-/* The same without a loop, for benches: 0, or ERR_UNAVAILABLE with the kernel's words. */
-int service_nft_run(const char *text, struct error *err) MUST_CHECK;
+/* The transaction alone, at once and blocking (benches): 0, or ERR_UNAVAILABLE with the kernel's
+ * words. */
+int service_nft_run(struct service_nft *n, const char *text, struct error *err) MUST_CHECK;
 
 /* ---- conntrack.c: blocking ---- */
 int conntrack_flush_udp(const struct service_flush *flushes, size_t n,

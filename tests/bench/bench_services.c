@@ -72,7 +72,8 @@ static double run_nft(const char *text)
 }
 
 /* Plan and transaction. The text stays for the floor. */
-static double apply(struct service_plan *p, char **ret_text, double *ret_plan_ms)
+static double apply(struct service_nft *nft, struct service_plan *p, char **ret_text,
+		    double *ret_plan_ms)
 {
 	struct service_change c;
 	struct error err;
@@ -80,7 +81,7 @@ static double apply(struct service_plan *p, char **ret_text, double *ret_plan_ms
 	if (service_plan_make(p, &c, &err) < 0)
 		fail(err.text);
 	*ret_plan_ms = now_ms() - start;
-	if (service_nft_run(c.text, &err) < 0)
+	if (service_nft_run(nft, c.text, &err) < 0)
 		fail(err.text);
 	service_plan_done(p, true);
 	*ret_text = TAKE(c.text);
@@ -101,17 +102,21 @@ int main(void)
 	struct service_plan *p = service_plan_new(&o);
 	double ours[CHANGES], floors[CHANGES], plan, first_plan;
 	char *text;
+	struct service_nft *nft;
+	struct error err;
+	if (service_nft_new(loop_new(), "skiff-bench", NULL, NULL, &nft, &err) < 0)
+		fail(err.text);
 	for (unsigned i = 0; i < SERVICES; i++)
 		want(p, i, 3);
-	double full = apply(p, &text, &first_plan);
+	double full = apply(nft, p, &text, &first_plan);
 	double full_floor = run_nft(text);
 	free(text);
 	for (int i = 0; i < CHANGES; i++) {
 		auto_free char *change = NULL, *back = NULL;
 		want(p, 5000, 4);
-		ours[i] = apply(p, &change, &plan);
+		ours[i] = apply(nft, p, &change, &plan);
 		want(p, 5000, 3);
-		(void)apply(p, &back, &plan);
+		(void)apply(nft, p, &back, &plan);
 		floors[i] = run_nft(change);
 		if (run_nft(back) < 0)
 			fail("not undone");
@@ -123,6 +128,7 @@ int main(void)
 	       full_floor, first_plan);
 	printf("%-34s %10.2f %10.2f   (plan and text alone: %.2f)\n", "one more endpoint",
 	       ours[CHANGES / 2], floors[CHANGES / 2], plan);
+	service_nft_free(nft);
 	service_plan_free(p);
 	return 0;
 }
