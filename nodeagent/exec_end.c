@@ -141,9 +141,9 @@ static void drain(struct http_duplex *d)
 void exec_end_tell(struct exec_end *e, struct http_duplex *d)
 {
 	AUTO_STR frame;
+	str_init(&frame, 2 * STATUS_MAX);
 	if (!atomic_load(&e->is_stopped))
 		return;
-	str_init(&frame, 2 * STATUS_MAX);
 	exec_status_frame(e->is_spdy, e->code, e->is_code_known, &frame);
 	if (http_duplex_write(d, frame.data, frame.len) == 0)
 		drain(d);
