@@ -1,5 +1,6 @@
 #include "cli/request.h"
 #include "cli/command.h"
+#include "common/io/log.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -175,6 +176,8 @@ int error_explain(const struct error *err)
 int command_open(const struct arguments *a, struct session *ret)
 {
 	struct error err;
+	/* A command says itself what went wrong, once. */
+	log_set_level(LOG_ERROR);
 	if (session_open_context(a->kubeconfig, a->context, ret, &err) == 0)
 		return 0;
 	(void)error_explain(&err); /* whatever it is: there is no server to talk to */
