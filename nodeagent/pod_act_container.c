@@ -194,7 +194,8 @@ static bool must_refuse_root(struct pod_work *w, const json_t *spec)
 		w, "CreateContainerConfigError",
 		user == 0 ? "container's runAsUser breaks non-root policy"
 		: m->has_image_name
-			? "container has runAsNonRoot and image has non-numeric user, cannot verify user is non-root"
+			? "container has runAsNonRoot and image has non-numeric user, cannot "
+			  "verify user is non-root"
 			: "container has runAsNonRoot and image will run as root");
 	return true;
 }
