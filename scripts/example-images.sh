@@ -1,11 +1,14 @@
 #!/bin/sh
-# example-images.sh DIR - makes the images of manifests/examples into DIR, once.
+# example-images.sh DIR [a-depends-on-b | shop]… - makes the images of these examples (the first, if
+# none is named) into DIR, once.
 #
 # One Debian root with Flask and one with Redis, from Debian's packages; the example programs are
 # laid over the first. What is there already is kept.
 set -eu
 cd "$(dirname "$0")/.."
 dir=$1
+shift
+[ $# -gt 0 ] || set -- a-depends-on-b
 mkdir -p "$dir"
 
 debian_root() { # NAME PACKAGES
@@ -34,6 +37,18 @@ image() { # NAME ROOT SOURCE ENTRYPOINT…
 	rm -rf "$work"
 }
 
-debian_root flask python3-flask
-image flask-a flask manifests/examples/images/a python3 /app/main.py
-image flask-b flask manifests/examples/images/b python3 /app/main.py
+debian_root python python3-flask,python3-redis
+for example; do
+	case $example in
+	a-depends-on-b)
+		image flask-a python manifests/examples/images/a python3 /app/main.py
+		image flask-b python manifests/examples/images/b python3 /app/main.py ;;
+	shop)
+		debian_root redis redis-server
+		image redis redis manifests/examples/images/redis redis-server /app/redis.conf
+		image shop python manifests/examples/images/shop ;;
+	*)
+		echo "example-images.sh: there is no example '$example'" >&2
+		exit 2 ;;
+	esac
+done

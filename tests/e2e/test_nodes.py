@@ -72,7 +72,7 @@ def case_node_lost_and_back(cluster):
         ]) == 4, 30)
     finally:
         os.kill(cluster.pid("nodeagent-node-2"), signal.SIGCONT)
-    wait_for("node-2 is Ready", lambda: node_condition(k, "node-2") == "True", 30)
+    wait_for("node-2 is Ready", lambda: node_condition(k, "node-2") == "True", 60)
     wait_for("the pods that were given up are gone", lambda: not set(here) & {
         p["metadata"]["name"] for p in k.pods("app=web")}, 40)
     check(container_ids(k.pods("app=patient")) == patient, "who tolerates it for longer stays")

@@ -6,7 +6,7 @@ import re
 import time
 
 from harness import check, check_in, wait_for
-from kube import (Kube, container, container_ids, deployment, job, manifest, pod, pod_spec,
+from kube import (Kube, container_ids, deployment, job, manifest, pod, pod_spec,
                   service)
 
 HELD_S = 3 # so long a closed gate is watched
