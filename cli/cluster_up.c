@@ -202,7 +202,7 @@ static int step_supervisor(struct up *u, struct error *err)
 				       "netns", "", "log", log, "argv", self, "cluster",
 				       "supervise", "--root", u->c.root);
 	struct process_id p;
-	int code = program_start(program, &p, err);
+	int code = program_start(program, NULL, &p, err);
 	for (int i = 0; code == 0 && i < 100 && !supervisor_lives(&u->c); i++)
 		sleep_ms(20);
 	if (code == 0 && !supervisor_lives(&u->c))

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define SOCKETS_MAX   8
+#define SOCKETS_MAX   PROGRAM_SOCKETS_MAX
 #define LISTEN_FD     3 /* sd_listen_fds(3): passed sockets start here */
 #define ARGS_MAX      128
 #define BACKLOG       128
@@ -81,10 +81,7 @@ struct launch {
 	const char *stale[SOCKETS_MAX]; /* left by an earlier life, removed first */
 	size_t stale_count;
 	int log_fd;
-	struct {
-		bool is_udp;
-		struct sockaddr_in address;
-	} sockets[SOCKETS_MAX];
+	const int *sockets; /* the caller's; passed from LISTEN_FD on */
 	size_t sockets_count;
 	char names[256]; /* LISTEN_FDNAMES */
 	int report_fd;   /* what went wrong, as text */
@@ -96,19 +93,16 @@ static void give_up(const struct launch *l, const char *what)
 	_exit(127);
 }
 
-static void bind_socket(const struct launch *l, size_t i)
+/* Sockets may stand where others are to go: first out of the way, then into place. */
+static void place_sockets(const struct launch *l)
 {
-	int one = 1, target = LISTEN_FD + (int)i;
-	bool udp = l->sockets[i].is_udp;
-	int fd = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof one) < 0 ||
-	    bind(fd, (const struct sockaddr *)&l->sockets[i].address,
-		 sizeof l->sockets[i].address) < 0 ||
-	    (!udp && listen(fd, BACKLOG) < 0))
-		give_up(l, "bind");
-	if (fd != target && (dup2(fd, target) < 0 || close(fd) < 0))
-		give_up(l, "dup2");
+	int moved[SOCKETS_MAX];
+	for (size_t i = 0; i < l->sockets_count; i++)
+		if ((moved[i] = fcntl(l->sockets[i], F_DUPFD_CLOEXEC, LISTEN_FD + SOCKETS_MAX)) < 0)
+			give_up(l, "dup");
+	for (size_t i = 0; i < l->sockets_count; i++)
+		if (dup2(moved[i], LISTEN_FD + (int)i) < 0)
+			give_up(l, "dup2");
 }
 
 static void run_child(const struct launch *l)
@@ -133,8 +127,7 @@ static void run_child(const struct launch *l)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (dup2(null, 0) < 0 || dup2(l->log_fd, 1) < 0 || dup2(l->log_fd, 2) < 0)
 		give_up(l, "dup2");
-	for (size_t i = 0; i < l->sockets_count; i++)
-		bind_socket(l, i);
+	place_sockets(l);
 	if (l->sockets_count) {
 		char pid[16], count[16];
 		snprintf(pid, sizeof pid, "%d", (int)getpid());
@@ -149,20 +142,11 @@ static void run_child(const struct launch *l)
 
 /* ---- in the parent ---- */
 
-static int read_sockets(const json_t *d, struct launch *l, struct error *err)
+static int name_sockets(const json_t *d, struct launch *l, struct error *err)
 {
 	size_t i;
 	json_t *s;
 	json_array_foreach(json_object_get(d, "sockets"), i, s) {
-		if (l->sockets_count == SOCKETS_MAX)
-			return error_set(err, ERR_LIMIT, "more than %d sockets", SOCKETS_MAX);
-		struct sockaddr_in *a = &l->sockets[i].address;
-		a->sin_family = AF_INET;
-		a->sin_port = htons((uint16_t)json_int_or(s, "port", 0));
-		if (inet_pton(AF_INET, json_str_or(s, "address", ""), &a->sin_addr) != 1)
-			return error_set(err, ERR_INVALID, "bad socket address");
-		l->sockets[i].is_udp = streq(json_str_or(s, "type", ""), "udp");
-		l->sockets_count++;
 		size_t used = strlen(l->names);
 		int n = snprintf(l->names + used, sizeof l->names - used, "%s%s", used ? ":" : "",
 				 json_str_or(s, "name", ""));
@@ -170,6 +154,58 @@ static int read_sockets(const json_t *d, struct launch *l, struct error *err)
 			return error_set(err, ERR_LIMIT, "socket names are too long");
 	}
 	return 0;
+}
+
+static int open_socket(const json_t *s, struct error *err)
+{
+	int one = 1;
+	bool udp = streq(json_str_or(s, "type", ""), "udp");
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)json_int_or(s, "port", 0)) };
+	if (inet_pton(AF_INET, json_str_or(s, "address", ""), &a.sin_addr) != 1)
+		return error_set(err, ERR_INVALID, "bad socket address");
+	int type = (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	auto_close int fd = socket(AF_INET, type, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof one) < 0 ||
+	    bind(fd, (const struct sockaddr *)&a, sizeof a) < 0 || (!udp && listen(fd, BACKLOG) < 0))
+		return error_set(err, ERR_UNAVAILABLE, "socket %s: %s",
+				 json_str_or(s, "name", "?"), strerror(errno));
+	return TAKE_FD(fd);
+}
+
+static void close_sockets(struct program_sockets *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		close(s->fds[i]);
+	s->count = 0;
+}
+
+int program_open_sockets(const json_t *description, struct program_sockets *ret, struct error *err)
+{
+	const char *netns = json_str_or(description, "netns", "");
+	auto_free char *path = xasprintf("/run/netns/%s", netns);
+	auto_close int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_close int there = *netns ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (home < 0 || (*netns && (there < 0 || setns(there, CLONE_NEWNET) < 0)))
+		return error_set(err, ERR_UNAVAILABLE, "network namespace %s: %s", netns,
+				 strerror(errno));
+	int code = 0;
+	size_t i;
+	json_t *s;
+	json_array_foreach(json_object_get(description, "sockets"), i, s) {
+		int fd = ret->count < SOCKETS_MAX ? open_socket(s, err) :
+						    error_set(err, ERR_LIMIT, "too many sockets");
+		code = fd < 0 ? fd : code;
+		if (fd < 0)
+			break;
+		ret->fds[ret->count++] = fd;
+	}
+	if (there >= 0 && setns(home, CLONE_NEWNET) < 0)
+		abort(); /* nobody may go on in another's network */
+	if (code < 0)
+		close_sockets(ret);
+	return code;
 }
 
 static int prepare(const json_t *d, struct launch *l, struct error *err)
@@ -194,7 +230,7 @@ static int prepare(const json_t *d, struct launch *l, struct error *err)
 	l->log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (l->log_fd < 0)
 		return error_set(err, ERR_UNAVAILABLE, "open %s: %s", log, strerror(errno));
-	return read_sockets(d, l, err);
+	return name_sockets(d, l, err);
 }
 
 static void set_environment(const json_t *d)
@@ -216,7 +252,7 @@ static int launch(const json_t *d, struct launch *l, struct process_id *ret, str
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, ERR_UNAVAILABLE, "pipe: %s", strerror(errno));
 	/* The passed sockets take the numbers from 3 on: the report must stand above them. */
-	l->report_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, LISTEN_FD + SOCKETS_MAX);
+	l->report_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, LISTEN_FD + 2 * SOCKETS_MAX);
 	pid_t pid = fork();
 	if (pid == 0) {
 		set_environment(d);
@@ -236,9 +272,14 @@ static int launch(const json_t *d, struct launch *l, struct process_id *ret, str
 	return 0;
 }
 
-int program_start(const json_t *description, struct process_id *ret, struct error *err)
+int program_start(const json_t *description, const struct program_sockets *sockets,
+		  struct process_id *ret, struct error *err)
 {
 	struct launch l = { .log_fd = -1 };
+	if (sockets) {
+		l.sockets = sockets->fds;
+		l.sockets_count = sockets->count;
+	}
 	int code = prepare(description, &l, err);
 	if (code == 0)
 		code = launch(description, &l, ret, err);

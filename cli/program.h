@@ -25,7 +25,21 @@ bool program_read_pid(const char *root, const char *name, struct process_id *ret
 int program_write_pid(const char *root, const char *name, const struct process_id *p,
 		      struct error *err) MUST_CHECK;
 
+#define PROGRAM_SOCKETS_MAX 8
+
+/* The listening sockets of a program, held by who starts it: they outlive it, so what arrives
+ * while it is started again waits in them. */
+struct program_sockets {
+	int fds[PROGRAM_SOCKETS_MAX];
+	size_t count;
+};
+/* As its entry of programs.json says, in the program's network namespace. ERR_UNAVAILABLE: the
+ * address is taken, or the namespace is gone. */
+int program_open_sockets(const json_t *description, struct program_sockets *ret,
+			 struct error *err) MUST_CHECK;
+
 /* Start it: own session, standard output and error appended to its log, in its network
- * namespace, with its sockets bound there and passed by LISTEN_FDS. `description` is its entry
- * of programs.json. */
-int program_start(const json_t *description, struct process_id *ret, struct error *err) MUST_CHECK;
+ * namespace, with its sockets (or NULL) passed by LISTEN_FDS. `description` is its entry of
+ * programs.json. */
+int program_start(const json_t *description, const struct program_sockets *sockets,
+		  struct process_id *ret, struct error *err) MUST_CHECK;

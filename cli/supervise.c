@@ -38,6 +38,7 @@ struct supervised {
 	struct loop_fd *exits;
 	struct loop_timer *again;
 	int64_t backoff_ms, started_ms;
+	struct program_sockets sockets; /* opened when it is first started by us, then kept */
 };
 
 struct supervisor {
@@ -111,7 +112,9 @@ static void start(void *ctx)
 	struct supervised *p = ctx;
 	struct error err;
 	char pid[16];
-	if (program_start(p->description, &p->process, &err) < 0) {
+	if ((p->sockets.count == 0 &&
+	     program_open_sockets(p->description, &p->sockets, &err) < 0) ||
+	    program_start(p->description, &p->sockets, &p->process, &err) < 0) {
 		log_error("supervise", "cannot be started, trying again", "program", p->name,
 			  "error", err.text);
 		plan_restart(p);
