@@ -387,11 +387,7 @@ static void turn(struct node *n)
 		auto_free char *path = api_path(&services, "default", "kubernetes", NULL);
 		(void)api_request(a->api, "GET", path, NULL, NULL, on_kubernetes, n);
 	}
-	if (n->object && n->runtime_version && (n->is_cni_written || !a->options.cni_conf_dir)) {
-		(void)runtime_start(a->runtime, &(struct cri_request){ .op = CRI_STATUS },
-				    on_runtime, n);
-		return;
-	}
+	/* Each time: others may have written to it, or deleted it, since. */
 	auto_free char *path = api_path(&nodes, NULL, a->node_name, NULL);
 	(void)api_request(a->api, "GET", path, NULL, NULL, on_node, n);
 }
