@@ -1,11 +1,14 @@
 """Service A: answers with what it gets from service B."""
 import os
+import signal
+import sys
 import urllib.request
 
 from flask import Flask
 
 B = os.environ.get("B_URL", "http://b:8080/")
 app = Flask(__name__)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 it would be ignored
 
 # A is of no use without B: it asks once at its start and fails if nobody answers.
 with urllib.request.urlopen(B, timeout=5) as first:
