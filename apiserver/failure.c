@@ -13,6 +13,7 @@ void failure_fini(struct failure *f)
 	*f = (struct failure){ 0 };
 }
 
+PRINTF_LIKE(5, 0)
 static int set(struct failure *f, int code, const char *reason, const char *prefix,
 	       const char *fmt, va_list args)
 {

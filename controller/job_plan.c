@@ -213,7 +213,7 @@ static struct rs_pod as_rs_pod(const struct view *v, const struct job_pod *p)
 				.is_active = is_active(v->want, p),
 				.is_bound = p->phase > 0,
 				.is_ready = p->is_ready,
-				.phase = p->phase };
+				.phase = (int)p->phase };
 }
 
 static void plan_slots(struct view *v, int64_t wanted, bool may_create)

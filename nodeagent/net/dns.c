@@ -283,7 +283,7 @@ void dns_join(const uint8_t *packet, size_t size, bool is_tcp, const uint8_t *so
 		for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++)
 			ldns_pkt_push_rr(answer, LDNS_SECTION_ANSWER,
 					 ldns_rr_clone(ldns_rr_list_rr(list, i)));
-		ldns_pkt_set_rcode(answer, ldns_pkt_get_rcode(more));
+		ldns_pkt_set_rcode(answer, (uint8_t)ldns_pkt_get_rcode(more));
 	}
 	put(answer, size_max(query, is_tcp), DNS_ANSWER, ret);
 }
