@@ -1,6 +1,6 @@
 /*
- * The floor of pod starts: the same pod by direct CRI calls. bench_cri SOCKET PODS PARALLEL prints the
- * milliseconds until all containers run. The namespace "bench-cri" of the runtime is its own;
+ * The floor of pod starts: the same pod by direct CRI calls. bench_cri SOCKET PODS PARALLEL CGROUP
+ * prints the milliseconds until all containers run. The namespace "bench-cri" of the runtime is its own;
  * everything is removed again.
  */
 #include "common/io/cri_client.h"
@@ -23,6 +23,7 @@ struct bench {
 	struct one pods[PODS_MAX];
 	size_t count, parallel, started, running, removed;
 	int64_t begin_ms;
+	const char *cgroup; /* below the cluster's, so that its `down` removes it */
 };
 
 static void must(const struct cri_reply *reply, const char *what)
@@ -47,7 +48,7 @@ static struct cri_sandbox_config sandbox_of(const struct one *p)
 					    .ns = "bench-cri",
 					    .hostname = p->name,
 					    .log_directory = "/tmp",
-					    .cgroup_parent = "/skiff-bench" };
+					    .cgroup_parent = p->b->cgroup };
 }
 
 static void start_next(struct bench *b);
@@ -135,10 +136,11 @@ int main(int argc, char **argv)
 {
 	static struct bench b;
 	struct error err;
-	if (argc != 4)
+	if (argc != 5)
 		return 2;
 	b.count = MIN(strtoul(argv[2], NULL, 10), (unsigned long)PODS_MAX);
 	b.parallel = strtoul(argv[3], NULL, 10);
+	b.cgroup = argv[4];
 	b.loop = loop_new();
 	struct cri_client_options o = { .socket = argv[1] };
 	if (cri_client_new(b.loop, &o, &b.cri, &err) < 0) {

@@ -67,7 +67,7 @@ def apply_until_running(replicas):
 def direct(replicas, parallel):
     node = CLUSTER["nodes"][0]["name"]
     done = subprocess.run([f"{BIN}/bench_cri", f"{ROOT}/run/c-{node}.sock", str(replicas),
-                           str(parallel)], capture_output=True, text=True, timeout=120, check=True)
+                           str(parallel), CLUSTER["cgroup"] + "/bench"], capture_output=True, text=True, timeout=120, check=True)
     return float(done.stdout)
 
 
