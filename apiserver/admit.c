@@ -1,7 +1,6 @@
 /* Admission: what the server adds to objects, and what it refuses beyond their schema. */
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
-#include "common/io/tls.h"
 
 #include <stdio.h>
 
@@ -165,28 +164,7 @@ static int admit_pod(struct change *c, struct failure *f)
 	return 0;
 }
 
-/* ---- secrets, leases, roles ---- */
-
-static void fold_string_data(json_t *tree)
-{
-	json_t *plain = json_object_get(tree, "stringData");
-	if (!plain)
-		return;
-	json_t *data = json_object_get(tree, "data");
-	if (!data) {
-		data = json_object();
-		json_object_set_new(tree, "data", data);
-	}
-	const char *key;
-	json_t *value;
-	json_object_foreach (plain, key, value) {
-		AUTO_STR text;
-		str_init(&text, RENDER_LIMIT);
-		tls_base64_encode(json_string_value(value), json_string_length(value), &text);
-		json_object_set_new(data, key, json_stringn(text.data, text.len));
-	}
-	json_object_del(tree, "stringData");
-}
+/* ---- leases, roles ---- */
 
 /* A lease that changes hands changes its fence with it: leader/<ns>/<lease>. */
 static void fence_lease(struct change *c)
@@ -242,9 +220,7 @@ int admit_mutate(struct change *c, struct failure *f)
 		return admit_pod(c, f);
 	if (change_is_kind(c, "", "Service"))
 		return alloc_service(c, f);
-	if (change_is_kind(c, "", "Secret"))
-		fold_string_data(c->tree);
-	else if (change_is_kind(c, "coordination.k8s.io", "Lease"))
+	if (change_is_kind(c, "coordination.k8s.io", "Lease"))
 		fence_lease(c);
 	return 0;
 }

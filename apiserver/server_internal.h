@@ -23,7 +23,6 @@ struct snapshot {
 
 struct address_ranges;
 struct tokens;
-struct node_streams;
 
 struct server {
 	struct loop *loop;
@@ -32,7 +31,6 @@ struct server {
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct tokens *tokens;
-	struct node_streams *nodes;
 	struct snapshot snapshots[SNAPSHOTS_MAX];
 	struct loop_timer *bookmarks;
 	struct watch *watches; /* all of them, for bookmarks */
