@@ -1,10 +1,10 @@
 #include "common/io/guardian.h"
 #include "common/io/log.h"
+#include "common/io/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define LOOK_MS 500 /* from its death, or from starting one, to looking for a living one */
@@ -12,42 +12,25 @@
 struct guardian {
 	struct loop *loop;
 	char *root, *program;
-	int pid_fd;
-	struct loop_fd *exits;
+	struct process *supervisor; /* NULL while none is known */
 	struct loop_timer *look;
 };
 
-/* The supervisor's pid file holds "PID STARTTIME"; a stale one does not matter: the pidfd of a
- * stranger only delays us until the stranger ends, and the start time tells it apart. */
-static int open_supervisor(const struct guardian *g)
+static void died(void *ctx, const struct process_exit *e);
+
+/* Follow the one of the pid file, "PID STARTTIME"; false: it does not live. */
+static bool follow_supervisor(struct guardian *g)
 {
 	auto_free char *path = xasprintf("%s/run/supervisor.pid", g->root);
 	FILE *f = fopen(path, "re");
 	int pid = 0;
-	unsigned long long start = 0, now = 0;
+	unsigned long long start = 0;
 	if (f && fscanf(f, "%d %llu", &pid, &start) != 2)
 		pid = 0;
 	if (f)
 		(void)fclose(f);
-	if (pid <= 0)
-		return -1;
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	auto_free char *stat = xasprintf("/proc/%d/stat", pid);
-	f = fd >= 0 ? fopen(stat, "re") : NULL;
-	char line[1024] = "";
-	if (f && fgets(line, sizeof line, f)) {
-		const char *after = strrchr(line, ')');
-		if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
-						"%*u %*d %*d %*d %*d %*d %*d %llu", &now) != 1)
-			now = 0;
-	}
-	if (f)
-		(void)fclose(f);
-	if (fd >= 0 && now != start) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	struct error err; /* whatever it is: nobody is there to watch */
+	return pid > 0 && process_adopt(g->loop, pid, start, died, g, &g->supervisor, &err) == 0;
 }
 
 /* Twice forked, so that it is nobody's child and outlives us. */
@@ -71,12 +54,11 @@ static void start_supervisor(const struct guardian *g)
 	log_warn("guardian", "the supervisor has died, starting it again", "root", g->root);
 }
 
-static void died(void *ctx, unsigned events)
+static void died(void *ctx, const struct process_exit *e)
 {
 	struct guardian *g = ctx;
-	(void)events;
-	loop_fd_free(TAKE(g->exits));
-	close(TAKE_FD(g->pid_fd));
+	(void)e;
+	process_free(TAKE(g->supervisor));
 	loop_timer_set(g->look, LOOK_MS);
 }
 
@@ -84,13 +66,8 @@ static void look(void *ctx)
 {
 	struct guardian *g = ctx;
 	auto_free char *stopping = xasprintf("%s/%s", g->root, GUARDIAN_STOPPING);
-	g->pid_fd = open_supervisor(g);
-	if (g->pid_fd >= 0) {
-		fcntl(g->pid_fd, F_SETFD, FD_CLOEXEC);
-		g->exits = loop_fd_new(g->loop, g->pid_fd, died, g);
-		loop_fd_set(g->exits, LOOP_READ);
+	if (follow_supervisor(g))
 		return;
-	}
 	if (access(stopping, F_OK) == 0)
 		return; /* somebody takes the cluster down */
 	start_supervisor(g);
@@ -105,8 +82,7 @@ struct guardian *guardian_new(struct loop *loop)
 	struct guardian *g = xcalloc(1, sizeof *g);
 	*g = (struct guardian){ .loop = loop,
 				.root = xstrdup(root),
-				.program = xstrdup(program),
-				.pid_fd = -1 };
+				.program = xstrdup(program) };
 	g->look = loop_timer_new(loop, look, g);
 	/* The supervisor that starts us may not have written its pid file yet. */
 	loop_timer_set(g->look, 4 * LOOK_MS);
@@ -117,10 +93,8 @@ void guardian_free(struct guardian *g)
 {
 	if (!g)
 		return;
-	loop_fd_free(g->exits);
+	process_free(g->supervisor);
 	loop_timer_free(g->look);
-	if (g->pid_fd >= 0)
-		close(g->pid_fd);
 	free(g->root);
 	free(g->program);
 	free(g);
