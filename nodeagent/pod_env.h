@@ -6,7 +6,7 @@
 
 #include "common/base/jsonx.h"
 #include "common/io/cri_client.h"
-#include "common/io/cri_client_arena.h"
+#include "common/base/arena.h"
 
 #define POD_ENV_MAX 16384 /* variables of one container */
 

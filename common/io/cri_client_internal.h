@@ -5,7 +5,7 @@
 
 #include "common/base/str.h"
 #include "common/io/cri_client.h"
-#include "common/io/cri_client_arena.h"
+#include "common/base/arena.h"
 
 /* The request's message as bytes. */
 void cri_pack(const struct cri_request *r, struct str *out);

@@ -1,6 +1,6 @@
 #include "tests/support/runtime_fake.h"
 
-#include "common/io/cri_client_arena.h"
+#include "common/base/arena.h"
 
 #include <stdio.h>
 

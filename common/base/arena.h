@@ -1,6 +1,6 @@
 /*
- * cri_client_arena.h - memory that lives as long as one CRI request or reply: everything taken from
- * an arena goes with it. {0} is an empty one. Threads: any, one at a time.
+ * arena.h - memory that lives as long as one request, reply or plan: everything taken from an arena
+ * goes with it. {0} is an empty one. Threads: any, one at a time.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "common/io/cri_client_arena.h"
+#include "common/base/arena.h"
 
 #include <stdarg.h>
 #include <stdio.h>
