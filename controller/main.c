@@ -17,7 +17,7 @@
 #define RELEASE_MS        2000
 
 struct settings {
-	const char *kubeconfig, *cluster_cidr, *root_ca_file;
+	const char *kubeconfig, *cluster_cidr, *root_ca_file, *identity_file;
 	bool leader_elect;
 };
 
@@ -38,6 +38,8 @@ static const char usage[] =
 	"  --cluster-cidr RANGE  pod ranges of nodes are cut from it (default 10.244.0.0/16)\n"
 	"  --root-ca-file FILE   certificate published in every namespace\n"
 	"  --leader-elect=BOOL   lead only while holding the lease (default true)\n"
+	"  --identity-file FILE  made and locked: a killed controller's successor with the same file\n"
+	"                        takes the lease over at once\n"
 	"  --log-level LEVEL     debug, info, warn or error\n"
 	"  --version, --help\n";
 
@@ -82,6 +84,7 @@ static int parse_options(int argc, char **argv, struct settings *ret)
 		{ "service-cidr", required_argument, NULL, 's' },
 		{ "root-ca-file", required_argument, NULL, 'r' },
 		{ "leader-elect", optional_argument, NULL, 'l' },
+		{ "identity-file", required_argument, NULL, 'i' },
 		{ "log-level", required_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -95,6 +98,8 @@ static int parse_options(int argc, char **argv, struct settings *ret)
 			ret->cluster_cidr = optarg;
 		else if (option == 'r')
 			ret->root_ca_file = optarg;
+		else if (option == 'i')
+			ret->identity_file = optarg;
 		else if (option == 'l' && parse_bool(optarg, &ret->leader_elect) == 0)
 			continue;
 		else if (option == 'v' && log_level_parse(optarg, &level))
@@ -147,26 +152,18 @@ static void on_signal(void *ctx)
 	leader_release(p->leader, stop, p);
 }
 
-static char *identity(uint64_t seed)
-{
-	char host[256] = "";
-	if (gethostname(host, sizeof host - 1) < 0)
-		host[0] = '\0';
-	return xasprintf("%s_%08x", host, (unsigned)(seed >> 32));
-}
-
-static void run(struct program *p, bool leader_elect)
+static void run(struct program *p, bool leader_elect, const struct leader_identity *identity)
 {
 	struct loop_signal *term = loop_signal_new(p->loop, SIGTERM, on_signal, p);
 	struct loop_signal *interrupt = loop_signal_new(p->loop, SIGINT, on_signal, p);
 	p->give_up = loop_timer_new(p->loop, stop, p);
-	auto_free char *name = identity(p->options.seed);
 	if (leader_elect)
 		p->leader = leader_new(&(struct leader_options){ .loop = p->loop,
 								 .api = p->api,
 								 .ns = "kube-system",
 								 .lease = "skiff-controller",
-								 .identity = name,
+								 .identity = identity->name,
+								 .former = identity->former,
 								 .seed = p->options.seed,
 								 .started = on_leading,
 								 .stopped = on_lost,
@@ -211,11 +208,16 @@ static int start(const struct settings *s, struct error *err)
 	p.options = (struct controllers_options){ .cluster_cidr = s->cluster_cidr,
 						  .root_ca = root_ca.data,
 						  .seed = random_seed() };
-	log_info("controller", "started", "server", config.server);
-	run(&p, s->leader_elect);
+	struct leader_identity identity;
+	int code = leader_identity_open(s->identity_file, p.options.seed, &identity, err);
+	if (code == 0) {
+		log_info("controller", "started", "server", config.server);
+		run(&p, s->leader_elect, &identity);
+		leader_identity_fini(&identity);
+	}
 	api_free(p.api);
 	http_transport_free(transport);
-	return 0;
+	return code;
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,7 @@ static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases
 
 struct leader {
 	struct leader_options options;
-	char *ns, *lease, *identity;
+	char *ns, *lease, *identity, *former;
 	struct loop_timer *timer, *deadline;
 	struct api_call *call;
 	json_t *seen;        /* the record as last seen, or NULL */
@@ -18,7 +18,8 @@ struct leader {
 	int64_t asked_at_ms; /* when the request under way was sent */
 	int64_t transitions; /* of the record we write */
 	struct rng rng;
-	bool leads, is_releasing;
+	char *dead;          /* the holder that was seen first, a former life of ours, or NULL */
+	bool leads, is_releasing, is_writing;
 	bool has_complained; /* about the present trouble */
 	void (*released)(void *ctx);
 	void *released_ctx;
@@ -78,19 +79,15 @@ static void note_seen(struct leader *l, const json_t *lease)
 	l->seen = json_deep_copy(lease);
 }
 
-static void finish_release(struct leader *l)
-{
-	void (*released)(void *ctx) = l->released;
-	if (released)
-		released(l->released_ctx);
-}
+static void release(struct leader *l);
 
 static void on_written(void *ctx, const struct api_reply *reply)
 {
 	struct leader *l = ctx;
 	l->call = NULL;
+	l->is_writing = false;
 	if (l->is_releasing) {
-		finish_release(l);
+		release(l);
 		return;
 	}
 	if (reply->code == 0) {
@@ -138,6 +135,7 @@ static void send(struct leader *l, enum leader_action action)
 	if (action != LEADER_RENEW)
 		api_set_leader(l->options.api, NULL);
 	l->asked_at_ms = loop_now_ms(l->options.loop);
+	l->is_writing = true;
 	l->call = api_request(l->options.api, action == LEADER_CREATE ? "POST" : "PUT", path, body,
 			      NULL, on_written, l);
 }
@@ -157,7 +155,11 @@ static void on_read(void *ctx, const struct api_reply *reply)
 		seen.holder = json_str_or(l->seen, "spec.holderIdentity", "");
 		seen.duration_s = json_int_or(l->seen, "spec.leaseDurationSeconds", LEADER_LEASE_S);
 		seen.unchanged_ms = loop_now_ms(l->options.loop) - l->seen_at_ms;
+		if (l->former && starts_with(seen.holder, l->former))
+			l->dead = xstrdup(seen.holder);
+		seen.is_dead = l->dead && streq(seen.holder, l->dead);
 	}
+	free(TAKE(l->former)); /* whoever comes by such a name from now on lives */
 	enum leader_action action = leader_plan(&seen, l->identity);
 	if (action == LEADER_WAIT || action == LEADER_TAKE || action == LEADER_CREATE)
 		stop_leading(l, "another holds the lease");
@@ -179,6 +181,7 @@ static void on_timer(void *ctx)
 	if (l->call)
 		api_cancel(l->options.api, l->call);
 	l->call = NULL;
+	l->is_writing = false;
 	/* The leader knows the record: it writes at once, and reads only when refused. */
 	if (l->leads)
 		send(l, LEADER_RENEW);
@@ -200,6 +203,7 @@ struct leader *leader_new(const struct leader_options *options)
 	l->ns = xstrdup(options->ns);
 	l->lease = xstrdup(options->lease);
 	l->identity = xstrdup(options->identity);
+	l->former = options->former ? xstrdup(options->former) : NULL;
 	l->rng.state = options->seed;
 	l->timer = loop_timer_new(options->loop, on_timer, l);
 	l->deadline = loop_timer_new(options->loop, on_deadline, l);
@@ -219,6 +223,8 @@ void leader_free(struct leader *l)
 	free(l->ns);
 	free(l->lease);
 	free(l->identity);
+	free(l->former);
+	free(l->dead);
 	free(l);
 }
 
@@ -227,24 +233,52 @@ bool leader_leads(const struct leader *l)
 	return l->leads;
 }
 
+/* ---- letting go ---- */
+
+static void on_let_go(void *ctx, const struct api_reply *reply)
+{
+	struct leader *l = ctx;
+	l->call = NULL;
+	if (reply->code == ERR_CONFLICT)
+		release(l); /* a renewal of ours that was thought lost, or another */
+	else if (l->released)
+		l->released(l->released_ctx);
+}
+
+static void on_read_last(void *ctx, const struct api_reply *reply)
+{
+	struct leader *l = ctx;
+	l->call = NULL;
+	if (reply->code != 0 ||
+	    !streq(json_str_or(reply->body, "spec.holderIdentity", ""), l->identity)) {
+		if (l->released)
+			l->released(l->released_ctx);
+		return;
+	}
+	note_seen(l, reply->body);
+	AUTO_JSON *body = record(l, LEADER_RENEW);
+	json_put_str(body, "spec.holderIdentity", "");
+	json_put_int(body, "spec.leaseDurationSeconds", 1);
+	auto_free char *path = api_path(&leases, l->ns, l->lease, NULL);
+	l->call = api_request(l->options.api, "PUT", path, body, NULL, on_let_go, l);
+}
+
+static void release(struct leader *l)
+{
+	auto_free char *path = api_path(&leases, l->ns, l->lease, NULL);
+	l->call = api_request(l->options.api, "GET", path, NULL, NULL, on_read_last, l);
+}
+
 void leader_release(struct leader *l, void (*done)(void *ctx), void *ctx)
 {
-	bool was_leading = l->leads;
-	if (l->call)
-		api_cancel(l->options.api, l->call);
-	l->call = NULL;
 	loop_timer_stop(l->timer);
 	stop_leading(l, "asked to stop");
 	l->is_releasing = true;
 	l->released = done;
 	l->released_ctx = ctx;
-	if (!was_leading) {
-		finish_release(l);
+	if (l->call && l->is_writing)
 		return;
-	}
-	AUTO_JSON *body = record(l, LEADER_RENEW);
-	json_put_str(body, "spec.holderIdentity", "");
-	json_put_int(body, "spec.leaseDurationSeconds", 1);
-	auto_free char *path = api_path(&leases, l->ns, l->lease, NULL);
-	l->call = api_request(l->options.api, "PUT", path, body, NULL, on_written, l);
+	if (l->call)
+		api_cancel(l->options.api, l->call);
+	release(l);
 }

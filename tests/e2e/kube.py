@@ -49,7 +49,7 @@ class Kube:
     def __init__(self, cluster, namespace, program=None):
         self.cluster, self.namespace = cluster, namespace
         self.program = program or shutil.which("kubectl") or DEBIAN
-        if namespace != "default":
+        if namespace not in ("default", "kube-system"):
             self.ok("create", "namespace", namespace)
 
     def argv(self, *arguments):

@@ -90,6 +90,27 @@ def case_supervisor(cluster):
              BACK_S)
 
 
+def lease(k):
+    spec = k.get("lease/skiff-controller")["spec"]
+    return spec.get("holderIdentity", ""), spec["leaseTransitions"]
+
+
+def case_controller_leads_again(cluster):
+    """Killed or stopped in order, its successor need not wait for the lease's end (15 s)."""
+    k = Kube(cluster, "kube-system")
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        before = lease(k)
+        begin = time.monotonic()
+        os.kill(cluster.pid("controller"), number)
+        now = wait_for("another holder", lambda b=before: lease(k)[0] not in ("", b[0]) and
+                       lease(k), 10, 0.05)
+        check(time.monotonic() - begin < 5, "at once", time.monotonic() - begin)
+        check(now[1] > before[1], "the fence moves", before, now)
+    k.ok("create", "namespace", "led")
+    wait_for("it works", lambda: k.try_("get", "-n", "led", "serviceaccount", "default").code == 0,
+             5)
+
+
 def case_up_adopts(cluster):
     """`up` beside a dead supervisor adopts; `up` again changes nothing."""
     k = Kube(cluster, "adopt")

@@ -19,6 +19,10 @@ def node_condition(k, name):
                 if c["type"] == "Ready")
 
 
+def renewed(k, name):
+    return k.get("lease/" + name, "-n", "kube-node-lease")["spec"]["renewTime"]
+
+
 def case_both_take_pods(cluster):
     k = Kube(cluster, "spread")
     names = [n["metadata"]["name"] for n in k.get("nodes")["items"]]
@@ -63,6 +67,7 @@ def case_node_lost_and_back(cluster):
     here = [p["metadata"]["name"] for p in k.pods("app=web") if node_of(p) == "node-2"]
     check(here, "node-2 has pods")
     os.kill(cluster.pid("nodeagent-node-2"), signal.SIGSTOP)
+    held = renewed(k, "node-2")
     try:
         wait_for("node-2 is NotReady", lambda: node_condition(k, "node-2") != "True", 60)
         wait_for("its pods are replaced", lambda: len([
@@ -72,6 +77,7 @@ def case_node_lost_and_back(cluster):
         ]) == 4, 30)
     finally:
         os.kill(cluster.pid("nodeagent-node-2"), signal.SIGCONT)
+    wait_for("its lease is renewed at once", lambda: renewed(k, "node-2") > held, 5)
     wait_for("node-2 is Ready", lambda: node_condition(k, "node-2") == "True", 60)
     wait_for("the pods that were given up are gone", lambda: not set(here) & {
         p["metadata"]["name"] for p in k.pods("app=web")}, 40)

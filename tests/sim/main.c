@@ -11,6 +11,7 @@
 
 #define CHAOS_MS    3000
 #define SETTLE_STEP 5000
+#define RELEASE_MS 2000 /* as in controller/main.c */
 #define DEAD_MS     200 /* from the death of a server to its memory's end */
 
 bool sim_dice(struct sim *s, unsigned one_in)
@@ -98,7 +99,8 @@ static void controller_start(struct sim_controller *c, struct sim *s, size_t num
 	c->lives++;
 	struct sim_server *server = &s->servers[(number + c->lives) % SIM_SERVERS];
 	struct sim_peer peer = { "system:skiff-controller", "system:skiff-controllers" };
-	auto_free char *identity = xasprintf("controller-%zu-%zu", number, c->lives);
+	auto_free char *former = xasprintf("controller-%zu-", number);
+	auto_free char *identity = xasprintf("%s%zu", former, c->lives);
 	c->transport = sim_transport_new(s->loop, s->seed + 100 * c->lives + number, &peer,
 					 server_handle, server->server, &s->network);
 	c->api = api_new(s->loop, c->transport, "skiff-controller");
@@ -107,6 +109,8 @@ static void controller_start(struct sim_controller *c, struct sim *s, size_t num
 							 .ns = "kube-system",
 							 .lease = "skiff-controller",
 							 .identity = identity,
+							 /* half of the seeds wait for its end */
+							 .former = s->seed % 2 ? former : NULL,
 							 .seed = s->seed + number,
 							 .started = on_leading,
 							 .stopped = on_lost,
@@ -119,6 +123,34 @@ static void controller_end(struct sim_controller *c)
 	leader_free(TAKE(c->leader));
 	api_free(TAKE(c->api));
 	http_transport_free(TAKE(c->transport));
+}
+
+static void on_next_life(void *ctx)
+{
+	struct sim_controller *c = ctx;
+	loop_timer_free(TAKE(c->next_life));
+	controller_end(c);
+	controller_start(c, c->sim, c->number);
+}
+
+static void on_released(void *ctx)
+{
+	struct sim_controller *c = ctx;
+	loop_timer_set(c->next_life, 0);
+}
+
+/* Killed and stopped in order by turns. */
+static void controller_fails(struct sim_controller *c)
+{
+	if (c->next_life)
+		return;
+	c->next_life = loop_timer_new(c->sim->loop, on_next_life, c);
+	if (c->lives % 2) {
+		on_next_life(c);
+		return;
+	}
+	loop_timer_set(c->next_life, RELEASE_MS);
+	leader_release(c->leader, on_released, c);
 }
 
 /* ---- faults ---- */
@@ -190,9 +222,7 @@ static void chaos(void *ctx)
 	if ((s->which & FAULT_SERVERS) && sim_dice(s, 6))
 		kill_server(s, &s->servers[rng_below(&s->rng, SIM_SERVERS)]);
 	if ((s->which & FAULT_CONTROLLERS) && sim_dice(s, 6)) {
-		size_t i = rng_below(&s->rng, SIM_CONTROLLERS);
-		controller_end(&s->controllers[i]);
-		controller_start(&s->controllers[i], s, i);
+		controller_fails(&s->controllers[rng_below(&s->rng, SIM_CONTROLLERS)]);
 	}
 	struct store_backend *b = s->servers[rng_below(&s->rng, SIM_SERVERS)].backend;
 	if ((s->which & FAULT_ETCD) && sim_dice(s, 3)) {
@@ -237,8 +267,10 @@ static void end(struct sim *s)
 {
 	/* A server that is dead and not yet reborn ends with its timer. */
 	loop_sim_run_until(s->loop, loop_now_ms(s->loop) + 2 * DEAD_MS);
-	for (size_t i = 0; i < SIM_CONTROLLERS; i++)
+	for (size_t i = 0; i < SIM_CONTROLLERS; i++) {
+		loop_timer_free(TAKE(s->controllers[i].next_life));
 		controller_end(&s->controllers[i]);
+	}
 	for (size_t i = 0; i < SIM_NODES; i++)
 		sim_node_stop(&s->nodes[i]);
 	sim_user_stop(s);

@@ -44,6 +44,7 @@ struct sim_controller {
 	struct api *api;
 	struct leader *leader;
 	struct controllers *controllers;
+	struct loop_timer *next_life; /* once it has let go of the lease, or waited for that */
 };
 
 struct sim_node {

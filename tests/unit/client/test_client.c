@@ -146,6 +146,131 @@ static void ended(void *ctx)
 	str_addf(c->log, "%s- ", c->name);
 }
 
+static void campaign(struct candidate *c, struct loop *loop, struct fake *f, const char *former)
+{
+	c->api = api_new(loop, &f->transport, "test");
+	c->leader = leader_new(&(struct leader_options){ .loop = loop,
+							 .api = c->api,
+							 .ns = "kube-system",
+							 .lease = "skiff-controller",
+							 .identity = c->name,
+							 .former = former,
+							 .seed = (uint64_t)(uintptr_t)c->name[0],
+							 .started = began,
+							 .stopped = ended,
+							 .ctx = c });
+}
+
+static void die(struct candidate *c)
+{
+	leader_free(TAKE(c->leader));
+	api_free(TAKE(c->api));
+}
+
+static void count(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+static void test_hand_over(void)
+{
+	struct loop *loop = loop_sim_new(3, 1800000000000000);
+	struct fake *f = fake_new(loop);
+	AUTO_STR log;
+	str_init(&log, 4096);
+	struct candidate all[] = { { .name = "a_1", .log = &log },
+				   { .name = "b_1", .log = &log },
+				   { .name = "a_2", .log = &log },
+				   { .name = "a_3", .log = &log } };
+	campaign(&all[0], loop, f, "a_");
+	run(loop, 1000);
+	campaign(&all[1], loop, f, "b_");
+	run(loop, 5000);
+	/* Killed: who knows that it is dead need not wait, and the fence moves. */
+	die(&all[0]);
+	campaign(&all[2], loop, f, "a_");
+	run(loop, 1000);
+	CHECK_TEXT("killed", log.data, "a_1+ a_2+ ");
+	const json_t *lease = fake_get(f, "leases", "kube-system", "skiff-controller");
+	CHECK_INT(json_int_or(lease, "spec.leaseTransitions", -1), 1);
+	/* Stopped in order: the other need not wait either. */
+	int done = 0;
+	leader_release(all[2].leader, count, &done);
+	run(loop, 1000);
+	CHECK_INT(done, 1);
+	die(&all[2]);
+	run(loop, 3000);
+	CHECK_TEXT("stopped", log.data, "a_1+ a_2+ a_2- b_1+ ");
+	/* A name like ours that is seen later is that of one who lives. */
+	campaign(&all[3], loop, f, "a_");
+	run(loop, 3000);
+	struct fake_object *o = fake_find(f, "leases", "kube-system", "skiff-controller");
+	CHECK(o);
+	json_put_str(o->tree, "spec.holderIdentity", "a_4");
+	fake_changed(f, o);
+	run(loop, 5000);
+	CHECK_TEXT("a twin", log.data, "a_1+ a_2+ a_2- b_1+ b_1- ");
+	/* One that does not lead lets go of nothing. */
+	leader_release(all[3].leader, count, &done);
+	run(loop, 1000);
+	CHECK_INT(done, 2);
+	CHECK_TEXT("holder", json_str_or(fake_get(f, "leases", "kube-system", "skiff-controller"),
+					 "spec.holderIdentity", ""), "a_4");
+	die(&all[1]);
+	die(&all[3]);
+	fake_free(f);
+	loop_free(loop);
+}
+
+/* Whatever is on its way: what the server gave us is given back. */
+static void test_release_at_any_moment(void)
+{
+	for (int64_t ms = 0; ms < 5000; ms += 23) {
+		struct loop *loop = loop_sim_new((uint64_t)ms, 1800000000000000);
+		struct fake *f = fake_new(loop);
+		AUTO_STR log;
+		str_init(&log, 4096);
+		struct candidate c = { .name = "a", .log = &log };
+		int done = 0;
+		campaign(&c, loop, f, NULL);
+		run(loop, ms);
+		leader_release(c.leader, count, &done);
+		run(loop, 1000);
+		CHECK_INT(done, 1);
+		const json_t *lease = fake_get(f, "leases", "kube-system", "skiff-controller");
+		CHECK_TEXT("holder", json_str_or(lease, "spec.holderIdentity", ""), "");
+		die(&c);
+		fake_free(f);
+		loop_free(loop);
+	}
+}
+
+static void test_identity(void)
+{
+	struct leader_identity first, second, none;
+	struct error err;
+	char path[] = "/tmp/leader-id.XXXXXX";
+	int fd = mkstemp(path);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_INT(leader_identity_open(path, 0x1111111100000001, &first, &err), 0);
+	CHECK(first.former && starts_with(first.name, first.former));
+	/* Locked: its owner lives. */
+	CHECK_INT(leader_identity_open(path, 0x2222222200000002, &none, &err), 0);
+	CHECK(!none.former && !starts_with(none.name, first.former));
+	leader_identity_fini(&none);
+	auto_free char *former = TAKE(first.former);
+	leader_identity_fini(&first);
+	CHECK_INT(leader_identity_open(path, 0x3333333300000003, &second, &err), 0);
+	CHECK_TEXT("the id is kept", second.former, former);
+	leader_identity_fini(&second);
+	unlink(path);
+	CHECK_INT(leader_identity_open("/nowhere/id", 1, &none, &err), ERR_INVALID);
+	CHECK_INT(leader_identity_open(NULL, 1, &none, &err), 0);
+	CHECK(!none.former);
+	leader_identity_fini(&none);
+}
+
 static void test_leaders(void)
 {
 	struct loop *loop = loop_sim_new(3, 1800000000000000);
@@ -153,18 +278,8 @@ static void test_leaders(void)
 	AUTO_STR log;
 	str_init(&log, 4096);
 	struct candidate all[2] = { { .name = "a", .log = &log }, { .name = "b", .log = &log } };
-	for (size_t i = 0; i < 2; i++) {
-		all[i].api = api_new(loop, &f->transport, "test");
-		all[i].leader = leader_new(&(struct leader_options){ .loop = loop,
-								     .api = all[i].api,
-								     .ns = "kube-system",
-								     .lease = "skiff-controller",
-								     .identity = all[i].name,
-								     .seed = i + 1,
-								     .started = began,
-								     .stopped = ended,
-								     .ctx = &all[i] });
-	}
+	for (size_t i = 0; i < 2; i++)
+		campaign(&all[i], loop, f, NULL);
 	run(loop, 60000);
 	CHECK_INT(log.len, 3); /* one leads, for good */
 	size_t first = log.data[0] == 'a' ? 0 : 1;
@@ -224,6 +339,9 @@ int main(void)
 	test_reflector();
 	test_barrier();
 	test_leaders();
+	test_hand_over();
+	test_release_at_any_moment();
+	test_identity();
 	test_events();
 	return 0;
 }

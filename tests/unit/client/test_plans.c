@@ -72,11 +72,12 @@ static void test_leader(void)
 		enum leader_action action;
 	} cases[] = {
 		{ { .exists = false }, LEADER_CREATE },
-		{ { true, "me", 15, 0 }, LEADER_RENEW },
-		{ { true, "me", 15, 99000 }, LEADER_RENEW },
-		{ { true, "other", 15, 14999 }, LEADER_WAIT },
-		{ { true, "other", 15, 15000 }, LEADER_TAKE },
-		{ { true, "", 15, 0 }, LEADER_TAKE },
+		{ { true, "me", 15, 0, false }, LEADER_RENEW },
+		{ { true, "me", 15, 99000, false }, LEADER_RENEW },
+		{ { true, "other", 15, 14999, false }, LEADER_WAIT },
+		{ { true, "other", 15, 15000, false }, LEADER_TAKE },
+		{ { true, "", 15, 0, false }, LEADER_TAKE },
+		{ { true, "other", 15, 0, true }, LEADER_TAKE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		CHECK_INT(leader_plan(&cases[i].seen, "me"), cases[i].action);

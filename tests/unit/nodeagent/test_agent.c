@@ -1,4 +1,5 @@
 /* The agent against the real API server's core and a fake runtime, in simulated time. */
+#include "common/base/time_text.h"
 #include "common/io/log.h"
 #include "nodeagent/agent.h"
 #include "tests/support/api_world.h"
@@ -17,6 +18,7 @@ struct node_world {
 	struct http_transport *transport;
 	struct api *api;
 	struct agent *agent;
+	struct sim_network_faults faults;
 	char root[64];
 };
 
@@ -33,7 +35,7 @@ static void start_agent(struct node_world *n, const char *boot)
 	n->runtime = runtime_fake_new(n->table);
 	n->transport = sim_transport_new(n->w.loop, 7,
 					 &(struct sim_peer){ "system:node:n1", "system:nodes" },
-					 server_handle, n->w.server, NULL);
+					 server_handle, n->w.server, &n->faults);
 	n->api = api_new(n->w.loop, n->transport, "test");
 	CHECK_INT(agent_new(n->w.loop, n->api, n->runtime, &options, &n->agent, &err), 0);
 	agent_start(n->agent);
@@ -358,6 +360,25 @@ static void test_deletion(struct node_world *n)
 	CHECK_INT(runtime_table_running(n->table), 0);
 }
 
+/* Renewed not long ago, also when the answer to a renewal never comes. */
+static void test_lease(struct node_world *n)
+{
+	struct api_answer a = { 0 };
+	struct error err;
+	AUTO_JSON *lease = NULL;
+	char then[TIME_TEXT_SIZE];
+	n->faults.delay_min_ms = n->faults.delay_max_ms = 30000;
+	pass(n, 10000);
+	n->faults = (struct sim_network_faults){ 0 };
+	time_format_micro(loop_wall_us(n->w.loop), then);
+	pass(n, 5500);
+	CHECK_INT(call(n, "GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1",
+		       NULL, &a), 200);
+	CHECK_INT(json_parse(a.body.data, a.body.len, &lease, &err), 0);
+	CHECK(strcmp(json_str_or(lease, "spec.renewTime", ""), then) > 0);
+	api_answer_fini(&a);
+}
+
 int main(void)
 {
 	struct node_world n = { 0 };
@@ -374,6 +395,7 @@ int main(void)
 	test_lives(&n);
 	CHECK_INT(access(orphan, F_OK), -1); /* files of a pod that vanished */
 	test_status_of_others(&n);
+	test_lease(&n);
 	test_crash(&n);
 	test_status_of_others(&n);
 	test_hooks(&n);
