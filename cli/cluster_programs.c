@@ -64,9 +64,11 @@ static int tool_arg(const struct cluster *c, json_t *program, const char *name, 
 {
 	auto_free char *path = cluster_find_tool(c, name);
 	if (!path)
-		return error_set(err, ERR_NOT_FOUND,
-				 "the program '%s' is not on this machine: scripts/up installs it, or "
-				 "put it into PATH", name);
+		return error_set(
+			err, ERR_NOT_FOUND,
+			"the program '%s' is not on this machine: scripts/up installs it, or "
+			"put it into PATH",
+			name);
 	arg(program, "%s", path);
 	return 0;
 }

@@ -3,9 +3,9 @@
 #include "common/base/time_text.h"
 #include "nodeagent/pod.h"
 
-#define LEASE_MS 10000
-#define LEASE_S  40
-#define RETRY_MS 1000
+#define LEASE_MS  10000
+#define LEASE_S   40
+#define RETRY_MS  1000
 #define ANSWER_MS 5000 /* a connection that died unseen must not cost the lease */
 
 static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases", true };

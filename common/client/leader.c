@@ -18,7 +18,7 @@ struct leader {
 	int64_t asked_at_ms; /* when the request under way was sent */
 	int64_t transitions; /* of the record we write */
 	struct rng rng;
-	char *dead;          /* the holder that was seen first, a former life of ours, or NULL */
+	char *dead; /* the holder that was seen first, a former life of ours, or NULL */
 	bool leads, is_releasing, is_writing;
 	bool has_complained; /* about the present trouble */
 	void (*released)(void *ctx);

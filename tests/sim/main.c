@@ -11,8 +11,8 @@
 
 #define CHAOS_MS    3000
 #define SETTLE_STEP 5000
-#define RELEASE_MS 2000 /* as in controller/main.c */
-#define DEAD_MS     200 /* from the death of a server to its memory's end */
+#define RELEASE_MS  2000 /* as in controller/main.c */
+#define DEAD_MS     200  /* from the death of a server to its memory's end */
 
 bool sim_dice(struct sim *s, unsigned one_in)
 {
@@ -79,11 +79,11 @@ static void server_end(struct sim_server *v)
 static void on_leading(void *ctx)
 {
 	struct sim_controller *c = ctx;
-	c->controllers = controllers_start(
-		c->sim->loop, c->api,
-		&(struct controllers_options){ .cluster_cidr = "10.244.0.0/16",
-					       .root_ca = "",
-					       .seed = c->sim->seed + c->lives });
+	c->controllers =
+		controllers_start(c->sim->loop, c->api,
+				  &(struct controllers_options){ .cluster_cidr = "10.244.0.0/16",
+								 .root_ca = "",
+								 .seed = c->sim->seed + c->lives });
 }
 
 static void on_lost(void *ctx)

@@ -214,8 +214,10 @@ static void test_hand_over(void)
 	leader_release(all[3].leader, count, &done);
 	run(loop, 1000);
 	CHECK_INT(done, 2);
-	CHECK_TEXT("holder", json_str_or(fake_get(f, "leases", "kube-system", "skiff-controller"),
-					 "spec.holderIdentity", ""), "a_4");
+	CHECK_TEXT("holder",
+		   json_str_or(fake_get(f, "leases", "kube-system", "skiff-controller"),
+			       "spec.holderIdentity", ""),
+		   "a_4");
 	die(&all[1]);
 	die(&all[3]);
 	fake_free(f);

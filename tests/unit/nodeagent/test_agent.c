@@ -372,8 +372,10 @@ static void test_lease(struct node_world *n)
 	n->faults = (struct sim_network_faults){ 0 };
 	time_format_micro(loop_wall_us(n->w.loop), then);
 	pass(n, 5500);
-	CHECK_INT(call(n, "GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1",
-		       NULL, &a), 200);
+	CHECK_INT(call(n, "GET",
+		       "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1", NULL,
+		       &a),
+		  200);
 	CHECK_INT(json_parse(a.body.data, a.body.len, &lease, &err), 0);
 	CHECK(strcmp(json_str_or(lease, "spec.renewTime", ""), then) > 0);
 	api_answer_fini(&a);
