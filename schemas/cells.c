@@ -3,6 +3,8 @@
 #include "common/base/time_text.h"
 #include "schemas/print.h"
 
+#include <ctype.h>
+
 #define CELL_SIZE_MAX 65536
 
 void cell_text(json_t *row, const char *text)
@@ -18,6 +20,11 @@ void cell_text_or(json_t *row, const char *text, const char *otherwise)
 void cell_int(json_t *row, int64_t value)
 {
 	json_array_append_new(row, json_integer(value));
+}
+
+void cell_bool(json_t *row, bool value)
+{
+	json_array_append_new(row, json_boolean(value));
 }
 
 void cell_take(json_t *row, struct str *text)
@@ -50,6 +57,24 @@ void cell_since(json_t *row, const char *time, int64_t now_us)
 void cell_age(json_t *row, const json_t *tree, int64_t now_us)
 {
 	cell_since(row, json_str(tree, "metadata.creationTimestamp"), now_us);
+}
+
+void cell_age_only(const json_t *tree, int64_t now_us, json_t *row)
+{
+	cell_age(row, tree, now_us);
+}
+
+void cell_span(json_t *row, int64_t seconds)
+{
+	char text[TIME_TEXT_SIZE];
+	time_format_age(seconds, text);
+	cell_text(row, text);
+}
+
+void cell_add_lower(struct str *out, const char *text)
+{
+	for (; *text; text++)
+		str_add_char(out, (char)tolower((unsigned char)*text));
 }
 
 static void cell_joined(json_t *row, const json_t *list, const char *member)

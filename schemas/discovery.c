@@ -8,6 +8,7 @@ struct subresource {
 };
 
 static const struct subresource subresources[] = {
+	{ "approval", "certificates.k8s.io", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
 	{ "attach", "", "v1", "PodAttachOptions", "[\"create\",\"get\"]" },
 	{ "binding", "", "v1", "Binding", "[\"create\"]" },
 	{ "ephemeralcontainers", "", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
@@ -101,7 +102,8 @@ static void add_group_body(struct str *out, const char *group)
 		if (preferred)
 			str_add_char(out, ',');
 		add_version(out, k);
-		preferred = k; /* sorted: the newest is last */
+		if (!preferred)
+			preferred = k; /* sorted: the newest is first */
 	}
 	assert(preferred); /* the group is one of ours */
 	str_add(out, "],\"preferredVersion\":");
@@ -142,7 +144,7 @@ static void add_subresource(struct str *out, const struct schema_kind *k,
 {
 	str_addf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", k->resource,
 		 s->name, k->is_namespaced ? "true" : "false");
-	if (s->kind && !is_served(s->group, s->version))
+	if (s->kind && !(streq(s->group, k->group) && streq(s->version, k->version)))
 		str_addf(out, "\"group\":\"%s\",\"version\":\"%s\",", s->group, s->version);
 	str_addf(out, "\"kind\":\"%s\",\"verbs\":%s}", s->kind ? s->kind : k->kind, s->verbs);
 }

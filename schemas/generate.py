@@ -9,7 +9,10 @@ import sys
 import yaml
 
 FORMS = ('string', 'int32', 'int64', 'bool', 'double', 'bytes', 'time', 'micro_time', 'duration',
-         'quantity', 'int_or_string', 'any', 'fields_v1')
+         'quantity', 'int_or_string', 'any', 'fields_v1', 'string_list')
+# A JSON schema, or something short in its place.
+UNIONS = ('schema_or_list', 'schema_or_bool', 'schema_or_strings')
+JSON_SCHEMA = 'apiextensions.v1.JSONSchemaProps'
 VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 
 
@@ -47,7 +50,7 @@ class Tables:
 
 
 def flatten(types, name):
-    """Fields with embedded structs taken apart; (field, number of the embedding field)."""
+    """Fields with embedded structs taken apart; (field, numbers of the embedding fields)."""
     out = []
     for field in types[name]['fields']:
         if 'inline' not in field:
@@ -55,11 +58,11 @@ def flatten(types, name):
             continue
         outer = field.get('proto', 0)
         for inner, deeper in flatten(types, field['inline']):
-            if deeper:
-                sys.exit('%s: structs embedded twice' % name)
+            if deeper > 0xff:
+                sys.exit('%s: structs embedded three times' % name)
             if not outer:
                 inner = dict(inner, proto=0)
-            out.append((inner, outer))
+            out.append((inner, outer << 8 | deeper if deeper else outer))
     first = {'apiVersion': 0, 'kind': 1, 'metadata': 2}
     return sorted(out, key=lambda f: first.get(f[0]['name'], 3)
                   if out[0][0]['name'] in first else 3)
@@ -73,6 +76,9 @@ def field_text(tables, numbers, field, outer):
     parts = ['.name = %s' % text(field['name'])]
     if form in FORMS:
         parts.append('.form = SCHEMA_%s' % form.upper())
+    elif form in UNIONS:
+        parts.append('.form = SCHEMA_%s' % form.upper())
+        parts.append('.type = &types[%d]' % numbers[JSON_SCHEMA])
     else:
         parts.append('.form = SCHEMA_OBJECT')
         parts.append('.type = &types[%d]' % numbers[form])
@@ -183,7 +189,8 @@ def main():
     tables.out += ['/* Made by schemas/generate.py. */', '#include "schemas/tables.h"', '']
     describe(types, words, type_words)
     numbers = write_types(tables, types)
-    kinds.sort(key=lambda k: k[:3])
+    # The newest version of a group comes first: clients take it as the preferred one.
+    kinds.sort(key=lambda k: (k[0], -int(k[1].lstrip('v')), k[2]))
     rows = [kind_text(tables, numbers, i, k[3], k[4]) for i, k in enumerate(kinds)]
     tables.out.append('static const struct schema_kind kinds[%d] = {' % len(rows))
     tables.out += rows + ['};']

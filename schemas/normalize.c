@@ -50,6 +50,10 @@ static const char *element_name(const struct schema_field *f)
 		[SCHEMA_INT_OR_STRING] = "intstr.IntOrString",
 		[SCHEMA_ANY] = "runtime.RawExtension",
 		[SCHEMA_FIELDS_V1] = "v1.FieldsV1",
+		[SCHEMA_STRING_LIST] = "[]string",
+		[SCHEMA_SCHEMA_OR_LIST] = "v1.JSONSchemaPropsOrArray",
+		[SCHEMA_SCHEMA_OR_BOOL] = "v1.JSONSchemaPropsOrBool",
+		[SCHEMA_SCHEMA_OR_STRINGS] = "v1.JSONSchemaPropsOrStringArray",
 	};
 	return f->form == SCHEMA_OBJECT ? short_name(f->type, true) : names[f->form];
 }
@@ -120,6 +124,10 @@ static json_t *zero_of(const struct schema_field *f)
 	case SCHEMA_DURATION:
 	case SCHEMA_ANY:
 	case SCHEMA_FIELDS_V1:
+	case SCHEMA_STRING_LIST:
+	case SCHEMA_SCHEMA_OR_LIST:
+	case SCHEMA_SCHEMA_OR_BOOL:
+	case SCHEMA_SCHEMA_OR_STRINGS:
 	case SCHEMA_FORM_COUNT:
 		break;
 	}
@@ -221,6 +229,37 @@ static int check_integer(struct context *c, const json_t *value, const struct pa
 	return 0;
 }
 
+static bool is_string_list(const json_t *value)
+{
+	if (!json_is_array(value))
+		return false;
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!json_is_string(json_array_get(value, i)))
+			return false;
+	return true;
+}
+
+/* A JSON schema, or what may stand in its place. */
+static int normalize_union(struct context *c, json_t *value, const struct path *where)
+{
+	if (json_is_object(value))
+		return normalize_fields(c, c->field->type, value, where);
+	if (c->field->form == SCHEMA_SCHEMA_OR_BOOL && json_is_boolean(value))
+		return 0;
+	if (c->field->form == SCHEMA_SCHEMA_OR_STRINGS && is_string_list(value))
+		return 0;
+	if (c->field->form != SCHEMA_SCHEMA_OR_LIST || !json_is_array(value))
+		return wrong_type(c, value, where, "");
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		json_t *item = json_array_get(value, i);
+		if (!json_is_object(item))
+			return wrong_type(c, item, PATH_AT(where, i), "");
+		if (normalize_fields(c, c->field->type, item, PATH_AT(where, i)) < 0)
+			return c->err->code;
+	}
+	return 0;
+}
+
 static int normalize_one(struct context *c, json_t **value, const struct path *where)
 {
 	bool is_good = true;
@@ -257,6 +296,13 @@ static int normalize_one(struct context *c, json_t **value, const struct path *w
 	case SCHEMA_FIELDS_V1:
 		is_good = json_is_object(*value);
 		break;
+	case SCHEMA_STRING_LIST:
+		is_good = is_string_list(*value);
+		break;
+	case SCHEMA_SCHEMA_OR_LIST:
+	case SCHEMA_SCHEMA_OR_BOOL:
+	case SCHEMA_SCHEMA_OR_STRINGS:
+		return normalize_union(c, *value, where);
 	case SCHEMA_ANY:
 	case SCHEMA_FORM_COUNT:
 		break;

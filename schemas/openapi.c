@@ -6,8 +6,18 @@
 
 void openapi_type_name(const struct schema_type *type, struct str *out)
 {
-	bool is_shared = starts_with(type->name, "apis.meta.");
-	str_addf(out, "%s%s", is_shared ? "io.k8s.apimachinery.pkg." : "io.k8s.api.", type->name);
+	static const struct {
+		const char *package, *prefix;
+	} elsewhere[] = {
+		{ "apis.meta.", "io.k8s.apimachinery.pkg." },
+		{ "apiextensions.", "io.k8s.apiextensions-apiserver.pkg.apis." },
+		{ "apiregistration.", "io.k8s.kube-aggregator.pkg.apis." },
+	};
+	const char *prefix = "io.k8s.api.";
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
+		if (starts_with(type->name, elsewhere[i].package))
+			prefix = elsewhere[i].prefix;
+	str_addf(out, "%s%s", prefix, type->name);
 }
 
 void openapi_path(const struct schema_kind *k, bool of_object, struct str *out)
@@ -88,6 +98,10 @@ static void add_scalar(struct str *out, const struct schema_field *f)
 		[SCHEMA_BYTES] = "\"type\":\"string\",\"format\":\"byte\"",
 		[SCHEMA_DURATION] = "\"type\":\"string\"",
 		[SCHEMA_ANY] = "\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true",
+		[SCHEMA_STRING_LIST] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
+		[SCHEMA_SCHEMA_OR_LIST] = "\"x-kubernetes-preserve-unknown-fields\":true",
+		[SCHEMA_SCHEMA_OR_BOOL] = "\"x-kubernetes-preserve-unknown-fields\":true",
+		[SCHEMA_SCHEMA_OR_STRINGS] = "\"x-kubernetes-preserve-unknown-fields\":true",
 	};
 	static const char *const names[SCHEMA_FORM_COUNT] = {
 		[SCHEMA_TIME] = "io.k8s.apimachinery.pkg.apis.meta.v1.Time",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 static void print_fields(const struct schema_type *type, const json_t *tree, struct str *out);
+static void print_list(const struct schema_field *f, const json_t *list, struct str *out);
 
 static int by_text(const void *a, const void *b)
 {
@@ -86,7 +87,7 @@ static void print_value(const struct schema_field *f, const json_t *value, struc
 		str_add(out, "false");
 		return;
 	case JSON_OBJECT:
-		if (f->form == SCHEMA_OBJECT) {
+		if (f->type) {
 			print_fields(f->type, value, out);
 			return;
 		}
@@ -95,6 +96,8 @@ static void print_value(const struct schema_field *f, const json_t *value, struc
 		print_real(json_real_value(value), out);
 		return;
 	case JSON_ARRAY:
+		print_list(f, value, out);
+		return;
 	case JSON_NULL:
 		break;
 	}
@@ -159,6 +162,10 @@ static bool print_zero(const struct schema_field *f, struct str *out)
 	case SCHEMA_DURATION:
 	case SCHEMA_ANY:
 	case SCHEMA_FIELDS_V1:
+	case SCHEMA_STRING_LIST:
+	case SCHEMA_SCHEMA_OR_LIST:
+	case SCHEMA_SCHEMA_OR_BOOL:
+	case SCHEMA_SCHEMA_OR_STRINGS:
 	case SCHEMA_FORM_COUNT:
 		break;
 	}

@@ -9,6 +9,10 @@
 
 #define PROTOBUF_DEPTH_MAX 100
 
+/* The embedded message that holds `field` directly inside `outer` (0: the object itself): its
+ * number; 0 where the field does not stand in such a one. */
+unsigned protobuf_within(const struct schema_field *field, unsigned outer);
+
 int protobuf_decode(const struct schema_type *type, const void *bytes, size_t len, json_t **ret,
 		    struct error *err) MUST_CHECK;
 int protobuf_peek(const void *bytes, size_t len, char **ret_api_version, char **ret_kind,

@@ -133,6 +133,58 @@ static int decode_bytes(const struct wire *w, json_t **ret)
 	return 0;
 }
 
+/* The schema or the texts in member `f` of what stands for a union or a list of texts. */
+static int decode_member(struct decoder *d, const struct schema_field *field, bool is_text,
+			 const struct wire_field *f, json_t **ret)
+{
+	if (f->type != WIRE_BYTES)
+		return wrong_wire(d, field, f);
+	if (is_text) {
+		*ret = text_of(&f->bytes);
+		return 0;
+	}
+	AUTO_JSON *object = json_object();
+	if (decode_message(d, field->type, 0, f->bytes, object) < 0)
+		return d->err->code;
+	*ret = TAKE(object);
+	return 0;
+}
+
+/* A schema or what stands in its place, or {items=1} of texts: see encode_union. */
+static int decode_union(struct decoder *d, const struct schema_field *field, struct wire w,
+			json_t **ret)
+{
+	enum schema_form form = field->form;
+	uint32_t one = form == SCHEMA_SCHEMA_OR_BOOL ? 2 : 1; /* the schema's member */
+	uint32_t several = form == SCHEMA_STRING_LIST ? 1 : 2;
+	AUTO_JSON *list = json_array(), *schema = NULL;
+	bool is_allowed = false;
+	struct wire_field f;
+	int more;
+	while ((more = wire_next(&w, &f, d->err)) > 0) {
+		json_t *value = NULL;
+		if (form == SCHEMA_SCHEMA_OR_BOOL && f.number == 1) {
+			is_allowed = f.value != 0;
+		} else if (form != SCHEMA_STRING_LIST && f.number == one) {
+			if (decode_member(d, field, false, &f, &value) < 0)
+				return d->err->code;
+			json_decref(schema);
+			schema = value;
+		} else if (f.number == several) {
+			if (decode_member(d, field, form != SCHEMA_SCHEMA_OR_LIST, &f, &value) < 0)
+				return d->err->code;
+			json_array_append_new(list, value);
+		}
+	}
+	if (more < 0)
+		return more;
+	if (schema)
+		*ret = TAKE(schema);
+	else
+		*ret = form == SCHEMA_SCHEMA_OR_BOOL ? json_boolean(is_allowed) : TAKE(list);
+	return 0;
+}
+
 static int decode_value(struct decoder *d, const struct schema_field *field,
 			const struct wire_field *f, json_t **ret)
 {
@@ -164,6 +216,11 @@ static int decode_value(struct decoder *d, const struct schema_field *field,
 		*ret = TAKE(object);
 		return 0;
 	}
+	case SCHEMA_STRING_LIST:
+	case SCHEMA_SCHEMA_OR_LIST:
+	case SCHEMA_SCHEMA_OR_BOOL:
+	case SCHEMA_SCHEMA_OR_STRINGS:
+		return decode_union(d, field, f->bytes, ret);
 	default:
 		return decode_raw(d, field, f->bytes, ret);
 	}
@@ -248,6 +305,14 @@ static int decode_field(struct decoder *d, const struct schema_field *field,
 	return 0;
 }
 
+unsigned protobuf_within(const struct schema_field *field, unsigned outer)
+{
+	unsigned path = field->proto_outer;
+	if (outer == 0)
+		return path > 0xff ? path >> 8 : path;
+	return path > 0xff && path >> 8 == outer ? path & 0xff : 0;
+}
+
 static int decode_message(struct decoder *d, const struct schema_type *type, unsigned outer,
 			  struct wire w, json_t *into)
 {
@@ -264,8 +329,10 @@ static int decode_message(struct decoder *d, const struct schema_type *type, uns
 				code = decode_field(d, field, &f, into);
 				break;
 			}
-			if (outer == 0 && field->proto_outer == f.number && f.type == WIRE_BYTES) {
-				code = decode_message(d, type, f.number, f.bytes, into);
+			if (f.number && protobuf_within(field, outer) == f.number &&
+			    f.type == WIRE_BYTES) {
+				code = decode_message(d, type, outer << 8 | f.number, f.bytes,
+						      into);
 				break;
 			}
 		}

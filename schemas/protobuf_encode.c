@@ -48,6 +48,45 @@ static void encode_raw(const json_t *value, struct str *out)
 	out->overflow |= raw.overflow;
 }
 
+static void encode_texts(uint32_t number, const json_t *list, struct str *out)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *text = json_array_get(list, i);
+		wire_add_bytes(out, number, json_string_value(text), json_string_length(text));
+	}
+}
+
+static void encode_schema(const struct schema_field *f, uint32_t number, const json_t *schema,
+			  struct str *out)
+{
+	AUTO_STR inside;
+	str_init(&inside, out->max);
+	encode_fields(f->type, 0, schema, &inside);
+	out->overflow |= !str_ok(&inside);
+	wire_add_bytes(out, number, inside.data, inside.len);
+}
+
+/* The schema is member 1 beside a list, member 2 beside a bool (whose absence means true). */
+static void encode_union(const struct schema_field *f, const json_t *value, struct str *out)
+{
+	bool is_schema = json_is_object(value);
+	switch (f->form) {
+	case SCHEMA_SCHEMA_OR_BOOL:
+		wire_add_int(out, 1, is_schema || json_is_true(value));
+		if (is_schema)
+			encode_schema(f, 2, value, out);
+		return;
+	case SCHEMA_SCHEMA_OR_LIST:
+		for (size_t i = 0; i < json_array_size(value); i++)
+			encode_schema(f, 2, json_array_get(value, i), out);
+		break;
+	default:
+		encode_texts(2, value, out);
+	}
+	if (is_schema)
+		encode_schema(f, 1, value, out);
+}
+
 /* The inside of the message that stands for the value. */
 static void encode_inside(const struct schema_field *f, const json_t *value, struct str *out)
 {
@@ -65,6 +104,14 @@ static void encode_inside(const struct schema_field *f, const json_t *value, str
 		return;
 	case SCHEMA_OBJECT:
 		encode_fields(f->type, 0, value, out);
+		return;
+	case SCHEMA_STRING_LIST:
+		encode_texts(1, value, out);
+		return;
+	case SCHEMA_SCHEMA_OR_LIST:
+	case SCHEMA_SCHEMA_OR_BOOL:
+	case SCHEMA_SCHEMA_OR_STRINGS:
+		encode_union(f, value, out);
 		return;
 	case SCHEMA_BYTES:
 		base64_decode(json_string_value(value), json_string_length(value), out);
@@ -137,10 +184,11 @@ static void encode_field(const struct schema_field *f, const json_t *tree, struc
 		encode_value(f, f->proto, value, out);
 }
 
-static bool is_first_of_outer(const struct schema_type *type, size_t at)
+static bool is_first_within(const struct schema_type *type, size_t at, unsigned outer)
 {
 	for (size_t i = 0; i < at; i++)
-		if (type->fields[i].proto_outer == type->fields[at].proto_outer)
+		if (protobuf_within(&type->fields[i], outer) ==
+		    protobuf_within(&type->fields[at], outer))
 			return false;
 	return true;
 }
@@ -154,13 +202,14 @@ static void encode_fields(const struct schema_type *type, unsigned outer, const 
 			continue;
 		if (f->proto_outer == outer) {
 			encode_field(f, tree, out);
-		} else if (outer == 0 && is_first_of_outer(type, i)) {
+		} else if (protobuf_within(f, outer) && is_first_within(type, i, outer)) {
+			unsigned number = protobuf_within(f, outer);
 			AUTO_STR inside;
 			str_init(&inside, out->max);
-			encode_fields(type, f->proto_outer, tree, &inside);
+			encode_fields(type, outer << 8 | number, tree, &inside);
 			if (!str_ok(&inside))
 				out->overflow = true;
-			wire_add_bytes(out, f->proto_outer, inside.data, inside.len);
+			wire_add_bytes(out, number, inside.data, inside.len);
 		}
 	}
 }

@@ -29,6 +29,11 @@ enum schema_form {
 	SCHEMA_OBJECT,     /* of `type` */
 	SCHEMA_ANY,        /* RawExtension, JSON: kept as received */
 	SCHEMA_FIELDS_V1,
+	SCHEMA_STRING_LIST, /* a list of texts as a value of a map */
+	/* JSON schemas only: an object of `type`, or in its place … */
+	SCHEMA_SCHEMA_OR_LIST,    /* … several of them */
+	SCHEMA_SCHEMA_OR_BOOL,    /* … whether anything goes */
+	SCHEMA_SCHEMA_OR_STRINGS, /* … names */
 	SCHEMA_FORM_COUNT,
 };
 
@@ -42,9 +47,11 @@ struct schema_field {
 	const char *name; /* in JSON */
 	enum schema_form form;
 	enum schema_shape shape;
-	const struct schema_type *type; /* SCHEMA_OBJECT */
+	const struct schema_type *type; /* SCHEMA_OBJECT, SCHEMA_SCHEMA_OR_… */
 	uint16_t proto;                 /* protobuf field number; 0: not in protobuf */
-	uint16_t proto_outer;           /* the message it stands in, where JSON has it inline; or 0 */
+	/* The message that it stands in, where JSON has it inline, or 0: its field number; where that
+	 * message stands in another such message, the other's number × 256 is added. */
+	uint16_t proto_outer;
 	bool is_required, is_always_written /* even when empty, as Go without omitempty */;
 	bool keeps_empty; /* a given zero value is kept (a pointer in Go) */
 	bool is_immutable;
@@ -97,7 +104,8 @@ struct schema_kind {
 
 /* ---- finding (borrowed, for ever) ---- */
 size_t schema_kinds_count(void);
-const struct schema_kind *schema_kind_at(size_t i); /* sorted by group, version, resource */
+/* Sorted by group, version (the newest first), resource. */
+const struct schema_kind *schema_kind_at(size_t i);
 const struct schema_kind *schema_kind_by_resource(const char *group, const char *version,
 						  const char *resource);
 const struct schema_kind *schema_kind_by_kind(const char *group, const char *version,

@@ -23,8 +23,7 @@ static void cell_event_object(const json_t *event, json_t *row)
 {
 	struct str text;
 	str_init(&text, 4096);
-	for (const char *p = json_str_or(event, "involvedObject.kind", ""); *p; p++)
-		str_add_char(&text, (char)tolower((unsigned char)*p));
+	cell_add_lower(&text, json_str_or(event, "involvedObject.kind", ""));
 	const char *name = json_str_or(event, "involvedObject.name", "");
 	if (*name)
 		str_addf(&text, "/%s", name);
@@ -129,68 +128,118 @@ static void table_job(const json_t *job, int64_t now_us, json_t *row)
 	cell_selector(row, json_dig(job, "spec.selector"), "<none>");
 }
 
-static void table_workload(const char *kind, const json_t *tree, int64_t now_us, json_t *row)
+static void table_config_map(const json_t *tree, int64_t now_us, json_t *row)
 {
-	long long wanted = json_int_or(tree, "spec.replicas", 0);
-	long long ready = json_int_or(tree, "status.readyReplicas", 0);
-	if (streq(kind, "Deployment")) {
-		struct str text;
-		str_init(&text, 64);
-		str_addf(&text, "%lld/%lld", ready, wanted);
-		cell_take(row, &text);
-		cell_int(row, json_int_or(tree, "status.updatedReplicas", 0));
-		cell_int(row, json_int_or(tree, "status.availableReplicas", 0));
-	} else {
-		cell_int(row, wanted);
-		cell_int(row, json_int_or(tree, "status.replicas", 0));
-		cell_int(row, ready);
-	}
+	cell_int(row, (int64_t)(json_object_size(json_object_get(tree, "data")) +
+				json_object_size(json_object_get(tree, "binaryData"))));
 	cell_age(row, tree, now_us);
-	cell_containers(row, json_dig(tree, "spec.template.spec.containers"));
-	cell_selector(row, json_dig(tree, "spec.selector"), "");
 }
 
-static void table_config(const char *kind, const json_t *tree, int64_t now_us, json_t *row)
+static void table_secret(const json_t *tree, int64_t now_us, json_t *row)
 {
-	size_t data = json_object_size(json_object_get(tree, "data"));
-	if (streq(kind, "ConfigMap")) {
-		cell_int(row,
-			 (int64_t)(data + json_object_size(json_object_get(tree, "binaryData"))));
-	} else if (streq(kind, "Secret")) {
-		cell_text(row, json_str_or(tree, "type", ""));
-		cell_int(row, (int64_t)data);
-	} else if (streq(kind, "Namespace")) {
-		cell_text(row, json_str_or(tree, "status.phase", ""));
-	} else if (streq(kind, "Lease")) {
-		cell_text(row, json_str_or(tree, "spec.holderIdentity", ""));
-	}
+	cell_text(row, json_str_or(tree, "type", ""));
+	cell_int(row, (int64_t)json_object_size(json_object_get(tree, "data")));
 	cell_age(row, tree, now_us);
+}
+
+static void table_namespace(const json_t *tree, int64_t now_us, json_t *row)
+{
+	cell_text(row, json_str_or(tree, "status.phase", ""));
+	cell_age(row, tree, now_us);
+}
+
+static void table_lease(const json_t *tree, int64_t now_us, json_t *row)
+{
+	cell_text(row, json_str_or(tree, "spec.holderIdentity", ""));
+	cell_age(row, tree, now_us);
+}
+
+/* Sorted by kind, which no two groups share but Event's and the autoscaler's. */
+static const struct {
+	const char *kind;
+	void (*cells)(const json_t *tree, int64_t now_us, json_t *row);
+} printers[] = {
+	{ "APIService", table_api_service },
+	{ "CSIDriver", table_csi_driver },
+	{ "CSINode", table_csi_node },
+	{ "CSIStorageCapacity", table_csi_capacity },
+	{ "CertificateSigningRequest", table_certificate_request },
+	{ "ClusterRole", table_created },
+	{ "ClusterRoleBinding", table_role_binding },
+	{ "ComponentStatus", table_component },
+	{ "ConfigMap", table_config_map },
+	{ "ControllerRevision", table_revision },
+	{ "CronJob", table_cronjob },
+	{ "CustomResourceDefinition", table_created },
+	{ "DaemonSet", table_daemonset },
+	{ "Deployment", table_deployment },
+	{ "DeviceClass", cell_age_only },
+	{ "EndpointSlice", table_slice },
+	{ "Endpoints", table_endpoints },
+	{ "FlowSchema", table_flow_schema },
+	{ "HorizontalPodAutoscaler", table_autoscaler },
+	{ "IPAddress", table_ip_address },
+	{ "Ingress", table_ingress },
+	{ "IngressClass", table_ingress_class },
+	{ "Job", table_job },
+	{ "Lease", table_lease },
+	{ "LimitRange", table_created },
+	{ "MutatingAdmissionPolicy", table_mutating_policy },
+	{ "MutatingAdmissionPolicyBinding", table_policy_binding },
+	{ "MutatingWebhookConfiguration", table_webhooks },
+	{ "Namespace", table_namespace },
+	{ "NetworkPolicy", table_network_policy },
+	{ "Node", table_node },
+	{ "PersistentVolume", table_volume },
+	{ "PersistentVolumeClaim", table_claim },
+	{ "Pod", table_pod },
+	{ "PodDisruptionBudget", table_budget },
+	{ "PodTemplate", table_pod_template },
+	{ "PriorityClass", table_priority_class },
+	{ "PriorityLevelConfiguration", table_priority_level },
+	{ "ReplicaSet", table_replicaset },
+	{ "ReplicationController", table_replication_controller },
+	{ "ResourceClaim", table_resource_claim },
+	{ "ResourceClaimTemplate", cell_age_only },
+	{ "ResourceQuota", table_quota },
+	{ "ResourceSlice", table_resource_slice },
+	{ "Role", table_created },
+	{ "RoleBinding", table_role_binding },
+	{ "RuntimeClass", table_runtime_class },
+	{ "Secret", table_secret },
+	{ "Service", table_service },
+	{ "ServiceAccount", cell_age_only },
+	{ "ServiceCIDR", table_service_cidr },
+	{ "StatefulSet", table_statefulset },
+	{ "StorageClass", table_storage_class },
+	{ "ValidatingAdmissionPolicy", table_validating_policy },
+	{ "ValidatingAdmissionPolicyBinding", table_policy_binding },
+	{ "ValidatingWebhookConfiguration", table_webhooks },
+	{ "VolumeAttachment", table_attachment },
+	{ "VolumeAttributesClass", table_attributes_class },
+};
+
+static int by_kind(const void *key, const void *row)
+{
+	return strcmp(key, *(const char *const *)row);
 }
 
 json_t *table_cells(const struct schema_kind *kind, const json_t *tree, int64_t now_us)
 {
 	json_t *row = json_array();
-	const char *name = kind->kind;
-	if (streq(name, "Event")) {
+	if (streq(kind->kind, "Event")) {
 		table_event(tree, now_us, row);
 		return row;
 	}
 	cell_text(row, json_str_or(tree, "metadata.name", ""));
-	if (streq(name, "Pod"))
-		table_pod(tree, now_us, row);
-	else if (streq(name, "Node"))
-		table_node(tree, now_us, row);
-	else if (streq(name, "Service"))
-		table_service(tree, now_us, row);
-	else if (streq(name, "Endpoints"))
-		table_endpoints(tree, now_us, row);
-	else if (streq(name, "EndpointSlice"))
-		table_slice(tree, now_us, row);
-	else if (streq(name, "Job"))
-		table_job(tree, now_us, row);
-	else if (streq(name, "Deployment") || streq(name, "ReplicaSet"))
-		table_workload(name, tree, now_us, row);
+	size_t at = (size_t)-1;
+	const char *const *found =
+		bsearch(kind->kind, printers, ARRAY_LEN(printers), sizeof printers[0], by_kind);
+	if (found)
+		at = (size_t)((const char *)found - (const char *)printers) / sizeof printers[0];
+	if (at < ARRAY_LEN(printers))
+		printers[at].cells(tree, now_us, row);
 	else
-		table_config(name, tree, now_us, row);
+		cell_age(row, tree, now_us); /* custom kinds and those without columns of theirs */
 	return row;
 }

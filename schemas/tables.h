@@ -1,6 +1,6 @@
 /*
  * tables.h - what schemas/generate.py makes: all types (sorted by name) and all kinds (sorted
- * by group, version, resource). Only the files of schemas/ include this.
+ * by group, version, newest first, resource). Only the files of schemas/ include this.
  */
 #pragma once
 

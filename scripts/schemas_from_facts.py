@@ -17,11 +17,14 @@ import sys
 
 import yaml
 
-FILES = {
-    'core.v1': 'core_v1', 'apps.v1': 'apps_v1', 'batch.v1': 'batch_v1',
-    'apis.meta.v1': 'meta_v1', 'coordination.v1': 'coordination.k8s.io_v1',
-    'discovery.v1': 'discovery.k8s.io_v1', 'authentication.v1': 'authentication.k8s.io_v1',
-    'autoscaling.v1': 'autoscaling_v1', 'policy.v1': 'policy_v1',
+# The file of a package's types; where it is not named here, it is <package>_<version>.
+GROUPS = {
+    'apis.meta': '', 'admissionregistration': 'k8s.io', 'apiextensions': 'k8s.io',
+    'apiregistration': 'k8s.io', 'authentication': 'k8s.io', 'authorization': 'k8s.io',
+    'certificates': 'k8s.io', 'coordination': 'k8s.io', 'discovery': 'k8s.io',
+    'events': 'k8s.io', 'flowcontrol': 'apiserver.k8s.io', 'networking': 'k8s.io',
+    'node': 'k8s.io', 'rbac': 'authorization.k8s.io', 'resource': 'k8s.io',
+    'scheduling': 'k8s.io', 'storage': 'k8s.io',
 }
 FORMS = {
     'string': 'string', 'int32': 'int32', 'int64': 'int64', 'bool': 'bool', 'float64': 'double',
@@ -29,6 +32,10 @@ FORMS = {
     'apis.meta.v1.MicroTime': 'micro_time', 'apis.meta.v1.Duration': 'duration',
     'api.resource.Quantity': 'quantity', 'util.intstr.IntOrString': 'int_or_string',
     'runtime.RawExtension': 'any', 'apis.meta.v1.FieldsV1': 'fields_v1',
+    'apiextensions.v1.JSON': 'any', 'list<string>': 'string_list',
+    'apiextensions.v1.JSONSchemaPropsOrArray': 'schema_or_list',
+    'apiextensions.v1.JSONSchemaPropsOrBool': 'schema_or_bool',
+    'apiextensions.v1.JSONSchemaPropsOrStringArray': 'schema_or_strings',
 }
 # Named strings whose values validation checks. Others are open sets.
 ENUMS = {
@@ -39,7 +46,22 @@ ENUMS = {
     'core.v1.NodeInclusionPolicy', 'core.v1.PodFSGroupChangePolicy', 'core.v1.HostPathType',
     'apps.v1.DeploymentStrategyType', 'batch.v1.CompletionMode', 'batch.v1.PodReplacementPolicy',
     'core.v1.IPFamily', 'core.v1.IPFamilyPolicy', 'core.v1.SeccompProfileType',
-    'core.v1.ProcMountType', 'core.v1.OSName',
+    'core.v1.ProcMountType', 'core.v1.OSName', 'core.v1.PersistentVolumeReclaimPolicy',
+    'core.v1.PersistentVolumeMode', 'core.v1.SupplementalGroupsPolicy',
+    'core.v1.AppArmorProfileType', 'core.v1.RecursiveReadOnlyMode',
+    'apps.v1.PodManagementPolicyType', 'apps.v1.StatefulSetUpdateStrategyType',
+    'apps.v1.DaemonSetUpdateStrategyType', 'apps.v1.PersistentVolumeClaimRetentionPolicyType',
+    'autoscaling.v2.ScalingPolicySelect', 'autoscaling.v2.HPAScalingPolicyType',
+    'autoscaling.v2.MetricTargetType', 'batch.v1.ConcurrencyPolicy',
+    'admissionregistration.v1.FailurePolicyType', 'admissionregistration.v1.MatchPolicyType',
+    'admissionregistration.v1.SideEffectClass', 'admissionregistration.v1.ValidationAction',
+    'admissionregistration.v1.ReinvocationPolicyType', 'admissionregistration.v1.PatchType',
+    'admissionregistration.v1.ParameterNotFoundActionType', 'admissionregistration.v1.ScopeType',
+    'admissionregistration.v1.OperationType', 'flowcontrol.v1.FlowDistinguisherMethodType',
+    'flowcontrol.v1.SubjectKind', 'flowcontrol.v1.PriorityLevelEnablement',
+    'flowcontrol.v1.LimitResponseType', 'networking.v1.PolicyType',
+    'policy.v1.UnhealthyPodEvictionPolicyType', 'storage.v1.VolumeBindingMode',
+    'storage.v1.FSGroupPolicy', 'storage.v1.VolumeLifecycleMode',
 }
 # Defaults that depend on other fields, or on the kind, are written in schemas/default*.c.
 CODE_DEFAULTS = {
@@ -53,6 +75,14 @@ CODE_DEFAULTS = {
 KEEP = ('description', 'min', 'max', 'immutable', 'enum')
 
 
+def file_of(type_name):
+    """apps.v1.Deployment → apps_v1, rbac.v1.Role → rbac.authorization.k8s.io_v1."""
+    package, version, _ = type_name.rsplit('.', 2)
+    suffix = GROUPS.get(package)
+    package = package.replace('apis.', '')
+    return '%s_%s' % (package + '.' + suffix if suffix else package, version)
+
+
 def rows(path, columns):
     for line in open(path, encoding='utf-8'):
         cells = line.rstrip('\n').split('\t')
@@ -60,7 +90,8 @@ def rows(path, columns):
 
 
 def read_fields(facts):
-    types = {}
+    # The one type without fields has no row.
+    types = {'apiextensions.v1.CustomResourceSubresourceStatus': []}
     for c in list(rows(facts + '/fields.tsv', 9))[1:]:
         types.setdefault(c[0], []).append(dict(zip(
             ('type', 'name', 'value', 'proto', 'presence', 'strategy', 'merge_key', 'list_type',
@@ -110,10 +141,11 @@ def read_go(cache):
     """(type, field) → (pointer, omitempty, omitzero) from the published Go types."""
     out = {}
     for path in glob.glob(cache + '/k8s.io/*/**/types*.go', recursive=True):
-        m = re.search(r'/pkg/(apis/meta/v1)/|k8s\.io/api@[^/]*/(\w+/v\d+)/', path)
+        m = re.search(r'/pkg/(apis/meta/v1)/|k8s\.io/api@[^/]*/(\w+/v\d+)/|'
+                      r'/pkg/apis/(apiextensions/v1|apiregistration/v1)/', path)
         if not m:
             continue
-        package = (m.group(1) or m.group(2)).replace('/', '.')
+        package = next(g for g in m.groups() if g).replace('/', '.')
         struct = None
         for line in open(path, encoding='utf-8'):
             m = re.match(r'type (\w+) struct', line)
@@ -197,7 +229,7 @@ def write(path, doc):
             out.write('  %s:\n' % name)
             if entry.get('description'):
                 out.write('    description: %s\n' % flow(entry['description']))
-            out.write('    fields:\n')
+            out.write('    fields:%s\n' % ('' if entry['fields'] else ' []'))
             for row in entry['fields']:
                 out.write('      - %s\n' % flow(row))
 
@@ -220,11 +252,10 @@ def main():
     made = {}
     while want:
         name = want.pop(0)
-        package = name.rsplit('.', 1)[0]
         if name in made or name not in types:
             continue
-        old = (docs[FILES[package]].get('types') or {}).get(name, {})
-        old_fields = {f.get('name'): f for f in old.get('fields', [])}
+        old = (docs[file_of(name)].get('types') or {}).get(name, {})
+        old_fields = {f.get('name'): f for f in old.get('fields') or []}
         made[name] = {'description': old.get('description', ''), 'fields': []}
         for f in types[name]:
             if f['name'] == '(inline)':
@@ -237,7 +268,7 @@ def main():
             made[name]['fields'].append(row)
     for base, doc in docs.items():
         doc['types'] = {n: made[n] for n in sorted(made)
-                        if FILES[n.rsplit('.', 1)[0]] == base}
+                        if file_of(n) == base}
         write(schemas + '/' + base + '.yaml', doc)
 
 

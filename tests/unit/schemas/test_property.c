@@ -8,7 +8,7 @@
 #include "common/base/rng.h"
 #include "tests/support/check.h"
 
-#define SEEDS     300
+#define SEEDS     600
 #define DEPTH_MAX 7
 
 static json_t *draw_object(struct rng *r, const struct schema_type *t, int depth);
@@ -94,6 +94,17 @@ static json_t *draw_value(struct rng *r, const struct schema_field *f, int depth
 		return rng_one_in(r, 2) ? json_integer((int32_t)rng_next(r)) : draw_text(r);
 	case SCHEMA_OBJECT:
 		return draw_object(r, f->type, depth + 1);
+	case SCHEMA_STRING_LIST:
+		return json_pack("[s,s]", "a", "b");
+	case SCHEMA_SCHEMA_OR_LIST:
+		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1) :
+					  json_pack("[{s:s}]", "type", "string");
+	case SCHEMA_SCHEMA_OR_BOOL:
+		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1) :
+					  json_boolean(rng_one_in(r, 2));
+	case SCHEMA_SCHEMA_OR_STRINGS:
+		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1) :
+					  json_pack("[s]", "other");
 	case SCHEMA_ANY:
 	case SCHEMA_FIELDS_V1:
 	case SCHEMA_FORM_COUNT:
@@ -130,7 +141,10 @@ static json_t *draw_object(struct rng *r, const struct schema_type *t, int depth
 	json_t *o = json_object();
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct schema_field *f = &t->fields[i];
-		if (depth < DEPTH_MAX && !rng_one_in(r, depth < 4 ? 4 : 2))
+		/* Protobuf has no place for the kind of an object inside another. */
+		bool is_lost = depth > 0 && (streq(f->name, "apiVersion") || streq(f->name, "kind")) &&
+			       f->proto == 0;
+		if (!is_lost && depth < DEPTH_MAX && !rng_one_in(r, depth < 4 ? 4 : 2))
 			json_object_set_new(o, f->name, draw_field(r, f, depth));
 	}
 	return o;

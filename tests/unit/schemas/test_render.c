@@ -25,8 +25,8 @@ static void test_discovery(void)
 	str_clear(&text);
 	discovery_group_list(&text);
 	AUTO_JSON *groups = load(&text);
-	CHECK_INT(json_array_size(json_object_get(groups, "groups")), 4);
-	CHECK_TEXT("group", json_str(json_array_get(json_object_get(groups, "groups"), 0), "name"),
+	CHECK_INT(json_array_size(json_object_get(groups, "groups")), 18);
+	CHECK_TEXT("group", json_str(json_array_get(json_object_get(groups, "groups"), 3), "name"),
 		   "apps");
 	str_clear(&text);
 	CHECK(discovery_group("batch", &text));
@@ -36,25 +36,20 @@ static void test_discovery(void)
 	CHECK(!discovery_group("", &text));
 	str_clear(&text);
 	CHECK(discovery_resources("apps", "v1", &text));
+	CHECK(strstr(text.data, "{\"name\":\"deployments/scale\",\"singularName\":\"\","
+				"\"namespaced\":true,\"group\":\"autoscaling\",\"version\":\"v1\","
+				"\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\",\"update\"]}"));
+	str_clear(&text);
+	CHECK(discovery_resources("policy", "v1", &text));
 	CHECK_TEXT(
 		"resources", text.data,
-		"{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"apps/v1\","
-		"\"resources\":[{\"name\":\"deployments\",\"singularName\":\"deployment\","
-		"\"namespaced\":true,\"kind\":\"Deployment\",\"verbs\":[\"create\",\"delete\","
-		"\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
-		"\"shortNames\":[\"deploy\"],\"categories\":[\"all\"]},{\"name\":"
-		"\"deployments/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":"
-		"\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\","
-		"\"update\"]},{\"name\":\"deployments/status\",\"singularName\":\"\","
-		"\"namespaced\":true,\"kind\":\"Deployment\",\"verbs\":[\"get\",\"patch\","
-		"\"update\"]},{\"name\":\"replicasets\",\"singularName\":\"replicaset\","
-		"\"namespaced\":true,\"kind\":\"ReplicaSet\",\"verbs\":[\"create\",\"delete\","
-		"\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
-		"\"shortNames\":[\"rs\"],\"categories\":[\"all\"]},{\"name\":"
-		"\"replicasets/scale\",\"singularName\":\"\",\"namespaced\":true,\"group\":"
-		"\"autoscaling\",\"version\":\"v1\",\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\","
-		"\"update\"]},{\"name\":\"replicasets/status\",\"singularName\":\"\","
-		"\"namespaced\":true,\"kind\":\"ReplicaSet\",\"verbs\":[\"get\",\"patch\","
+		"{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+		"\"policy/v1\",\"resources\":[{\"name\":\"poddisruptionbudgets\","
+		"\"singularName\":\"poddisruptionbudget\",\"namespaced\":true,\"kind\":"
+		"\"PodDisruptionBudget\",\"verbs\":[\"create\",\"delete\",\"deletecollection\","
+		"\"get\",\"list\",\"patch\",\"update\",\"watch\"],\"shortNames\":[\"pdb\"]},"
+		"{\"name\":\"poddisruptionbudgets/status\",\"singularName\":\"\",\"namespaced\":"
+		"true,\"kind\":\"PodDisruptionBudget\",\"verbs\":[\"get\",\"patch\","
 		"\"update\"]}]}");
 	CHECK(!discovery_resources("apps", "v2", &text));
 }
@@ -67,11 +62,11 @@ static void test_aggregated(void)
 		discovery_aggregated(is_core, &text);
 		AUTO_JSON *all = load(&text);
 		const json_t *items = json_object_get(all, "items");
-		CHECK_INT(json_array_size(items), is_core ? 1 : 4);
+		CHECK_INT(json_array_size(items), is_core ? 1 : 18);
 		const json_t *version =
 			json_array_get(json_object_get(json_array_get(items, 0), "versions"), 0);
 		CHECK_TEXT("freshness", json_str(version, "freshness"), "Current");
-		CHECK_INT(json_array_size(json_object_get(version, "resources")), is_core ? 9 : 2);
+		CHECK_INT(json_array_size(json_object_get(version, "resources")), is_core ? 16 : 6);
 	}
 }
 
