@@ -113,10 +113,23 @@ def field_text(tables, numbers, field, outer):
     return '\t{ %s },' % ', '.join(parts)
 
 
+def usual_words(types, name):
+    """What a type is, where its name alone says it."""
+    short = name.rsplit('.', 1)[1]
+    for suffix, words in (('List', 'Objects of kind'), ('Spec', 'What is wanted of'),
+                          ('Status', 'What is known of'),
+                          ('Condition', 'One thing that is known about')):
+        if short.endswith(suffix) and name[:-len(suffix)] in types:
+            article = '' if suffix == 'List' else ' an' if short[0] in 'AEIO' else ' a'
+            return '%s%s %s.' % (words, article, short[:-len(suffix)])
+    return ''
+
+
 def describe(types, words, type_words):
     """Descriptions from the dictionary, for what has none of its own."""
     for name, entry in types.items():
-        entry['description'] = entry.get('description') or type_words.get(name, '')
+        entry['description'] = (entry.get('description') or type_words.get(name) or
+                                usual_words(types, name))
         for field in entry['fields']:
             word = words.get('%s.%s' % (name, field.get('name')), words.get(field.get('name')))
             if word and not field.get('description'):
