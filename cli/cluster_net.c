@@ -28,19 +28,35 @@ static bool link_exists(const char *name)
 
 /* ---- sysctls of the host, put back by `down` ---- */
 
+static const char *const sysctls[] = {
+	"/proc/sys/net/ipv4/ip_forward",
+	"/proc/sys/net/ipv4/conf/all/route_localnet", /* the node agent's, when its rules stand */
+};
+
+static char *saved_path(const struct cluster *c, const char *path)
+{
+	return cluster_path(c, "run/sysctl-%s", strrchr(path, '/') + 1);
+}
+
+/* What it was before this cluster. */
+static int save_sysctl(const struct cluster *c, const char *path, struct str *ret,
+		       struct error *err)
+{
+	auto_free char *saved = saved_path(c, path);
+	int code = file_read(path, ret, err);
+	if (code < 0)
+		return code;
+	str_truncate(ret, strcspn(ret->data, "\n"));
+	return file_exists(saved) ? 0 : file_write(saved, ret->data, ret->len, 0600, err);
+}
+
 static int set_sysctl(const struct cluster *c, const char *path, const char *value,
 		      struct error *err)
 {
 	AUTO_STR old;
 	str_init(&old, 64);
-	int code = file_read(path, &old, err);
-	if (code < 0)
-		return code;
-	old.data[strcspn(old.data, "\n")] = '\0';
-	if (streq(old.data, value))
-		return 0;
-	auto_free char *saved = cluster_path(c, "run/sysctl-ip_forward");
-	if (!file_exists(saved) && (code = file_write(saved, old.data, strlen(old.data), 0600, err)) < 0)
+	int code = save_sysctl(c, path, &old, err);
+	if (code < 0 || streq(old.data, value))
 		return code;
 	FILE *f = fopen(path, "we");
 	bool good = f && fputs(value, f) >= 0;
@@ -48,15 +64,15 @@ static int set_sysctl(const struct cluster *c, const char *path, const char *val
 	return good ? 0 : error_set(err, ERR_UNAVAILABLE, "%s cannot be written", path);
 }
 
-static void restore_sysctl(const struct cluster *c)
+static void restore_sysctl(const struct cluster *c, const char *path)
 {
 	AUTO_STR old;
 	struct error err;
 	str_init(&old, 64);
-	auto_free char *saved = cluster_path(c, "run/sysctl-ip_forward");
+	auto_free char *saved = saved_path(c, path);
 	if (file_read(saved, &old, &err) < 0)
 		return;
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_forward", "we");
+	FILE *f = fopen(path, "we");
 	if (f) {
 		(void)fputs(old.data, f); /* best effort: the machine may have changed it since */
 		(void)fclose(f);
@@ -137,14 +153,17 @@ static int node_up(const struct cluster *c, size_t i, struct error *err)
 	if (code < 0)
 		return code;
 	auto_free char *net = xasprintf("--net=/run/netns/%s", n->netns);
-	code = command_must(err, "nsenter", net, "sysctl", "-qw", "net.ipv4.ip_forward=1",
-				NULL);
+	code = command_must(err, "nsenter", net, "sysctl", "-qw", "net.ipv4.ip_forward=1", NULL);
 	return code < 0 ? code : dns_up(c, n->netns, err);
 }
 
 int cluster_net_up(const struct cluster *c, struct error *err)
 {
-	int code = set_sysctl(c, "/proc/sys/net/ipv4/ip_forward", "1", err);
+	AUTO_STR old;
+	str_init(&old, 64);
+	int code = set_sysctl(c, sysctls[0], "1", err);
+	if (code == 0 && c->in_host)
+		code = save_sysctl(c, sysctls[1], &old, err);
 	if (code == 0 && c->in_host)
 		return dns_up(c, "", err);
 	if (code == 0)
@@ -196,6 +215,8 @@ void cluster_net_down(const struct cluster *c)
 	for (size_t i = 0; i < c->nodes_count; i++)
 		if (*c->nodes[i].netns)
 			command_try("ip", "netns", "delete", c->nodes[i].netns, NULL);
+	/* Before the rules go that make them safe. */
+	for (size_t i = 0; i < ARRAY_LEN(sysctls); i++)
+		restore_sysctl(c, sysctls[i]);
 	sweep_host(c);
-	restore_sysctl(c);
 }

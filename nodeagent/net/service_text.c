@@ -4,6 +4,12 @@
 
 #define A_COMMAND 1000 /* elements in one `add element` */
 
+/* What `services` and `nodeports` say is kept for a moment in the first packet's priority, whose
+ * values of this class lead on by `ways`. With verdicts in these large maps the kernel would walk
+ * all of them at each change, to see where they lead (10,000 Services: 0.9 ms instead of 0.08). */
+#define WAY_CLASS "5348"
+#define WAY_STEP  0x2000
+
 /* Where an element lives. Protocols have sets of their own where nftables cannot join a protocol
  * with a port of the original direction. */
 static const char *map_of(const struct service_element *e)
@@ -57,18 +63,35 @@ static void add_key(struct str *out, const struct service_element *e)
 		str_addf(out, " . %u", e->slot);
 }
 
+/* Ways to choose among as many endpoints: by chance or by the client's address, of an address of
+ * its own or of a port on every address of the node. */
+static const struct {
+	char name;
+	const char *key, *choice, *map;
+} ways[] = {
+	{ 'n', "ip daddr . ", "numgen random", "endpoints" },
+	{ 'h', "ip daddr . ", "jhash ip saddr", "endpoints" },
+	{ 'p', "", "numgen random", "nodeport-endpoints" },
+	{ 'q', "", "jhash ip saddr", "nodeport-endpoints" },
+};
+#define WAYS ARRAY_LEN(ways)
+
+/* The value that stands for `ways[way]` among so many endpoints; 0 endpoints: refused. */
+static void add_way(struct str *out, size_t way, size_t endpoints)
+{
+	_Static_assert(SERVICE_SLOTS_MAX < WAY_STEP && ARRAY_LEN(ways) * WAY_STEP < 65536,
+		       "a minor number has 16 bits");
+	str_addf(out, WAY_CLASS ":%zx", endpoints ? way * WAY_STEP + endpoints : 0);
+}
+
 static void add_value(struct str *out, const struct service_element *e)
 {
 	switch ((enum service_kind)e->kind) {
 	case SERVICE_VIP:
 	case SERVICE_NODE_PORT:
-		if (e->to_port == 0)
-			str_add(out, " : goto refuse");
-		else
-			str_addf(out, " : goto %c%u",
-				 e->kind == SERVICE_VIP ? (e->to_address ? 'h' : 'n')
-							: (e->to_address ? 'q' : 'p'),
-				 e->to_port);
+		str_add(out, " : ");
+		add_way(out, (e->kind == SERVICE_VIP ? 0 : WAYS / 2) + (e->to_address != 0),
+			e->to_port);
 		return;
 	case SERVICE_VIP_SLOT:
 	case SERVICE_NODE_SLOT:
@@ -110,39 +133,33 @@ void service_text_elements(struct str *out, const char *table, const char *verb,
 	str_add(out, n > 0 ? " }\n" : "");
 }
 
-/* Four ways to choose among as many endpoints: by chance or by the client's address, of an address
- * of its own or of a port on every address of the node. */
 void service_text_chain(struct str *out, const char *table, size_t endpoints)
 {
-	static const struct {
-		char name;
-		const char *key, *choice, *map;
-	} ways[] = {
-		{ 'n', "ip daddr . ", "numgen random", "endpoints" },
-		{ 'h', "ip daddr . ", "jhash ip saddr", "endpoints" },
-		{ 'p', "", "numgen random", "nodeport-endpoints" },
-		{ 'q', "", "jhash ip saddr", "nodeport-endpoints" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+	for (size_t i = 0; i < WAYS; i++) {
 		str_addf(out, "add chain ip %s %c%zu\n", table, ways[i].name, endpoints);
+		str_addf(out, "add rule ip %s %c%zu meta priority set 0:0\n", table, ways[i].name,
+			 endpoints);
 		str_addf(out,
 			 "add rule ip %s %c%zu dnat ip to %smeta l4proto . th dport . %s mod %zu "
 			 "map @%s\n",
 			 table, ways[i].name, endpoints, ways[i].key, ways[i].choice, endpoints,
 			 ways[i].map);
+		str_addf(out, "add element ip %s ways { ", table);
+		add_way(out, i, endpoints);
+		str_addf(out, " : goto %c%zu }\n", ways[i].name, endpoints);
 	}
 }
 
 static const char maps[] =
 	"\tmap services {\n"
-	"\t\ttype ipv4_addr . inet_proto . inet_service : verdict\n"
+	"\t\ttype ipv4_addr . inet_proto . inet_service : classid\n"
 	"\t}\n"
 	"\tmap endpoints {\n"
 	"\t\ttypeof ip daddr . meta l4proto . th dport . numgen random mod 2"
 	" : ip daddr . th dport\n"
 	"\t}\n"
 	"\tmap nodeports {\n"
-	"\t\ttype inet_proto . inet_service : verdict\n"
+	"\t\ttype inet_proto . inet_service : classid\n"
 	"\t}\n"
 	"\tmap nodeport-endpoints {\n"
 	"\t\ttypeof meta l4proto . th dport . numgen random mod 2 : ip daddr . th dport\n"
@@ -153,6 +170,10 @@ static const char maps[] =
 	"\tmap hostports-at {\n"
 	"\t\ttype ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service\n"
 	"\t}\n"
+	"\tmap ways {\n"
+	"\t\ttype classid : verdict\n"
+	"\t\telements = { " WAY_CLASS ":0 : goto refuse }\n"
+	"\t}\n"
 	"\tset own-pods { type ipv4_addr . ipv4_addr; }\n"
 	"\tset node-keeps-tcp { type inet_service; }\n"
 	"\tset node-keeps-udp { type inet_service; }\n"
@@ -161,25 +182,37 @@ static const char maps[] =
 	"\tset host-keeps-udp { type inet_service; }\n"
 	"\tset host-keeps-sctp { type inet_service; }\n";
 
-static const char find[] = "\tchain refuse {\n"
-			   "\t\tmeta l4proto tcp reject with tcp reset\n"
-			   "\t\treject with icmp type port-unreachable\n"
-			   "\t}\n"
-			   "\tchain find {\n"
-			   "\t\tip daddr . meta l4proto . th dport vmap @services\n"
-			   "\t\tfib daddr type != local return\n"
-			   "\t\tmeta l4proto . th dport vmap @nodeports\n"
-			   "\t\tdnat ip to ip daddr . meta l4proto . th dport map @hostports-at\n"
-			   "\t\tdnat ip to meta l4proto . th dport map @hostports\n"
-			   "\t}\n"
-			   "\tchain prerouting {\n"
-			   "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
-			   "\t\tjump find\n"
-			   "\t}\n"
-			   "\tchain output {\n"
-			   "\t\ttype nat hook output priority -100; policy accept;\n"
-			   "\t\tjump find\n"
-			   "\t}\n";
+static const char find[] =
+	"\tchain refuse {\n"
+	"\t\tmeta l4proto tcp reject with tcp reset\n"
+	"\t\treject with icmp type port-unreachable\n"
+	"\t}\n"
+	"\tchain find {\n"
+	"\t\tmeta priority set"
+	" ip daddr . meta l4proto . th dport map @services\n"
+	"\t\tmeta priority vmap @ways\n"
+	"\t\tfib daddr type != local return\n"
+	"\t\tmeta priority set meta l4proto . th dport map @nodeports\n"
+	"\t\tmeta priority vmap @ways\n"
+	"\t\tdnat ip to ip daddr . meta l4proto . th dport map @hostports-at\n"
+	"\t\tdnat ip to meta l4proto . th dport map @hostports\n"
+	"\t}\n"
+	/* route_localnet is on, so that a NodePort answers on 127.0.0.1 too: what
+			    * the kernel would drop as a martian is dropped here. Answers are not
+			    * translated back yet. */
+	"\tchain martians {\n"
+	"\t\ttype filter hook prerouting priority raw; policy accept;\n"
+	"\t\tiif != lo ip daddr 127.0.0.0/8 drop\n"
+	"\t\tiif != lo ip saddr 127.0.0.0/8 drop\n"
+	"\t}\n"
+	"\tchain prerouting {\n"
+	"\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+	"\t\tjump find\n"
+	"\t}\n"
+	"\tchain output {\n"
+	"\t\ttype nat hook output priority -100; policy accept;\n"
+	"\t\tjump find\n"
+	"\t}\n";
 
 /* What leaves with another source address: what leaves the cluster, a pod that reaches itself, what
  * came to the node from elsewhere and goes on to a pod that would answer past us. */

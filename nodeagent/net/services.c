@@ -115,6 +115,18 @@ static void on_work(void *ctx)
 	service_nft_apply(s->nft, &change);
 }
 
+/* NodePorts and hostPorts answer on 127.0.0.1 too; `martians` among the rules makes that safe. */
+static void open_loopback(const struct services *s)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/conf/all/route_localnet", "we");
+	bool good = f && fputs("1", f) >= 0;
+	if (!f || fclose(f) != 0 || !good)
+		log_warn("services",
+			 "route_localnet cannot be set: NodePorts do not answer on "
+			 "127.0.0.1",
+			 "node", s->options.node_name);
+}
+
 static void applied(struct services *s, int code, const char *message)
 {
 	s->is_applying = false;
@@ -125,6 +137,8 @@ static void applied(struct services *s, int code, const char *message)
 	}
 	if (!s->is_loaded || s->retry_ms)
 		log_info("services", "rules loaded", "node", s->options.node_name);
+	if (!s->is_loaded)
+		open_loopback(s);
 	s->is_loaded = true;
 	s->retry_ms = 0;
 	if (s->dirty_services.count > 0 || s->dirty_pods.count > 0)

@@ -33,12 +33,18 @@ static json_t *parse(const char *text)
 #define GOING                                                                                      \
 	"{'ports':[{'name':'http','port':8080}],'endpoints':[{'addresses':['10.244.0.9'],"         \
 	"'conditions':{'ready':false,'serving':true,'terminating':true}}]}"
-#define VIP(to) "services { 10.96.0.5 . tcp . 80 : goto " to " }\n"
+/* Ways: by chance (N, P) or by client (H, Q), of an address or of a port; so many endpoints. */
+#define REFUSE  "5348:0"
+#define N(k)    "5348:" #k
+#define H(k)    "5348:200" #k
+#define P(k)    "5348:400" #k
+#define Q(k)    "5348:600" #k
+#define VIP(to) "services { 10.96.0.5 . tcp . 80 : " to " }\n"
 #define EP0     "endpoints { 10.96.0.5 . tcp . 80 . 0 : 10.244.0.9 . 8080 }\n"
 #define EPS                                                                                        \
 	"endpoints { 10.96.0.5 . tcp . 80 . 0 : 10.244.0.9 . 8080, "                               \
 	"10.96.0.5 . tcp . 80 . 1 : 10.244.1.2 . 8080 }\n"
-#define NODE(to) "nodeports { tcp . 30080 : goto " to " }\n"
+#define NODE(to) "nodeports { tcp . 30080 : " to " }\n"
 #define NEP0     "nodeport-endpoints { tcp . 30080 . 0 : 10.244.0.9 . 8080 }\n"
 #define NEPS                                                                                       \
 	"nodeport-endpoints { tcp . 30080 . 0 : 10.244.0.9 . 8080, "                               \
@@ -47,27 +53,28 @@ static json_t *parse(const char *text)
 static const struct {
 	const char *name, *spec, *slices, *want;
 } services[] = {
-	{ "no endpoints", SPEC, "[]", VIP("refuse") NODE("refuse") },
-	{ "two ready", SPEC, "[" TWO "]", VIP("n2") EPS NODE("p2") NEPS },
-	{ "the same in two slices", SPEC, "[" TWO "," TWO "]", VIP("n2") EPS NODE("p2") NEPS },
-	{ "what terminates, if nothing else", SPEC, "[" GOING "]", VIP("n1") EP0 NODE("p1") NEP0 },
-	{ "ready before terminating", SPEC, "[" GOING "," TWO "]", VIP("n2") EPS NODE("p2") NEPS },
+	{ "no endpoints", SPEC, "[]", VIP(REFUSE) NODE(REFUSE) },
+	{ "two ready", SPEC, "[" TWO "]", VIP(N(2)) EPS NODE(P(2)) NEPS },
+	{ "the same in two slices", SPEC, "[" TWO "," TWO "]", VIP(N(2)) EPS NODE(P(2)) NEPS },
+	{ "what terminates, if nothing else", SPEC, "[" GOING "]", VIP(N(1)) EP0 NODE(P(1)) NEP0 },
+	{ "ready before terminating", SPEC, "[" GOING "," TWO "]", VIP(N(2)) EPS NODE(P(2)) NEPS },
 	{ "by client", SPEC ",'sessionAffinity':'ClientIP'", "[" TWO "]",
-	  VIP("h2") EPS NODE("q2") NEPS },
+	  VIP(H(2)) EPS NODE(Q(2)) NEPS },
 	{ "outside traffic stays", SPEC ",'externalTrafficPolicy':'Local'", "[" TWO "]",
-	  VIP("n2") EPS NODE("p1") NEP0 "node-keeps-tcp { 30080 }\n" },
+	  VIP(N(2)) EPS NODE(P(1)) NEP0 "node-keeps-tcp { 30080 }\n" },
 	{ "inside traffic stays", SPEC ",'internalTrafficPolicy':'Local'", "[" TWO "]",
-	  VIP("n1") EP0 NODE("p2") NEPS },
+	  VIP(N(1)) EP0 NODE(P(2)) NEPS },
 	{ "headless", "'clusterIP':'None','ports':[{'name':'http','port':80}]", "[" TWO "]", "" },
 	{ "another name", "'type':'ExternalName','externalName':'x.y'", "[]", "" },
 	{ "DNS is answered here", "'clusterIP':'10.96.0.10','ports':[{'port':53}]", "[]", "" },
 	{ "other port", "'clusterIP':'10.96.0.5','ports':[{'name':'x','port':80}]", "[" TWO "]",
-	  VIP("refuse") },
+	  VIP(REFUSE) },
 	{ "external address",
 	  "'clusterIP':'None','externalIPs':['192.0.2.1'],'ports':[{'port':80,'protocol':'UDP'}]",
 	  "[{'ports':[{'port':9,'protocol':'UDP'}],'endpoints':[{'addresses':['10.244.0.3']}]}]",
-	  "services { 192.0.2.1 . udp . 80 : goto n1 }\n"
-	  "endpoints { 192.0.2.1 . udp . 80 . 0 : 10.244.0.3 . 9 }\n" },
+	  "services { 192.0.2.1 . udp . 80 : " N(
+		  1) " }\n"
+		     "endpoints { 192.0.2.1 . udp . 80 . 0 : 10.244.0.3 . 9 }\n" },
 	{ "nothing that fits", "'clusterIP':'fd00::1','ports':[{'port':70000},{'port':80}]",
 	  "[{'addressType':'IPv6','ports':[{'port':1}],'endpoints':[{'addresses':['fd00::2']}]}]",
 	  "" },
@@ -196,7 +203,8 @@ static void summarize(const struct service_change *c, struct str *out)
 	for (const char *line = c->text ? c->text : ""; *line;) {
 		char verb[8], map[32];
 		size_t n = strcspn(line, "\n") + 1;
-		if (sscanf(line, "%7s element ip skiff-abc123 %31s", verb, map) == 2) {
+		if (sscanf(line, "%7s element ip skiff-abc123 %31s", verb, map) == 2 &&
+		    !streq(map, "ways")) { /* those belong to the table */
 			str_addf(out, "%s%s%c%zu", is_first ? "" : " ", map,
 				 streq(verb, "add") ? '+' : '-', count_commas(line, n));
 			is_first = false;
