@@ -89,23 +89,10 @@ static bool is_images(const struct target *t)
 	       streq(t->subresource, "images") && !t->rest;
 }
 
-/* Clients that meet a kind they do not know ask whether a CustomResourceDefinition makes it. There
- * are none: this server has no such kind yet. */
-static bool lists_definitions(const struct target *t)
+static bool is_metadata(const struct target *t)
 {
-	return t->verb == VERB_LIST && streq(t->group, "apiextensions.k8s.io") &&
-	       streq(t->version, "v1") && streq(t->resource, "customresourcedefinitions") &&
-	       !t->name && !t->ns;
-}
-
-static void serve_no_definitions(struct request *r)
-{
-	AUTO_STR text;
-	str_init(&text, 1024);
-	str_addf(&text, "{\"kind\":\"CustomResourceDefinitionList\",\"apiVersion\":"
-			"\"apiextensions.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"%llu\"},"
-			"\"items\":[]}", (unsigned long long)hub_version(r->server->hub));
-	reply_json(r, 200, text.data, text.len);
+	return streq(t->group, "skiff.dev") && streq(t->version, "v1") &&
+	       streq(t->resource, "metadata") && !t->name && !t->ns;
 }
 
 static int check_target(struct request *r, struct failure *f)
@@ -224,8 +211,8 @@ static void serve(struct request *r)
 		return;
 	} else if (!hub_is_loaded(r->server->hub)) {
 		fail_unavailable(&f, "the server is starting: it has not read the store yet");
-	} else if (lists_definitions(&r->target)) {
-		serve_no_definitions(r);
+	} else if (is_metadata(&r->target)) {
+		serve_watch_all(r);
 		return;
 	} else if (check_target(r, &f) == 0 && check_accept(r, &f) == 0) {
 		serve_resource(r);

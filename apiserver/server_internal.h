@@ -56,6 +56,7 @@ void server_now_text(const struct server *s, char *out);
 void serve_get(struct request *r);
 void serve_list(struct request *r);
 void serve_watch(struct request *r);
+void serve_watch_all(struct request *r); /* skiff.dev/v1 metadata: every kind in one stream */
 void serve_write(struct request *r);       /* create, update, patch */
 void serve_delete(struct request *r);      /* one, and collections */
 void serve_subresource(struct request *r); /* what is neither status nor scale */

@@ -1,17 +1,17 @@
 #include "controller/controllers_internal.h"
 
+#include "common/client/metadata_watch.h"
 #include "controller/facts.h"
 #include "controller/gc_plan.h"
 #include "schemas/schema.h"
 
 #define KINDS_MAX 256
 
-/* One kind that is watched: through the context's cache, or a reflector of metadata. */
+/* One kind that is watched: through the context's cache, or the watch of all metadata. */
 struct source {
 	struct gc_controller *owner;
 	struct gc_kind kind;
 	char *api_version;
-	struct reflector *reflector; /* ours, or NULL */
 	struct cache *cache;
 };
 
@@ -21,6 +21,7 @@ struct gc_controller {
 	struct gc_graph graph;
 	struct source *sources;
 	size_t sources_count;
+	struct metadata_watch *metadata;
 	struct loop_timer *starter;
 };
 
@@ -269,24 +270,15 @@ static void add_source(struct gc_controller *g, const struct schema_kind *k)
 				    .api_version = s->api_version,
 				    .kind = k->kind };
 	s->cache = whole_cache(g->context, k);
-	if (!s->cache) {
-		s->reflector = reflector_new(
-			g->context->loop, g->context->api,
-			&(struct reflector_options){ .resource = s->kind.resource,
-						     .is_metadata_only = true,
-						     .seed = g->context->settings.seed });
-		s->cache = reflector_cache(s->reflector);
-	}
+	if (!s->cache)
+		s->cache = metadata_watch_add(g->metadata, &s->kind.resource);
 	cache_subscribe(s->cache, &(struct cache_subscriber){ .changed = on_object, .ctx = s });
 	control_loop_needs(g->loop, s->cache);
 }
 
-static void start_reflectors(void *ctx)
+static void start_watch(void *ctx)
 {
-	struct gc_controller *g = ctx;
-	for (size_t i = 0; i < g->sources_count; i++)
-		if (g->sources[i].reflector)
-			reflector_start(g->sources[i].reflector);
+	metadata_watch_start(((struct gc_controller *)ctx)->metadata);
 }
 
 struct gc_controller *gc_controller_new(struct context *c)
@@ -294,11 +286,12 @@ struct gc_controller *gc_controller_new(struct context *c)
 	struct gc_controller *g = xcalloc(1, sizeof *g);
 	g->context = c;
 	g->loop = context_loop(c, "garbage-collector", reconcile, g, NULL, 0);
+	g->metadata = metadata_watch_new(c->loop, c->api, c->settings.seed);
 	g->sources = xcalloc(KINDS_MAX, sizeof *g->sources);
 	for (size_t i = 0; i < schema_kinds_count(); i++)
 		if (is_watched(g, schema_kind_at(i)))
 			add_source(g, schema_kind_at(i));
-	g->starter = loop_timer_new(c->loop, start_reflectors, g);
+	g->starter = loop_timer_new(c->loop, start_watch, g);
 	loop_timer_set(g->starter, 0);
 	return g;
 }
@@ -311,10 +304,9 @@ void gc_controller_free(struct gc_controller *g)
 		cache_unsubscribe(g->sources[i].cache, &g->sources[i]);
 	loop_timer_free(g->starter);
 	control_loop_free(g->loop);
-	for (size_t i = 0; i < g->sources_count; i++) {
-		reflector_free(g->sources[i].reflector);
+	metadata_watch_free(g->metadata);
+	for (size_t i = 0; i < g->sources_count; i++)
 		free(g->sources[i].api_version);
-	}
 	free(g->sources);
 	gc_graph_fini(&g->graph);
 	free(g);

@@ -13,6 +13,8 @@
 #include "common/io/http_transport.h"
 #include "common/io/loop_sim.h"
 
+#include "schemas/schema.h"
+
 #include <stdio.h>
 
 #define FAKE_OBJECTS_MAX 20000
@@ -174,8 +176,59 @@ static inline void fake_call_free(struct fake_call *c)
 	free(c);
 }
 
+/* A line of the stream of all metadata: the kind stands beside the object. */
+static inline void fake_metadata_line(const char *type, const char *resource, const json_t *tree,
+				      struct str *out)
+{
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		if (!streq(k->resource, resource))
+			continue;
+		str_addf(out, "{\"type\":\"%s\",\"resource\":\"%s%s%s/%s\",\"object\":{\"metadata\":",
+			 type, k->group, *k->group ? "/" : "", k->version, resource);
+		json_print(json_object_get(tree, "metadata"), out);
+		str_add(out, "}}\n");
+		return;
+	}
+}
+
+static inline void fake_metadata_turn(struct fake_call *c)
+{
+	struct fake *f = c->fake;
+	AUTO_STR out;
+	str_init(&out, 256u << 20);
+	bool is_first = !c->was_opened && c->seen == 0;
+	if (!c->was_opened)
+		c->events.head(c->ctx, 200, NULL, 0);
+	c->was_opened = true;
+	if (is_first) {
+		for (size_t i = 0; i < f->count; i++)
+			fake_metadata_line("ADDED", f->objects[i].resource, f->objects[i].tree, &out);
+		c->next_event = f->events_count;
+	}
+	for (; c->next_event < f->events_count; c->next_event++) {
+		struct fake_event *e = &f->events[c->next_event];
+		if (e->revision > c->seen)
+			fake_metadata_line(e->type, e->resource, e->tree, &out);
+	}
+	if (is_first || out.len > 0)
+		str_addf(&out,
+			 "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":"
+			 "\"%llu\",\"annotations\":{%s}}}}\n",
+			 (unsigned long long)f->revision,
+			 is_first ? "\"k8s.io/initial-events-end\":\"true\"" : "");
+	c->seen = f->revision;
+	loop_timer_set(c->timer, 3);
+	if (out.len > 0)
+		c->events.data(c->ctx, out.data, out.len);
+}
+
 static inline void fake_watch_turn(struct fake_call *c)
 {
+	if (streq(c->path, "/apis/skiff.dev/v1/metadata")) {
+		fake_metadata_turn(c);
+		return;
+	}
 	struct fake *f = c->fake;
 	if (!c->was_opened) {
 		c->was_opened = true;
