@@ -201,6 +201,9 @@ static void create_pod(struct job_controller *j, struct work *w, const struct jo
 	(void)json_object_set_new(annotations, RS_SLOT_ANNOTATION, json_string(slot));
 	if (f->has_dependencies)
 		(void)json_object_set_new(annotations, ORDER_GATED, json_string("true"));
+	const char *depends = annotation_of(f->job, ORDER_DEPENDS_ON);
+	if (depends)
+		(void)json_object_set_new(annotations, ORDER_STOPS_BEFORE, json_string(depends));
 	if (f->want.is_indexed)
 		put_index(pod, job, create->slot);
 	struct work_write *write = work_create(w, j->context->caches[KIND_POD],

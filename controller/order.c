@@ -20,8 +20,8 @@ static int64_t seen_since(struct order_controller *o, const char *key, int64_t n
 	return *since_ms;
 }
 
-static void put_annotations(struct order_controller *o, struct work *w, const json_t *pod,
-			    json_t *take_annotations)
+void order_annotate_pod(struct order_controller *o, struct work *w, const json_t *pod,
+			json_t *take_annotations)
 {
 	json_t *patch = json_object();
 	json_put_str(patch, "metadata.uid", uid_of(pod));
@@ -81,7 +81,7 @@ static void gate_pod(struct order_controller *o, struct work *w, const struct or
 		json_t *annotations = json_object();
 		(void)json_object_set_new(annotations, ORDER_GATE_OPEN, json_string("true"));
 		(void)json_object_set_new(annotations, ORDER_GATED, json_string("true"));
-		put_annotations(o, w, pod, annotations);
+		order_annotate_pod(o, w, pod, annotations);
 		say_waiting(o, w, pod, ORDER_GATE_COUNT, text.data);
 		return;
 	}
@@ -128,7 +128,7 @@ static size_t workload_of(struct order_controller *o, const struct order_view *v
 }
 
 static void start_after_boot(struct order_controller *o, struct work *w, const struct order_view *v,
-			     const json_t *pod)
+			     size_t workload, const json_t *pod)
 {
 	const char *node = json_str(pod, "spec.nodeName");
 	const char *gated = annotation_of(pod, ORDER_GATED);
@@ -143,7 +143,6 @@ static void start_after_boot(struct order_controller *o, struct work *w, const s
 		work_again(w, left_ms);
 		return;
 	}
-	size_t workload = workload_of(o, v, pod);
 	AUTO_STR text;
 	str_init(&text, 16384);
 	if (workload != ORDER_NONE &&
@@ -151,7 +150,7 @@ static void start_after_boot(struct order_controller *o, struct work *w, const s
 		return; /* what it waits for will wake us */
 	json_t *annotations = json_object();
 	(void)json_object_set_new(annotations, ORDER_START_BOOT, json_string(boot->id));
-	put_annotations(o, w, pod, annotations);
+	order_annotate_pod(o, w, pod, annotations);
 }
 
 static void reconcile(void *ctx, struct work *w, const char *ns)
@@ -163,8 +162,10 @@ static void reconcile(void *ctx, struct work *w, const char *ns)
 	order_restart_namespace(o, w, &v);
 	struct cache_range pods = cache_in_namespace(o->context->caches[KIND_POD], ns);
 	for (size_t i = 0; i < pods.count; i++) {
+		size_t workload = workload_of(o, &v, pods.at[i]->tree);
 		gate_pod(o, w, &v, pods.at[i]->key, pods.at[i]->tree);
-		start_after_boot(o, w, &v, pods.at[i]->tree);
+		start_after_boot(o, w, &v, workload, pods.at[i]->tree);
+		order_mark_pod(o, w, &v, workload, pods.at[i]->tree);
 	}
 }
 
@@ -187,8 +188,6 @@ static void wake(struct order_controller *o, const char *kind, const char *key,
 		(void)map_put(&o->ordered, ns, o); /* a set */
 	if (!map_has(&o->ordered, ns))
 		return;
-	if (before && !now && !streq(kind, "Pod") && order_has_dependencies(before))
-		order_ghost_add(o, kind, before);
 	if (before && !now && streq(kind, "Pod"))
 		free(map_remove(&o->since, key));
 	control_loop_add(o->loop, ns);
@@ -270,10 +269,7 @@ void order_controller_free(struct order_controller *o)
 	for (size_t i = 0; i < ARRAY_LEN(subscriptions); i++)
 		cache_unsubscribe(o->context->caches[subscriptions[i].kind], o);
 	control_loop_free(o->loop);
-	for (size_t i = 0; i < o->ghosts_count; i++) {
-		free(o->ghosts[i].ns);
-		json_decref(o->ghosts[i].what.object);
-	}
+	order_stop_fini(o);
 	const char *node;
 	void *boot;
 	for (size_t i = 0; (i = map_next(&o->boots, i, &node, &boot)) != 0;)

@@ -94,6 +94,16 @@ static bool has_ready_endpoint(const struct context *c, const char *ns, const ch
 	return false;
 }
 
+/* No labels: it serves nobody any more, and no Service stands for it. */
+static void add_ghost(struct order_graph *g, const struct order_ghost *ghost)
+{
+	AUTO_ORDER_LIST depends = { 0 };
+	struct error ignored; /* admission refused it; an older version may have let it in */
+	if (order_parse(ghost->depends, &depends, &ignored) < 0)
+		depends = (struct order_list){ 0 };
+	(void)order_add_workload(g, ghost->kind, ghost->name, NULL, &depends); /* no facts */
+}
+
 void order_view_init(struct order_view *v, const struct context *c, const char *ns,
 		     const struct order_ghost *ghosts, size_t ghosts_count)
 {
@@ -103,6 +113,7 @@ void order_view_init(struct order_view *v, const struct context *c, const char *
 		room += cache_in_namespace(c->caches[graph_kinds[k]], ns).count;
 	v->facts = xcalloc(room + 1, sizeof *v->facts);
 	v->objects = xcalloc(room + 1, sizeof(json_t *));
+	v->services = xcalloc(room + 1, sizeof(json_t *));
 	for (size_t k = 0; k < ARRAY_LEN(graph_kinds); k++) {
 		const char *kind = kind_facts[graph_kinds[k]].kind;
 		struct cache_range range = cache_in_namespace(c->caches[graph_kinds[k]], ns);
@@ -111,7 +122,10 @@ void order_view_init(struct order_view *v, const struct context *c, const char *
 			/* Pods of workloads are not workloads themselves. */
 			if (graph_kinds[k] == KIND_POD && controller_of(object))
 				continue;
+			size_t services = v->graph->services_count;
 			size_t node = order_add_object(v->graph, kind, object);
+			if (v->graph->services_count > services)
+				v->services[services] = object;
 			if (node == ORDER_NONE)
 				continue;
 			v->facts[node] = order_facts_of(kind, object);
@@ -119,7 +133,7 @@ void order_view_init(struct order_view *v, const struct context *c, const char *
 		}
 	}
 	for (size_t i = 0; i < ghosts_count; i++)
-		(void)order_add_object(v->graph, ghosts[i].kind, ghosts[i].object); /* no facts */
+		add_ghost(v->graph, &ghosts[i]);
 	order_link(v->graph);
 	v->services_ready = xcalloc(v->graph->services_count + 1, sizeof(bool));
 	for (size_t i = 0; i < v->graph->services_count; i++)
@@ -132,6 +146,7 @@ void order_view_fini(struct order_view *v)
 	free(v->facts);
 	free(v->services_ready);
 	free(v->objects);
+	free(v->services);
 	*v = (struct order_view){ 0 };
 }
 

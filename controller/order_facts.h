@@ -13,14 +13,18 @@ struct order_view {
 	struct order_facts *facts; /* by node */
 	bool *services_ready;      /* by service */
 	const json_t **objects;    /* by node: borrowed from the cache, NULL for ghosts */
+	const json_t **services;   /* by service: the same */
 };
 
-/* What is gone but counts still: see order_controller. */
+/* A workload that is gone while its pods still stop; they say what it depended on. Its text is
+ * borrowed from the cache. */
 struct order_ghost {
-	const char *kind;
-	json_t *object;
+	const struct order_kind *kind;
+	char *name;
+	const char *depends;
 };
 
+/* Ghosts come after all others, in their order. */
 void order_view_init(struct order_view *v, const struct context *c, const char *ns,
 		     const struct order_ghost *ghosts, size_t ghosts_count);
 void order_view_fini(struct order_view *v); /* {0} is fine */

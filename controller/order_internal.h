@@ -9,14 +9,12 @@
 #include "controller/facts.h"
 #include "controller/order_facts.h"
 
-#define ORDER_GHOSTS_MAX 1000
-
-/* A workload with dependencies that is gone while its pods may still stop: those that it
- * depended on wait for them. */
-struct ghost {
+/* What is known of something deleted beside the caches; losing it lengthens a wait by as much. */
+struct stopping {
 	char *ns;
-	struct order_ghost what;
-	int64_t deleted_at_ms;
+	int64_t since_ms;   /* seen first when nothing held it any more; -1: not yet */
+	uint64_t told_hash; /* of the last event's text */
+	bool is_seen;       /* by this look at its namespace */
 };
 
 struct order_controller {
@@ -25,8 +23,7 @@ struct order_controller {
 	struct map ordered; /* namespaces in which anything depends on anything */
 	struct map since;   /* key of a naked pod → when it was first seen, int64_t */
 	struct map boots;   /* node name → struct boot */
-	struct ghost ghosts[ORDER_GHOSTS_MAX];
-	size_t ghosts_count;
+	struct map stopping; /* uid → struct stopping */
 };
 
 /* The kind of cache that a kind of workload is in, or KIND_COUNT. */
@@ -34,7 +31,13 @@ enum kind order_cache_kind(const struct order_kind *kind);
 
 /* Finalizers of the namespace: put on, held, taken off. */
 void order_stop_namespace(struct order_controller *o, struct work *w, const char *ns);
-void order_ghost_add(struct order_controller *o, const char *kind, const json_t *object);
+void order_stop_fini(struct order_controller *o);
+/* A living workload's pods say what it depends on, as they speak for it when it is gone. */
+void order_mark_pod(struct order_controller *o, struct work *w, const struct order_view *v,
+		    size_t workload, const json_t *pod);
+/* Merged into the pod's annotations; a NULL value removes. */
+void order_annotate_pod(struct order_controller *o, struct work *w, const json_t *pod,
+			json_t *take_annotations);
 
 /* on-dependency-lost: restart, and restart-with (order_lost.c). */
 void order_restart_namespace(struct order_controller *o, struct work *w,

@@ -237,6 +237,9 @@ static void create_pod(struct replicaset_controller *r, struct work *w, json_t *
 	(void)json_object_set_new(annotations, RS_SLOT_ANNOTATION, json_string(slot));
 	if (annotation_of(rs, ORDER_GATE_OPEN))
 		(void)json_object_set_new(annotations, ORDER_GATED, json_string("true"));
+	const char *depends = annotation_of(rs, ORDER_DEPENDS_ON); /* its Deployment's */
+	if (depends)
+		(void)json_object_set_new(annotations, ORDER_STOPS_BEFORE, json_string(depends));
 	struct work_write *write =
 		work_create(w, r->context->caches[KIND_POD], resource_of(KIND_POD), ns, pod);
 	write->group = 1;

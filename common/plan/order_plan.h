@@ -30,6 +30,9 @@
 #define ORDER_START_BOOT    "skiff.dev/start-boot"
 #define ORDER_FINALIZER     "skiff.dev/stop-order"
 #define ORDER_CONDITION     "DependenciesReady"
+/* On the pods of a workload: its depends-on. Until they are gone they speak for it, even when it
+ * and its revision are gone and no controller remembers them. */
+#define ORDER_STOPS_BEFORE "skiff.dev/stops-before"
 
 #define ORDER_SETTLE_MS     500 /* a new revision's first pod waits so long for a newer dependency */
 #define ORDER_STOP_WAIT_MS  1000  /* after a deletion, for more deletions */
@@ -170,12 +173,20 @@ enum order_latch {
 enum order_latch order_latch(const struct order_latch_facts *f, int64_t *ret_wake_ms);
 
 /* ---- stop ---- */
-struct order_stop_facts { /* of one node */
-	bool is_deleting; /* deletionTimestamp set, or gone not long ago */
+/*
+ * Each link of a chain has its own time: a dependent's runs from when it started to stop, not from
+ * its deletion, for until then it was held itself. So the last of a chain is held for at most the
+ * sum over the chain, however deaf the pods are, and nothing is held for ever: who is held has
+ * dependents that are held or that stop, and there are no cycles among them.
+ */
+struct order_stop_facts { /* of one node, or of a Service */
+	bool is_deleting; /* deletionTimestamp set, or gone while its pods stop */
+	bool is_held;     /* by its own finalizer: it has not started to stop */
 	bool has_pods;
-	bool is_exempt; /* force or orphan */
+	bool is_exempt; /* force, or its pods are orphaned: they do not stop at all */
 	int64_t deleted_at_ms;
-	int64_t grace_ms; /* its pods' longest */
+	int64_t stopping_since_ms; /* once is_deleting and not is_held */
+	int64_t grace_ms;          /* its pods' longest */
 };
 enum order_stop {
 	ORDER_STOP_GO,
@@ -183,7 +194,16 @@ enum order_stop {
 	ORDER_STOP_LATE /* go, with a warning */,
 	ORDER_STOP_COUNT
 };
-/* May the deleted node go? If not: look again in *ret_wake_ms, and the text says who is awaited. */
+/* May the deleted node go? If not: the text says who is awaited; look again in *ret_wake_ms, or
+ * (-1) when one of them changes. */
 enum order_stop order_stop(const struct order_graph *g, size_t node,
 			   const struct order_stop_facts *facts, int64_t now_ms,
 			   int64_t *ret_wake_ms, struct str *ret_text);
+/* The same for a Service, whose own facts are `own`: it stays for those who name it, because they
+ * may need it until they have stopped and because the edges of the graph go through it. */
+enum order_stop order_stop_service(const struct order_graph *g, size_t service,
+				   const struct order_stop_facts *own,
+				   const struct order_stop_facts *facts, int64_t now_ms,
+				   int64_t *ret_wake_ms, struct str *ret_text);
+/* Whether a workload that is in no cycle names the Service. */
+bool order_service_has_dependents(const struct order_graph *g, size_t service);

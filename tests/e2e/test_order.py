@@ -193,8 +193,8 @@ def case_latch(cluster):
     check(container_ids(live(k, "api")) == before, "api goes on undisturbed")
 
 
-def ends(k, apps, act, seconds=45):
-    """When the last pod of each app was gone, after act()."""
+def ends(k, apps, act, seconds=45, watch=None):
+    """When the last pod of each app was gone, after act(); watch(apps that are left) looks on."""
     gone = {}
     act()
 
@@ -203,6 +203,8 @@ def ends(k, apps, act, seconds=45):
         for app in apps:
             if app not in names:
                 gone.setdefault(app, time.monotonic())
+        if watch:
+            watch(names)
         return len(gone) == len(apps)
     wait_for("pods of %s gone" % apps, all_gone, seconds, 0.05)
     return gone
@@ -226,6 +228,27 @@ def case_stop_order(cluster):
         "delete", "--wait=false", "-f", "-", stdin=manifest(*objects)))
     check(gone["front"] < gone["api"] < gone["db"], "the order of the end", gone)
     wait_for("the Deployments are gone", lambda: not k.get("deploy")["items"], 20)
+
+
+def case_stop_deaf(cluster):
+    """Pods deaf to SIGTERM, and an edge through a Service that is deleted first of all."""
+    k = Kube(cluster, "deaf")
+    deaf = pod_spec("trap '' TERM; while :; do sleep 1; done")
+    objects = [service("db", 5432), deployment("db", deaf),
+               deployment("api", deaf, depends="Service/db"), deployment("web", deaf, depends="api"),
+               dict(pod("last", deaf["containers"][0]["command"][2]), metadata={
+                   "name": "last", "labels": {"app": "last"},
+                   "annotations": {"skiff.dev/depends-on": "web"}})]
+    k.apply(*objects)
+    k.ok("wait", "pod/last", "--for=condition=Ready", "--timeout=30s")
+
+    def watch_service(names):
+        if "api" in names:
+            check(k.get("svc/db"), "the Service is there while what names it stops")
+    gone = ends(k, ["last", "web", "api", "db"], lambda: k.ok(
+        "delete", "--wait=false", "-f", "-", stdin=manifest(*objects)), watch=watch_service)
+    check(gone["last"] < gone["web"] < gone["api"] < gone["db"], "the order of the end", gone)
+    wait_for("all is gone", lambda: not k.get("deploy,svc,pods")["items"], 20)
 
 
 def case_stop_order_of_namespace(cluster):

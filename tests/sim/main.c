@@ -263,6 +263,20 @@ static void settle(struct sim *s)
 	sim_fail(s, "not settled although all faults stopped: %s", why);
 }
 
+/* All deleted at once: the order of it is checked at every write, its end here. */
+static void delete_all(struct sim *s)
+{
+	char why[480] = "";
+	s->is_ending = true;
+	sim_user_delete_all(s);
+	for (int64_t t = 0; t < SIM_QUIET_MS && !*s->failure; t += SETTLE_STEP) {
+		loop_sim_run_until(s->loop, loop_now_ms(s->loop) + SETTLE_STEP);
+		if (sim_check_gone(s->check, why, sizeof why))
+			return;
+	}
+	sim_fail(s, "deleted but not gone: %s", why);
+}
+
 static void end(struct sim *s)
 {
 	/* A server that is dead and not yet reborn ends with its timer. */
@@ -301,8 +315,11 @@ static bool run(uint64_t seed, bool verbose)
 	set_faults(&s, true);
 	loop_sim_run_until(s.loop, SIM_FAULTS_MS);
 	set_faults(&s, false);
+	s.quiet_since_ms = loop_now_ms(s.loop);
 	if (!*s.failure)
 		settle(&s);
+	if (!*s.failure)
+		delete_all(&s);
 	int64_t took = loop_now_ms(s.loop);
 	uint64_t writes = memory_etcd_revision(s.etcd);
 	char failure[sizeof s.failure];

@@ -4,8 +4,8 @@
  * Real: the API server, the store, the controllers, the scheduler, the client machinery. Made up:
  * etcd's arrays, the wires, the nodes' containers.
  *
- * A run has two parts: faults on, safety checked at every write; then faults off, and everything
- * must settle.
+ * A run has three parts: faults on, safety checked at every write; then faults off, and everything
+ * must settle; then all is deleted at once, and must go in order.
  */
 #pragma once
 
@@ -26,6 +26,8 @@
 #define SIM_FAULTS_MS   120000
 #define SIM_QUIET_MS    900000
 #define SIM_NS          "/namespaces/default/"
+#define SIM_GRACE_S     5
+#define SIM_STUCK_MS    60000 /* a pod that cannot be killed for longer than the stop order waits */
 
 struct sim;
 
@@ -64,7 +66,8 @@ struct sim_check;
 struct sim {
 	uint64_t seed, random_state;
 	struct rng rng;
-	bool faults;
+	bool faults, is_ending;
+	int64_t quiet_since_ms;
 	unsigned which; /* bits: the kinds of faults of this seed (swarm) */
 	struct loop *loop;
 	struct memory_etcd *etcd;
@@ -101,10 +104,12 @@ void sim_node_stop(struct sim_node *n);
 
 /* sim_user.c: the manifests, then changes of mind. */
 void sim_user_start(struct sim *s);
+void sim_user_delete_all(struct sim *s);
 void sim_user_stop(struct sim *s);
 
 /* sim_check.c: safety at every write, and whether all has settled. */
 struct sim_check *sim_check_new(struct sim *s);
 void sim_check_free(struct sim_check *c);
 bool sim_check_settled(struct sim_check *c, char *why, size_t size);
+bool sim_check_gone(struct sim_check *c, char *why, size_t size);
 void sim_check_dump(struct sim_check *c); /* everything, for people */

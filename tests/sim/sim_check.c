@@ -6,19 +6,30 @@
  *	- a gated workload's pods appear only after its gate was opened
  *	- a ReplicaSet never has more live pods than it ever asked for
  *	- the leader's fence only grows
+ *	- with faults off, what is deleted is gone within the stop order's sum of times
+ *	- of all that is deleted at once, nothing goes before the pods that stop before it
  */
 #include "tests/sim/sim.h"
 
 #include "common/plan/order_plan.h"
+#include "common/base/time_text.h"
 #include "schemas/quantity.h"
 
 #include <stdio.h>
+
+/* web stops before api, api before migrate, migrate before db; then pods that cannot be killed
+ * hold a foreground deletion, and everybody has a few seconds to act. */
+#define CHAIN     3
+#define LINK_MS   (SIM_GRACE_S * 1000 + ORDER_STOP_EXTRA_MS)
+#define BOUND_MS  (CHAIN * LINK_MS + SIM_STUCK_MS + 30000)
+#define SLACK_MS  2000
 
 struct sim_check {
 	struct sim *sim;
 	struct store *store;
 	struct map objects; /* key → json_t */
 	struct map most;    /* ReplicaSet uid → the most replicas ever wanted */
+	struct map leaving; /* key of what has a deletionTimestamp → since when, int64_t */
 	bool is_loading;
 	uint64_t version;
 };
@@ -160,6 +171,87 @@ static void check_service(struct sim_check *c, const char *key, const json_t *no
 	}
 }
 
+/* ---- what is deleted ---- */
+
+static bool stop_order_holds(const json_t *object)
+{
+	size_t i;
+	json_t *f;
+	json_array_foreach(json_dig(object, "metadata.finalizers"), i, f)
+		if (streq(json_string_value(f), ORDER_FINALIZER))
+			return true;
+	return false;
+}
+
+/* The pod has had its time: its grace and what the stop order adds. */
+static bool is_overdue(struct sim_check *c, const json_t *pod)
+{
+	int64_t deleted_us, grace_ms = SIM_GRACE_S * 1000;
+	const char *text = json_str_or(pod, "metadata.deletionTimestamp", "");
+	if (!time_parse(text, &deleted_us))
+		return false;
+	return loop_wall_us(c->sim->loop) / 1000 - (deleted_us / 1000 - grace_ms) >=
+	       LINK_MS - SLACK_MS;
+}
+
+/* In this world a Service stands for the Deployment of its name. */
+static bool names_it(const char *depends, const char *key, const char *name)
+{
+	AUTO_ORDER_LIST list = { 0 };
+	struct error ignored;
+	if (order_parse(depends, &list, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < list.count; i++) {
+		const char *kind = list.at[i].kind ? list.at[i].kind : "";
+		if (streq(list.at[i].name, name) &&
+		    (!is_of(key, "services") || streq(kind, "Service")))
+			return true;
+	}
+	return false;
+}
+
+static void check_stop_order(struct sim_check *c, const char *key, const json_t *object)
+{
+	const char *name = json_str_or(object, "metadata.name", ""), *other_key;
+	void *other;
+	for (size_t i = 0; (i = map_next(&c->objects, i, &other_key, &other)) != 0;) {
+		const char *before = json_member_str(json_dig(other, "metadata.annotations"),
+						     ORDER_STOPS_BEFORE);
+		const char *phase = json_str_or(other, "status.phase", "");
+		if (!is_of(other_key, "pods") || !before || !names_it(before, key, name) ||
+		    streq(phase, "Failed") || streq(phase, "Succeeded") || is_overdue(c, other))
+			continue;
+		sim_fail(c->sim, "%s was let go before %s stopped", key, other_key);
+	}
+}
+
+static void note_leaving(struct sim_check *c, const char *key, const json_t *now)
+{
+	bool is_leaving = now && json_dig(now, "metadata.deletionTimestamp");
+	if (!is_leaving) {
+		free(map_remove(&c->leaving, key));
+	} else if (!map_has(&c->leaving, key)) {
+		int64_t *since_ms = xcalloc(1, sizeof *since_ms);
+		*since_ms = loop_now_ms(c->sim->loop);
+		(void)map_put(&c->leaving, key, since_ms); /* was absent */
+	}
+}
+
+static void check_bound(struct sim_check *c)
+{
+	const char *key;
+	void *value;
+	int64_t now_ms = loop_now_ms(c->sim->loop);
+	if (c->sim->faults)
+		return;
+	for (size_t i = 0; (i = map_next(&c->leaving, i, &key, &value)) != 0;) {
+		int64_t since_ms = MAX(*(int64_t *)value, c->sim->quiet_since_ms);
+		if (now_ms - since_ms > BOUND_MS)
+			sim_fail(c->sim, "%s is deleted and still there after %lld s", key,
+				 (long long)(now_ms - since_ms) / 1000);
+	}
+}
+
 static void note_replicas(struct sim_check *c, const json_t *set)
 {
 	const char *uid = json_str_or(set, "metadata.uid", "");
@@ -175,7 +267,11 @@ static void see(struct sim_check *c, const struct store_item *item)
 	if (!starts_with(item->key, "o/"))
 		return;
 	if (!item->bytes) {
-		json_decref(map_remove(&c->objects, item->key));
+		json_t *gone = map_remove(&c->objects, item->key);
+		note_leaving(c, item->key, NULL);
+		if (c->sim->is_ending && stop_order_holds(gone))
+			check_stop_order(c, item->key, gone);
+		json_decref(gone);
 		return;
 	}
 	json_t *now = NULL;
@@ -191,6 +287,9 @@ static void see(struct sim_check *c, const struct store_item *item)
 		check_pod(c, item->key, before, now);
 	else if (is_of(item->key, "services"))
 		check_service(c, item->key, now);
+	note_leaving(c, item->key, now);
+	if (c->sim->is_ending && stop_order_holds(before) && !stop_order_holds(now))
+		check_stop_order(c, item->key, now);
 	json_decref(before);
 }
 
@@ -256,6 +355,9 @@ void sim_check_free(struct sim_check *c)
 		json_decref(value);
 	map_fini(&c->objects);
 	map_fini(&c->most);
+	for (size_t i = 0; (i = map_next(&c->leaving, i, NULL, &value)) != 0;)
+		free(value);
+	map_fini(&c->leaving);
 	free(c);
 }
 
@@ -286,6 +388,7 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 	const char *key;
 	void *value;
 	size_t deployments = 0;
+	check_bound(c);
 	for (size_t i = 0; (i = map_next(&c->objects, i, &key, &value)) != 0;) {
 		const json_t *o = value;
 		bool good = !json_dig(o, "metadata.deletionTimestamp");
@@ -308,6 +411,25 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 	int n = snprintf(why, size, "%zu of 5 Deployments", deployments);
 	assert(n > 0);
 	return deployments == 5;
+}
+
+bool sim_check_gone(struct sim_check *c, char *why, size_t size)
+{
+	static const char *const resources[] = { "deployments", "replicasets", "jobs", "pods" };
+	const char *key;
+	void *value;
+	check_bound(c);
+	for (size_t i = 0; (i = map_next(&c->objects, i, &key, &value)) != 0;) {
+		bool counts = stop_order_holds(value);
+		for (size_t k = 0; k < ARRAY_LEN(resources); k++)
+			counts = counts || is_of(key, resources[k]);
+		if (!counts)
+			continue;
+		int n = snprintf(why, size, "%s", key);
+		assert(n > 0);
+		return false;
+	}
+	return true;
 }
 
 void sim_check_dump(struct sim_check *c)

@@ -162,6 +162,14 @@ static struct sim_pod *pod_of(struct sim_node *n, const json_t *pod)
 	return p;
 }
 
+/* Most pods end when asked, some are deaf and are killed, and some cannot even be killed in time. */
+static int64_t stopping_ms(struct sim *s)
+{
+	if ((s->which & FAULT_PODS) && sim_dice(s, 12))
+		return SIM_STUCK_MS;
+	return sim_dice(s, 8) ? SIM_GRACE_S * 1000 : sim_between(s, 0, 4000);
+}
+
 static void step_pod(struct sim_node *n, const json_t *pod)
 {
 	struct sim *s = n->sim;
@@ -171,7 +179,7 @@ static void step_pod(struct sim_node *n, const json_t *pod)
 	bool is_over = streq(phase, "Succeeded") || streq(phase, "Failed");
 	if (json_dig(pod, "metadata.deletionTimestamp")) {
 		if (!p->gone_ms)
-			p->gone_ms = now + sim_between(s, 0, 4000);
+			p->gone_ms = now + stopping_ms(s);
 		if (now >= p->gone_ms)
 			finish_deletion(n, p, pod);
 		return;

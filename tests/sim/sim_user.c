@@ -28,7 +28,8 @@ static json_t *template(const char *name, const char *version, const char *polic
 {
 	return json_pack("{s:{s:{s:s},s:{s:s}},s:{s:s,s:i,s:[{s:s,s:s,s:{s:{s:s,s:s}}}]}}",
 			 "metadata", "labels", "app", name, "annotations", "version", version,
-			 "spec", "restartPolicy", policy, "terminationGracePeriodSeconds", 5,
+			 "spec", "restartPolicy", policy, "terminationGracePeriodSeconds",
+			 SIM_GRACE_S,
 			 "containers", "name", "c", "image", "i", "resources", "requests", "cpu",
 			 "250m", "memory", "64Mi");
 }
@@ -96,13 +97,23 @@ static void roll_out(struct sim *s, const char *name)
 				 "annotations", "version", version));
 }
 
-static void delete(struct sim *s, const char *name)
+static void delete(struct sim *s, const struct api_resource *r, const char *name)
 {
 	static const char *const policies[] = { "Background", "Foreground" };
 	AUTO_JSON *options = json_pack("{s:s}", "propagationPolicy",
 				       policies[rng_below(&s->rng, ARRAY_LEN(policies))]);
-	auto_free char *path = api_path(&deployments, "default", name, NULL);
+	auto_free char *path = api_path(r, "default", name, NULL);
 	(void)api_request(s->user, "DELETE", path, options, NULL, ignored, NULL);
+}
+
+/* As `kubectl delete -f` does, in a file's order: the Services first. */
+void sim_user_delete_all(struct sim *s)
+{
+	delete (s, &services, "db");
+	delete (s, &services, "web");
+	delete (s, &jobs, "migrate");
+	for (size_t i = 0; i < ARRAY_LEN(workloads); i++)
+		delete (s, &deployments, workloads[i].name);
 }
 
 static void act(void *ctx)
@@ -111,13 +122,15 @@ static void act(void *ctx)
 	const char *name = workloads[rng_below(&s->rng, ARRAY_LEN(workloads))].name;
 	loop_timer_set(s->user_timer, s->faults ? sim_between(s, ACT_MIN_MS, ACT_MAX_MS) : 5000);
 	s->user_acts++;
+	if (s->is_ending)
+		return;
 	if (!s->faults || s->user_acts < 3) {
 		create_all(s); /* until everything is there: what exists already is refused */
 		return;
 	}
 	switch (rng_below(&s->rng, 6)) {
 	case 0:
-		delete (s, name);
+		delete (s, &deployments, name);
 		break;
 	case 1:
 	case 2:

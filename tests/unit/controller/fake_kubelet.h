@@ -20,7 +20,8 @@ static inline void fake_run_pod(struct fake *f, struct fake_object *o)
 	char now[TIME_TEXT_SIZE], ip[32];
 	time_format(loop_wall_us(f->loop), now);
 	if (json_str(o->tree, "metadata.deletionTimestamp")) {
-		if (json_int_or(o->tree, "metadata.deletionGracePeriodSeconds", 0) == 0)
+		if (json_int_or(o->tree, "metadata.deletionGracePeriodSeconds", 0) == 0 ||
+		    json_member_str(annotations, "test/deaf"))
 			return;
 		json_put_int(o->tree, "metadata.deletionGracePeriodSeconds", 0);
 		fake_changed(f, o);

@@ -1,7 +1,13 @@
 /* Dependency order end to end: starts, updates, losses, stops, boots. */
 #include "tests/unit/controller/world.h"
 
-static void test_order(void)
+static void restart_controllers(struct world *w)
+{
+	controllers_free(w->controllers);
+	start_controllers(w);
+}
+
+static void test_order(bool is_restarted)
 {
 	struct world w;
 	start(&w, 5);
@@ -37,11 +43,63 @@ static void test_order(void)
 		CHECK(!web || fake_find(w.api, "deployments", "default", "api"));
 		CHECK(!api || o);
 		db_had_pods |= !api && fake_count(w.api, "pods", "default", "db-") > 0;
+		if (is_restarted && i % 10 == 9)
+			restart_controllers(&w); /* nothing that counts is in their memory */
 	}
 	CHECK(db_had_pods);
 	run(&w, 20000);
 	CHECK_INT(fake_count(w.api, "pods", "default", ""), 0);
 	CHECK_INT(fake_count(w.api, "deployments", "default", ""), 0);
+	finish(&w);
+}
+
+static bool is_there(struct world *w, const char *resource, const char *name)
+{
+	return fake_find(w->api, resource, "default", name) != NULL;
+}
+
+/*
+ * Deaf pods: each link of the chain gets its whole time from when it starts to stop (30 s of grace
+ * and 30 s more), and the Service that an edge goes through stays as long as the edge counts.
+ */
+static void test_deaf(void)
+{
+	static const char *const names[] = { "web", "api", "db" };
+	struct world w;
+	start(&w, 23);
+	add_deployment(&w, "web", 1, "'skiff.dev/depends-on':'api'");
+	add_deployment(&w, "api", 1, "'skiff.dev/depends-on':'Service/db'");
+	add_deployment(&w, "db", 1, "");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		json_t *deaf = json_object();
+		json_put_str(deaf, "test/deaf", "yes");
+		update(&w, "deployments", names[i], "spec.template.metadata.annotations", deaf);
+	}
+	fake_add(w.api, "services", "default",
+		 "{'metadata':{'name':'db'},'spec':{'selector':{'app':'db'},'clusterIP':'10.96.0.9',"
+		 "'ports':[{'port':80,'targetPort':80,'protocol':'TCP'}]}}");
+	run(&w, 15000);
+	check_complete(&w, "web", 1);
+	const json_t *service = fake_get(w.api, "services", "default", "db");
+	CHECK_INT(json_array_size(json_dig(service, "metadata.finalizers")), 1);
+
+	delete_object(&w, "services", "default", "db", "Background");
+	for (size_t i = ARRAY_LEN(names); i-- > 0;)
+		delete_object(&w, "deployments", "default", names[i], "Background");
+	run(&w, 3000);
+	CHECK(!is_there(&w, "deployments", "web"));
+	CHECK(is_there(&w, "deployments", "api"));
+	run(&w, 55000); /* 58 s */
+	CHECK(is_there(&w, "deployments", "api"));
+	run(&w, 5000); /* 63 s: web had its time */
+	CHECK(!is_there(&w, "deployments", "api"));
+	run(&w, 55000); /* 118 s */
+	CHECK(is_there(&w, "deployments", "db"));
+	CHECK(is_there(&w, "services", "db"));
+	run(&w, 8000); /* 126 s: so had api */
+	CHECK(!is_there(&w, "deployments", "db"));
+	CHECK(!is_there(&w, "services", "db"));
+	CHECK_INT(fake_count(w.api, "pods", "default", ""), 3); /* deaf for good */
 	finish(&w);
 }
 
@@ -203,7 +261,9 @@ static void test_unschedulable(void)
 int main(void)
 {
 	log_set_quiet(true);
-	test_order();
+	test_order(false);
+	test_order(true);
+	test_deaf();
 	test_updates(true);
 	test_updates(false);
 	test_lost();
