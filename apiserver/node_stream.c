@@ -1,76 +1,15 @@
 /*
- * pods/log, exec, attach and portforward: the connection is taken over and its bytes are
- * relayed to the agent of the pod's node, whose answer passes as it is.
+ * pods/log, exec, attach and portforward: the connection is taken over and led to the agent of the
+ * pod's node; a WebSocket's channels are translated on the way, everything else passes as it is.
  */
-#include "apiserver/node_address.h"
+#include "apiserver/node_relay.h"
 #include "common/base/jsonx.h"
 #include "common/io/log.h"
-#include "common/io/stream_dial.h"
 
-#include <stdio.h>
 #include <strings.h>
 
-#define HEAD_MAX        65536
-#define PROTOCOLS_MAX   16
-#define DIAL_TIMEOUT_MS 15000
-
-/* All that the stream thread needs; it owns it. */
-struct node_stream {
-	struct node_address node;
-	char *ca, *cert, *key; /* PEM */
-	struct str head;       /* the request as the agent gets it */
-};
-
-static void node_stream_free(struct node_stream *n)
-{
-	free(n->ca);
-	free(n->cert);
-	free(n->key);
-	str_fini(&n->head);
-	free(n);
-}
-
-/* ---- on the stream thread ---- */
-
-static void answer_unavailable(struct http_duplex *client, const char *why)
-{
-	struct failure f = { 0 };
-	AUTO_STR body, head;
-	str_init(&body, HEAD_MAX);
-	str_init(&head, HEAD_MAX);
-	fail_unavailable(&f, "the node cannot be reached: %s", why);
-	failure_json(&f, &body);
-	failure_fini(&f);
-	str_addf(&head,
-		 "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-		 "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-		 body.len, body.data);
-	(void)http_duplex_write(client, head.data, head.len); /* then nobody is left to tell */
-}
-
-static void run(void *ctx, struct http_duplex *client)
-{
-	struct node_stream *n = ctx;
-	struct stream_dial_options options = { .address = n->node.ip,
-					       .port = n->node.port,
-					       .ca_pem = n->ca,
-					       .cert_pem = n->cert,
-					       .key_pem = n->key,
-					       .timeout_ms = DIAL_TIMEOUT_MS };
-	AUTO(stream_dial) *d = NULL;
-	struct error err;
-	if (stream_dial_new(&options, &d, &err) < 0)
-		answer_unavailable(client, err.text);
-	else if (stream_dial_write(d, n->head.data, n->head.len) == 0)
-		stream_dial_relay(d, client);
-}
-
-static void done(void *ctx)
-{
-	node_stream_free(ctx);
-}
-
-/* ---- on the loop ---- */
+#define HEAD_MAX      65536
+#define PROTOCOLS_MAX 16
 
 /* A header is passed unless it is a hop's own, a secret, or would split the request. */
 static void pass_header(struct request *r, const char *name, struct str *head)
@@ -106,15 +45,109 @@ static void add_query(struct request *r, struct str *head)
 			str_addf(head, "&%s=1", names[i][1]);
 }
 
-static void write_head(struct request *r, const char *container, struct node_stream *n)
+/* ---- what the client speaks ---- */
+
+/* Which of our protocols the client names first; NULL: none of them. */
+static const char *choose_protocol(struct request *r, const char *const *ours, size_t n)
 {
-	static const char *const passed[] = { "Upgrade", "Sec-WebSocket-Key",
-					      "Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
-					      "X-Stream-Protocol-Version", "User-Agent" };
+	const char *values[PROTOCOLS_MAX];
+	size_t count = http_header_values(r->x, "Sec-WebSocket-Protocol", values, PROTOCOLS_MAX);
+	for (size_t v = 0; v < count; v++)
+		for (const char *at = values[v]; *at;) {
+			at += strspn(at, " ,\t");
+			size_t len = strcspn(at, " ,\t");
+			for (size_t i = 0; i < n; i++)
+				if (strlen(ours[i]) == len && strncmp(ours[i], at, len) == 0)
+					return ours[i];
+			at += len;
+		}
+	return NULL;
+}
+
+static int read_ports(struct request *r, struct channels *c, struct failure *f)
+{
+	for (size_t i = 0; i < r->query.count; i++) {
+		char *end;
+		if (!streq(r->query.at[i].name, "ports"))
+			continue;
+		const char *list = r->query.at[i].value;
+		do {
+			unsigned long port = strtoul(list, &end, 10);
+			if (end == list || (*end && *end != ',') || port < 1 || port > 65535)
+				return fail_bad_request(f, "\"%s\" is not a valid port", list);
+			if (c->ports_count == CHANNELS_PORTS_MAX)
+				return fail_bad_request(f, "more than %d ports",
+							CHANNELS_PORTS_MAX);
+			c->ports[c->ports_count++] = (uint16_t)port;
+			list = end + 1;
+		} while (*end);
+	}
+	if (c->ports_count == 0)
+		return fail_bad_request(f, "query parameter \"ports\" is required");
+	return 0;
+}
+
+/* What a WebSocket will carry; *ret_protocol NULL: this server does not translate it. */
+static int choose_channels(struct request *r, struct channels *c, const char **ret_protocol,
+			   struct failure *f)
+{
+	static const char *const exec[] = { "v5.channel.k8s.io", "v4.channel.k8s.io" };
+	static const char *const forward[] = { "SPDY/3.1+portforward.k8s.io", "v4.channel.k8s.io",
+					       "portforward.k8s.io" };
+	static const char *const log[] = { "binary.k8s.io", "base64.binary.k8s.io" };
+	const char *sub = r->target.subresource, *p;
+	*c = (struct channels){ .has_stdin = query_bool(&r->query, "stdin"),
+				.has_stdout = query_bool(&r->query, "stdout"),
+				.has_stderr = query_bool(&r->query, "stderr"),
+				.has_tty = query_bool(&r->query, "tty") };
+	if (streq(sub, "portforward")) {
+		p = choose_protocol(r, forward, ARRAY_LEN(forward));
+		c->kind = p == forward[0] ? CHANNELS_TUNNEL : CHANNELS_FORWARD;
+		if (c->kind == CHANNELS_FORWARD && p && read_ports(r, c, f) < 0)
+			return -1;
+	} else if (streq(sub, "log")) {
+		p = choose_protocol(r, log, ARRAY_LEN(log));
+		c->kind = p == log[1] ? CHANNELS_LOG_BASE64 : CHANNELS_LOG;
+		if (!p) /* upstream's default */
+			p = "";
+	} else {
+		p = choose_protocol(r, exec, ARRAY_LEN(exec));
+		c->can_close = p == exec[0];
+	}
+	*ret_protocol = p;
+	return 0;
+}
+
+static bool is_websocket(struct request *r)
+{
+	const char *upgrade = http_header_get(r->x, "Upgrade");
+	return streq(r->x->method, "GET") && upgrade && strcasecmp(upgrade, "websocket") == 0;
+}
+
+static int plan_websocket(struct request *r, struct node_relay *n, struct failure *f)
+{
+	const char *protocol;
+	if (!is_websocket(r))
+		return 0;
+	const char *key = http_header_get(r->x, "Sec-WebSocket-Key");
+	const char *version = http_header_get(r->x, "Sec-WebSocket-Version");
+	if (!key || strlen(key) != 24 || !version || !streq(version, "13"))
+		return fail_bad_request(f, "a WebSocket needs Sec-WebSocket-Version: 13 and a "
+					   "Sec-WebSocket-Key");
+	if (choose_channels(r, &n->channels, &protocol, f) < 0)
+		return -1;
+	n->is_translated = protocol != NULL;
+	n->protocol = protocol;
+	n->websocket_key = xstrdup(key);
+	return 0;
+}
+
+/* ---- what the agent is asked ---- */
+
+static void add_path(struct request *r, const char *container, struct str *head)
+{
 	const struct target *t = &r->target;
-	struct str *head = &n->head;
-	str_init(head, HEAD_MAX);
-	str_addf(head, "%s /%s/", r->x->method, agent_path(t->subresource));
+	str_addf(head, " /%s/", agent_path(t->subresource));
 	str_add_urlencoded(head, t->ns);
 	str_add(head, "/");
 	str_add_urlencoded(head, t->name);
@@ -123,6 +156,33 @@ static void write_head(struct request *r, const char *container, struct node_str
 		str_add_urlencoded(head, container);
 	}
 	add_query(r, head);
+}
+
+/* A translated stream is a SPDY one for the agent; a log a plain answer up to its end. */
+static void write_translated_head(struct request *r, const char *container, struct node_relay *n)
+{
+	struct str *head = &n->head;
+	bool is_log = streq(r->target.subresource, "log");
+	bool is_forward = streq(r->target.subresource, "portforward");
+	str_add(head, is_log ? "GET" : "POST");
+	add_path(r, container, head);
+	str_addf(head, " HTTP/1.%d\r\nHost: %s:%u\r\n", is_log ? 0 : 1, n->node.ip, n->node.port);
+	pass_header(r, "User-Agent", head);
+	if (!is_log)
+		str_addf(head, "Upgrade: SPDY/3.1\r\nConnection: Upgrade\r\n"
+			       "X-Stream-Protocol-Version: %s\r\nContent-Length: 0\r\n",
+			 is_forward ? "portforward.k8s.io" : "v4.channel.k8s.io");
+	str_add(head, "\r\n");
+}
+
+static void write_head(struct request *r, const char *container, struct node_relay *n)
+{
+	static const char *const passed[] = { "Upgrade", "Sec-WebSocket-Key",
+					      "Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
+					      "X-Stream-Protocol-Version", "User-Agent" };
+	struct str *head = &n->head;
+	str_add(head, r->x->method);
+	add_path(r, container, head);
 	str_addf(head, " HTTP/1.1\r\nHost: %s:%u\r\n", n->node.ip, n->node.port);
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
 		pass_header(r, passed[i], head);
@@ -132,6 +192,8 @@ static void write_head(struct request *r, const char *container, struct node_str
 		str_add(head, "Content-Length: 0\r\n");
 	str_add(head, "\r\n");
 }
+
+/* ---- the pod and its container ---- */
 
 static const char *const container_lists[] = { "containers", "initContainers",
 					       "ephemeralContainers" };
@@ -196,16 +258,20 @@ static int begin(struct request *r, struct failure *f)
 	struct node_address address;
 	if (node_address_of(s, node, &address, f) < 0)
 		return -1;
-	struct node_stream *n = xcalloc(1, sizeof *n);
-	*n = (struct node_stream){ .node = address,
-				   .ca = xstrdup(o->ca_pem),
-				   .cert = xstrdup(o->node_cert_pem),
-				   .key = xstrdup(o->node_key_pem) };
-	write_head(r, container, n);
+	struct node_relay *n = node_relay_new(&address, o->ca_pem, o->node_cert_pem,
+					      o->node_key_pem);
+	if (plan_websocket(r, n, f) < 0) {
+		node_relay_free(n);
+		return -1;
+	}
+	if (n->is_translated)
+		write_translated_head(r, container, n);
+	else
+		write_head(r, container, n);
 	struct http_exchange *x = r->x;
 	server_count_request(s, r->target.verb, true, 200, 0);
 	request_drop(r);
-	http_takeover(x, run, done, n);
+	http_takeover(x, node_relay_run, node_relay_done, n);
 	return 0;
 }
 

@@ -14,69 +14,11 @@
 
 struct ws {
 	struct stream_dial *dial;
-	struct str in;      /* bytes not understood yet */
+	struct ws_reader reader;
+	struct str in; /* what has come and was not looked at: the answer's head, then frames */
 	struct str message; /* pieces of a fragmented one */
 	char *protocol;
 };
-
-/* ---- frames ---- */
-
-void ws_frame_add(struct str *out, enum ws_opcode opcode, const uint8_t mask[4], const void *bytes,
-		  size_t n)
-{
-	const uint8_t *from = bytes;
-	str_add_char(out, (char)(0x80 | opcode));
-	if (n < 126) {
-		str_add_char(out, (char)(0x80 | n));
-	} else if (n < 65536) {
-		str_add_char(out, (char)(0x80 | 126));
-		str_add_char(out, (char)(n >> 8));
-		str_add_char(out, (char)n);
-	} else {
-		str_add_char(out, (char)(0x80 | 127));
-		for (int shift = 56; shift >= 0; shift -= 8)
-			str_add_char(out, (char)((uint64_t)n >> shift));
-	}
-	str_add_bytes(out, mask, 4);
-	char *to = str_reserve(out, n);
-	if (!to)
-		return; /* overflow: the caller checks once */
-	for (size_t i = 0; i < n; i++)
-		to[i] = (char)(from[i] ^ mask[i & 3]);
-	str_grew(out, n);
-}
-
-int ws_frame_read(const char *text, size_t n, struct ws_frame *ret, struct error *err)
-{
-	const uint8_t *b = (const uint8_t *)text;
-	size_t head = 2;
-	uint64_t len;
-	if (n < 2)
-		return 0;
-	if (b[0] & 0x70 || b[1] & 0x80)
-		return error_set(err, ERR_MALFORMED, "the server sent a frame that is none");
-	len = b[1] & 0x7f;
-	if (len >= 126) {
-		size_t bytes = len == 126 ? 2 : 8;
-		if (n < 2 + bytes)
-			return 0;
-		len = 0;
-		for (size_t i = 0; i < bytes; i++)
-			len = len << 8 | b[2 + i];
-		head += bytes;
-	}
-	if (len > WS_MESSAGE_MAX)
-		return error_set(err, ERR_LIMIT, "the server sent a frame of %llu bytes",
-				 (unsigned long long)len);
-	if (n < head + len)
-		return 0;
-	*ret = (struct ws_frame){ .opcode = b[0] & 0x0f,
-				  .is_final = b[0] & 0x80,
-				  .bytes = text + head,
-				  .len = (size_t)len,
-				  .whole = head + (size_t)len };
-	return 1;
-}
 
 /* ---- dialing ---- */
 
@@ -300,27 +242,27 @@ int ws_send(struct ws *w, uint8_t channel, const void *bytes, size_t n)
 	return str_ok(&message) ? send_frame(w, WS_BINARY, message.data, message.len) : -1;
 }
 
-static int take_frame(struct ws *w, const struct ws_frame *f,
+static int take_piece(struct ws *w, const struct ws_piece *p,
 		      void (*message)(void *ctx, uint8_t channel, const char *bytes, size_t n),
 		      void *ctx)
 {
-	switch (f->opcode) {
+	switch (p->opcode) {
 	case WS_PING:
-		return send_frame(w, WS_PONG, f->bytes, f->len) < 0 ? -1 : 1;
+		return send_frame(w, WS_PONG, p->bytes, p->n) < 0 ? -1 : 1;
 	case WS_PONG:
+	case WS_CONTINUATION: /* never given */
 		return 1;
 	case WS_CLOSE:
-		(void)send_frame(w, WS_CLOSE, f->bytes, MIN(f->len, (size_t)2)); /* politeness */
+		(void)send_frame(w, WS_CLOSE, p->bytes, MIN(p->n, (size_t)2)); /* politeness */
 		return 0;
-	case WS_CONTINUATION:
 	case WS_TEXT:
 	case WS_BINARY:
 		break;
 	}
-	str_add_bytes(&w->message, f->bytes, f->len);
+	str_add_bytes(&w->message, p->bytes, p->n);
 	if (!str_ok(&w->message))
 		return -1;
-	if (!f->is_final)
+	if (!p->is_last)
 		return 1;
 	if (w->message.len > 0)
 		message(ctx, (uint8_t)w->message.data[0], w->message.data + 1, w->message.len - 1);
@@ -331,24 +273,20 @@ static int take_frame(struct ws *w, const struct ws_frame *f,
 int ws_receive(struct ws *w,
 	       void (*message)(void *ctx, uint8_t channel, const char *bytes, size_t n), void *ctx)
 {
-	struct ws_frame f;
+	struct ws_piece p;
 	struct error err;
-	int code = ws_frame_read(w->in.data, w->in.len, &f, &err);
-	if (code == 0) {
+	if (w->in.len == 0) {
 		char *room = str_reserve(&w->in, PIECE_BYTES);
 		ssize_t n = room ? stream_dial_read(w->dial, room, PIECE_BYTES) : -1;
 		if (n <= 0)
 			return (int)n;
 		str_grew(&w->in, (size_t)n);
-		code = ws_frame_read(w->in.data, w->in.len, &f, &err);
 	}
-	size_t used = 0;
-	int state = 1;
-	while (code > 0 && state > 0) {
-		state = take_frame(w, &f, message, ctx);
-		used += f.whole;
-		code = ws_frame_read(w->in.data + used, w->in.len - used, &f, &err);
-	}
-	str_consume(&w->in, used);
+	char *at = w->in.data;
+	size_t left = w->in.len;
+	int state = 1, code = 0;
+	while (state > 0 && (code = ws_reader_next(&w->reader, &at, &left, &p, &err)) > 0)
+		state = take_piece(w, &p, message, ctx);
+	str_clear(&w->in);
 	return code < 0 ? -1 : state;
 }

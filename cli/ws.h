@@ -1,38 +1,15 @@
 /*
- * ws.h - WebSocket frames (RFC 6455) as a client writes and reads them, and a WebSocket to the API
- * server over TLS with a Kubernetes channel protocol. A channel's number is the first byte of a
- * message.
+ * ws.h - a WebSocket to the API server over TLS with a Kubernetes channel protocol. A channel's
+ * number is the first byte of a message.
  *
- * Threads: blocking calls; one thread. The framing part is pure.
+ * Threads: blocking calls; one thread.
  */
 #pragma once
 
 #include "cli/session.h"
+#include "common/base/ws_frame.h"
 
 #define WS_MESSAGE_MAX (4u << 20)
-
-enum ws_opcode {
-	WS_CONTINUATION = 0,
-	WS_TEXT = 1,
-	WS_BINARY = 2,
-	WS_CLOSE = 8,
-	WS_PING = 9,
-	WS_PONG = 10,
-};
-
-/* A whole frame, masked with these four bytes, as a client must. */
-void ws_frame_add(struct str *out, enum ws_opcode opcode, const uint8_t mask[4], const void *bytes,
-		  size_t n);
-
-struct ws_frame {
-	enum ws_opcode opcode;
-	bool is_final;
-	const char *bytes; /* into the input */
-	size_t len;
-	size_t whole; /* with its header */
-};
-/* 1: *ret is the first frame of `text`; 0: more bytes are needed; ERR_MALFORMED, ERR_LIMIT. */
-int ws_frame_read(const char *text, size_t n, struct ws_frame *ret, struct error *err) MUST_CHECK;
 
 struct ws;
 

@@ -9,6 +9,7 @@
 
 #include "common/io/http_exchange.h"
 #include "common/io/loop.h"
+#include "common/io/stream_relay.h"
 
 struct http_server;
 
@@ -82,6 +83,9 @@ void http_duplex_shutdown_write(struct http_duplex *d);                    /* ha
 /* For poll(): the descriptor, and whether decrypted bytes already wait. */
 int http_duplex_fd(const struct http_duplex *d);
 bool http_duplex_has_pending(const struct http_duplex *d);
+/* The client as one side of a stream_relay(), and what becomes readable when the server ends. */
+struct stream_end http_duplex_end(struct http_duplex *d);
+int http_duplex_stop_fd(const struct http_duplex *d);
 /* Relay bytes both ways between the client and `fd` (a connected socket, not closed)
  * until both directions have ended or one breaks. Half-close is passed on. `stop_fd`
  * >= 0: becomes readable when the relay must end. */

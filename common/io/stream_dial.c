@@ -2,19 +2,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-
-#define PIECE_BYTES (64u << 10)
+#include <time.h>
 
 struct stream_dial {
 	int fd;
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
+	int timeout_ms;
 };
 
 void stream_dial_free(struct stream_dial *d)
@@ -50,13 +49,8 @@ static int tcp_connect(struct stream_dial *d, const struct stream_dial_options *
 	if (failure)
 		return error_set(err, ERR_UNAVAILABLE, "dial %s:%u: %s", o->address, o->port,
 				 strerror(failure));
-	/* From here on blocking, with a limit: a peer that never reads must not hold the thread. */
-	struct timeval limit = { .tv_sec = o->timeout_ms / 1000,
-				 .tv_usec = o->timeout_ms % 1000 * 1000 };
 	int one = 1;
-	if (fcntl(d->fd, F_SETFL, fcntl(d->fd, F_GETFL) & ~O_NONBLOCK) < 0 ||
-	    setsockopt(d->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-	    setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
+	if (setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
 		return error_set(err, ERR_UNAVAILABLE, "socket options: %s", strerror(errno));
 	return 0;
 }
@@ -87,6 +81,24 @@ static int prepare(struct stream_dial *d, const struct stream_dial_options *o)
 	return code;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail */
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* False: not within the time. */
+static bool wait_for(const struct stream_dial *d, short events, int limit_ms)
+{
+	struct pollfd p = { .fd = d->fd, .events = events };
+	int n;
+	do
+		n = poll(&p, 1, limit_ms);
+	while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
 static int handshake(struct stream_dial *d, const struct stream_dial_options *o,
 		     struct error *err)
 {
@@ -95,10 +107,18 @@ static int handshake(struct stream_dial *d, const struct stream_dial_options *o,
 		return error_set(err, ERR_INTERNAL, "TLS: %s", gnutls_strerror(code));
 	gnutls_session_set_verify_cert(d->session, o->server_name ? o->server_name : o->address, 0);
 	gnutls_transport_set_int(d->session, d->fd);
-	gnutls_handshake_set_timeout(d->session, (unsigned)o->timeout_ms);
-	do
+	int64_t end_ms = now_ms() + o->timeout_ms;
+	for (;;) {
 		code = gnutls_handshake(d->session);
-	while (code < 0 && !gnutls_error_is_fatal(code));
+		if (code == 0 || gnutls_error_is_fatal(code))
+			break;
+		int left_ms = (int)(end_ms - now_ms());
+		short events = gnutls_record_get_direction(d->session) ? POLLOUT : POLLIN;
+		if (left_ms <= 0 || !wait_for(d, events, left_ms)) {
+			code = GNUTLS_E_TIMEDOUT;
+			break;
+		}
+	}
 	if (code < 0)
 		return error_set(err, ERR_UNAVAILABLE, "TLS with %s:%u: %s", o->address, o->port,
 				 gnutls_strerror(code));
@@ -110,6 +130,7 @@ int stream_dial_new(const struct stream_dial_options *options, struct stream_dia
 {
 	AUTO(stream_dial) *d = xcalloc(1, sizeof *d);
 	d->fd = -1;
+	d->timeout_ms = options->timeout_ms;
 	int code = tcp_connect(d, options, err);
 	if (code == 0)
 		code = handshake(d, options, err);
@@ -118,28 +139,77 @@ int stream_dial_new(const struct stream_dial_options *options, struct stream_dia
 	return code;
 }
 
+/* ---- bytes ---- */
+
+static ssize_t end_read(void *ctx, void *buf, size_t max)
+{
+	struct stream_dial *d = ctx;
+	ssize_t n = gnutls_record_recv(d->session, buf, max);
+	if (n >= 0)
+		return n;
+	if (n == GNUTLS_E_PREMATURE_TERMINATION)
+		return STREAM_END; /* a peer that closes without saying so */
+	return gnutls_error_is_fatal((int)n) ? STREAM_BROKEN : STREAM_LATER;
+}
+
+static ssize_t end_write(void *ctx, const void *bytes, size_t n)
+{
+	struct stream_dial *d = ctx;
+	ssize_t sent = gnutls_record_send(d->session, bytes, n);
+	if (sent >= 0)
+		return sent;
+	return gnutls_error_is_fatal((int)sent) ? STREAM_BROKEN : STREAM_LATER;
+}
+
+static void end_shut(void *ctx)
+{
+	struct stream_dial *d = ctx;
+	(void)gnutls_bye(d->session, GNUTLS_SHUT_WR); /* a failure shows in the other direction */
+}
+
+static bool end_has_pending(void *ctx)
+{
+	return stream_dial_has_pending(ctx);
+}
+
+struct stream_end stream_dial_end(struct stream_dial *d)
+{
+	return (struct stream_end){ .read = end_read,
+				    .write = end_write,
+				    .shut = end_shut,
+				    .has_pending = end_has_pending,
+				    .fd = d->fd,
+				    .ctx = d };
+}
+
 int stream_dial_write(struct stream_dial *d, const void *bytes, size_t n)
 {
 	const char *p = bytes;
 	while (n > 0) {
-		ssize_t sent = gnutls_record_send(d->session, p, n);
-		if (sent == GNUTLS_E_INTERRUPTED)
-			continue;
-		if (sent <= 0)
-			return -1; /* GNUTLS_E_AGAIN too: the time limit passed */
-		p += sent;
-		n -= (size_t)sent;
+		ssize_t sent = end_write(d, p, n);
+		if (sent == STREAM_BROKEN ||
+		    (sent == STREAM_LATER && !wait_for(d, POLLOUT, d->timeout_ms)))
+			return -1;
+		p += MAX(sent, 0);
+		n -= (size_t)MAX(sent, 0);
 	}
 	return 0;
 }
 
+ssize_t stream_dial_read_for(struct stream_dial *d, void *buf, size_t max, int limit_ms)
+{
+	for (;;) {
+		ssize_t n = end_read(d, buf, max);
+		if (n != STREAM_LATER)
+			return n;
+		if (!wait_for(d, POLLIN, limit_ms))
+			return STREAM_BROKEN;
+	}
+}
+
 ssize_t stream_dial_read(struct stream_dial *d, void *buf, size_t max)
 {
-	ssize_t n;
-	do
-		n = gnutls_record_recv(d->session, buf, max);
-	while (n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_AGAIN || n == GNUTLS_E_REHANDSHAKE);
-	return n == GNUTLS_E_PREMATURE_TERMINATION ? 0 : n < 0 ? -1 : n;
+	return stream_dial_read_for(d, buf, max, -1);
 }
 
 int stream_dial_fd(const struct stream_dial *d)
@@ -150,51 +220,4 @@ int stream_dial_fd(const struct stream_dial *d)
 bool stream_dial_has_pending(const struct stream_dial *d)
 {
 	return gnutls_record_check_pending(d->session) > 0;
-}
-
-/* One piece from the node to the client: 1 went on, 0 ended, -1 broke. */
-static int node_to_client(struct stream_dial *d, struct http_duplex *client, char *buf)
-{
-	ssize_t n = stream_dial_read(d, buf, PIECE_BYTES);
-	if (n > 0)
-		return http_duplex_write(client, buf, (size_t)n) < 0 ? -1 : 1;
-	if (n == 0)
-		http_duplex_shutdown_write(client);
-	return (int)n;
-}
-
-static int client_to_node(struct stream_dial *d, struct http_duplex *client, char *buf)
-{
-	ssize_t n = http_duplex_read(client, buf, PIECE_BYTES);
-	if (n > 0)
-		return stream_dial_write(d, buf, (size_t)n) < 0 ? -1 : 1;
-	if (n == 0)
-		(void)gnutls_bye(d->session, GNUTLS_SHUT_WR); /* a failure shows in the other way */
-	return n < 0 ? -1 : 0;
-}
-
-void stream_dial_relay(struct stream_dial *d, struct http_duplex *client)
-{
-	auto_free char *buf = xcalloc(PIECE_BYTES, 1);
-	bool up = true, down = true; /* client to node, node to client */
-	while (down) {
-		bool ready_up = up && http_duplex_has_pending(client);
-		bool ready_down = gnutls_record_check_pending(d->session) > 0;
-		struct pollfd p[2] = { { .fd = up ? http_duplex_fd(client) : -1, .events = POLLIN },
-				       { .fd = d->fd, .events = POLLIN } };
-		if (!ready_up && !ready_down) {
-			if (poll(p, 2, -1) < 0 && errno != EINTR)
-				return;
-			ready_up = up && p[0].revents;
-			ready_down = p[1].revents != 0;
-		}
-		int code = ready_up ? client_to_node(d, client, buf) : 1;
-		if (code < 0)
-			return;
-		up = up && code > 0;
-		code = ready_down ? node_to_client(d, client, buf) : 1;
-		if (code < 0)
-			return;
-		down = code > 0;
-	}
 }

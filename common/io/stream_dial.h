@@ -8,7 +8,9 @@
 #pragma once
 
 #include "common/base/error.h"
-#include "common/io/http_server.h"
+#include "common/io/stream_relay.h"
+
+#include <stdint.h>
 
 struct stream_dial;
 
@@ -29,11 +31,12 @@ DEFINE_CLEANUP(stream_dial)
 
 int stream_dial_write(struct stream_dial *d, const void *bytes, size_t n); /* all, or -1 */
 
-/* Bytes, 0 at the end, -1 broken. Blocks. For poll(): the descriptor, and whether decrypted bytes
- * already wait. */
+/* Bytes, 0 at the end, -1 broken. Blocks; `_for` so long at most, then -1. For poll(): the
+ * descriptor, and whether decrypted bytes already wait. */
 ssize_t stream_dial_read(struct stream_dial *d, void *buf, size_t max);
+ssize_t stream_dial_read_for(struct stream_dial *d, void *buf, size_t max, int limit_ms);
 int stream_dial_fd(const struct stream_dial *d);
 bool stream_dial_has_pending(const struct stream_dial *d);
 
-/* Both ways until both have ended or one breaks. Half-close is passed on. */
-void stream_dial_relay(struct stream_dial *d, struct http_duplex *client);
+/* As one side of a stream_relay(). */
+struct stream_end stream_dial_end(struct stream_dial *d);

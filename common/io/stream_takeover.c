@@ -11,8 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#define STACK_SIZE  (256u << 10)
-#define RELAY_PIECE (64u << 10)
+#define STACK_SIZE (256u << 10)
 
 struct http_duplex {
 	int fd;
@@ -46,38 +45,48 @@ static bool wait_fd(const struct http_duplex *d, short events)
 	return !fds[1].revents;
 }
 
-/* What one call gave: > 0 bytes, 0 the end, -1 broken, -2 not now. */
+static ssize_t socket_result(ssize_t n)
+{
+	return n >= 0 ? n : errno == EAGAIN || errno == EINTR ? STREAM_LATER : STREAM_BROKEN;
+}
+
+static ssize_t socket_read(void *fd, void *buf, size_t max)
+{
+	return socket_result(recv(*(int *)fd, buf, max, MSG_DONTWAIT));
+}
+
+static ssize_t socket_write(void *fd, const void *bytes, size_t n)
+{
+	return socket_result(send(*(int *)fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 static ssize_t read_some(struct http_duplex *d, void *buf, size_t max)
 {
-	if (!d->session) {
-		ssize_t n = recv(d->fd, buf, max, MSG_DONTWAIT);
-		return n >= 0 ? n : errno == EAGAIN || errno == EINTR ? -2 : -1;
-	}
+	if (!d->session)
+		return socket_read(&d->fd, buf, max);
 	ssize_t n = gnutls_record_recv(d->session, buf, max);
 	if (n >= 0)
 		return n;
 	if (n == GNUTLS_E_PREMATURE_TERMINATION)
 		return 0; /* a peer that closes without saying so: its bytes were whole records */
-	return gnutls_error_is_fatal((int)n) ? -1 : -2;
+	return gnutls_error_is_fatal((int)n) ? STREAM_BROKEN : STREAM_LATER;
 }
 
 static ssize_t write_some(struct http_duplex *d, const void *bytes, size_t n)
 {
-	if (!d->session) {
-		ssize_t sent = send(d->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		return sent >= 0 ? sent : errno == EAGAIN || errno == EINTR ? -2 : -1;
-	}
+	if (!d->session)
+		return socket_write(&d->fd, bytes, n);
 	ssize_t sent = gnutls_record_send(d->session, bytes, n);
 	if (sent >= 0)
 		return sent;
-	return gnutls_error_is_fatal((int)sent) ? -1 : -2;
+	return gnutls_error_is_fatal((int)sent) ? STREAM_BROKEN : STREAM_LATER;
 }
 
 ssize_t http_duplex_read(struct http_duplex *d, void *buf, size_t max)
 {
 	for (;;) {
 		ssize_t n = read_some(d, buf, max);
-		if (n != -2)
+		if (n != STREAM_LATER)
 			return n;
 		if (!wait_fd(d, POLLIN))
 			return -1;
@@ -89,7 +98,7 @@ int http_duplex_write(struct http_duplex *d, const void *bytes, size_t n)
 	const char *at = bytes;
 	while (n) {
 		ssize_t sent = write_some(d, at, n);
-		if (sent == -1 || (sent == -2 && !wait_fd(d, POLLOUT)))
+		if (sent == STREAM_BROKEN || (sent == STREAM_LATER && !wait_fd(d, POLLOUT)))
 			return -1;
 		if (sent > 0) {
 			at += sent;
@@ -120,114 +129,59 @@ bool http_duplex_has_pending(const struct http_duplex *d)
 	return d->session && gnutls_record_check_pending(d->session) > 0;
 }
 
-/* ---- relay: one thread, both ways ---- */
+/* ---- relay ---- */
 
-struct flow {
-	char *buf;
-	size_t at, len; /* what waits to be written */
-	bool is_ended;  /* no more to read */
-	bool is_closed; /* and the end was passed on */
-};
-
-struct relay {
-	struct http_duplex *d;
-	int fd;
-	struct flow up, down; /* client → fd, fd → client */
-};
-
-/* Read what is there, write what can be written; false: broken. */
-static bool pump_up(struct relay *r, bool can_read)
+static ssize_t end_read(void *ctx, void *buf, size_t max)
 {
-	struct flow *f = &r->up;
-	if (f->at == f->len && !f->is_ended && can_read) {
-		ssize_t n = read_some(r->d, f->buf, RELAY_PIECE);
-		if (n == -1)
-			return false;
-		f->is_ended = n == 0;
-		f->at = 0;
-		f->len = n > 0 ? (size_t)n : 0;
-	}
-	if (f->at < f->len) {
-		ssize_t n =
-			send(r->fd, f->buf + f->at, f->len - f->at, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return false;
-		f->at += n > 0 ? (size_t)n : 0;
-	}
-	if (f->at == f->len && f->is_ended && !f->is_closed) {
-		f->is_closed = true;
-		shutdown(r->fd, SHUT_WR);
-	}
-	return true;
+	return read_some(ctx, buf, max);
 }
 
-static bool pump_down(struct relay *r, bool can_read)
+static ssize_t end_write(void *ctx, const void *bytes, size_t n)
 {
-	struct flow *f = &r->down;
-	if (f->at == f->len && !f->is_ended && can_read) {
-		ssize_t n = recv(r->fd, f->buf, RELAY_PIECE, MSG_DONTWAIT);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return false;
-		f->is_ended = n == 0;
-		f->at = 0;
-		f->len = n > 0 ? (size_t)n : 0;
-	}
-	while (f->at < f->len) {
-		ssize_t n = write_some(r->d, f->buf + f->at, f->len - f->at);
-		if (n == -1)
-			return false;
-		if (n == -2)
-			break;
-		f->at += (size_t)n;
-	}
-	if (f->at == f->len && f->is_ended && !f->is_closed) {
-		f->is_closed = true;
-		http_duplex_shutdown_write(r->d);
-	}
-	return true;
+	return write_some(ctx, bytes, n);
 }
 
-static short events_for(const struct flow *in, const struct flow *out)
+static void end_shut(void *ctx)
 {
-	short events = 0;
-	if (in->at == in->len && !in->is_ended)
-		events |= POLLIN;
-	if (out->at < out->len)
-		events |= POLLOUT;
-	return events;
+	http_duplex_shutdown_write(ctx);
 }
 
-/* The side whose directions are both done is not polled: its hang-up would spin. */
-static int poll_fd(int fd, short events)
+static bool end_has_pending(void *ctx)
 {
-	return events ? fd : -1;
+	return http_duplex_has_pending(ctx);
 }
 
-static bool relay_step(struct relay *r, int stop_fd)
+struct stream_end http_duplex_end(struct http_duplex *d)
 {
-	short client = events_for(&r->up, &r->down), other = events_for(&r->down, &r->up);
-	struct pollfd fds[] = { { poll_fd(r->d->fd, client), client, 0 },
-				{ poll_fd(r->fd, other), other, 0 },
-				{ r->d->stop_fd, POLLIN, 0 },
-				{ stop_fd, POLLIN, 0 } };
-	bool has_pending = (client & POLLIN) && http_duplex_has_pending(r->d);
-	if (poll(fds, 4, has_pending ? 0 : -1) < 0)
-		return errno == EINTR;
-	if (fds[2].revents || fds[3].revents)
-		return false;
-	bool client_reads = has_pending || (fds[0].revents & (POLLIN | POLLHUP | POLLERR));
-	bool other_reads = fds[1].revents & (POLLIN | POLLHUP | POLLERR);
-	return pump_up(r, client_reads) && pump_down(r, other_reads);
+	return (struct stream_end){ .read = end_read,
+				    .write = end_write,
+				    .shut = end_shut,
+				    .has_pending = end_has_pending,
+				    .fd = d->fd,
+				    .ctx = d };
+}
+
+int http_duplex_stop_fd(const struct http_duplex *d)
+{
+	return d->stop_fd;
+}
+
+static void socket_shut(void *ctx)
+{
+	shutdown(*(int *)ctx, SHUT_WR);
 }
 
 void http_duplex_relay(struct http_duplex *d, int fd, int stop_fd)
 {
-	auto_free char *up = xcalloc(1, RELAY_PIECE);
-	auto_free char *down = xcalloc(1, RELAY_PIECE);
-	struct relay r = { .d = d, .fd = fd, .up = { .buf = up }, .down = { .buf = down } };
-	while (!(r.up.is_closed && r.down.is_closed))
-		if (!relay_step(&r, stop_fd))
-			break;
+	const struct stream_end client = http_duplex_end(d);
+	const struct stream_end other = { .read = socket_read,
+					  .write = socket_write,
+					  .shut = socket_shut,
+					  .fd = fd,
+					  .ctx = &fd };
+	const struct stream_relay_options options = { .linger_ms = -1,
+						      .stop_fds = { d->stop_fd, stop_fd } };
+	stream_relay(&client, &other, &options);
 }
 
 /* ---- threads ---- */

@@ -26,6 +26,12 @@ void tls_sha256(const void *bytes, size_t n, uint8_t out[TLS_SHA256_SIZE])
 	assert(code == 0);
 }
 
+void tls_sha1(const void *bytes, size_t n, uint8_t out[TLS_SHA1_SIZE])
+{
+	int code = gnutls_hash_fast(GNUTLS_DIG_SHA1, bytes, n, out);
+	assert(code == 0);
+}
+
 bool tls_equal_secret(const void *a, const void *b, size_t n)
 {
 	return gnutls_memcmp(a, b, n) == 0;

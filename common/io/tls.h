@@ -17,6 +17,10 @@ void tls_random(void *buf, size_t n);
 #define TLS_SHA256_SIZE 32
 void tls_sha256(const void *bytes, size_t n, uint8_t out[TLS_SHA256_SIZE]);
 
+/* For what other protocols ask for (WebSocket's handshake); it protects nothing. */
+#define TLS_SHA1_SIZE 20
+void tls_sha1(const void *bytes, size_t n, uint8_t out[TLS_SHA1_SIZE]);
+
 /* ---- certificates ---- */
 
 /* A certificate (chain) and its private key. fini of {0} is fine; the key is wiped. */

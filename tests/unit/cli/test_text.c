@@ -1,7 +1,6 @@
-/* What is printed: jsonpath, tables; and the frames of a WebSocket. */
+/* What is printed: jsonpath and tables. */
 #include "cli/jsonpath.h"
 #include "cli/table.h"
-#include "cli/ws.h"
 #include "tests/support/check.h"
 
 static const char object_text[] =
@@ -76,45 +75,9 @@ static void test_table(void)
 		   "longer   7      <none>\n");
 }
 
-static void test_frames(void)
-{
-	static const size_t sizes[] = { 0, 1, 125, 126, 65535, 65536, 200000 };
-	static const uint8_t mask[4] = { 1, 2, 3, 4 };
-	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-		AUTO_STR out;
-		struct ws_frame f;
-		struct error err;
-		auto_free char *bytes = xcalloc(sizes[i] + 1, 1);
-		str_init(&out, 1u << 20);
-		memset(bytes, 'x', sizes[i]);
-		ws_frame_add(&out, WS_BINARY, mask, bytes, sizes[i]);
-		CHECK(str_ok(&out));
-		size_t head = out.len - sizes[i];
-		CHECK_INT(head, sizes[i] < 126 ? 6 : sizes[i] < 65536 ? 8 : 14);
-		for (size_t k = 0; k < sizes[i]; k++)
-			CHECK_INT((uint8_t)out.data[head + k], 'x' ^ mask[k & 3]);
-		/* A server's frame is the same without mask. */
-		out.data[1] = (char)(out.data[1] & 0x7f);
-		memmove(out.data + head - 4, bytes, sizes[i]);
-		for (size_t k = 0; k < head - 4 + MIN(sizes[i], (size_t)3); k++)
-			if (k < head - 4 + sizes[i])
-				CHECK_INT(ws_frame_read(out.data, k, &f, &err), 0);
-		CHECK_INT(ws_frame_read(out.data, out.len, &f, &err), 1);
-		CHECK_INT(f.opcode, WS_BINARY);
-		CHECK(f.is_final);
-		CHECK_INT(f.len, sizes[i]);
-		CHECK_INT(f.whole, head - 4 + sizes[i]);
-	}
-	struct ws_frame f;
-	struct error err;
-	CHECK_INT(ws_frame_read("\x82\xff\0\0\0\0\0\0\0\0", 10, &f, &err), ERR_MALFORMED);
-	CHECK_INT(ws_frame_read("\x82\x7f\xff\0\0\0\0\0\0\0", 10, &f, &err), ERR_LIMIT);
-}
-
 int main(void)
 {
 	test_jsonpath();
 	test_table();
-	test_frames();
 	return 0;
 }
