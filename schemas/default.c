@@ -25,10 +25,12 @@ static void default_inside(const struct schema_field *f, json_t *value)
 		default_fields(f->type, value);
 		break;
 	case SCHEMA_LIST:
-		json_array_foreach(value, i, item) default_fields(f->type, item);
+		json_array_foreach (value, i, item)
+			default_fields(f->type, item);
 		break;
 	case SCHEMA_MAP:
-		json_object_foreach(value, key, item) default_fields(f->type, item);
+		json_object_foreach (value, key, item)
+			default_fields(f->type, item);
 		break;
 	}
 }
@@ -87,9 +89,9 @@ static void default_config(json_t *tree, const char *kind)
 	} else if (streq(kind, "EndpointSlice")) {
 		size_t i;
 		json_t *port;
-		json_array_foreach(json_object_get(tree, "ports"), i,
-				   port) if (!json_object_get(port, "name"))
-			json_put_str(port, "name", "");
+		json_array_foreach (json_object_get(tree, "ports"), i, port)
+			if (!json_object_get(port, "name"))
+				json_put_str(port, "name", "");
 	}
 }
 
@@ -119,4 +121,5 @@ void schema_default(const struct schema_kind *kind, json_t *tree)
 	} else {
 		default_config(tree, name);
 	}
+	default_group(kind, tree);
 }

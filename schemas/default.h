@@ -11,6 +11,9 @@ void default_pod_spec(json_t *spec); /* of a pod or a template */
 void default_service(json_t *service);
 void default_secret(json_t *secret); /* stringData goes into data */
 void default_workload(const char *kind, json_t *workload);
+void default_daemon_set(json_t *spec);
+void default_stateful_set(json_t *spec);
+void default_group(const struct schema_kind *kind, json_t *tree); /* all other kinds */
 
 /* Set a text that is absent or empty, a number that is absent. */
 void default_text(json_t *o, const char *name, const char *value);

@@ -17,8 +17,7 @@ static void default_containers(json_t *list)
 	static const char *const probes[] = { "livenessProbe", "readinessProbe", "startupProbe" };
 	size_t i;
 	json_t *container;
-	json_array_foreach(list, i, container)
-	{
+	json_array_foreach (list, i, container) {
 		default_text(container, "imagePullPolicy",
 			     pull_policy(json_str(container, "image")));
 		for (size_t k = 0; k < ARRAY_LEN(probes); k++) {
@@ -33,8 +32,7 @@ static void default_volumes(json_t *list)
 {
 	size_t i;
 	json_t *volume;
-	json_array_foreach(list, i, volume)
-	{
+	json_array_foreach (list, i, volume) {
 		if (json_object_size(volume) == (json_object_get(volume, "name") ? 1u : 0u))
 			(void)default_object(volume, "emptyDir"); /* no source at all */
 		json_t *host = json_object_get(volume, "hostPath");
@@ -70,15 +68,15 @@ static void default_requests(json_t *list)
 	size_t i;
 	json_t *container, *value;
 	const char *name;
-	json_array_foreach(list, i, container)
-	{
+	json_array_foreach (list, i, container) {
 		json_t *limits = json_at(container, "resources", "limits");
 		if (json_object_size(limits) == 0)
 			continue;
 		json_t *requests =
 			default_object(json_object_get(container, "resources"), "requests");
-		json_object_foreach(limits, name, value) if (!json_object_get(requests, name))
-			json_object_set(requests, name, value);
+		json_object_foreach (limits, name, value)
+			if (!json_object_get(requests, name))
+				json_object_set(requests, name, value);
 	}
 }
 
@@ -86,10 +84,11 @@ static void default_host_ports(json_t *list)
 {
 	size_t i, k;
 	json_t *container, *port;
-	json_array_foreach(list, i, container)
-		json_array_foreach(json_object_get(container, "ports"), k,
-				   port) if (json_int_or(port, "hostPort", 0) == 0)
-			json_put_int(port, "hostPort", json_int_or(port, "containerPort", 0));
+	json_array_foreach (list, i, container)
+		json_array_foreach (json_object_get(container, "ports"), k, port)
+			if (json_int_or(port, "hostPort", 0) == 0)
+				json_put_int(port, "hostPort",
+					     json_int_or(port, "containerPort", 0));
 }
 
 void default_pod(json_t *pod)
@@ -122,9 +121,9 @@ void default_service(json_t *service)
 		return;
 	size_t i;
 	json_t *port;
-	json_array_foreach(json_object_get(spec, "ports"), i,
-			   port) if (is_unset_port(json_object_get(port, "targetPort")))
-		json_put_int(port, "targetPort", json_int_or(port, "port", 0));
+	json_array_foreach (json_object_get(spec, "ports"), i, port)
+		if (is_unset_port(json_object_get(port, "targetPort")))
+			json_put_int(port, "targetPort", json_int_or(port, "port", 0));
 	const char *type = json_str_or(spec, "type", "");
 	bool is_balanced = streq(type, "LoadBalancer");
 	bool is_outside = is_balanced || streq(type, "NodePort");
@@ -150,8 +149,7 @@ void default_secret(json_t *secret)
 	const char *key;
 	if (!plain)
 		return;
-	json_object_foreach(plain, key, value)
-	{
+	json_object_foreach (plain, key, value) {
 		AUTO_STR text;
 		str_init(&text, json_string_length(value) * 2 + 8);
 		base64_add(&text, json_string_value(value), json_string_length(value));
@@ -171,6 +169,12 @@ static void default_deployment(json_t *spec)
 	default_text(rolling, "maxUnavailable", "25%");
 }
 
+static void default_bool(json_t *o, const char *name, bool value)
+{
+	if (!json_object_get(o, name))
+		json_put_bool(o, name, value);
+}
+
 static void default_job(json_t *job, json_t *spec)
 {
 	json_t *completions = json_object_get(spec, "completions");
@@ -178,6 +182,9 @@ static void default_job(json_t *job, json_t *spec)
 	if (!completions && !parallelism)
 		json_put_int(spec, "completions", 1);
 	default_int(spec, "parallelism", 1);
+	default_text(spec, "completionMode", "NonIndexed");
+	default_bool(spec, "manualSelector", false);
+	default_bool(spec, "suspend", false);
 	default_int(spec, "backoffLimit",
 		    json_object_get(spec, "backoffLimitPerIndex") ? INT32_MAX : 6);
 	default_text(spec, "podReplacementPolicy",
@@ -197,4 +204,10 @@ void default_workload(const char *kind, json_t *workload)
 		default_deployment(spec);
 	else if (streq(kind, "Job"))
 		default_job(workload, spec);
+	else if (streq(kind, "StatefulSet"))
+		default_stateful_set(spec);
+	else if (streq(kind, "DaemonSet"))
+		default_daemon_set(spec);
+	else if (streq(kind, "CronJob"))
+		default_pod_spec(json_dig(spec, "jobTemplate.spec.template.spec"));
 }

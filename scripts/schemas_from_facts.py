@@ -71,6 +71,26 @@ CODE_DEFAULTS = {
     ('core.v1.ServiceSpec', 'internalTrafficPolicy'),
     ('batch.v1.JobSpec', 'completions'), ('batch.v1.JobSpec', 'parallelism'),
     ('batch.v1.JobSpec', 'podReplacementPolicy'), ('batch.v1.JobSpec', 'backoffLimit'),
+    ('batch.v1.JobSpec', 'completionMode'), ('batch.v1.JobSpec', 'manualSelector'),
+    ('batch.v1.JobSpec', 'suspend'),
+    ('apps.v1.DaemonSetUpdateStrategy', 'type'), ('apps.v1.StatefulSetUpdateStrategy', 'type'),
+    ('apps.v1.RollingUpdateDaemonSet', 'maxSurge'),
+    ('apps.v1.RollingUpdateDaemonSet', 'maxUnavailable'),
+    ('apps.v1.RollingUpdateStatefulSetStrategy', 'partition'),
+    ('autoscaling.v2.HPAScalingRules', 'selectPolicy'),
+    ('autoscaling.v2.HPAScalingRules', 'stabilizationWindowSeconds'),
+    ('networking.v1.NetworkPolicySpec', 'policyTypes'),
+    ('resource.v1.DeviceSubRequest', 'count'), ('resource.v1.ExactDeviceRequest', 'count'),
+    ('core.v1.PersistentVolumeSpec', 'persistentVolumeReclaimPolicy'),
+    ('core.v1.PersistentVolumeSpec', 'volumeMode'),
+    # The time of the write; there is no clock here.
+    ('resource.v1.DeviceTaint', 'timeAdded'),
+}
+# Groups that the tables of facts do not run.
+MORE_DEFAULTS = {
+    ('apiextensions.v1.ServiceReference', 'port'): '443',
+    ('apiregistration.v1.ServiceReference', 'port'): '443',
+    ('resource.v1.NodeAllocatableResourceMapping', 'allocationMultiplier'): '"1"',
 }
 KEEP = ('description', 'min', 'max', 'immutable', 'enum')
 
@@ -96,6 +116,10 @@ def read_fields(facts):
         types.setdefault(c[0], []).append(dict(zip(
             ('type', 'name', 'value', 'proto', 'presence', 'strategy', 'merge_key', 'list_type',
              'map_keys'), c)))
+    # A member by this name, which the facts take for an embedded struct.
+    for f in types['storage.v1.VolumeAttachmentSource']:
+        if f['name'] == '(inline)':
+            f['name'] = 'inlineVolumeSpec'
     return types
 
 
@@ -133,7 +157,10 @@ def read_defaults(facts, types):
                 break
             at = strip(got[1]['value'])[1]
         if got and (got[0], got[1]['name']) not in CODE_DEFAULTS:
+            if path.endswith('[]'):
+                value = '[%s]' % value
             out[(got[0], got[1]['name'])] = value
+    out.update(MORE_DEFAULTS)
     return out
 
 
