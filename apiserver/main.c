@@ -201,6 +201,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 					 .idle_timeout_s = IDLE_TIMEOUT_S,
 					 .handle = server_handle,
 					 .wants_stream = server_wants_stream,
+					 .may_take_over = server_may_take_over,
 					 .ctx = p->server };
 	return http_server_new(p->loop, &h, &p->http, err);
 }

@@ -234,6 +234,23 @@ bool server_wants_stream(void *ctx, const char *method, const char *path)
 	return streq(method, "POST") && slash && streq(slash, "/images");
 }
 
+/* …/pods/NAME/exec and the like. */
+bool server_may_take_over(void *ctx, const char *path)
+{
+	static const char prefix[] = "/api/v1/namespaces/";
+	const char *parts[4];
+	size_t n = 0;
+	(void)ctx;
+	if (!starts_with(path, prefix))
+		return false;
+	for (const char *at = path + strlen(prefix); at && n < ARRAY_LEN(parts); n++) {
+		parts[n] = at;
+		at = strchr(at, '/');
+		at = at ? at + 1 : NULL;
+	}
+	return n == ARRAY_LEN(parts) && starts_with(parts[1], "pods/") && is_stream(parts[3]);
+}
+
 bool server_is_ready(const struct server *s)
 {
 	return hub_is_loaded(s->hub) && s->has_system_objects;

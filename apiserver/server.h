@@ -39,5 +39,7 @@ DEFINE_CLEANUP(server)
 void server_handle(void *ctx, struct http_exchange *x);
 /* For http_server_options.wants_stream: image uploads. */
 bool server_wants_stream(void *ctx, const char *method, const char *path);
+/* For http_server_options.may_take_over: log, exec, attach, port-forward. */
+bool server_may_take_over(void *ctx, const char *path);
 
 bool server_is_ready(const struct server *s);

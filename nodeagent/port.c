@@ -111,6 +111,13 @@ static bool wants_stream(void *ctx, const char *method, const char *path)
 	return streq(method, "POST") && streq(path, "/images");
 }
 
+static bool may_take_over(void *ctx, const char *path)
+{
+	(void)ctx;
+	return starts_with(path, "/exec/") || starts_with(path, "/attach/") ||
+	       starts_with(path, "/portForward/");
+}
+
 int port_new(struct loop *loop, struct agent *agent, struct runtime *runtime,
 	     const struct port_options *options, struct port **ret, struct error *err)
 {
@@ -130,6 +137,7 @@ int port_new(struct loop *loop, struct agent *agent, struct runtime *runtime,
 		.connections_max = 1000,
 		.handle = handle,
 		.wants_stream = wants_stream,
+		.may_take_over = may_take_over,
 		.ctx = p,
 	};
 	if (http_server_new(loop, &server, &p->server, err) < 0) {

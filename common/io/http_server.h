@@ -32,6 +32,9 @@ struct http_server_options {
 	/* NULL, or asked when the head is there: return true to get the body as a stream
 	 * instead (x->body NULL; see http_body_* below), for uploads beyond body_max. */
 	bool (*wants_stream)(void *ctx, const char *method, const char *path);
+	/* NULL, or asked when the request line is there: may this request take its connection over
+	 * (http_takeover)? Then what follows its head is the stream's, not a body or a request. */
+	bool (*may_take_over)(void *ctx, const char *path);
 	void *ctx;
 };
 
@@ -72,9 +75,9 @@ void http_body_resume(struct http_exchange *x);
  * the HTTP answer itself (101 or an error) and returns when the stream is over; the
  * connection is then closed. Everything it needs must be in ctx, owned by it. Where the peer
  * has left, or 1,024 streams run, `run` is never called and `done` is, at once. What the client
- * sends before the 101 is kept, unless it shares a packet (TLS record) with the request's head:
- * that is a pipelined request by RFC 9112, and lost. Blocking calls of `run` on anything but the
- * duplex must end by themselves when the server ends (http_duplex_* calls and the relay do).
+ * sends before the 101 is kept, in the packet (TLS record) of the request's head too, for paths
+ * that may_take_over named. Blocking calls of `run` on anything but the duplex must end by
+ * themselves when the server ends (http_duplex_* calls and the relay do).
  */
 struct http_duplex;
 ssize_t http_duplex_read(struct http_duplex *d, void *buf, size_t max); /* 0 = end, -1 = broken */

@@ -76,6 +76,9 @@ struct server_exchange {
 	struct http_body_sink sink;
 	void *sink_ctx;
 	struct server_stream *stream;
+	/* Its connection may be taken over: `body` collects what follows the head, and the stream
+	 * begins when libmicrohttpd has handed that on. */
+	bool may_be_taken, has_passed;
 };
 
 struct http_server {

@@ -89,6 +89,13 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 		*query++ = '\0';
 	x->base.ops = &server_exchange_ops;
 	x->base.path = x->uri;
+	x->may_be_taken = s->options.may_take_over &&
+			  s->options.may_take_over(s->options.ctx, x->uri);
+	/* For libmicrohttpd what follows is a body of unknown length: so it gives us the bytes that
+	 * it has read together with the head, which it would take for the next request. Set before
+	 * the client's headers are read, this one counts. */
+	if (x->may_be_taken)
+		(void)MHD_set_connection_value(mhd, MHD_HEADER_KIND, "Transfer-Encoding", "stream");
 	x->base.query = query ? query : "";
 	return x;
 }
@@ -154,6 +161,34 @@ static bool declares_too_much(struct server_exchange *x)
 	return length && strtoull(length, NULL, 10) > x->connection->server->options.body_max;
 }
 
+/* Handed over before what follows: an answer ends the connection, a takeover gets the bytes. */
+static enum MHD_Result offer(struct server_exchange *x)
+{
+	x->state = EXCHANGE_WAITING;
+	x->base.body = "";
+	hand_over(x);
+	if (x->response)
+		return server_queue(x);
+	if (x->state == EXCHANGE_TAKEN)
+		x->has_passed = true;
+	else
+		server_suspend(x);
+	return MHD_YES;
+}
+
+/* Asked again after the offer. */
+static enum MHD_Result pass_on(struct server_exchange *x, const char *bytes, size_t *size)
+{
+	if (x->state == EXCHANGE_WAITING) { /* resumed for nothing: the peer moved */
+		server_suspend(x);
+		return MHD_YES;
+	}
+	x->has_passed = true;
+	str_add_bytes(&x->body, bytes, *size); /* of one read buffer: far from its limit */
+	*size = 0;
+	return MHD_YES;
+}
+
 static enum MHD_Result take_head(struct server_exchange *x, const char *method)
 {
 	struct http_server *s = x->connection->server;
@@ -162,6 +197,8 @@ static enum MHD_Result take_head(struct server_exchange *x, const char *method)
 	x->base.method = x->method;
 	x->state = EXCHANGE_BODY;
 	set_peer(x);
+	if (x->may_be_taken)
+		return offer(x);
 	if (s->options.wants_stream &&
 	    s->options.wants_stream(s->options.ctx, x->method, x->base.path)) {
 		x->is_body_streamed = true;
@@ -263,6 +300,8 @@ enum MHD_Result server_access(void *cls, struct MHD_Connection *mhd, const char 
 	x->is_in_callback = true;
 	if (x->state == EXCHANGE_HEAD)
 		result = take_head(x, method);
+	else if (x->may_be_taken)
+		result = pass_on(x, upload, upload_size);
 	else if (*upload_size)
 		result = take_body(x, upload, upload_size);
 	else

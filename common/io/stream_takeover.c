@@ -18,6 +18,9 @@ struct http_duplex {
 	gnutls_session_t session; /* NULL: plain */
 	int stop_fd;              /* readable: the server ends */
 	bool is_write_shut;
+	/* What came together with the request's head; the exchange owns it. */
+	const char *early;
+	size_t early_len;
 };
 
 struct server_stream {
@@ -60,8 +63,19 @@ static ssize_t socket_write(void *fd, const void *bytes, size_t n)
 	return socket_result(send(*(int *)fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
+static ssize_t read_early(struct http_duplex *d, void *buf, size_t max)
+{
+	size_t n = MIN(max, d->early_len);
+	memcpy(buf, d->early, n);
+	d->early += n;
+	d->early_len -= n;
+	return (ssize_t)n;
+}
+
 static ssize_t read_some(struct http_duplex *d, void *buf, size_t max)
 {
+	if (d->early_len > 0)
+		return read_early(d, buf, max);
 	if (!d->session)
 		return socket_read(&d->fd, buf, max);
 	ssize_t n = gnutls_record_recv(d->session, buf, max);
@@ -126,7 +140,7 @@ int http_duplex_fd(const struct http_duplex *d)
 
 bool http_duplex_has_pending(const struct http_duplex *d)
 {
-	return d->session && gnutls_record_check_pending(d->session) > 0;
+	return d->early_len > 0 || (d->session && gnutls_record_check_pending(d->session) > 0);
 }
 
 /* ---- relay ---- */
@@ -196,6 +210,12 @@ static void *stream_thread(void *arg)
 	return NULL;
 }
 
+static void give_up(struct server_stream *t)
+{
+	atomic_store(&t->is_over, true);
+	loop_wake_post(t->server->wake);
+}
+
 static void launch(struct server_stream *t)
 {
 	pthread_attr_t attr;
@@ -204,17 +224,33 @@ static void launch(struct server_stream *t)
 	if (pthread_create(&t->thread, &attr, stream_thread, t) == 0) {
 		t->is_launched = true;
 	} else {
-		atomic_store(&t->is_over, true);
-		loop_wake_post(t->server->wake);
+		give_up(t);
 	}
 	pthread_attr_destroy(&attr);
 }
 
+/* libmicrohttpd has handed on what it had read: from here on the descriptor is the thread's. */
+static void begin(struct server_stream *t)
+{
+	struct server_exchange *x = t->exchange;
+	if (!x->is_suspended)
+		server_suspend(x);
+	t->duplex.early = x->body.data;
+	t->duplex.early_len = x->body.len;
+	launch(t);
+}
+
 void server_streams_launch(struct http_server *s)
 {
-	for (struct server_stream *t = s->streams; t; t = t->next)
-		if (!t->is_launched && !atomic_load(&t->is_over))
-			launch(t);
+	for (struct server_stream *t = s->streams; t; t = t->next) {
+		const struct server_exchange *x = t->exchange;
+		if (t->is_launched || atomic_load(&t->is_over))
+			continue;
+		if (x->is_mhd_over) /* the peer left in between */
+			give_up(t);
+		else if (!x->may_be_taken || x->has_passed)
+			begin(t);
+	}
 }
 
 /* The thread is gone; libmicrohttpd gets its connection back to close it. */
@@ -227,8 +263,12 @@ static void stream_end(struct http_server *s, struct server_stream *t)
 	s->streams_count--;
 	x->stream = NULL;
 	x->must_close = true;
-	if (x->is_suspended)
+	if (x->is_suspended) {
+		/* For libmicrohttpd it is in the middle of a body: at its end it asks no more. */
+		if (x->may_be_taken)
+			shutdown(x->connection->fd, SHUT_RDWR);
 		server_resume(x);
+	}
 	if (t->done)
 		t->done(t->ctx);
 	server_exchange_unref(x);
@@ -283,14 +323,19 @@ void http_takeover(struct http_exchange *base, void (*run)(void *ctx, struct htt
 		.next = s->streams, .server = s, .exchange = x, .run = run, .done = done, .ctx = ctx
 	};
 	t->duplex =
-		(struct http_duplex){ x->connection->fd, x->connection->session, stop_fd, false };
+		(struct http_duplex){ .fd = x->connection->fd,
+				      .session = x->connection->session,
+				      .stop_fd = stop_fd };
 	s->streams = t;
 	s->streams_count++;
 	x->stream = t;
 	x->is_answered = true;
 	x->state = EXCHANGE_TAKEN;
 	if (x->is_in_callback)
-		return; /* suspended on the way out, then launched */
+		return; /* begins when libmicrohttpd is through with it */
 	assert(x->is_suspended);
-	launch(t);
+	if (x->may_be_taken)
+		server_resume(x);
+	else
+		launch(t);
 }

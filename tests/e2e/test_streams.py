@@ -83,6 +83,16 @@ def case_raw_v5_and_v4(cluster):
     check(code == 1002, "a broken frame", code)
 
 
+def case_frames_beside_the_head(cluster):
+    """In the same TLS record as the request: they belong to the stream."""
+    the_box(cluster)
+    early = frame(2, b"\x00early") + frame(2, b"\xff\x00")
+    w = WebSocket(cluster, exec_path(NAMESPACE, "box", ["cat"], stdin=True, stdout=True),
+                  "v5.channel.k8s.io", early)
+    got, _ = w.to_end()
+    check(got.get(1) == b"early" and exit_code(got[3]) == 0, "early frames", got)
+
+
 def case_much_both_ways_at_once(cluster):
     """A process that echoes holds up whoever writes before he reads."""
     the_box(cluster)

@@ -82,6 +82,22 @@ static void relay(void *ctx, struct http_duplex *d)
 	close(fd);
 }
 
+struct later {
+	struct http_exchange *x;
+	struct loop_timer *timer;
+};
+
+static void later(void *ctx)
+{
+	struct later *l = ctx;
+	if (l->x->query[0])
+		http_reply(l->x, 200, NULL, 0, "ok", 2, NULL, NULL);
+	else
+		http_takeover(l->x, echo, stream_done, NULL);
+	loop_timer_free(l->timer);
+	free(l);
+}
+
 static void handle(void *ctx, struct http_exchange *x)
 {
 	(void)ctx;
@@ -98,9 +114,21 @@ static void handle(void *ctx, struct http_exchange *x)
 		CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 		far_end = ends[1];
 		http_takeover(x, relay, stream_done, (void *)(intptr_t)ends[0]);
+	} else if (streq(x->path, "/later")) {
+		struct later *l = xcalloc(1, sizeof *l);
+		l->x = x;
+		l->timer = loop_timer_new(loop, later, l);
+		loop_timer_set(l->timer, 2);
 	} else {
 		http_reply(x, 200, NULL, 0, "ok", 2, NULL, NULL);
 	}
+}
+
+/* Without it a takeover works too, but what comes together with the head is lost. */
+static bool may_take_over(void *ctx, const char *path)
+{
+	(void)ctx;
+	return !streq(path, "/first") && !streq(path, "/x");
 }
 
 /* ---- the client's side, on a thread ---- */
@@ -246,6 +274,57 @@ static void *case_early(void *arg)
 	get_until(&c, got, sizeof got, "early");
 	CHECK_TEXT("early bytes", got, "early");
 	client_close(&c); /* and simply leave */
+	return NULL;
+}
+
+/* In one packet, and so in one TLS record, with the head. */
+static void *case_together(void *arg)
+{
+	struct client c;
+	char got[400];
+	(void)arg;
+	for (int i = 0; i < 20; i++) {
+		client_open(&c);
+		put_text(&c, i % 2 ? "POST /echo?slow HTTP/1.1\r\nHost: x\r\nUpgrade: test\r\n"
+				     "Connection: Upgrade\r\nContent-Length: 0\r\n\r\ntogether"
+				   : "GET /later HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+				     "Upgrade: test\r\n\r\ntogether");
+		switched(&c);
+		put_text(&c, " and after");
+		get_until(&c, got, sizeof got, "after");
+		CHECK_TEXT("bytes beside the head", got, "together and after");
+		client_close(&c);
+	}
+	return NULL;
+}
+
+/* An answer instead of a stream, at once and later: it comes whole, and nothing after it. */
+static void *case_answer(void *arg)
+{
+	struct client c;
+	char got[400];
+	(void)arg;
+	for (int i = 0; i < 10; i++) {
+		ask(&c, i % 2 ? "/answer" : "/later?answer");
+		if (i % 3 == 0)
+			put_text(&c, "what it will not read");
+		get_until(&c, got, sizeof got, NULL);
+		CHECK(strstr(got, "200 OK") && strstr(got, "\r\n\r\nok"));
+		CHECK_TEXT("the end", strstr(got, "\r\n\r\nok"), "\r\n\r\nok");
+		client_close(&c);
+	}
+	return NULL;
+}
+
+/* Gone while the handler thinks it over. */
+static void *case_gone(void *arg)
+{
+	struct client c;
+	(void)arg;
+	for (int i = 0; i < 10; i++) {
+		ask(&c, "/later");
+		client_close(&c);
+	}
 	return NULL;
 }
 
@@ -422,6 +501,7 @@ static void run_all(void)
 		.cert_pem = is_tls ? cert.cert_pem : NULL,
 		.key_pem = is_tls ? cert.key_pem : NULL,
 		.handle = handle,
+		.may_take_over = may_take_over,
 	};
 	streams_done = streams_started = 0;
 	CHECK_INT(http_server_new(loop, &o, &server, &err), 0);
@@ -431,6 +511,9 @@ static void run_all(void)
 	run("refused", case_refuse, true);
 	run("relay", case_relay, true);
 	CHECK_INT(streams_done, streams_started);
+	run("together with the head", case_together, true);
+	run("an answer", case_answer, true);
+	run("gone meanwhile", case_gone, true);
 	run("beside", case_beside, true);
 	run("left open", case_left_open, false);
 	unsigned done = streams_done;
