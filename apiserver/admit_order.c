@@ -88,29 +88,36 @@ static int refuse_cycle(struct change *c, const struct order_graph *g, size_t no
 	return fail_field(f, c->kind, c->name, FIELD_FORBIDDEN, field, NULL, text.data);
 }
 
-static int check_annotations(struct change *c, struct failure *f)
+/* What an older version let in may stay; a controller could not put a finalizer on it else. */
+static bool annotations_change(const struct change *c)
 {
-	static const char *const others[] = { ORDER_ORDER_UPDATES, ORDER_RESTART_WITH,
-					      ORDER_ON_LOST };
-	const json_t *annotations = json_dig(c->tree, "metadata.annotations");
+	static const char *const names[] = { ORDER_DEPENDS_ON, ORDER_ORDER_UPDATES,
+					     ORDER_RESTART_WITH, ORDER_ON_LOST };
+	const json_t *now = json_dig(c->tree, "metadata.annotations");
+	const json_t *before = json_dig(c->old_tree, "metadata.annotations");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *a = json_member_str(now, names[i]);
+		const char *b = json_member_str(before, names[i]);
+		if ((a || b) && !(a && b && streq(a, b)))
+			return true;
+	}
+	return false;
+}
+
+/* Of pods that somebody controls, the controller answers for what the template said. */
+static int check_annotations(struct change *c, const struct order_kind *k, struct failure *f)
+{
+	const char *annotation;
 	struct error err;
 	char field[96];
-	AUTO_ORDER_LIST list = { 0 };
-	const char *text = depends_text(c->tree);
-	if (order_parse(text, &list, &err) < 0) {
-		int n = snprintf(field, sizeof field, "metadata.annotations[%s]", ORDER_DEPENDS_ON);
-		assert(n > 0);
-		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, text, err.text);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		const char *value = json_member_str(annotations, others[i]);
-		if (!value || order_check_annotation(others[i], value, &err) == 0)
-			continue;
-		int n = snprintf(field, sizeof field, "metadata.annotations[%s]", others[i]);
-		assert(n > 0);
-		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value, err.text);
-	}
-	return 0;
+	bool owned = json_array_size(json_dig(c->tree, "metadata.ownerReferences")) > 0;
+	if (owned || !annotations_change(c) || order_check(k, c->tree, &annotation, &err) == 0)
+		return 0;
+	int n = snprintf(field, sizeof field, "metadata.annotations[%s]", annotation);
+	assert(n > 0);
+	return fail_field(f, c->kind, c->name, FIELD_INVALID, field,
+			  json_member_str(json_dig(c->tree, "metadata.annotations"), annotation),
+			  err.text);
 }
 
 static bool changes_edges(const struct change *c, const struct order_kind *k)
@@ -175,7 +182,7 @@ int admit_order(struct change *c, struct failure *f)
 	const struct order_kind *k = order_kind_find(c->kind->kind);
 	if (!k || !streq(k->group, c->kind->group))
 		return 0;
-	if (check_annotations(c, f) < 0)
+	if (check_annotations(c, k, f) < 0)
 		return -1;
 	if (!changes_edges(c, k))
 		return 0;

@@ -131,7 +131,7 @@ static void stop_if_lost(struct deployment_facts *f, const struct context *c)
 	if (node == ORDER_NONE || !order_dependency_is_lost(&v, node))
 		return;
 	f->gate = order_gate(v.graph, node, v.facts, v.services_ready, &f->gate_text);
-	f->is_waiting = true;
+	f->is_waiting = f->is_lost = true;
 	f->want.replicas = f->want.max_surge = 0;
 	f->want.is_complete = false;
 }

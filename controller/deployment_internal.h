@@ -10,6 +10,7 @@
 #include "controller/deployment_plan.h"
 #include "controller/facts.h"
 #include "controller/order_facts.h"
+#include "controller/order_lost_plan.h"
 
 #define REVISION_ANNOTATION "deployment.kubernetes.io/revision"
 #define HISTORY_ANNOTATION  "deployment.kubernetes.io/revision-history"
@@ -28,6 +29,7 @@ struct deployment_facts {
 	struct deployment_counts counts; /* as they are now */
 	/* Dependency order: */
 	bool has_dependencies, is_waiting;
+	bool is_lost; /* a dependency is, and so nothing runs */
 	bool watches_dependencies; /* even while it runs */
 	enum order_latch latch;
 	enum order_gate gate;

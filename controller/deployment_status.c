@@ -125,7 +125,9 @@ static void set_dependencies(const struct deployment_facts *f, json_t *condition
 	bool settles = f->gate == ORDER_GATE_HOLDS;
 	set_condition(conditions, ORDER_CONDITION, "False",
 		      order_gate_reason(settles ? ORDER_GATE_PENDING : f->gate),
-		      settles ? "waiting a moment for changes of dependencies" : f->gate_text.data,
+		      settles && f->is_lost ? LOST_SERVES_NOBODY
+		      : settles		     ? "waiting a moment for changes of dependencies"
+					     : f->gate_text.data,
 		      now_us);
 }
 

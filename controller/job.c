@@ -135,7 +135,9 @@ void job_facts_init(struct job_facts *f, const struct context *c, json_t *job, i
 		.now_ms = now_ms,
 	};
 	f->has_dependencies = latch.has_dependencies;
-	if (latch.has_dependencies && !latch.is_open)
+	f->is_stopped = lost_note_stops(annotation_of(job, ORDER_LOST));
+	f->want.is_suspended |= f->is_stopped;
+	if (latch.has_dependencies && (!latch.is_open || f->is_stopped))
 		f->gate = order_gate_of(c, "Job", job, &f->gate_text);
 	latch.gate = f->gate;
 	f->latch = order_latch(&latch, &f->gate_wake_ms);
@@ -331,7 +333,7 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 	const struct job_memory *m = memory_of(j, key, uid_of(job), work_now_ms(w));
 	struct job_facts f;
 	job_facts_init(&f, j->context, job, m->since_ms, work_now_ms(w), m->incarnations);
-	order_wait(j->waiters, key, f.latch == ORDER_LATCH_CLOSED);
+	order_wait(j->waiters, key, f.latch == ORDER_LATCH_CLOSED || f.is_stopped);
 	if (f.gate_wake_ms >= 0)
 		work_again(w, f.gate_wake_ms);
 	if (f.plan.wake_ms >= 0)

@@ -8,6 +8,7 @@
 #include "controller/facts.h"
 #include "controller/job_plan.h"
 #include "controller/order_facts.h"
+#include "controller/order_lost_plan.h"
 
 #define JOB_INDEX "batch.kubernetes.io/job-completion-index"
 
@@ -33,6 +34,7 @@ struct job_facts {
 	struct job_pod *pods; /* the same, for the plan */
 	struct job_plan plan;
 	bool has_dependencies;
+	bool is_stopped; /* a dependency was lost: as if it were suspended */
 	enum order_latch latch;
 	enum order_gate gate;
 	struct str gate_text;

@@ -115,10 +115,11 @@ static void put_suspension(const struct job_facts *f, json_t *status)
 {
 	const json_t *before = condition_of(json_object_get(status, "conditions"), "Suspended");
 	bool was_suspended = before && streq(json_str_or(before, "status", ""), "True");
-	if (f->want.is_suspended) {
+	if (f->want.is_suspended)
+		json_drop(status, "startTime"); /* its deadline does not run */
+	if (json_bool_or(f->job, "spec.suspend", false))
 		put_condition(f, status, "Suspended", "True", "JobSuspended", "Job suspended");
-		json_drop(status, "startTime");
-	} else if (was_suspended) {
+	else if (was_suspended) {
 		put_condition(f, status, "Suspended", "False", "JobResumed", "Job resumed");
 	}
 }
@@ -127,13 +128,15 @@ static void put_gate(const struct job_facts *f, json_t *status)
 {
 	if (!f->has_dependencies)
 		return;
-	bool is_open = f->latch != ORDER_LATCH_CLOSED;
+	bool is_open = f->latch != ORDER_LATCH_CLOSED && !f->is_stopped;
 	bool settles = !is_open && f->gate == ORDER_GATE_HOLDS;
+	const char *why = f->is_stopped ? lost_note_text(annotation_of(f->job, ORDER_LOST))
+					: "waiting a moment for changes of dependencies";
 	put_condition(f, status, ORDER_CONDITION, is_open ? "True" : "False",
 		      is_open ? order_gate_reason(ORDER_GATE_HOLDS)
 			      : order_gate_reason(settles ? ORDER_GATE_PENDING : f->gate),
 		      is_open   ? "all dependencies are ready"
-		      : settles ? "waiting a moment for changes of dependencies"
+		      : settles ? why
 				: f->gate_text.data);
 }
 

@@ -32,12 +32,11 @@ void order_annotate_pod(struct order_controller *o, struct work *w, const json_t
 	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
 }
 
-static void say_waiting(struct order_controller *o, struct work *w, const json_t *pod,
-			enum order_gate gate, const char *text)
+void order_tell_pod(struct order_controller *o, struct work *w, const json_t *pod,
+		    enum order_gate gate, bool is_open, const char *text)
 {
 	const json_t *before = json_dig(pod, "status.conditions");
 	AUTO_JSON *conditions = before ? json_deep_copy(before) : json_array();
-	bool is_open = gate == ORDER_GATE_COUNT; /* just opened */
 	const struct condition c = { .type = ORDER_CONDITION,
 				     .status = is_open ? "True" : "False",
 				     .reason = order_gate_reason(is_open ? ORDER_GATE_HOLDS : gate),
@@ -82,13 +81,13 @@ static void gate_pod(struct order_controller *o, struct work *w, const struct or
 		(void)json_object_set_new(annotations, ORDER_GATE_OPEN, json_string("true"));
 		(void)json_object_set_new(annotations, ORDER_GATED, json_string("true"));
 		order_annotate_pod(o, w, pod, annotations);
-		say_waiting(o, w, pod, ORDER_GATE_COUNT, text.data);
+		order_tell_pod(o, w, pod, ORDER_GATE_HOLDS, true, text.data);
 		return;
 	}
 	if (wake_ms >= 0)
 		work_again(w, wake_ms);
 	else
-		say_waiting(o, w, pod, latch.gate, text.data);
+		order_tell_pod(o, w, pod, latch.gate, false, text.data);
 }
 
 /* ---- after a boot ---- */

@@ -3,6 +3,8 @@
 #include "common/base/map.h"
 #include "controller/facts.h"
 
+#include <stdio.h>
+
 static const enum kind graph_kinds[] = { KIND_DEPLOYMENT, KIND_JOB, KIND_POD, KIND_SERVICE };
 static const enum kind state_kinds[] = { KIND_DEPLOYMENT, KIND_JOB, KIND_POD, KIND_SERVICE,
 					 KIND_ENDPOINTSLICE };
@@ -75,6 +77,75 @@ struct order_facts order_facts_of(const char *kind, const json_t *object)
 	return (struct order_facts){ .wanted_count = 1 };
 }
 
+/* ---- why one may never be ready ---- */
+
+/* What stays so while the pod tries again and again: the words must not come and go. */
+static bool container_trouble(const json_t *c, char *ret, size_t size)
+{
+	static const char *const images[] = { "ImagePullBackOff", "ErrImagePull",
+					      "ErrImageNeverPull", "InvalidImageName" };
+	const char *waits = json_str_or(c, "state.waiting.reason", "");
+	int64_t code = json_int_or(c, "state.terminated.exitCode",
+				   json_int_or(c, "lastState.terminated.exitCode", 0));
+	int n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(images); i++)
+		if (streq(waits, images[i]))
+			n = snprintf(ret, size, "its image cannot be pulled");
+	if (n == 0 && streq(waits, "CreateContainerConfigError"))
+		n = snprintf(ret, size, "its configuration is missing");
+	if (n == 0 && code != 0 && json_int_or(c, "restartCount", 0) > 0)
+		n = snprintf(ret, size, "crashing with exit code %lld", (long long)code);
+	assert(n >= 0 && (size_t)n < size);
+	return n > 0;
+}
+
+static bool pod_trouble(const json_t *pod, char *ret, size_t size)
+{
+	static const char *const lists[] = { "status.initContainerStatuses",
+					     "status.containerStatuses" };
+	if (pod_is_ready(pod, NULL) || pod_is_finished(pod) || pod_is_terminating(pod))
+		return false;
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		size_t i;
+		json_t *c;
+		json_array_foreach (json_dig(pod, lists[l]), i, c) {
+			if (!json_bool_or(c, "ready", false) && container_trouble(c, ret, size))
+				return true;
+		}
+	}
+	const json_t *placed = condition_of(json_dig(pod, "status.conditions"), "PodScheduled");
+	if (!placed || !streq(json_str_or(placed, "reason", ""), "Unschedulable"))
+		return false;
+	int n = snprintf(ret, size, "no node has room for it");
+	assert(n > 0 && (size_t)n < size);
+	return true;
+}
+
+static bool any_trouble(struct cache_range pods, struct order_facts *f)
+{
+	for (size_t i = 0; i < pods.count; i++)
+		if (pod_trouble(pods.at[i]->tree, f->trouble, sizeof f->trouble))
+			return true;
+	return false;
+}
+
+static void find_trouble(const struct context *c, enum kind kind, const json_t *object,
+			 struct order_facts *f)
+{
+	if (f->is_ready || f->has_failed || f->has_completed)
+		return;
+	if (kind == KIND_POD)
+		(void)pod_trouble(object, f->trouble, sizeof f->trouble); /* "" is fine */
+	if (kind == KIND_JOB)
+		(void)any_trouble(controlled_by(c, KIND_POD, uid_of(object)), f); /* too */
+	if (kind != KIND_DEPLOYMENT)
+		return;
+	struct cache_range sets = controlled_by(c, KIND_REPLICASET, uid_of(object));
+	for (size_t i = 0; i < sets.count; i++)
+		if (any_trouble(controlled_by(c, KIND_POD, uid_of(sets.at[i]->tree)), f))
+			return;
+}
+
 static bool has_ready_endpoint(const struct context *c, const char *ns, const char *service)
 {
 	struct cache_range slices = cache_in_namespace(c->caches[KIND_ENDPOINTSLICE], ns);
@@ -129,6 +200,7 @@ void order_view_init(struct order_view *v, const struct context *c, const char *
 			if (node == ORDER_NONE)
 				continue;
 			v->facts[node] = order_facts_of(kind, object);
+			find_trouble(c, graph_kinds[k], object, &v->facts[node]);
 			v->objects[node] = object;
 		}
 	}

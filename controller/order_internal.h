@@ -39,6 +39,12 @@ void order_mark_pod(struct order_controller *o, struct work *w, const struct ord
 void order_annotate_pod(struct order_controller *o, struct work *w, const json_t *pod,
 			json_t *take_annotations);
 
-/* on-dependency-lost: restart, and restart-with (order_lost.c). */
+/* Unfinished ones, be they stopping. */
+bool order_has_pods(const struct order_controller *o, enum kind kind, const json_t *object);
+/* The condition of a naked pod; `is_open`: True, whatever its dependencies do now. */
+void order_tell_pod(struct order_controller *o, struct work *w, const json_t *pod,
+		    enum order_gate gate, bool is_open, const char *text);
+
+/* on-dependency-lost and restart-with (order_lost.c). */
 void order_restart_namespace(struct order_controller *o, struct work *w,
 			     const struct order_view *v);

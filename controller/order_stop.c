@@ -77,7 +77,7 @@ static bool any_unfinished(struct cache_range pods)
 	return false;
 }
 
-static bool has_pods(const struct order_controller *o, enum kind kind, const json_t *object)
+bool order_has_pods(const struct order_controller *o, enum kind kind, const json_t *object)
 {
 	if (kind == KIND_POD)
 		return !pod_is_finished(object);
@@ -107,7 +107,7 @@ static struct order_stop_facts stop_facts(struct order_controller *o, enum kind 
 	int64_t grace_s = json_int_or(object, "metadata.deletionGracePeriodSeconds", 0);
 	int64_t deleted_us = time_of(object, "metadata.deletionTimestamp") - grace_s * 1000000;
 	f.deleted_at_ms = loop_now_ms(loop) - (loop_wall_us(loop) - deleted_us) / 1000;
-	f.has_pods = kind != KIND_SERVICE && has_pods(o, kind, object);
+	f.has_pods = kind != KIND_SERVICE && order_has_pods(o, kind, object);
 	f.is_exempt = has_finalizer(object, "orphan") || (kind == KIND_POD && grace_s == 0);
 	f.is_held = has_finalizer(object, ORDER_FINALIZER);
 	/* Of workloads the pods' own; they are not deleted yet, so their template says it. */

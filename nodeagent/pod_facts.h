@@ -57,6 +57,7 @@ struct pod_facts {
 	const char *failed_reason, *failed_message; /* evicted, deadline passed …; NULL: no */
 	bool was_terminal; /* its stored phase was Succeeded or Failed when we first saw it */
 	bool is_held;      /* gated: waits for its turn in this boot */
+	bool is_stopped;   /* what it depends on is lost: nothing of it may run for now */
 	bool are_volumes_ready, have_volumes; /* have: something is on disk */
 	int64_t volumes_retry_ms, sandbox_retry_ms;
 	const char *wait_reason, *wait_message; /* of the pod: volumes, sandbox; or NULL */

@@ -199,6 +199,14 @@ bool pod_is_held(const struct pod *p)
 	return json_dig(p->object, "status.startTime") != NULL && !p->is_new_here;
 }
 
+/* Dependency order: the controller says so on naked pods (order_lost_plan.h). */
+static bool pod_is_stopped(const struct pod *p)
+{
+	const char *lost = json_member_str(json_dig(p->object, "metadata.annotations"),
+					   "skiff.dev/dependency-lost");
+	return lost && (streq(lost, "stopped") || streq(lost, "restarting"));
+}
+
 static void add_spares(struct pod *p, struct pod_facts *f)
 {
 	for (size_t i = p->view.instances_count; i-- > 0;) {
@@ -301,6 +309,11 @@ void pod_facts_make(struct pod *p, struct arena *a, struct pod_facts *f)
 	if (f->is_held) {
 		f->wait_reason = "WaitingForDependencies";
 		f->wait_message = "its turn in this boot has not come yet";
+	}
+	f->is_stopped = pod_is_stopped(p);
+	if (f->is_stopped) {
+		f->wait_reason = "DependencyLost";
+		f->wait_message = "stopped until what it depends on is back";
 	}
 	f->containers = arena_alloc(a, p->memory_count, sizeof(*f->containers));
 	f->count = p->memory_count;

@@ -263,6 +263,8 @@ static bool plan_run(const struct pod_facts *f, struct pod_step *s)
 {
 	if (f->is_held)
 		return false;
+	if (f->is_stopped)
+		return stop_all(f, s, "what it depends on is lost");
 	if (!f->are_volumes_ready)
 		return !must_wait(f, s, f->volumes_retry_ms) &&
 		       act(s, POD_PREPARE_VOLUMES, "they are not there");

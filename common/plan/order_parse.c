@@ -4,13 +4,16 @@
 
 const struct order_kind order_kinds[] = {
 	{ "CronJob", "batch", "v1", "cronjobs", "spec.jobTemplate.spec.template.metadata.labels",
-	  false },
-	{ "DaemonSet", "apps", "v1", "daemonsets", "spec.template.metadata.labels", false },
-	{ "Deployment", "apps", "v1", "deployments", "spec.template.metadata.labels", false },
-	{ "Job", "batch", "v1", "jobs", "spec.template.metadata.labels", true },
-	{ "Pod", "", "v1", "pods", "metadata.labels", true },
-	{ "Service", "", "v1", "services", NULL, false },
-	{ "StatefulSet", "apps", "v1", "statefulsets", "spec.template.metadata.labels", false },
+	  false, ORDER_RESTART_NONE },
+	{ "DaemonSet", "apps", "v1", "daemonsets", "spec.template.metadata.labels", false,
+	  ORDER_RESTART_ROLLS },
+	{ "Deployment", "apps", "v1", "deployments", "spec.template.metadata.labels", false,
+	  ORDER_RESTART_ROLLS },
+	{ "Job", "batch", "v1", "jobs", "spec.template.metadata.labels", true, ORDER_RESTART_PODS },
+	{ "Pod", "", "v1", "pods", "metadata.labels", true, ORDER_RESTART_PLACE },
+	{ "Service", "", "v1", "services", NULL, false, ORDER_RESTART_NONE },
+	{ "StatefulSet", "apps", "v1", "statefulsets", "spec.template.metadata.labels", false,
+	  ORDER_RESTART_ROLLS },
 };
 const size_t order_kinds_count = ARRAY_LEN(order_kinds);
 
@@ -119,6 +122,7 @@ static int parse_entry(const char *text, size_t from, size_t to, struct order_en
 	ret->kind = TAKE(kind);
 	ret->name = xstrndup(text + name_at, name_end - name_at);
 	ret->condition = e.condition;
+	ret->at = from + 1;
 	return 0;
 }
 
@@ -152,18 +156,5 @@ int order_parse(const char *text, struct order_list *ret, struct error *err)
 	}
 	*ret = list;
 	list = (struct order_list){ 0 };
-	return 0;
-}
-
-int order_check_annotation(const char *name, const char *value, struct error *err)
-{
-	AUTO_ORDER_LIST list = { 0 };
-	if (streq(name, ORDER_DEPENDS_ON) || streq(name, ORDER_RESTART_WITH))
-		return order_parse(value, &list, err);
-	if (streq(name, ORDER_ORDER_UPDATES) && !streq(value, "true") && !streq(value, "false"))
-		return error_set(err, ERR_INVALID, "must be \"true\" or \"false\"");
-	if (streq(name, ORDER_ON_LOST) && !streq(value, "ignore") && !streq(value, "stop") &&
-	    !streq(value, "restart"))
-		return error_set(err, ERR_INVALID, "must be ignore, stop or restart");
 	return 0;
 }

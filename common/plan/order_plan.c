@@ -73,17 +73,18 @@ static bool holds(const struct order_facts *f, enum order_condition condition)
 static void add_state(const struct order_node *n, const struct order_facts *f,
 		      enum order_condition condition, struct str *ret)
 {
+	const char *comma = *f->trouble ? ", " : "";
 	str_addf(ret, "%s/%s", n->kind->kind, n->name);
 	if (f->has_failed)
 		str_addf(ret, " (failed%s%s)", f->failure ? ": " : "",
 			 f->failure ? f->failure : "");
 	else if (condition == ORDER_COMPLETED)
-		str_add(ret, " (not completed)");
+		str_addf(ret, " (not completed%s%s)", comma, f->trouble);
 	else if (condition == ORDER_STARTED)
-		str_add(ret, " (not started)");
+		str_addf(ret, " (not started%s%s)", comma, f->trouble);
 	else
-		str_addf(ret, " (%lld/%lld ready)", (long long)f->ready_count,
-			 (long long)f->wanted_count);
+		str_addf(ret, " (%lld/%lld ready%s%s)", (long long)f->ready_count,
+			 (long long)f->wanted_count, comma, f->trouble);
 }
 
 static size_t service_number(const struct order_graph *g, const char *name)

@@ -39,10 +39,17 @@
 #define ORDER_STOP_EXTRA_MS 30000 /* beyond a dependent's grace period */
 
 /* ---- kinds ---- */
+enum order_restart {         /* how one that runs is stopped and started again */
+	ORDER_RESTART_NONE,  /* it has nothing that runs */
+	ORDER_RESTART_ROLLS, /* a new revision is rolled out */
+	ORDER_RESTART_PODS,  /* its pods are deleted and made anew */
+	ORDER_RESTART_PLACE, /* its containers are stopped, and started, where they are */
+};
 struct order_kind {
 	const char *kind, *group, *version, *resource;
 	const char *pod_labels; /* dotted path of the labels its pods get; NULL: a Service */
 	bool can_complete;
+	enum order_restart restart;
 };
 extern const struct order_kind order_kinds[];
 extern const size_t order_kinds_count;
@@ -61,6 +68,7 @@ struct order_entry {
 	char *kind; /* NULL: every workload of that name */
 	char *name;
 	enum order_condition condition;
+	size_t at; /* its first character in the text, from 1 */
 };
 struct order_list {
 	struct order_entry *at;
@@ -72,8 +80,12 @@ void order_list_fini(struct order_list *l); /* {0} is fine */
 /* ERR_INVALID says where: `at character 5: …`. Empty text: no dependencies. */
 int order_parse(const char *text, struct order_list *ret, struct error *err) MUST_CHECK;
 const char *order_condition_name(enum order_condition c);
-/* The values of the other annotations; ERR_INVALID says what is allowed. */
-int order_check_annotation(const char *name, const char *value, struct error *err) MUST_CHECK;
+/* All annotations of a workload that order is about. ERR_INVALID says what is wrong, and where in
+ * the value of *ret_annotation. */
+int order_check(const struct order_kind *kind, const json_t *object, const char **ret_annotation,
+		struct error *err) MUST_CHECK;
+/* The entry of depends-on that one of restart-with means, or ORDER_NONE. */
+size_t order_entry_meant(const struct order_list *depends, const struct order_entry *e);
 
 /* ---- the graph ---- */
 struct order_edge {
@@ -135,6 +147,7 @@ struct order_facts { /* of one node; {0} where nothing is known */
 	bool is_ready, has_started, has_completed;
 	bool has_failed;     /* for good */
 	const char *failure; /* why, or NULL */
+	char trouble[64];    /* why it may never be ready: "crashing with exit code 1"; or "" */
 	int64_t ready_count, wanted_count;
 };
 enum order_gate {

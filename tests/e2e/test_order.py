@@ -5,7 +5,7 @@ import random
 import re
 import time
 
-from harness import check, check_in, wait_for
+from harness import check, check_in, run, skiff, wait_for
 from kube import (Kube, container_ids, deployment, job, manifest, pod, pod_spec,
                   service)
 
@@ -270,3 +270,103 @@ def case_stop_only_dependency(cluster):
     wait_for("db's pods are gone", lambda: not k.pods("app=db"), 20)
     check(container_ids(k.pods("app=api")) == before, "api goes on")
     check(condition(k.get("deploy/api"), "Available").get("status") == "True", "api is available")
+
+
+def annotated(thing, **annotations):
+    thing["metadata"].setdefault("annotations", {}).update(
+        {"skiff.dev/" + k.replace("_", "-"): v for k, v in annotations.items()})
+    return thing
+
+
+def runs(pod_object):
+    return any("running" in c["state"] for c in pod_object["status"].get("containerStatuses", []))
+
+
+def restarts(k, name):
+    return k.get("pod/" + name)["status"]["containerStatuses"][0]["restartCount"]
+
+
+def case_lost_and_replaced(cluster):
+    """on-dependency-lost and restart-with, for a Deployment, a Job and a naked Pod."""
+    k = Kube(cluster, "lost")
+    db = pod_spec("touch /tmp/ready; trap 'exit 0' TERM; sleep 3600 & wait", readinessProbe={
+        "exec": {"command": ["cat", "/tmp/ready"]}, "periodSeconds": 1, "failureThreshold": 1})
+    serve = "trap 'exit 0' TERM; sleep 3600 & wait"
+
+    def of(thing, **annotations):
+        return annotated(thing, depends_on="db", **annotations)
+    k.apply(deployment("db", db),
+            of(deployment("d-stop"), on_dependency_lost="stop"),
+            of(deployment("d-with"), restart_with="db"),
+            of(job("j-stop", serve), on_dependency_lost="stop"),
+            of(job("j-restart", serve, backoffLimit=0), on_dependency_lost="restart"),
+            of(pod("p-stop"), on_dependency_lost="stop"),
+            of(pod("p-restart"), on_dependency_lost="restart"),
+            of(pod("p-with"), restart_with="db"))
+    for name in ("deploy/d-stop", "deploy/d-with"):
+        k.rolled_out(name)
+    k.ok("wait", "pods", "--all", "--for=condition=Ready", "--timeout=30s")
+    first = k.pod_name("app=j-restart")
+    k.ok("exec", k.pod_name("app=db"), "--", "rm", "/tmp/ready")
+    wait_for("d-stop and j-stop have no pods", lambda: not k.pods("app=d-stop") and
+             not k.pods("app=j-stop"), 20)
+    k.until("p-stop is stopped", "pod/p-stop", lambda p: not runs(p), 20)
+    for name in ("deploy/d-stop", "job/j-stop", "pod/p-stop"):
+        c = k.until("%s says why" % name, name, lambda o: condition(
+            o, "DependenciesReady").get("status") == "False", 10)
+        check_in("waiting for Deployment/db (0/1 ready)",
+                 condition(c, "DependenciesReady")["message"], name)
+    check(all(runs(k.pods("app=" + app)[0]) for app in ("j-restart", "p-restart", "d-with", "p-with")),
+          "the others run on")
+    k.ok("exec", k.pod_name("app=db"), "--", "touch", "/tmp/ready")
+    k.until("p-stop runs again", "pod/p-stop", runs, 20)
+    k.until("p-restart was restarted", "pod/p-restart", lambda p: p["status"][
+        "containerStatuses"][0]["restartCount"] == 1 and runs(p), 20)
+    k.rolled_out("deploy/d-stop", 20)
+    wait_for("j-stop runs again", lambda: [runs(p) for p in k.pods("app=j-stop")] == [True], 20)
+    wait_for("j-restart's pod is another", lambda: [runs(p) and p["metadata"]["name"] != first
+                                                    for p in k.pods("app=j-restart")] == [True], 20)
+    check(not k.get("job/j-restart")["status"].get("failed"), "a stop is no failure")
+    check(restarts(k, "p-with") == 0, "restart-with is about being replaced")
+    old = k.pods("app=d-with")[0]["metadata"]["name"]
+    k.ok("set", "env", "deploy/db", "V=2")
+    k.rolled_out("deploy/db")
+    k.until("p-with was restarted", "pod/p-with", lambda p: p["status"][
+        "containerStatuses"][0]["restartCount"] == 1 and runs(p), 20)
+    wait_for("d-with has another pod", lambda: [p["metadata"]["name"] != old for p in live(
+        k, "d-with")] == [True], 20)
+    k.rolled_out("deploy/d-with")
+    new_db = [p for p in live(k, "db") if p["spec"]["containers"][0].get("env")]
+    check(created(live(k, "d-with")[0]) >= became_ready(new_db[0]), "after the new db")
+
+
+def skiff_says(k, *arguments):
+    return run([skiff(), *arguments, "-n", k.namespace], env=k.cluster.env).out
+
+
+def case_dies_for_good(cluster):
+    """A failed Job, a db that crashes, one that is deleted: what is said of those who wait."""
+    k = Kube(cluster, "dies")
+    k.apply(job("migrate", "echo no such table; exit 3", backoffLimit=0),
+            deployment("app", depends="Job/migrate:completed"),
+            deployment("db", pod_spec("echo disk is full; exit 7", readinessProbe={
+                "exec": {"command": ["true"]}, "initialDelaySeconds": 30})),
+            deployment("api", depends="db"))
+    d = k.until("the failed Job is named", "deploy/app", lambda d: condition(
+        d, "DependenciesReady").get("reason") == "DependencyFailed", 20)
+    check_in("Job/migrate (failed: BackoffLimitExceeded)",
+             condition(d, "DependenciesReady")["message"], "app's condition")
+    d = k.until("the crash is named", "deploy/api", lambda d: "crashing with exit code 7" in
+                condition(d, "DependenciesReady").get("message", ""), 30)
+    why = skiff_says(k, "why", "deploy/app")
+    for part in ("cause: Job/migrate", "no such table", "BackoffLimitExceeded"):
+        check_in(part, why, "skiff why deploy/app")
+    why = skiff_says(k, "why", "deploy/api")
+    for part in ("cause: Deployment/db", "disk is full", "7"):
+        check_in(part, why, "skiff why deploy/api")
+    tree = skiff_says(k, "tree")
+    check_in("Job/migrate", tree, "skiff tree")
+    k.ok("delete", "deploy/db")
+    k.until("its absence is named", "deploy/api", lambda d: "waiting for db (not found)" in
+            condition(d, "DependenciesReady").get("message", ""), 10)
+    check_in("is not there", skiff_says(k, "why", "deploy/api"), "skiff why deploy/api")

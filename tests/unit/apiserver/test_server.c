@@ -160,6 +160,18 @@ static const struct {
 	{ "bad annotation", "POST", DEPLOYMENTS, 0, 0,
 	  DEPLOY("bad", "\"skiff.dev/depends-on\":\"db:sometimes\""), 422,
 	  "metadata.annotations[skiff.dev/depends-on] & at character" },
+	{ "order: a choice that is none", "POST", DEPLOYMENTS, 0, 0,
+	  DEPLOY("bad", "\"skiff.dev/on-dependency-lost\":\"die\""), 422,
+	  "metadata.annotations[skiff.dev/on-dependency-lost]: Invalid value: \\\"die\\\": at "
+	  "character 1: 'die' is unknown: use ignore, stop or restart" },
+	{ "order: restart with a stranger", "POST", DEPLOYMENTS, 0, 0,
+	  DEPLOY("bad", "\"skiff.dev/depends-on\":\"a\",\"skiff.dev/restart-with\":\"a, db\""), 422,
+	  "metadata.annotations[skiff.dev/restart-with] & at character 4: 'db' is not in" },
+	{ "order: a Pod that is not started again", "POST", NS "/pods", 0, 0,
+	  "{\"metadata\":{\"name\":\"bad\",\"annotations\":{\"skiff.dev/on-dependency-lost\":"
+	  "\"restart\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
+	  "\"image\":\"i\"}]}}", 422,
+	  "metadata.annotations[skiff.dev/on-dependency-lost] & restartPolicy Never" },
 	{ "b depends on a", "POST", DEPLOYMENTS, 0, 0,
 	  DEPLOY("b", "\"skiff.dev/depends-on\":\"a\""), 201, "" },
 	{ "a depends on b: a cycle", "PATCH", DEPLOYMENTS "/a", MERGE_PATCH, 0,

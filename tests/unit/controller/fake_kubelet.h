@@ -12,6 +12,14 @@ static inline json_t *fake_condition(const char *type, const char *status, const
 	return c;
 }
 
+static inline json_t *fake_statuses(bool runs, const char *now)
+{
+	json_t *statuses = json_array(), *s = json_object();
+	json_put_str(s, runs ? "state.running.startedAt" : "state.terminated.finishedAt", now);
+	json_array_append_new(statuses, s);
+	return statuses;
+}
+
 static inline void fake_run_pod(struct fake *f, struct fake_object *o)
 {
 	const json_t *annotations = json_dig(o->tree, "metadata.annotations");
@@ -27,7 +35,21 @@ static inline void fake_run_pod(struct fake *f, struct fake_object *o)
 		fake_changed(f, o);
 		return;
 	}
-	if (streq(phase, "Running") && code) {
+	/* As the agent: what is stopped for its dependency does not run, and may run again. */
+	const char *lost = json_member_str(annotations, "skiff.dev/dependency-lost");
+	bool stops = lost && !streq(lost, "lost");
+	const json_t *running = json_dig(json_array_get(json_dig(o->tree, "status.containerStatuses"),
+							0), "state.running");
+	if (streq(phase, "Running") && !code && stops == (running != NULL)) {
+		json_t *conditions = json_array();
+		json_array_append_new(conditions,
+				      fake_condition("Ready", stops ? "False" : "True", now));
+		json_put(o->tree, "status.conditions", conditions);
+		json_put(o->tree, "status.containerStatuses", fake_statuses(!stops, now));
+		json_put_int(o->tree, "status.starts",
+			     json_int_or(o->tree, "status.starts", 0) + !stops);
+		fake_changed(f, o);
+	} else if (streq(phase, "Running") && code) {
 		json_put_str(o->tree, "status.phase", *code == '0' ? "Succeeded" : "Failed");
 		json_t *statuses = json_array(), *s = json_object();
 		json_put_str(s, "state.terminated.finishedAt", now);
@@ -44,6 +66,8 @@ static inline void fake_run_pod(struct fake *f, struct fake_object *o)
 		json_put_str(o->tree, "status.phase", "Running");
 		json_put_str(o->tree, "status.podIP", ip);
 		json_put(o->tree, "status.conditions", conditions);
+		json_put(o->tree, "status.containerStatuses", fake_statuses(true, now));
+		json_put_int(o->tree, "status.starts", 1);
 		fake_changed(f, o);
 	}
 }

@@ -202,6 +202,144 @@ static void test_lost(void)
 	finish(&w);
 }
 
+static void add_naked(struct world *w, const char *name, const char *annotations)
+{
+	auto_free char *text = xasprintf(
+		"{'metadata':{'name':'%s','annotations':{%s}},'spec':{'restartPolicy':'Always',"
+		"'containers':[{'name':'c','image':'x'}]}}",
+		name, annotations);
+	fake_add(w->api, "pods", "default", text);
+}
+
+static void add_job(struct world *w, const char *name, const char *annotations)
+{
+	auto_free char *text = xasprintf(
+		"{'metadata':{'name':'%s','annotations':{%s}},'spec':{'parallelism':2,"
+		"'completions':2,'backoffLimit':0,'selector':{'matchLabels':{'j':'%s'}},"
+		"'template':{'metadata':{'labels':{'j':'%s'}},'spec':{'restartPolicy':'Never',"
+		"'containers':[{'name':'c','image':'x'}]}}}}",
+		name, annotations, name, name);
+	fake_add(w->api, "jobs", "default", text);
+}
+
+static const json_t *job(struct world *w, const char *name)
+{
+	const json_t *j = fake_get(w->api, "jobs", "default", name);
+	CHECK(j);
+	return j;
+}
+
+static int64_t starts(struct world *w, const char *name)
+{
+	return json_int_or(fake_get(w->api, "pods", "default", name), "status.starts", 0);
+}
+
+static const char *pods_of(struct world *w, const char *prefix)
+{
+	static char names[256];
+	names[0] = '\0';
+	for (size_t i = 0; i < w->api->count; i++) {
+		const char *name = json_str_or(w->api->objects[i].tree, "metadata.name", "");
+		if (streq(w->api->objects[i].resource, "pods") && starts_with(name, prefix))
+			CHECK(snprintf(names + strlen(names), sizeof names - strlen(names), "%s ",
+				       name) > 0);
+	}
+	return names;
+}
+
+/* Jobs and naked Pods: stopped, restarted when it is back, restarted with what is replaced. */
+static void test_lost_jobs_and_pods(void)
+{
+	struct world w;
+	char before[256];
+	start(&w, 29);
+	add_naked(&w, "p-stops", "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'stop'");
+	add_naked(&w, "p-restarts",
+		  "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'restart'");
+	add_naked(&w, "p-follows", "'skiff.dev/depends-on':'db','skiff.dev/restart-with':'db'");
+	add_job(&w, "j-stops", "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'stop'");
+	add_job(&w, "j-restarts",
+		"'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'restart'");
+	add_job(&w, "j-follows", "'skiff.dev/depends-on':'db','skiff.dev/restart-with':'db'");
+	add_deployment(&w, "db", 1, "");
+	run(&w, 15000);
+	CHECK_INT(fake_count(w.api, "pods", "default", "j-"), 6);
+	CHECK_INT(starts(&w, "p-stops") + starts(&w, "p-restarts") + starts(&w, "p-follows"), 3);
+	uint64_t quiet = w.api->writes;
+	run(&w, 60000);
+	CHECK_INT(w.api->writes - quiet, 0);
+	CHECK(snprintf(before, sizeof before, "%s", pods_of(&w, "j-restarts")) > 0);
+
+	update(&w, "deployments", "db", "spec.replicas", json_integer(0));
+	run(&w, 10000);
+	CHECK_INT(fake_count(w.api, "pods", "default", "j-stops"), 0);
+	CHECK(!json_dig(job(&w, "j-stops"), "status.startTime"));
+	CHECK_INT(json_int_or(job(&w, "j-stops"), "status.failed", 0), 0);
+	CHECK_TEXT("j-stops", condition(job(&w, "j-stops"), "DependenciesReady", "message"),
+		   "stopped: what it depends on serves nobody");
+	CHECK_TEXT("j-restarts", pods_of(&w, "j-restarts"), before);
+	const json_t *pod = fake_get(w.api, "pods", "default", "p-stops");
+	CHECK_TEXT("p-stops", condition(pod, "DependenciesReady", "status"), "False");
+	CHECK_TEXT("p-stops", condition(pod, "Ready", "status"), "False");
+	CHECK_INT(starts(&w, "p-restarts"), 1);
+
+	update(&w, "deployments", "db", "spec.replicas", json_integer(1));
+	run(&w, 20000);
+	CHECK_INT(fake_count(w.api, "pods", "default", "j-stops"), 2);
+	CHECK(json_dig(job(&w, "j-stops"), "status.startTime"));
+	CHECK(!streq(pods_of(&w, "j-restarts"), before));
+	CHECK_INT(fake_count(w.api, "pods", "default", "j-restarts"), 2);
+	CHECK_INT(json_int_or(job(&w, "j-restarts"), "status.failed", 0), 0);
+	CHECK_INT(starts(&w, "p-stops"), 2);
+	CHECK_INT(starts(&w, "p-restarts"), 2);
+	CHECK_INT(starts(&w, "p-follows"), 1);
+	pod = fake_get(w.api, "pods", "default", "p-stops");
+	CHECK_TEXT("p-stops", condition(pod, "DependenciesReady", "status"), "True");
+
+	CHECK(snprintf(before, sizeof before, "%s", pods_of(&w, "j-follows")) > 0);
+	set_image(&w, "db", "x:2");
+	run(&w, 20000);
+	CHECK(!streq(pods_of(&w, "j-follows"), before));
+	CHECK_INT(fake_count(w.api, "pods", "default", "j-follows"), 2);
+	CHECK_INT(starts(&w, "p-follows"), 2);
+	CHECK_INT(starts(&w, "p-restarts"), 2);
+	quiet = w.api->writes;
+	run(&w, 60000);
+	CHECK_INT(w.api->writes - quiet, 0);
+	finish(&w);
+}
+
+/* A cycle that no admission saw (a restored store, a Service's selector) starts none of its members,
+ * names itself, and holds nobody who is deleted; those outside are not touched. */
+static void test_cycle_in_the_store(void)
+{
+	struct world w;
+	start(&w, 31);
+	fake_add(w.api, "services", "default",
+		 "{'metadata':{'name':'front'},'spec':{'selector':{'app':'b'},"
+		 "'ports':[{'port':80,'targetPort':80,'protocol':'TCP'}]}}");
+	add_deployment(&w, "a", 1, "'skiff.dev/depends-on':'Service/front'");
+	add_deployment(&w, "b", 1, "'skiff.dev/depends-on':'a','skiff.dev/restart-with':'a'");
+	add_deployment(&w, "c", 1, "'skiff.dev/depends-on':'d'");
+	add_deployment(&w, "d", 1, "");
+	run(&w, 10000);
+	check_complete(&w, "c", 1);
+	CHECK_INT(fake_count(w.api, "pods", "default", "a-"), 0);
+	CHECK_INT(fake_count(w.api, "pods", "default", "b-"), 0);
+	CHECK_TEXT("a", condition(deployment(&w, "a"), "DependenciesReady", "reason"),
+		   "DependencyCycle");
+	CHECK_TEXT("a", condition(deployment(&w, "a"), "DependenciesReady", "message"),
+		   "it depends on itself: a → b (Service/front) → a");
+	CHECK_INT(json_array_size(json_dig(deployment(&w, "a"), "metadata.finalizers")), 0);
+	uint64_t quiet = w.api->writes;
+	run(&w, 60000);
+	CHECK_INT(w.api->writes - quiet, 0);
+	delete_object(&w, "deployments", "default", "a", "Background");
+	run(&w, 100);
+	CHECK(!is_there(&w, "deployments", "a"));
+	finish(&w);
+}
+
 static void test_unschedulable(void)
 {
 	struct world w;
@@ -267,6 +405,8 @@ int main(void)
 	test_updates(true);
 	test_updates(false);
 	test_lost();
+	test_lost_jobs_and_pods();
+	test_cycle_in_the_store();
 	test_unschedulable();
 	return 0;
 }

@@ -10,7 +10,7 @@
  * a app) and state (. none, c created, r running and started, u running, not yet started, k running,
  * to be killed, 0 and 1 exited with that code); then marks: * not in this sandbox, n image not
  * there, ~N exited N seconds ago, xN restarts in a row, lN it lived N seconds.
- * Flags: D deleted, G gone, H held, F failed, T was terminal, v no volumes, V volumes on disk, q status sent.
+ * Flags: D deleted, G gone, H held, L stopped (a dependency is lost), F failed, T was terminal, v no volumes, V volumes on disk, q status sent.
  */
 struct scene {
 	struct pod_facts f;
@@ -83,6 +83,8 @@ static void parse(struct scene *s, enum pod_restart restart, const char *text, j
 			s->f.is_deleted = true;
 		} else if (*p == 'H') {
 			s->f.is_held = true;
+		} else if (*p == 'L') {
+			s->f.is_stopped = true;
 		} else if (*p == 'F') {
 			s->f.failed_reason = "Evicted";
 		} else if (*p == 'T') {
@@ -124,6 +126,11 @@ static const struct {
 	{ "then it starts", POD_RESTART_ALWAYS, "s+ ac", "start container 0" },
 	{ "then all is well", POD_RESTART_ALWAYS, "s+ ar", "nothing" },
 	{ "held", POD_RESTART_ALWAYS, "H s- a.", "nothing" },
+	{ "lost: all stop", POD_RESTART_ALWAYS, "L s+ i0 ar au", "stop containers 1 2" },
+	{ "lost: sidecars last", POD_RESTART_ALWAYS, "L s+ sr a0", "stop containers 0" },
+	{ "lost: nothing starts", POD_RESTART_ALWAYS, "L s+ a0 a.", "nothing" },
+	{ "lost before it began", POD_RESTART_ALWAYS, "L v s- a.", "nothing" },
+	{ "lost and deleted", POD_RESTART_ALWAYS, "L D s+ a0", "stop sandbox" },
 	{ "init before app", POD_RESTART_ALWAYS, "s+ i. a.", "create container 0" },
 	{ "init is running", POD_RESTART_ALWAYS, "s+ ir a.", "nothing" },
 	{ "init is done", POD_RESTART_ALWAYS, "s+ i0 a.", "create container 1" },

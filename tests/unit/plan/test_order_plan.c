@@ -61,9 +61,72 @@ static void test_parse(void)
 	struct error err;
 	CHECK_INT(order_parse(many.data, &list, &err), ERR_INVALID);
 	CHECK_TEXT("65 entries", err.text, "at character 129: more than 64 dependencies");
-	CHECK_INT(order_check_annotation(ORDER_ON_LOST, "stop", &err), 0);
-	CHECK_INT(order_check_annotation(ORDER_ON_LOST, "die", &err), ERR_INVALID);
-	CHECK_INT(order_check_annotation(ORDER_ORDER_UPDATES, "no", &err), ERR_INVALID);
+}
+
+/* Annotations as "key=value;…" without skiff.dev/ in front. */
+static const struct {
+	const char *name, *kind, *annotations, *policy, *result;
+} checks[] = {
+	{ "all of them", "Deployment",
+	  "depends-on=db;order-updates=false;restart-with=db;on-dependency-lost=stop", "Always", "" },
+	{ "unknown choice", "Deployment", "on-dependency-lost=die", "Always",
+	  "skiff.dev/on-dependency-lost: at character 1: 'die' is unknown: use ignore, stop or "
+	  "restart" },
+	{ "empty choice", "Job", "on-dependency-lost=", "Never",
+	  "skiff.dev/on-dependency-lost: at character 1: '' is unknown: use ignore, stop or "
+	  "restart" },
+	{ "no boolean", "Deployment", "order-updates=no", "Always",
+	  "skiff.dev/order-updates: at character 1: 'no' is unknown: use \"true\" or \"false\"" },
+	{ "depends-on comes first", "Pod", "depends-on=a b;on-dependency-lost=die", "Always",
+	  "skiff.dev/depends-on: at character 1: 'a b' is no name of a workload: lower case "
+	  "letters, digits, '-' and '.'" },
+	{ "a Job's pods are made anew", "Job", "on-dependency-lost=restart", "Never", "" },
+	{ "a Pod that restarts", "Pod", "on-dependency-lost=restart", "Always", "" },
+	{ "a Pod that does not", "Pod", "on-dependency-lost=restart", "Never",
+	  "skiff.dev/on-dependency-lost: at character 1: a Pod with restartPolicy Never is not "
+	  "started again after a stop; leave 'restart' out, or use restartPolicy Always" },
+	{ "ignoring is always possible", "Pod", "on-dependency-lost=ignore", "Never", "" },
+	{ "restart with a Service", "Job", "depends-on=a, Service/db;restart-with=Service/db",
+	  "Never", "" },
+	{ "restart with one of a name", "Job", "depends-on=db;restart-with=Pod/db", "Never", "" },
+	{ "restart with a stranger", "Job", "depends-on=db;restart-with=db, Job/other", "Never",
+	  "skiff.dev/restart-with: at character 5: 'Job/other' is not in skiff.dev/depends-on: only "
+	  "what a workload depends on restarts it; add it there" },
+	{ "restart with another kind", "Job", "depends-on=Job/db;restart-with=Pod/db", "Never",
+	  "skiff.dev/restart-with: at character 1: 'Pod/db' is not in skiff.dev/depends-on: only "
+	  "what a workload depends on restarts it; add it there" },
+	{ "restart with a condition", "Job", "depends-on=db;restart-with=db:started", "Never",
+	  "skiff.dev/restart-with: at character 1: 'db' takes no condition here: it is about being "
+	  "replaced" },
+	{ "restart with nothing", "Pod", "restart-with=", "Never", "" },
+	{ "restart of a Pod that does not", "Pod", "depends-on=db;restart-with=db", "OnFailure",
+	  "skiff.dev/restart-with: at character 1: a Pod with restartPolicy OnFailure is not "
+	  "started again after a stop; leave 'db' out, or use restartPolicy Always" },
+};
+
+static void test_checks(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		AUTO_JSON *object = json_object();
+		json_put_str(object, "spec.restartPolicy", checks[i].policy);
+		json_t *annotations = json_object();
+		json_put(object, "metadata.annotations", annotations);
+		auto_free char *copy = xstrdup(checks[i].annotations);
+		char *state = NULL;
+		for (char *w = strtok_r(copy, ";", &state); w; w = strtok_r(NULL, ";", &state)) {
+			char *value = strchr(w, '=');
+			*value++ = '\0';
+			auto_free char *key = xasprintf("skiff.dev/%s", w);
+			json_object_set_new(annotations, key, json_string(value));
+		}
+		AUTO_STR got;
+		str_init(&got, 4096);
+		struct error err;
+		const char *annotation;
+		if (order_check(order_kind_find(checks[i].kind), object, &annotation, &err) < 0)
+			str_addf(&got, "%s: %s", annotation, err.text);
+		CHECK_TEXT(checks[i].name, got.data, checks[i].result);
+	}
 }
 
 /*
@@ -198,7 +261,7 @@ static void test_every_graph(void)
 
 static const struct {
 	const char *name, *graph,
-		*facts; /* by node: r ready, c completed, f failed, s started, - none */
+		*facts; /* by node: r ready, c completed, f failed, s started, t trouble, - none */
 	bool service_ready;
 	const char *result;
 } gates[] = {
@@ -213,6 +276,10 @@ static const struct {
 	  "DependenciesPending: waiting for Deployment/b (0/1 ready), Job/c (not completed)" },
 	{ "failed", "a:Job/c:completed J/c", "-f", false,
 	  "DependencyFailed: waiting for Job/c (failed: BackoffLimitExceeded)" },
+	{ "crashing", "a:b b", "-t", false,
+	  "DependenciesPending: waiting for Deployment/b (0/1 ready, crashing with exit code 1)" },
+	{ "crashing Job", "a:Job/c:completed J/c", "-t", false,
+	  "DependenciesPending: waiting for Job/c (not completed, crashing with exit code 1)" },
 	{ "started", "a:b:started b", "-s", false,
 	  "DependenciesReady: all dependencies are ready" },
 	{ "exists", "a:b:exists b", "--", false, "DependenciesReady: all dependencies are ready" },
@@ -232,7 +299,7 @@ static void test_gates(void)
 	for (size_t i = 0; i < ARRAY_LEN(gates); i++) {
 		struct drawn d = draw(gates[i].graph);
 		struct order_facts facts[8] = { 0 };
-		for (size_t n = 0; n < d.g->nodes_count; n++)
+		for (size_t n = 0; n < d.g->nodes_count; n++) {
 			facts[n] = (struct order_facts){
 				.is_ready = gates[i].facts[n] == 'r',
 				.has_completed = gates[i].facts[n] == 'c',
@@ -241,6 +308,9 @@ static void test_gates(void)
 				.failure = "BackoffLimitExceeded",
 				.wanted_count = 1,
 			};
+			if (gates[i].facts[n] == 't')
+				strcpy(facts[n].trouble, "crashing with exit code 1");
+		}
 		AUTO_STR text, got;
 		str_init(&text, 4096);
 		str_init(&got, 4096);
@@ -430,6 +500,7 @@ static void test_every_stop(void)
 int main(void)
 {
 	test_parse();
+	test_checks();
 	test_graphs();
 	test_every_graph();
 	test_gates();
