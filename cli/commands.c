@@ -4,7 +4,8 @@
 extern const struct command command_help, command_version, command_cluster, command_apply,
 	command_get, command_logs, command_image, command_tree, command_why, command_delete,
 	command_scale, command_wait, command_exec, command_rollout, command_events, command_diff,
-	command_completion, command_describe, command_token, command_port_forward;
+	command_completion, command_describe, command_token, command_port_forward,
+	command_simulate;
 
 const struct command *const commands[] = {
 	&command_help,         &command_apply,      &command_diff,
@@ -13,5 +14,6 @@ const struct command *const commands[] = {
 	&command_port_forward, &command_events,     &command_wait,
 	&command_rollout,      &command_scale,      &command_delete,
 	&command_image,        &command_cluster,    &command_token,
-	&command_version,      &command_completion, NULL,
+	&command_simulate,     &command_version,    &command_completion,
+	NULL,
 };
