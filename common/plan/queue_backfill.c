@@ -30,7 +30,7 @@ static int64_t members_in(const struct queue *q, const struct queue_shape *s, ui
 {
 	const int64_t *have = spare_at(q, place);
 	int64_t n = s->members;
-	if (s->pin != QUEUE_NONE && s->pin != place)
+	if ((s->pin != QUEUE_NONE && s->pin != place) || !covers(q, have, s->need))
 		return 0;
 	for (uint32_t r = 0; r < q->limits.resources; r++)
 		if (s->need[r] > 0)

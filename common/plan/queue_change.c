@@ -128,7 +128,6 @@ void queue_unpin(struct queue *q, uint32_t job)
 	if (origin == QUEUE_NONE)
 		return;
 	s->shape = origin & (QUEUE_SHAPES_MAX - 1);
-	q->shapes[origin].refs++;
 	queue_shape_unref(q, pinned);
 }
 
@@ -141,6 +140,7 @@ static void give_kept(struct queue *q, uint32_t job)
 	q->settings.kept = (uint8_t)~kept;
 	queue_shift(q, job, +1, false);
 	q->settings.kept = kept;
+	queue_shapes_reopen(q);
 }
 
 static void leave(struct queue *q, uint32_t job, int64_t now_us)
@@ -208,8 +208,7 @@ void queue_freeze(struct queue *q, uint32_t job, int64_t now_us)
 		/* can_freeze saw to a free shape. */
 		int code = queue_shape_intern(q, &pinned, &at, &err);
 		assert(code == 0);
-		queue_shape_unref(q, s->shape);
-		q->shapes[pinned.origin].refs++;
+		/* It keeps its hold on its own shape, for when it goes on. */
 		s->shape = at & (QUEUE_SHAPES_MAX - 1);
 	} else {
 		queue_parts_drop(q, job);

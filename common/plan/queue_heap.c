@@ -6,11 +6,6 @@
  */
 #include "common/plan/queue_internal.h"
 
-static int64_t clamped(double key)
-{
-	return key >= 9e18 ? INT64_MAX : key <= -9e18 ? INT64_MIN : (int64_t)key;
-}
-
 /*
  * Ageing adds `ageing` times the arrival to every key. For two waiting jobs that is the same as
  * subtracting `ageing` times the time waited, and unlike that it does not change with time: the order
@@ -19,9 +14,13 @@ static int64_t clamped(double key)
  */
 static int64_t aged(const struct queue *q, const struct queue_slot *s, int64_t key)
 {
-	if (q->settings.ageing > 0)
-		return clamped((double)key + q->settings.ageing * (double)s->arrival_us);
-	return key;
+	double extra = q->settings.ageing * (double)s->arrival_us;
+	int64_t sum;
+	if (extra <= 0)
+		return key;
+	if (extra >= 9e18 || __builtin_add_overflow(key, (int64_t)extra, &sum))
+		return INT64_MAX;
+	return sum;
 }
 
 int64_t queue_key(const struct queue *q, const struct queue_slot *s)

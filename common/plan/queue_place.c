@@ -84,16 +84,21 @@ bool queue_fits_empty(const struct queue *q, const struct queue_shape *s)
 
 /* ---- taking and giving back ---- */
 
+/* A place that lost capacity may have less than nothing free: that is no debt of the others. */
+static void change_free(struct queue *q, uint32_t place, uint32_t r, int64_t more)
+{
+	int64_t *have = &row(q, q->free, place)[r];
+	q->total_free[r] -= MAX(0, *have);
+	*have += more;
+	q->total_free[r] += MAX(0, *have);
+}
+
 static void shift_at(struct queue *q, const struct queue_shape *s, uint32_t place, int64_t members,
 		     uint8_t kept)
 {
-	int64_t *have = row(q, q->free, place);
-	for (uint32_t r = 0; r < q->limits.resources; r++) {
-		if (kept & (1u << r))
-			continue;
-		have[r] += s->need[r] * members;
-		q->total_free[r] += s->need[r] * members;
-	}
+	for (uint32_t r = 0; r < q->limits.resources; r++)
+		if (!(kept & (1u << r)))
+			change_free(q, place, r, s->need[r] * members);
 	queue_place_changed(q, place);
 }
 
@@ -169,13 +174,12 @@ bool queue_take(struct queue *q, uint32_t job)
 void queue_set_place(struct queue *q, uint32_t place, const int64_t *capacity)
 {
 	assert(place < q->limits.places_max);
-	int64_t *have = row(q, q->free, place), *whole = row(q, q->capacity, place);
+	int64_t *whole = row(q, q->capacity, place);
 	for (uint32_t r = 0; r < q->limits.resources; r++) {
 		int64_t more = capacity[r] - whole[r];
 		whole[r] += more;
-		have[r] += more;
 		q->total[r] += more;
-		q->total_free[r] += more;
+		change_free(q, place, r, more);
 	}
 	queue_place_changed(q, place);
 	queue_shapes_judge(q);

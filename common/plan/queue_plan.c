@@ -76,15 +76,20 @@ static bool can_freeze(const struct queue *q, uint32_t job)
 						      q->limits.shapes_max));
 }
 
+static bool is_full(const struct queue *q)
+{
+	return q->settings.running_max && q->running_count >= q->settings.running_max;
+}
+
 /* The victims that make room for `job`, the least deserving first: those that freezing (or evicting)
- * would not help are left out again. They are off the running heap, their amounts given back; 0: it
- * cannot be done and nothing has changed. */
+ * would not help are left out again (but one must stop where only so many may run). 0: it cannot be
+ * done. Nothing has changed yet. */
 static size_t find_victims(struct queue *q, uint32_t job, int64_t now_us, bool evicts,
 			   uint32_t *ret)
 {
 	const struct queue_shape *s = &q->shapes[q->slots[job].shape];
 	size_t n = 0, kept = 0;
-	bool fits = false;
+	bool fits = false, was_full = is_full(q);
 	while (!fits && n < QUEUE_VICTIMS_MAX && q->running_count > 0) {
 		uint32_t victim = q->running[0];
 		if (!outranks(q, job, victim, now_us) || !(evicts || can_freeze(q, victim)))
@@ -96,16 +101,13 @@ static size_t find_victims(struct queue *q, uint32_t job, int64_t now_us, bool e
 	}
 	for (size_t i = 0; i < n; i++) {
 		queue_shift(q, ret[i], -1, evicts);
-		if (fits && queue_fits(q, s)) { /* it fits without this one, too */
+		bool is_spared = !fits || (!(was_full && i == 0) && queue_fits(q, s));
+		if (is_spared) {
 			queue_running_add(q, ret[i]);
-			continue;
+		} else {
+			queue_shift(q, ret[i], +1, evicts);
+			ret[kept++] = ret[i];
 		}
-		if (!fits) {
-			queue_running_add(q, ret[i]);
-			continue;
-		}
-		queue_shift(q, ret[i], +1, evicts);
-		ret[kept++] = ret[i];
 	}
 	for (size_t i = 0; i < kept; i++) {
 		queue_shift(q, ret[i], -1, evicts);
@@ -191,25 +193,17 @@ static size_t start_fitting(struct queue *q, int64_t now_us, struct queue_action
 
 static size_t resume_pinned(struct queue *q, int64_t now_us, struct queue_action *ret)
 {
-	if (q->pinned_count == 0)
-		return 0;
-	for (uint32_t i = 0; i < q->shapes_used; i++) {
+	uint32_t best = QUEUE_NONE;
+	for (uint32_t i = 0; q->pinned_count > 0 && i < q->shapes_used; i++) {
 		const struct queue_shape *s = &q->shapes[i];
-		if (s->refs && s->pin != QUEUE_NONE && s->root != QUEUE_NONE && !s->is_held_up) {
-			uint32_t job = s->root;
-			if (take(q, job)) {
-				queue_start(q, job, now_us, "it holds what the first waits for",
-					    ret);
-				return 1;
-			}
-		}
+		if (s->refs && s->pin != QUEUE_NONE && s->root != QUEUE_NONE && !s->is_held_up &&
+		    queue_fits(q, s) && (best == QUEUE_NONE || queue_before(q, s->root, best)))
+			best = s->root;
 	}
-	return 0;
-}
-
-static bool is_full(const struct queue *q)
-{
-	return q->settings.running_max && q->running_count >= q->settings.running_max;
+	if (best == QUEUE_NONE || !take(q, best))
+		return 0;
+	queue_start(q, best, now_us, "it holds what the first waits for", ret);
+	return 1;
 }
 
 /* One step: some actions that belong together, or none. */
