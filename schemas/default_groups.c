@@ -66,6 +66,18 @@ static void default_persistent_volume(json_t *tree)
 	default_text(spec, "volumeMode", "Filesystem");
 }
 
+/* Where the new volume's content comes from stands in two fields; each fills the other. */
+static void default_claim_sources(json_t *tree)
+{
+	json_t *spec = json_object_get(tree, "spec");
+	json_t *old = json_object_get(spec, "dataSource");
+	json_t *new = json_object_get(spec, "dataSourceRef");
+	if (old && !new)
+		json_object_set_new_nocheck(spec, "dataSourceRef", json_deep_copy(old));
+	else if (new && !old && !*json_str_or(new, "namespace", ""))
+		json_object_set_new_nocheck(spec, "dataSource", json_deep_copy(new));
+}
+
 /* { type, value, periodSeconds } */
 static json_t *scaling_policy(const char *type, int value)
 {
@@ -215,6 +227,7 @@ static const struct {
 	{ "", "ReplicationController", default_replication_controller },
 	{ "", "LimitRange", default_limits },
 	{ "", "PersistentVolume", default_persistent_volume },
+	{ "", "PersistentVolumeClaim", default_claim_sources },
 	{ "autoscaling", "HorizontalPodAutoscaler", default_autoscaler },
 	{ "networking.k8s.io", "NetworkPolicy", default_network_policy },
 	{ RBAC_GROUP, "RoleBinding", default_subjects },

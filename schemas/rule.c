@@ -1,6 +1,9 @@
 #include "schemas/rule.h"
 
 #include "schemas/print.h"
+#include "schemas/quantity.h"
+
+#include <stdarg.h>
 
 static bool is_zero(const json_t *value)
 {
@@ -24,19 +27,20 @@ bool rule_same(const json_t *a, const json_t *b)
 		json_t *value;
 		if (!json_is_object(other))
 			return false;
-		json_object_foreach((json_t *)(uintptr_t)other, key,
-				    value) if (!rule_same(value, NULL)) return false;
+		json_object_foreach ((json_t *)(uintptr_t)other, key, value)
+			if (!rule_same(value, NULL))
+				return false;
 		return true;
 	}
 	if (json_is_object(a) && json_is_object(b)) {
 		const char *key;
 		json_t *value;
-		json_object_foreach(
-			(json_t *)(uintptr_t)a, key,
-			value) if (!rule_same(value, json_object_get(b, key))) return false;
-		json_object_foreach((json_t *)(uintptr_t)b, key,
-				    value) if (!json_object_get(a, key) &&
-					       !rule_same(NULL, value)) return false;
+		json_object_foreach ((json_t *)(uintptr_t)a, key, value)
+			if (!rule_same(value, json_object_get(b, key)))
+				return false;
+		json_object_foreach ((json_t *)(uintptr_t)b, key, value)
+			if (!json_object_get(a, key) && !rule_same(NULL, value))
+				return false;
 		return true;
 	}
 	if (json_is_array(a) && json_is_array(b)) {
@@ -132,8 +136,7 @@ void rule_labels(struct field_errors *e, const struct path *at, const json_t *la
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)labels, key, value) {
 		rule_name(e, at, key, name_label_key);
 		rule_name(e, at, json_string_value(value), name_label_value);
 	}
@@ -178,4 +181,97 @@ void rule_ip(struct field_errors *e, const struct path *at, const json_t *ip)
 	if (!text || (!ip_is_v4(text) && !ip_is_v6(text)))
 		rule_broken(e, FIELD_INVALID, at, ip,
 			    "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+}
+
+void rule_bad_text(struct field_errors *e, enum field_error_type type, const struct path *at,
+		   const char *value, const char *detail, ...)
+{
+	AUTO_JSON *shown = json_string_nocheck(value ? value : "");
+	AUTO_STR text;
+	str_init(&text, 8192);
+	if (detail) {
+		va_list args;
+		va_start(args, detail);
+		str_vaddf(&text, detail, args);
+		va_end(args);
+	}
+	rule_broken(e, type, at, shown, "%s", text.len ? text.data : "");
+}
+
+void rule_bad_count(struct field_errors *e, const struct path *at, size_t count, size_t max)
+{
+	AUTO_JSON *shown = json_integer((json_int_t)count);
+	rule_broken(e, FIELD_TOO_MANY, at, shown, "must have at most %zu item%s", max,
+		    max == 1 ? "" : "s");
+}
+
+bool rule_is_one_of(const char *value, const char *const *allowed)
+{
+	for (; value && *allowed; allowed++)
+		if (streq(value, *allowed))
+			return true;
+	return false;
+}
+
+void rule_unsupported(struct field_errors *e, const struct path *at, const char *value,
+		      const char *const *allowed)
+{
+	AUTO_STR list;
+	str_init(&list, 4096);
+	for (size_t i = 0; allowed[i]; i++)
+		str_addf(&list, "%s\"%s\"", i ? ", " : "", allowed[i]);
+	rule_bad_text(e, FIELD_NOT_SUPPORTED, at, value, "supported values: %s", list.data);
+}
+
+void rule_enum(struct field_errors *e, const struct path *at, const json_t *o, const char *name,
+	       const char *const *allowed)
+{
+	const char *value = json_str_or(o, name, "");
+	if (!rule_is_one_of(value, allowed))
+		rule_unsupported(e, PATH(at, name), value, allowed);
+}
+
+void rule_at_least(struct field_errors *e, const struct path *at, const json_t *o, const char *name,
+		   int64_t min)
+{
+	const json_t *value = json_object_get(o, name);
+	if (value && json_integer_value(value) < min)
+		rule_broken(e, FIELD_INVALID, PATH(at, name), value,
+			    "must be greater than or equal to %lld", (long long)min);
+}
+
+void rule_between(struct field_errors *e, const struct path *at, const json_t *o, const char *name,
+		  int64_t min, int64_t max)
+{
+	const json_t *value = json_object_get(o, name);
+	int64_t n = json_integer_value(value);
+	if (value && (n < min || n > max))
+		rule_broken(e, FIELD_INVALID, PATH(at, name), value,
+			    "must be between %lld and %lld, inclusive", (long long)min,
+			    (long long)max);
+}
+
+int64_t rule_amount(struct field_errors *e, const struct path *at, const json_t *value)
+{
+	if (json_is_string(value)) {
+		const char *text = json_string_value(value);
+		rule_name(e, at, text, name_percent);
+		return name_is(name_percent, text) ? strtol(text, NULL, 10) : -1;
+	}
+	if (json_integer_value(value) < 0)
+		rule_broken(e, FIELD_INVALID, at, value, "must be greater than or equal to 0");
+	return json_integer_value(value);
+}
+
+void rule_not_over_100_percent(struct field_errors *e, const struct path *at, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	if (text && name_is(name_percent, text) && strtol(text, NULL, 10) > 100)
+		rule_broken(e, FIELD_INVALID, at, value, "must not be greater than 100%%");
+}
+
+void rule_quantity_at_least_0(struct field_errors *e, const struct path *at, const json_t *value)
+{
+	if (value && quantity_milli(json_string_value(value)) < 0)
+		rule_broken(e, FIELD_INVALID, at, value, "must be greater than or equal to 0");
 }

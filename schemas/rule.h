@@ -30,6 +30,27 @@ void rule_ip(struct field_errors *e, const struct path *at, const json_t *ip);
 void rule_unchanged(struct field_errors *e, const struct path *at, const json_t *now,
 		    const json_t *before);
 bool rule_same(const json_t *a, const json_t *b);
+/* The value is a text (NULL: an empty one). */
+void rule_bad_text(struct field_errors *e, enum field_error_type type, const struct path *at,
+		   const char *value, const char *detail, ...) PRINTF_LIKE(5, 6);
+void rule_bad_count(struct field_errors *e, const struct path *at, size_t count, size_t max);
+/* `allowed` is NULL-terminated and shown as it stands; an empty or absent value is none of them. */
+bool rule_is_one_of(const char *value, const char *const *allowed);
+void rule_unsupported(struct field_errors *e, const struct path *at, const char *value,
+		      const char *const *allowed);
+void rule_enum(struct field_errors *e, const struct path *at, const json_t *o, const char *name,
+	       const char *const *allowed);
+/* Of the member `name` of `o`, where it is given. */
+void rule_at_least(struct field_errors *e, const struct path *at, const json_t *o, const char *name,
+		   int64_t min);
+void rule_between(struct field_errors *e, const struct path *at, const json_t *o, const char *name,
+		  int64_t min, int64_t max);
+/* A number that is not negative, or a percentage. Gives its number; -1: neither. */
+int64_t rule_amount(struct field_errors *e, const struct path *at, const json_t *value);
+void rule_not_over_100_percent(struct field_errors *e, const struct path *at, const json_t *value);
+bool rule_path_goes_back(const char *path); /* has a part ".." */
+void rule_driver_name(struct field_errors *e, const struct path *at, const char *name);
+void rule_quantity_at_least_0(struct field_errors *e, const struct path *at, const json_t *value);
 
 /* The parts, one file each. */
 void validate_metadata(const struct schema_kind *kind, const json_t *tree, const json_t *old,
@@ -45,10 +66,34 @@ void validate_volumes(const json_t *volumes, const struct path *at, struct field
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);
 void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e);
+void validate_node_selector(const json_t *selector, const struct path *at, struct field_errors *e);
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e);
 void validate_pod_update(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e);
+/* Labels, annotations and spec of a template; `selector` may be NULL: it need not match. */
+void validate_template(const json_t *template, const json_t *selector, const struct path *at,
+		       struct field_errors *e);
 void validate_workload(const char *kind, const json_t *tree, const json_t *old,
 		       struct field_errors *e);
 void validate_config(const char *kind, const json_t *tree, const json_t *old,
 		     struct field_errors *e);
+
+/* The rules of one kind; validate_kinds.c says which kind has which. */
+typedef void kind_check(const json_t *tree, const json_t *old, struct field_errors *e);
+kind_check validate_stateful_set, validate_daemon_set, validate_replication_controller,
+	validate_controller_revision, validate_pod_template;
+kind_check validate_role, validate_cluster_role, validate_role_binding,
+	validate_cluster_role_binding;
+kind_check validate_autoscaler, validate_disruption_budget, validate_priority_class;
+kind_check validate_volume, validate_claim, validate_limit_range, validate_quota;
+kind_check validate_storage_class, validate_csi_driver, validate_csi_node, validate_capacity,
+	validate_attachment, validate_attributes_class;
+/* The spec of a PersistentVolume; `is_inline`: of one without an object. */
+void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
+			  const struct path *at, struct field_errors *e);
+void validate_claim_spec(const json_t *spec, const struct path *at, struct field_errors *e);
+/* What applies where the kind has rules of its own; false: it has none. */
+bool validate_kind(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+		   struct field_errors *e);
+/* What names of the kind look like. */
+name_check *validate_name_rule(const struct schema_kind *kind);

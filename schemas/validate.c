@@ -55,7 +55,7 @@ void validate_tables(const struct schema_type *type, const json_t *tree, const j
 					    PATH_AT(PATH(at, f->name), k), e);
 			break;
 		case SCHEMA_MAP:
-			json_object_foreach((json_t *)(uintptr_t)value, key, item)
+			json_object_foreach ((json_t *)(uintptr_t)value, key, item)
 				check_value(f, item, NULL, PATH_OF(PATH(at, f->name), key), e);
 			break;
 		}
@@ -80,6 +80,8 @@ void schema_validate(const struct schema_kind *kind, const json_t *tree, const j
 		     struct field_errors *errors)
 {
 	validate_metadata(kind, tree, old, errors);
+	if (validate_kind(kind, tree, old, errors))
+		return;
 	validate_tables(kind->type, tree, old, NULL, errors);
 	if (streq(kind->group, "apps") || streq(kind->group, "batch"))
 		validate_workload(kind->kind, tree, old, errors);

@@ -17,8 +17,9 @@ static void check_requirement(const json_t *r, const struct path *at, struct fie
 				    "'DoesNotExist'");
 	} else if (streq(word, "Gt") || streq(word, "Lt")) {
 		if (values != 1)
-			rule_broken(e, FIELD_REQUIRED, PATH(at, "values"), NULL,
-				    "must be specified single value when `operator` is 'Lt' or 'Gt'");
+			rule_broken(
+				e, FIELD_REQUIRED, PATH(at, "values"), NULL,
+				"must be specified single value when `operator` is 'Lt' or 'Gt'");
 	} else {
 		rule_broken(e, FIELD_INVALID, PATH(at, "operator"), op ? op : empty,
 			    "not a valid selector operator");
@@ -30,8 +31,8 @@ static void check_term(const json_t *term, const struct path *at, struct field_e
 {
 	const json_t *list = json_object_get(term, "matchExpressions");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		check_requirement(json_array_get(list, i),
-				  PATH_AT(PATH(at, "matchExpressions"), i), e);
+		check_requirement(json_array_get(list, i), PATH_AT(PATH(at, "matchExpressions"), i),
+				  e);
 }
 
 static void check_weight(const json_t *preferred, const struct path *at, struct field_errors *e)
@@ -42,18 +43,24 @@ static void check_weight(const json_t *preferred, const struct path *at, struct 
 			    "must be in the range 1-100");
 }
 
+void validate_node_selector(const json_t *selector, const struct path *at, struct field_errors *e)
+{
+	const json_t *terms = json_object_get(selector, "nodeSelectorTerms");
+	at = PATH(at, "nodeSelectorTerms");
+	if (json_array_size(terms) == 0)
+		rule_broken(e, FIELD_REQUIRED, at, NULL,
+			    "must have at least one node selector term");
+	for (size_t i = 0; i < json_array_size(terms); i++)
+		check_term(json_array_get(terms, i), PATH_AT(at, i), e);
+}
+
 static void check_node_affinity(const json_t *node, const struct path *at, struct field_errors *e)
 {
 	static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution";
 	static const char preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
 	const json_t *must = json_object_get(node, required);
-	const json_t *terms = json_object_get(must, "nodeSelectorTerms");
-	const struct path *here = PATH(PATH(at, required), "nodeSelectorTerms");
-	if (must && json_array_size(terms) == 0)
-		rule_broken(e, FIELD_REQUIRED, here, NULL,
-			    "must have at least one node selector term");
-	for (size_t i = 0; i < json_array_size(terms); i++)
-		check_term(json_array_get(terms, i), PATH_AT(here, i), e);
+	if (must)
+		validate_node_selector(must, PATH(at, required), e);
 	const json_t *list = json_object_get(node, preferred);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const struct path *one = PATH_AT(PATH(at, preferred), i);

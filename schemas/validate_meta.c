@@ -2,23 +2,13 @@
 
 #define ANNOTATIONS_SIZE_MAX (256 * 1024)
 
-static name_check *name_rule(const struct schema_kind *kind)
-{
-	if (streq(kind->kind, "Namespace") || streq(kind->kind, "Service"))
-		return name_dns_label;
-	if (streq(kind->group, "rbac.authorization.k8s.io"))
-		return name_path_segment;
-	return name_dns_subdomain;
-}
-
 static void check_annotations(const json_t *annotations, const struct path *at,
 			      struct field_errors *e)
 {
 	const char *key;
 	json_t *value;
 	size_t size = 0;
-	json_object_foreach((json_t *)(uintptr_t)annotations, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)annotations, key, value) {
 		auto_free char *lower = xstrdup(key);
 		for (char *p = lower; *p; p++)
 			if (*p >= 'A' && *p <= 'Z')
@@ -141,7 +131,7 @@ void validate_metadata(const struct schema_kind *kind, const json_t *tree, const
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "name"), NULL,
 			    "name or generateName is required");
 	else if (!old)
-		rule_name(e, PATH(at, "name"), name, name_rule(kind));
+		rule_name(e, PATH(at, "name"), name, validate_name_rule(kind));
 	if (kind->is_namespaced)
 		rule_required_name(e, PATH(at, "namespace"), namespace, name_dns_label);
 	else if (*namespace)

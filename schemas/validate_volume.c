@@ -1,6 +1,6 @@
 #include "schemas/rule.h"
 
-static bool goes_back(const char *path)
+bool rule_path_goes_back(const char *path)
 {
 	for (const char *p = path; p && *p;) {
 		size_t n = strcspn(p, "/");
@@ -28,7 +28,7 @@ static void check_path(const json_t *item, const struct path *at, struct field_e
 	rule_required(e, PATH(at, "path"), text);
 	if (*text == '/')
 		rule_broken(e, FIELD_INVALID, PATH(at, "path"), path, "must be a relative path");
-	if (goes_back(text))
+	if (rule_path_goes_back(text))
 		rule_broken(e, FIELD_INVALID, PATH(at, "path"), path, "must not contain '..'");
 	if (starts_with(text, "..") && !starts_with(text, "../") && text[2])
 		rule_broken(e, FIELD_INVALID, PATH(at, "path"), path, "must not start with '..'");
@@ -100,7 +100,7 @@ static void check_source(const char *type, const json_t *source, const struct pa
 	if (streq(type, "hostPath")) {
 		const char *path = json_str_or(source, "path", "");
 		rule_required(e, PATH(at, "path"), path);
-		if (goes_back(path))
+		if (rule_path_goes_back(path))
 			rule_broken(e, FIELD_INVALID, PATH(at, "path"),
 				    json_object_get(source, "path"), "must not contain '..'");
 	} else if (streq(type, "configMap")) {
@@ -131,8 +131,7 @@ void validate_volumes(const json_t *volumes, const struct path *at, struct field
 		const char *name = json_str_or(volume, "name", ""), *type;
 		json_t *source;
 		size_t sources = 0;
-		json_object_foreach((json_t *)(uintptr_t)volume, type, source)
-		{
+		json_object_foreach ((json_t *)(uintptr_t)volume, type, source) {
 			if (streq(type, "name"))
 				continue;
 			if (sources++ > 0)

@@ -1,0 +1,55 @@
+/* Which kind has which rules. Those that are not here go by their tables and validate.c. */
+#include "schemas/rule.h"
+
+#define RBAC "rbac.authorization.k8s.io"
+
+static const struct {
+	const char *group, *kind;
+	kind_check *check; /* NULL: nothing beside the metadata */
+	name_check *name;  /* NULL: a subdomain */
+} kinds[] = {
+	{ "", "LimitRange", validate_limit_range, NULL },
+	{ "", "PersistentVolume", validate_volume, NULL },
+	{ "", "PersistentVolumeClaim", validate_claim, NULL },
+	{ "", "PodTemplate", validate_pod_template, NULL },
+	{ "", "ReplicationController", validate_replication_controller, NULL },
+	{ "", "ResourceQuota", validate_quota, NULL },
+	{ "apps", "ControllerRevision", validate_controller_revision, NULL },
+	{ "apps", "DaemonSet", validate_daemon_set, NULL },
+	{ "apps", "StatefulSet", validate_stateful_set, name_dns_label },
+	{ "policy", "PodDisruptionBudget", validate_disruption_budget, NULL },
+	{ RBAC, "ClusterRole", validate_cluster_role, name_path_segment },
+	{ RBAC, "ClusterRoleBinding", validate_cluster_role_binding, name_path_segment },
+	{ RBAC, "Role", validate_role, name_path_segment },
+	{ RBAC, "RoleBinding", validate_role_binding, name_path_segment },
+	{ "scheduling.k8s.io", "PriorityClass", validate_priority_class, NULL },
+	{ "storage.k8s.io", "CSIDriver", validate_csi_driver, NULL },
+	{ "storage.k8s.io", "CSINode", validate_csi_node, NULL },
+	{ "storage.k8s.io", "CSIStorageCapacity", validate_capacity, NULL },
+	{ "storage.k8s.io", "StorageClass", validate_storage_class, NULL },
+	{ "storage.k8s.io", "VolumeAttachment", validate_attachment, NULL },
+	{ "storage.k8s.io", "VolumeAttributesClass", validate_attributes_class, NULL },
+};
+
+bool validate_kind(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+		   struct field_errors *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!streq(kinds[i].kind, kind->kind) || !streq(kinds[i].group, kind->group))
+			continue;
+		if (kinds[i].check)
+			kinds[i].check(tree, old, e);
+		return true;
+	}
+	return false;
+}
+
+name_check *validate_name_rule(const struct schema_kind *kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (streq(kinds[i].kind, kind->kind) && streq(kinds[i].group, kind->group))
+			return kinds[i].name ? kinds[i].name : name_dns_subdomain;
+	if (streq(kind->kind, "Namespace") || streq(kind->kind, "Service"))
+		return name_dns_label;
+	return name_dns_subdomain;
+}
