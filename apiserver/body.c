@@ -81,12 +81,9 @@ static const struct schema_type *body_type(const struct change *c, const char **
 	return c->kind->type;
 }
 
-static int decode_object(struct change *c, struct failure *f)
+static int decode_typed(struct change *c, enum schema_encoding encoding, struct failure *f)
 {
 	struct request *r = c->r;
-	enum schema_encoding encoding;
-	if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
-		return fail_media_type(f);
 	AUTO_STR api_version;
 	str_init(&api_version, 256);
 	const char *kind;
@@ -107,9 +104,27 @@ static int decode_object(struct change *c, struct failure *f)
 	schema_report_fini(&report);
 	if (code < 0 || check_kind(c->body, api_version.data, kind, f) < 0)
 		return -1;
+	if (c->is_apply && (!json_str(c->body, "kind") || !json_str(c->body, "apiVersion")))
+		return fail_bad_request(f, "Object '%s' is missing in the applied configuration",
+					json_str(c->body, "kind") ? "apiVersion" : "Kind");
 	json_put_str(c->body, "apiVersion", api_version.data);
 	json_put_str(c->body, "kind", kind);
 	return 0;
+}
+
+static int decode_object(struct change *c, struct failure *f)
+{
+	enum schema_encoding encoding;
+	if (!content_type_encoding(http_header_get(c->r->x, "Content-Type"), &encoding))
+		return fail_media_type(f);
+	return decode_typed(c, encoding, f);
+}
+
+/* JSON is YAML. */
+static int decode_configuration(struct change *c, struct failure *f)
+{
+	c->patch_type = "application/apply-patch+yaml";
+	return decode_typed(c, SCHEMA_YAML, f) < 0 ? -1 : apply_check_body(c, f);
 }
 
 static int decode_patch(struct change *c, struct failure *f)
@@ -119,6 +134,11 @@ static int decode_patch(struct change *c, struct failure *f)
 					     "application/strategic-merge-patch+json" };
 	struct request *r = c->r;
 	const char *content_type = http_header_get(r->x, "Content-Type");
+	c->is_apply = content_type_is(content_type, "application/apply-patch+yaml");
+	if (managed_check_options(c, f) < 0)
+		return -1;
+	if (c->is_apply)
+		return decode_configuration(c, f);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (content_type_is(content_type, types[i]))
 			c->patch_type = types[i];
@@ -127,7 +147,7 @@ static int decode_patch(struct change *c, struct failure *f)
 			f, 415, "UnsupportedMediaType",
 			"the body of the request was in an unknown format - accepted media types "
 			"include: application/json-patch+json, application/merge-patch+json, "
-			"application/strategic-merge-patch+json");
+			"application/strategic-merge-patch+json, application/apply-patch+yaml");
 	struct error err;
 	if (json_parse(r->x->body ? r->x->body : "", r->x->body_len, &c->body, &err) < 0)
 		return fail_bad_request(f, "error decoding patch: %s", err.text);

@@ -8,6 +8,8 @@ void change_reset(struct change *c)
 	object_unref(c->old);
 	json_decref(c->old_tree);
 	json_decref(c->tree);
+	json_decref(c->sent_managed);
+	json_decref(c->managed);
 	for (size_t i = 0; i < c->extras_count; i++) {
 		free(c->extras[i].key);
 		free(c->extras[i].bytes);
@@ -17,10 +19,10 @@ void change_reset(struct change *c)
 		str_init(&c->bytes, RENDER_LIMIT);
 	str_clear(&c->bytes);
 	c->old = NULL;
-	c->old_tree = c->tree = NULL;
+	c->old_tree = c->tree = c->sent_managed = c->managed = NULL;
 	c->key = NULL;
 	c->extras_count = 0;
-	c->is_create = c->is_delete = false;
+	c->is_create = c->is_delete = c->keeps_managed = false;
 }
 
 bool change_is_kind(const struct change *c, const char *group, const char *kind)

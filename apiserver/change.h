@@ -42,12 +42,16 @@ struct change {
 	char *ns, *name; /* name NULL: generateName */
 	json_t *body;    /* decoded object, or patch document */
 	const char *patch_type;
+	bool is_apply; /* the patch is a configuration to apply */
 	bool is_dry_run, is_fresh;
 	int attempts;
 
 	/* of the present attempt */
 	struct object *old; /* reference; NULL: there is none */
 	json_t *old_tree, *tree;
+	json_t *sent_managed; /* managedFields that the client sent; or NULL */
+	json_t *managed;      /* the new managedFields, once they are known */
+	bool keeps_managed;   /* they are the old ones, which no tree holds */
 	bool is_delete, is_create; /* what it turned out to be */
 	struct change_extra extras[CHANGE_EXTRA_MAX];
 	size_t extras_count;
@@ -76,6 +80,16 @@ int body_check_patched(struct change *c, json_t *tree, struct failure *f);
 int body_delete_options(struct request *r, json_t **ret, struct failure *f);
 /* ?dryRun=; -1: 422 */
 int body_dry_run(struct request *r, const json_t *options, bool *ret, struct failure *f);
+
+/* ---- managed_write.c: who owns which field; server-side apply ---- */
+int managed_check_options(struct change *c, struct failure *f);
+/* Put aside the managedFields that came with the tree. */
+void managed_take_sent(struct change *c);
+/* Compare with the old tree: who owns what after this write. */
+void managed_note(struct change *c);
+void managed_put(struct change *c); /* into the tree */
+int apply_check_body(struct change *c, struct failure *f);
+int apply_build(struct change *c, struct failure *f);
 
 /* ---- strategy.c: what the server keeps, sets and forgets ---- */
 int strategy_create(struct change *c, struct failure *f);

@@ -70,16 +70,27 @@ static void index_labels(struct object *o, struct span labels)
 	qsort(o->labels, n, sizeof *o->labels, by_key);
 }
 
+/* The top-level members are found once, not once a field label. */
 static void index_fields(struct object *o, struct span whole)
 {
 	size_t n = 0;
 	while (o->kind->field_labels && o->kind->field_labels[n])
 		n++;
 	o->fields = xcalloc(n + 1, sizeof *o->fields);
-	for (size_t i = 0; i < n; i++) {
-		char *value = scan_text(scan_dig(whole, o->kind->field_labels[i]));
-		o->fields[i] = value ? value : xstrdup("");
-	}
+	struct scan s = scan_open(whole);
+	for (struct span name, value; n > 0 && scan_next(&s, &name, &value);)
+		for (size_t i = 0; i < n; i++) {
+			const char *path = o->kind->field_labels[i];
+			if (strncmp(path, name.at, name.len) != 0)
+				continue;
+			if (path[name.len] == '.')
+				o->fields[i] = scan_text(scan_dig(value, path + name.len + 1));
+			else if (!path[name.len])
+				o->fields[i] = scan_text(value);
+		}
+	for (size_t i = 0; i < n; i++)
+		if (!o->fields[i])
+			o->fields[i] = xstrdup("");
 }
 
 static void splice_version(struct object *o, const char *bytes, size_t len, size_t at,
@@ -95,11 +106,14 @@ static void splice_version(struct object *o, const char *bytes, size_t len, size
 	memcpy(o->bytes + at, text, (size_t)n);
 	memcpy(o->bytes + at + n, bytes + at, len - at);
 	o->version_at = at + strlen("\"resourceVersion\":\"");
+	if (o->managed_len)
+		o->managed_at += (size_t)n;
 	o->version_len = (size_t)n - strlen("\"resourceVersion\":\"\"") - (is_empty ? 0 : 1);
 }
 
-static void index_metadata(struct object *o, struct span metadata)
+static void index_metadata(struct object *o, struct span whole, struct span metadata)
 {
+	static const char managed[] = "managedFields";
 	struct scan s = scan_open(metadata);
 	for (struct span name, value; scan_next(&s, &name, &value);) {
 		if (name.len == 3 && memcmp(name.at, "uid", 3) == 0)
@@ -110,6 +124,11 @@ static void index_metadata(struct object *o, struct span metadata)
 			o->is_deleting = true;
 		else if (name.len == 10 && memcmp(name.at, "finalizers", 10) == 0)
 			o->has_finalizers = value.len > 2;
+		else if (name.len == sizeof managed - 1 && memcmp(name.at, managed, name.len) == 0) {
+			/* With the comma and the quote before; up to the end of the metadata. */
+			o->managed_at = (size_t)(name.at - 2 - whole.at);
+			o->managed_len = (size_t)(metadata.at + metadata.len - 1 - (name.at - 2));
+		}
 	}
 }
 
@@ -131,7 +150,7 @@ int object_new(const struct schema_kind *kind, const char *key, const void *byte
 	o->ns = o->names;
 	o->names[last - before] = '\0';
 	o->name = o->names + (last - before) + 1;
-	index_metadata(o, metadata);
+	index_metadata(o, whole, metadata);
 	if (!o->uid)
 		o->uid = xstrdup("");
 	index_fields(o, whole);
@@ -229,4 +248,47 @@ json_t *object_tree(const struct object *o)
 	int code = json_parse(o->bytes, o->len, &tree, &err);
 	assert(code == 0); /* canonical bytes are JSON */
 	return tree;
+}
+
+json_t *object_tree_unowned(const struct object *o)
+{
+	if (!o->managed_len)
+		return object_tree(o);
+	json_t *tree = NULL;
+	struct error err;
+	size_t after = o->managed_at + o->managed_len;
+	AUTO_STR text;
+	str_init(&text, o->len);
+	str_add_bytes(&text, o->bytes, o->managed_at);
+	str_add_bytes(&text, o->bytes + after, o->len - after);
+	int code = json_parse(text.data, text.len, &tree, &err);
+	assert(code == 0); /* canonical bytes are JSON */
+	return tree;
+}
+
+json_t *object_managed(const struct object *o)
+{
+	static const char head[] = ",\"managedFields\":";
+	if (!o->managed_len)
+		return NULL;
+	json_t *list = NULL;
+	struct error err;
+	int code = json_parse(o->bytes + o->managed_at + sizeof head - 1,
+			      o->managed_len - (sizeof head - 1), &list, &err);
+	assert(code == 0);
+	return list;
+}
+
+void object_add_managed(const struct object *o, struct str *bytes)
+{
+	if (!o->managed_len || !str_ok(bytes))
+		return;
+	struct span metadata = scan_member((struct span){ bytes->data, bytes->len }, "metadata");
+	size_t at = (size_t)(metadata.at + metadata.len - 1 - bytes->data);
+	AUTO_STR rest;
+	str_init(&rest, bytes->max);
+	str_add_bytes(&rest, bytes->data + at, bytes->len - at);
+	str_truncate(bytes, at);
+	str_add_bytes(bytes, o->bytes + o->managed_at, o->managed_len);
+	str_add_bytes(bytes, rest.data, rest.len);
 }

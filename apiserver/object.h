@@ -33,6 +33,8 @@ struct object {
 	char *bytes; /* JSON with metadata.resourceVersion */
 	size_t len;
 	size_t version_at, version_len; /* where the digits stand in bytes */
+	/* `,"managedFields":[…]`, the last of the metadata; length 0: nobody owns anything. */
+	size_t managed_at, managed_len;
 };
 
 /* "o/core/pods/default/web"; group "" becomes core. */
@@ -67,3 +69,8 @@ bool object_matches(const struct object *o, const struct selector *labels,
 
 /* As a tree, with resourceVersion. The caller's. */
 json_t *object_tree(const struct object *o);
+/* The same without managedFields, which few writes look at; and these alone (NULL: none). */
+json_t *object_tree_unowned(const struct object *o);
+json_t *object_managed(const struct object *o);
+/* Canonical bytes without managedFields get those of `o`, as they are. */
+void object_add_managed(const struct object *o, struct str *bytes);

@@ -86,7 +86,9 @@ bool selection_has(const struct selection *s, const struct object *o)
 
 struct rendering rendering_of(const struct request *r)
 {
-	struct rendering how = { .as = r->accept.as, .kind = r->target.kind };
+	struct rendering how = { .as = r->accept.as,
+				 .kind = r->target.kind,
+				 .omits_owners = render_omits_owners(r) };
 	memcpy(how.as_version, r->accept.as_version, sizeof how.as_version);
 	(void)render_include(&r->query, &how.include); /* checked when the request came */
 	return how;

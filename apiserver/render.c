@@ -75,27 +75,33 @@ void render_columns(const struct schema_kind *kind, struct str *out)
 	str_add(out, "]");
 }
 
-void render_partial(const struct object *o, const char *as_version, struct str *out)
+void render_partial(const struct object *o, const char *as_version, bool omits_owners,
+		    struct str *out)
 {
 	struct span metadata = scan_member((struct span){ o->bytes, o->len }, "metadata");
 	str_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",",
 		 *as_version ? as_version : "v1");
 	str_add(out, "\"metadata\":");
-	str_add_bytes(out, metadata.at, metadata.len);
+	if (omits_owners && o->managed_len) {
+		str_add_bytes(out, metadata.at, o->managed_at - (size_t)(metadata.at - o->bytes));
+		str_add_char(out, '}');
+	} else {
+		str_add_bytes(out, metadata.at, metadata.len);
+	}
 	str_add(out, "}");
 }
 
 void render_row(const struct object *o, enum include_object include, int64_t now_us,
 		const char *as_version, struct str *out)
 {
-	AUTO_JSON *tree = object_tree(o);
+	AUTO_JSON *tree = object_tree_unowned(o);
 	AUTO_JSON *cells = table_cells(o->kind, tree, now_us);
 	str_add(out, "{\"cells\":");
 	json_print(cells, out);
 	if (include != INCLUDE_NONE)
 		str_add(out, ",\"object\":");
 	if (include == INCLUDE_METADATA)
-		render_partial(o, as_version, out);
+		render_partial(o, as_version, false, out);
 	else if (include == INCLUDE_OBJECT)
 		str_add_bytes(out, o->bytes, o->len);
 	str_add(out, "}");
@@ -125,18 +131,30 @@ void render_item(const struct rendering *how, const struct object *o, bool is_fi
 		return;
 	case ACCEPT_PARTIAL:
 	case ACCEPT_PARTIAL_LIST:
-		render_partial(o, how->as_version, out);
+		render_partial(o, how->as_version, how->omits_owners, out);
 		return;
 	case ACCEPT_OBJECT:
 	case ACCEPT_DISCOVERY:
 		break;
 	}
-	str_add_bytes(out, o->bytes, o->len);
+	size_t after = o->managed_at + o->managed_len;
+	bool is_cut = how->omits_owners && o->managed_len;
+	str_add_bytes(out, o->bytes, is_cut ? o->managed_at : o->len);
+	if (is_cut)
+		str_add_bytes(out, o->bytes + after, o->len - after);
+}
+
+bool render_omits_owners(const struct request *r)
+{
+	const char *omit = http_header_get(r->x, "Skiff-Omit");
+	return omit && streq(omit, "managedFields");
 }
 
 const char *render_object(struct request *r, const struct object *o, struct str *out)
 {
-	struct rendering how = { .as = r->accept.as, .kind = o->kind };
+	struct rendering how = { .as = r->accept.as,
+				 .kind = o->kind,
+				 .omits_owners = render_omits_owners(r) };
 	memcpy(how.as_version, r->accept.as_version, sizeof how.as_version);
 	(void)render_include(&r->query, &how.include); /* checked when the request came */
 	AUTO_STR json;

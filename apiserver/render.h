@@ -25,7 +25,8 @@ void render_columns(const struct schema_kind *kind, struct str *out);
 void render_row(const struct object *o, enum include_object include, int64_t now_us,
 		const char *as_version, struct str *out);
 /* {"kind":"PartialObjectMetadata",…,"metadata":{…}} without parsing. */
-void render_partial(const struct object *o, const char *as_version, struct str *out);
+void render_partial(const struct object *o, const char *as_version, bool omits_owners,
+		    struct str *out);
 
 /* One object inside a list or a watch event, in the request's rendering. `first` adds the
  * column definitions where a Table is a watch event. */
@@ -34,7 +35,10 @@ struct rendering {
 	char as_version[16];
 	enum include_object include;
 	const struct schema_kind *kind;
+	bool omits_owners;
 };
+/* `Skiff-Omit: managedFields`: half of what our own programs would read for nothing. */
+bool render_omits_owners(const struct request *r);
 void render_item(const struct rendering *how, const struct object *o, bool is_first,
 		 int64_t now_us, struct str *out);
 const char *render_content_type(const struct accept *a);

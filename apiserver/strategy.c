@@ -6,7 +6,7 @@
 
 static const char *const server_fields[] = {
 	"uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-	"generation", "selfLink",          "managedFields",     "resourceVersion"
+	"generation", "selfLink",          "resourceVersion"
 };
 
 static void set_names(struct change *c, json_t *metadata)
@@ -86,6 +86,7 @@ int strategy_create(struct change *c, struct failure *f)
 		create_namespace(tree);
 	else if (change_is_kind(c, "batch", "Job"))
 		create_job(tree);
+	managed_put(c);
 	return 0;
 }
 
@@ -242,6 +243,8 @@ int strategy_update(struct change *c, struct failure *f)
 	set_names(c, metadata);
 	if (check_finalizers(c, f) < 0)
 		return -1;
+	managed_note(c);
+	managed_put(c);
 	bool counts = c->part == PART_MAIN || c->part == PART_SCALE;
 	if (c->kind->has_generation && counts && !same_spec(c))
 		json_put_int(metadata, "generation", json_int_or(old, "generation", 0) + 1);

@@ -99,7 +99,7 @@ static void add_line(struct all *a, const char *type, const struct lane *lane,
 {
 	struct str *out = &a->source.pending;
 	str_addf(out, "{\"type\":\"%s\",\"resource\":\"%s\",\"object\":", type, lane->resource);
-	render_partial(o, "v1", out);
+	render_partial(o, "v1", true, out); /* no follower of owners asks whose a field is */
 	str_add(out, "}\n");
 }
 

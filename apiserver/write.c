@@ -128,6 +128,8 @@ static int build_bound(struct change *c, struct failure *f)
 
 static int build(struct change *c, struct failure *f)
 {
+	if (c->is_apply)
+		return apply_build(c, f);
 	if (c->part == PART_SCALE)
 		return build_scaled(c, f);
 	if (c->part == PART_BINDING)
@@ -139,6 +141,14 @@ static int build(struct change *c, struct failure *f)
 }
 
 /* ---- one attempt ---- */
+
+/* Patches that speak of managedFields need them in what they patch. */
+static bool looks_at_owners(const struct change *c)
+{
+	static const char name[] = "managedFields";
+	return c->verb == CHANGE_PATCH && !c->is_apply && c->r->x->body &&
+	       memmem(c->r->x->body, c->r->x->body_len, name, sizeof name - 1);
+}
 
 static int find_old(struct change *c, struct failure *f)
 {
@@ -156,10 +166,11 @@ static int find_old(struct change *c, struct failure *f)
 	}
 	if (old) {
 		c->old = object_ref(old);
-		c->old_tree = object_tree(old);
+		c->old_tree = looks_at_owners(c) ? object_tree(old) : object_tree_unowned(old);
 		return 0;
 	}
-	bool makes = c->verb == CHANGE_UPDATE && c->part == PART_MAIN && c->kind->creates_on_update;
+	bool makes = c->part == PART_MAIN &&
+		     (c->is_apply || (c->verb == CHANGE_UPDATE && c->kind->creates_on_update));
 	if (!makes)
 		return fail_not_found(f, c->kind, c->name);
 	c->is_create = true;
@@ -194,12 +205,17 @@ static int compute(struct change *c, struct failure *f)
 	if (find_old(c, f) < 0 || build(c, f) < 0)
 		return -1;
 	schema_default(c->kind, c->tree);
+	managed_take_sent(c);
+	if (c->is_create)
+		managed_note(c);
 	if ((c->is_create ? strategy_create(c, f) : strategy_update(c, f)) < 0)
 		return -1;
 	if (admit_mutate(c, f) < 0 || validate(c, f) < 0)
 		return -1;
 	warn(c);
 	schema_print(c->kind->type, c->tree, &c->bytes);
+	if (c->keeps_managed)
+		object_add_managed(c->old, &c->bytes);
 	if (!str_ok(&c->bytes))
 		return fail(f, 413, "RequestEntityTooLarge",
 			    "the object is larger than the limit of 3145728 bytes");

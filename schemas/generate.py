@@ -106,6 +106,8 @@ def field_text(tables, numbers, field, outer):
     kind = {'set': 'SET', 'map': 'MAP'}.get(field.get('list_type'))
     if kind:
         parts.append('.list_type = SCHEMA_LIST_%s' % kind)
+    if field.get('list_type') == 'atomic-map':
+        parts.append('.is_atomic_map = true')
     if field.get('map_keys'):
         parts.append('.list_map_keys = %s' % tables.strings(field['map_keys']))
     if field.get('description'):
@@ -150,9 +152,10 @@ def write_types(tables, types):
             tables.out += lines + ['};']
             tables.out.append('static const uint16_t by_name_%d[] = { %s };' % (
                 i, ', '.join(str(n) for n in by_name)))
-        rows.append('\t{ %s, %s, %d, %s, %s },' % (
+        rows.append('\t{ %s, %s, %d, %s, %s, %s },' % (
             text(name), 'fields_%d' % i if lines else 'NULL', len(lines),
-            'by_name_%d' % i if lines else 'NULL', text(types[name].get('description') or '')))
+            'by_name_%d' % i if lines else 'NULL', text(types[name].get('description') or ''),
+            'true' if types[name].get('atomic') else 'false'))
     tables.out.append('static const struct schema_type types[%d] = {' % len(names))
     tables.out += rows + ['};']
     return numbers

@@ -91,6 +91,10 @@ static void print_value(const struct schema_field *f, const json_t *value, struc
 			print_fields(f->type, value, out);
 			return;
 		}
+		if (f->form == SCHEMA_FIELDS_V1) {
+			json_print_sorted(value, out);
+			return;
+		}
 		break;
 	case JSON_REAL:
 		print_real(json_real_value(value), out);

@@ -63,6 +63,7 @@ struct schema_field {
 	const char *patch_merge_key;    /* or NULL */
 	enum schema_list_type list_type;
 	const char *const *list_map_keys; /* NULL-terminated, or NULL */
+	bool is_atomic_map; /* server-side apply takes the map as one field */
 	const char *description;
 };
 
@@ -72,6 +73,7 @@ struct schema_type {
 	size_t fields_count;
 	const uint16_t *by_name; /* indexes into fields, sorted by name */
 	const char *description;
+	bool is_atomic; /* server-side apply takes the struct as one field */
 };
 
 struct schema_column {

@@ -164,20 +164,29 @@ def read_defaults(facts, types):
     return out
 
 
-def read_go(cache):
-    """(type, field) → (pointer, omitempty, omitzero) from the published Go types."""
-    out = {}
+def go_files(cache):
+    """(package, lines) of the published Go types."""
     for path in glob.glob(cache + '/k8s.io/*/**/types*.go', recursive=True):
         m = re.search(r'/pkg/(apis/meta/v1)/|k8s\.io/api@[^/]*/(\w+/v\d+)/|'
                       r'/pkg/apis/(apiextensions/v1|apiregistration/v1)/', path)
-        if not m:
-            continue
-        package = next(g for g in m.groups() if g).replace('/', '.')
-        struct = None
-        for line in open(path, encoding='utf-8'):
+        if m:
+            yield (next(g for g in m.groups() if g).replace('/', '.'),
+                   open(path, encoding='utf-8').read().split('\n'))
+
+
+def read_go(cache):
+    """(type, field) → (pointer, omitempty, omitzero), and the structs that are atomic."""
+    out, atomic = {}, set()
+    for package, lines in go_files(cache):
+        struct, is_atomic = None, False
+        for line in lines:
+            is_atomic = is_atomic or line.startswith('// +structType=atomic')
             m = re.match(r'type (\w+) struct', line)
             if m:
                 struct = m.group(1)
+                if is_atomic:
+                    atomic.add(package + '.' + struct)
+                is_atomic = False
                 continue
             if line.startswith('}'):
                 struct = None
@@ -186,7 +195,7 @@ def read_go(cache):
                 name, *options = m.group(2).split(',')
                 out[(package + '.' + struct, name)] = (
                     m.group(1)[0] == '*', 'omitempty' in options, 'omitzero' in options)
-    return out
+    return out, atomic
 
 
 def value_text(value, types, want):
@@ -254,6 +263,8 @@ def write(path, doc):
         for name in doc['types']:
             entry = doc['types'][name]
             out.write('  %s:\n' % name)
+            if entry.get('atomic'):
+                out.write('    atomic: true\n')
             if entry.get('description'):
                 out.write('    description: %s\n' % flow(entry['description']))
             out.write('    fields:%s\n' % ('' if entry['fields'] else ' []'))
@@ -264,7 +275,8 @@ def write(path, doc):
 def main():
     facts_dir, go_dir, schemas = sys.argv[1:4]
     types = read_fields(facts_dir)
-    facts = (types, read_defaults(facts_dir, types), read_go(go_dir),
+    go, atomic = read_go(go_dir)
+    facts = (types, read_defaults(facts_dir, types), go,
              {t: v.split(',') for t, v in rows(facts_dir + '/enums.tsv', 2)})
     docs = {}
     want = []
@@ -284,6 +296,8 @@ def main():
         old = (docs[file_of(name)].get('types') or {}).get(name, {})
         old_fields = {f.get('name'): f for f in old.get('fields') or []}
         made[name] = {'description': old.get('description', ''), 'fields': []}
+        if name in atomic:
+            made[name]['atomic'] = True
         for f in types[name]:
             if f['name'] == '(inline)':
                 row = {'inline': f['value']}

@@ -5,7 +5,7 @@
 
 #define API_TIMEOUT_MS 34000
 #define API_BODY_MAX   (256u << 20)
-#define API_HEADERS    5
+#define API_HEADERS    6
 
 struct api {
 	struct loop *loop;                /* borrowed */
@@ -181,6 +181,8 @@ struct api_call *api_request(struct api *a, const char *method, const char *targ
 		headers[n++] =
 			(struct http_header){ "Content-Type",
 					      content_type ? content_type : "application/json" };
+	if (!is_read) /* no writer of ours reads them in the answer */
+		headers[n++] = (struct http_header){ "Skiff-Omit", "managedFields" };
 	if (a->fence && !is_read)
 		headers[n++] = (struct http_header){ "Skiff-Leader", a->fence };
 

@@ -151,6 +151,7 @@ static void start_call(struct reflector *r, const char *query, int64_t timeout_m
 	const struct http_header headers[] = {
 		{ "Accept", r->is_metadata_only ? ACCEPT_METADATA : ACCEPT_OBJECTS },
 		{ "User-Agent", api_user_agent(r->api) },
+		{ "Skiff-Omit", "managedFields" }, /* the cache would drop them */
 	};
 	const struct http_request request = { .method = "GET",
 					      .target = target,

@@ -202,6 +202,29 @@ def check_edit_verbs(k):
     check_in("apps/v1", k.ok("api-versions"), "api-versions")
 
 
+def check_server_side_apply(k):
+    def settings(colour, **more):
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"},
+                "data": dict(more, colour=colour)}
+
+    def apply(object, *flags, by="first"):
+        return k.try_("apply", "--server-side", "--field-manager=" + by, "-f", "-", *flags,
+                      stdin=manifest(object))
+    check_in("serverside-applied", apply(settings("red", size="1")).out, "server-side apply")
+    got = apply(settings("blue"), by="second")
+    check(got.code != 0, "another's field is a conflict", got.text())
+    check_in('conflict with "first"', got.text(), "the conflict names the manager")
+    check_in(".data.colour", got.text(), "and the field")
+    check(apply(settings("blue"), "--force-conflicts", by="second").code == 0, "by force")
+    apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {}})
+    check(k.get("cm/applied")["data"] == {"colour": "blue"}, "what nobody applies any more is gone",
+          k.get("cm/applied"))
+    k.apply(settings("green"))
+    raw = k.ok("get", "--raw", "/api/v1/namespaces/%s/configmaps/applied" % k.namespace)
+    owners = [e["manager"] for e in json.loads(raw)["metadata"]["managedFields"]]
+    check("kubectl-client-side-apply" in owners, "a client-side apply is noted", owners)
+
+
 def check_events(k):
     out = k.ok("get", "events")
     for reason in ("Scheduled", "Started", "ScalingReplicaSet"):
@@ -230,7 +253,8 @@ def all_verbs(cluster, program, number):
                                    "--timeout=20s"), "wait")
     failures = []
     for part in (check_get, check_describe, check_logs, check_exec, check_port_forward, check_cp,
-                 check_rollout, check_scale, check_edit_verbs, check_events, check_delete):
+                 check_rollout, check_scale, check_edit_verbs, check_server_side_apply, check_events,
+                 check_delete):
         try:
             part(k)
         except (Failure, OSError) as failure:

@@ -8,6 +8,7 @@
 
 #define JSON_PATCH  "application/json-patch+json"
 #define MERGE_PATCH "application/merge-patch+json"
+#define APPLY       "application/apply-patch+yaml"
 #define STRATEGIC   "application/strategic-merge-patch+json"
 #define TABLE       "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 #define PARTIAL     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -56,6 +57,46 @@ static const struct {
 	  "{\"metadata\":{\"name\":\"s\"},\"dada\":{}}", 400,
 	  "strict decoding error: unknown field \\\"dada\\\"" },
 	{ "no JSON", "POST", NS "/configmaps", 0, 0, "{", 400, "\"reason\":\"BadRequest\"" },
+	/* Server-side apply, and who owns what. */
+	{ "who created it", "GET", NS "/configmaps/a", 0, 0, 0, 200,
+	  "\"managedFields\":[{\"manager\": & \"operation\":\"Update\",\"apiVersion\":\"v1\", & "
+	  "\"f:data\":{\".\":{},\"f:x\":{}}" },
+	{ "apply creates", "PATCH", NS "/configmaps/ap?fieldManager=m", APPLY, 0,
+	  "apiVersion: v1\nkind: ConfigMap\ndata: {x: '1', w: '2'}", 201,
+	  "\"name\":\"ap\" & \"manager\":\"m\",\"operation\":\"Apply\" & "
+	  "\"fieldsV1\":{\"f:data\":{\"f:w\":{},\"f:x\":{}}}" },
+	{ "apply gives up", "PATCH", NS "/configmaps/ap?fieldManager=m", APPLY, 0,
+	  "apiVersion: v1\nkind: ConfigMap\ndata: {x: '1'}", 200,
+	  "\"data\":{\"x\":\"1\"} & \"fieldsV1\":{\"f:data\":{\"f:x\":{}}}" },
+	{ "apply of another", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"x\":\"2\"}}", 409,
+	  "\"reason\":\"Conflict\" & Apply failed with 1 conflict: conflict with \\\"m\\\": .data.x & "
+	  "\"reason\":\"FieldManagerConflict\",\"message\":\"conflict with \\\"m\\\"\",\"field\":"
+	  "\".data.x\"" },
+	{ "by force", "PATCH", NS "/configmaps/ap?fieldManager=n&force=true", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"x\":\"2\"}}", 200,
+	  "\"data\":{\"x\":\"2\"} & \"manager\":\"n\" & !\"manager\":\"m\"" },
+	{ "apply without a manager", "PATCH", NS "/configmaps/ap", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}", 422,
+	  "fieldManager: Required value: is required for apply patch" },
+	{ "apply with managedFields", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"managedFields\":[{}]}}",
+	  400, "metadata.managedFields must be nil" },
+	{ "apply of another name", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"b\"}}", 400,
+	  "the name of the object (b) does not match the name on the URL (ap)" },
+	{ "apply without a kind", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0, "{}", 400,
+	  "Object 'Kind' is missing" },
+	{ "force without apply", "PATCH", NS "/configmaps/ap?force=true", MERGE_PATCH, 0, "{}", 422,
+	  "force: Forbidden: may not be specified for non-apply patch" },
+	{ "forget who owns it", "PATCH", NS "/configmaps/ap", MERGE_PATCH, 0,
+	  "{\"metadata\":{\"managedFields\":[{}]}}", 200, "!managedFields" },
+	{ "and stay so", "PATCH", NS "/configmaps/ap", MERGE_PATCH, 0, "{\"data\":{\"z\":\"1\"}}",
+	  200, "\"z\":\"1\" & !managedFields" },
+	{ "until it is applied", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"q\":\"1\"}}", 200,
+	  "\"manager\":\"before-first-apply\",\"operation\":\"Update\" & \"manager\":\"n\"" },
+	{ "away with it", "DELETE", NS "/configmaps/ap", 0, 0, 0, 200, "" },
 	{ "media type", "POST", NS "/configmaps", "text/plain", 0, "{}", 415,
 	  "\"reason\":\"UnsupportedMediaType\"" },
 	{ "accept", "GET", NS "/configmaps/a", 0, "image/png", 0, 406, "NotAcceptable" },

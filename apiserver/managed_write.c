@@ -1,0 +1,214 @@
+/* managedFields on the way of a write, and PATCH with application/apply-patch+yaml. */
+#include "apiserver/change.h"
+#include "common/base/jsonx.h"
+#include "schemas/managed.h"
+
+#include <ctype.h>
+
+#define MANAGER_MAX 128
+
+/* ---- who writes ---- */
+
+/* ?fieldManager=, or the user agent up to its first '/', without what cannot be shown. */
+static void manager_of(const struct request *r, char out[MANAGER_MAX + 1])
+{
+	const char *given = query_get(&r->query, "fieldManager");
+	const char *agent = http_header_get(r->x, "User-Agent");
+	const char *from = given && *given ? given : agent ? agent : "unknown";
+	size_t n = 0;
+	for (const char *p = from; *p && n < MANAGER_MAX; p++) {
+		if (*p == '/' && from == agent)
+			break;
+		if (isprint((unsigned char)*p))
+			out[n++] = *p;
+	}
+	out[n] = '\0';
+}
+
+static int refuse_option(struct failure *f, enum field_error_type type, const char *field,
+			 const char *what)
+{
+	fail(f, 422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: %s: %s", field, what);
+	failure_cause(f, field_error_reason(type), what, field);
+	return -1;
+}
+
+int managed_check_options(struct change *c, struct failure *f)
+{
+	const struct query *q = &c->r->query;
+	const char *manager = query_get(q, "fieldManager");
+	bool applies = c->verb == CHANGE_PATCH && c->is_apply;
+	if (applies && (!manager || !*manager))
+		return refuse_option(f, FIELD_REQUIRED, "fieldManager",
+				     "Required value: is required for apply patch");
+	if (c->verb == CHANGE_PATCH && !applies && query_get(q, "force"))
+		return refuse_option(f, FIELD_FORBIDDEN, "force",
+				     "Forbidden: may not be specified for non-apply patch");
+	if (manager && strlen(manager) > MANAGER_MAX)
+		return refuse_option(f, FIELD_TOO_LONG, "fieldManager",
+				     "Too long: may not be more than 128 bytes");
+	for (const char *p = manager ? manager : ""; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return refuse_option(f, FIELD_INVALID, "fieldManager",
+					     "Invalid value: should only contain printable "
+					     "characters");
+	return 0;
+}
+
+/* ---- the entries of an attempt ---- */
+
+struct writing {
+	struct managed_writer writer;
+	struct str api_version;
+	char manager[MANAGER_MAX + 1], now[64];
+};
+
+static void writing_init(struct writing *w, const struct change *c)
+{
+	static const char *const subresources[] = { [PART_STATUS] = "status",
+						    [PART_SCALE] = "scale" };
+	bool has_name = c->part < ARRAY_LEN(subresources) && subresources[c->part];
+	const char *ignored = NULL;
+	if (c->part == PART_STATUS)
+		ignored = "spec";
+	else if (c->kind->has_status)
+		ignored = "status";
+	str_init(&w->api_version, 512);
+	schema_api_version(c->kind, &w->api_version);
+	manager_of(c->r, w->manager);
+	server_now_text(c->server, w->now);
+	w->writer = (struct managed_writer){ .type = c->kind->type,
+					     .api_version = w->api_version.data,
+					     .manager = w->manager,
+					     .subresource = has_name ? subresources[c->part] : "",
+					     .ignored = ignored,
+					     .now = w->now };
+}
+
+static void writing_fini(struct writing *w)
+{
+	str_fini(&w->api_version);
+}
+
+void managed_take_sent(struct change *c)
+{
+	json_t *metadata = json_object_get(c->tree, "metadata");
+	json_decref(c->sent_managed);
+	c->sent_managed = json_incref(json_object_get(metadata, "managedFields"));
+	json_object_del(metadata, "managedFields");
+}
+
+void managed_note(struct change *c)
+{
+	bool is_whole = c->part == PART_MAIN;
+	const json_t *sent = is_whole ? c->sent_managed : NULL;
+	if (c->managed)
+		return; /* an apply has said it already */
+	if (c->part == PART_BINDING || c->part == PART_FINALIZE) {
+		c->keeps_managed = true;
+		return;
+	}
+	struct writing w;
+	struct managed_change change;
+	writing_init(&w, c);
+	AUTO_JSON *nothing = json_object();
+	bool differs = managed_compare(&w.writer, c->old_tree ? c->old_tree : nothing, c->tree,
+				       &change);
+	if (!differs && !sent) {
+		c->keeps_managed = c->old != NULL;
+	} else {
+		AUTO_JSON *stored = c->old ? object_managed(c->old) : NULL;
+		AUTO_JSON *entries = managed_begin(stored, sent);
+		c->managed = managed_update(&w.writer, entries, &change, !c->old);
+	}
+	managed_change_fini(&change);
+	writing_fini(&w);
+}
+
+void managed_put(struct change *c)
+{
+	json_t *metadata = json_object_get(c->tree, "metadata");
+	if (json_array_size(c->managed) > 0)
+		json_object_set(metadata, "managedFields", c->managed);
+	else
+		json_object_del(metadata, "managedFields");
+}
+
+/* ---- apply ---- */
+
+int apply_check_body(struct change *c, struct failure *f)
+{
+	const char *name = json_str(c->body, "metadata.name");
+	const char *ns = json_str(c->body, "metadata.namespace");
+	const struct target *t = &c->r->target;
+	if (json_dig(c->body, "metadata.managedFields"))
+		return fail_bad_request(f, "metadata.managedFields must be nil");
+	if (c->part == PART_SCALE)
+		return 0;
+	if (name && *name && !streq(name, t->name))
+		return fail_bad_request(f,
+					"the name of the object (%s) does not match the name on "
+					"the URL (%s)",
+					name, t->name);
+	if (ns && *ns && t->ns && !streq(ns, t->ns))
+		return fail_bad_request(f,
+					"the namespace of the provided object does not match the "
+					"namespace sent on the request");
+	return 0;
+}
+
+static int refuse_conflicts(const struct managed_conflicts *conflicts, struct failure *f)
+{
+	AUTO_STR text;
+	str_init(&text, 65536);
+	managed_conflicts_text(conflicts, &text);
+	fail(f, 409, "Conflict", "%s", text.data);
+	for (size_t i = 0; i < conflicts->count; i++) {
+		auto_free char *what = xasprintf("conflict with %s", conflicts->at[i].who);
+		failure_cause(f, "FieldManagerConflict", what, conflicts->at[i].path);
+	}
+	return -1;
+}
+
+/* What is applied, as part of the whole object. */
+static json_t *configuration(const struct change *c)
+{
+	if (c->part != PART_SCALE)
+		return json_deep_copy(c->body);
+	json_t *config = json_object();
+	json_t *replicas = json_dig(c->body, "spec.replicas");
+	json_put(config, "spec.replicas", replicas ? json_incref(replicas) : json_integer(0));
+	return config;
+}
+
+int apply_build(struct change *c, struct failure *f)
+{
+	const char *uid = json_str(c->body, "metadata.uid");
+	if (!c->old && uid && *uid)
+		return fail_conflict(f, c->kind, c->name,
+				     "uid mismatch: the provided object specified uid %s, and no "
+				     "existing object was found",
+				     uid);
+	struct writing w;
+	struct managed_conflicts *conflicts = xcalloc(1, sizeof *conflicts);
+	writing_init(&w, c);
+	AUTO_JSON *stored = c->old ? object_managed(c->old) : NULL;
+	AUTO_JSON *entries = managed_begin(stored, NULL);
+	AUTO_JSON *nothing = json_object();
+	AUTO_JSON *config = configuration(c);
+	const char *force = query_get(&c->r->query, "force");
+	bool done = managed_apply(&w.writer, entries, c->old_tree ? c->old_tree : nothing, config,
+				  force && query_bool(&c->r->query, "force"), &c->tree, &c->managed,
+				  conflicts);
+	int code = done ? 0 : refuse_conflicts(conflicts, f);
+	if (done) {
+		/* Nothing below may write into trees that the old object shares. */
+		json_t *own = json_deep_copy(c->tree);
+		json_decref(c->tree);
+		c->tree = own;
+	}
+	managed_conflicts_fini(conflicts);
+	free(conflicts);
+	writing_fini(&w);
+	return code;
+}
