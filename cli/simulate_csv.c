@@ -150,8 +150,6 @@ static int read_job(struct lines *l, const struct trace_form *f, const struct he
 	if (n != h->count)
 		return lines_error(l, err, "%zu fields, where the first line names %zu columns", n,
 				   h->count);
-	if (f->resources_count == 0)
-		job.request.need[0] = 1;
 	for (size_t i = 0; i < n; i++) {
 		int c = h->columns[i], code = 0;
 		if (c == COLUMN_CLASS)
@@ -163,6 +161,11 @@ static int read_job(struct lines *l, const struct trace_form *f, const struct he
 			code = read_number(l, c, fields[i], &job, err);
 		if (code < 0)
 			return code;
+	}
+	/* Of plain servers a gang takes so many at once. */
+	if (f->resources_count == 0) {
+		job.request.need[0] = job.request.members;
+		job.request.members = 1;
 	}
 	return builder_add(b, &job, err);
 }

@@ -1,6 +1,7 @@
 /* skiff simulate on jobs: a trace read or drawn, one policy or all of them, and what comes of it. */
 #include "cli/command.h"
 #include "cli/simulate_run.h"
+#include "common/plan/policy_auto.h"
 
 #include <errno.h>
 #include <math.h>
@@ -115,6 +116,10 @@ static int check_needs(const struct simulation *s, struct error *err)
 
 static int prepare(struct simulation *s, struct error *err)
 {
+	enum policy_objective objective;
+	if (s->o->objective && !policy_objective_find(s->o->objective, &objective))
+		return error_set(err, ERR_INVALID, "--objective is wait, slowdown or p99, not '%s'",
+				 s->o->objective);
 	if (machine_parse(s->o->servers, &s->machine, err) < 0 || read_estimate(s, err) < 0 ||
 	    read_trace(s, err) < 0)
 		return err->code;
@@ -153,7 +158,7 @@ static int run_all(const struct simulation *s, struct run *runs, size_t *ret_cou
 			return err->code;
 		(*ret_count)++;
 	}
-	return 0;
+	return run_one(s, QUEUE_FCFS, true, &runs[(*ret_count)++], err);
 }
 
 static int run_asked(const struct simulation *s, struct run *runs, size_t *ret_count,
@@ -163,11 +168,12 @@ static int run_asked(const struct simulation *s, struct run *runs, size_t *ret_c
 	const char *name = s->o->policy ? s->o->policy : "fcfs";
 	if (s->o->is_compare)
 		return run_all(s, runs, ret_count, err);
-	if (!queue_policy_find(name, &policy))
+	bool is_auto = strcasecmp(name, "auto") == 0;
+	if (!is_auto && !queue_policy_find(name, &policy))
 		return error_set(err, ERR_INVALID,
 				 "there is no policy '%s': fcfs, sjf, srtf, las, priority, edf, auto",
 				 name);
-	if (run_one(s, policy, false, &runs[0], err) < 0)
+	if (run_one(s, policy, is_auto, &runs[0], err) < 0)
 		return err->code;
 	*ret_count = 1;
 	return 0;
@@ -185,10 +191,12 @@ static void report(const struct simulation *s, const struct run *runs, size_t n)
 		}
 		str_add(&out, s->o->is_compare ? "]\n" : "\n");
 	} else if (s->o->is_compare) {
-		str_addf(&out, "%zu jobs on %u %s, %.1f %% used at most\n\n", s->trace.replay.count,
-			 servers, s->machine.places ? "nodes" : servers == 1 ? "server" : "servers",
-			 100 * runs[0].result.utilization);
+		str_addf(&out, "%zu jobs on %u %s%s\n\n", s->trace.replay.count, servers,
+			 s->machine.places ? "node" : "server", servers == 1 ? "" : "s");
 		report_table(runs, n, &out);
+		for (size_t i = 0; i < n; i++)
+			if (runs[i].said)
+				str_addf(&out, "\n%s: %s", runs[i].name, runs[i].said);
 	} else {
 		report_text(&runs[0], servers, &out);
 	}

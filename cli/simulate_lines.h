@@ -36,6 +36,7 @@ struct trace_builder {
 	size_t room, requests_room;
 	bool has_estimates, has_priority, has_deadlines, has_classes, has_requests;
 	bool sorts;
+	uint64_t first_line; /* of the first job; 0: lines and jobs do not go together */
 	int64_t size_sum, last_arrival;
 	struct map classes, requests;
 };

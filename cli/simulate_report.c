@@ -89,13 +89,16 @@ static void cell_time(struct table *t, double us, double best)
 	table_add(t, text);
 }
 
+/* The least of a column; -1 where all are alike, so that none is marked. */
 static double least(const struct run *runs, size_t n, size_t offset)
 {
-	double best = INFINITY;
-	for (size_t i = 0; i < n; i++)
-		best = MIN(best, *(const double *)(const void *)((const char *)&runs[i].result +
-								 offset));
-	return best;
+	double best = INFINITY, worst = -INFINITY;
+	for (size_t i = 0; i < n; i++) {
+		double x = *(const double *)(const void *)((const char *)&runs[i].result + offset);
+		best = MIN(best, x);
+		worst = MAX(worst, x);
+	}
+	return worst <= best * 1.0005 ? -1 : best;
 }
 
 static void cell_ratio(struct table *t, double mine, double first)

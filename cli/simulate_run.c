@@ -1,4 +1,6 @@
 #include "cli/simulate_run.h"
+#include "cli/svg.h"
+#include "common/plan/policy_auto.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -57,11 +59,16 @@ void run_tell_end(void)
 	told.has_told = false;
 }
 
+struct watcher { /* the context of a replay's callbacks */
+	struct run *run;
+	struct chooser *chooser;
+};
+
 /* ---- what the drawing needs ---- */
 
 static void keep_span(void *ctx, size_t job, uint32_t place, int64_t from_us, int64_t to_us)
 {
-	struct run *r = ctx;
+	struct run *r = ((struct watcher *)ctx)->run;
 	(void)place;
 	if (r->spans_count == RUN_SPANS_MAX)
 		return;
@@ -109,6 +116,69 @@ static void step_through(const struct run_request *q, struct replay *p, struct r
 	run_tell_end();
 }
 
+/* ---- the automatic choice ---- */
+
+#define SAID_MAX 12 /* changes that are told; more are counted */
+
+struct chooser {
+	struct policy_auto state;
+	void *memory;
+	struct str said;
+	const struct trace *trace;
+};
+static bool steer(void *ctx, size_t job, bool has_ended, int64_t estimate_us, int64_t now_us,
+		  int64_t wait_us, struct queue_settings *s)
+{
+	struct chooser *c = ((struct watcher *)ctx)->chooser;
+	char when[SVG_TIME_SIZE];
+	if (has_ended) {
+		int64_t size = c->trace->size_us[job];
+		policy_ended(&c->state, job, now_us, size, wait_us + size);
+		return false;
+	}
+	const struct replay_trace *r = &c->trace->replay;
+	policy_arrived(&c->state, job, now_us, estimate_us,
+		       r->request_of ? &r->requests[r->request_of[job]] : NULL);
+	if (!policy_is_due(&c->state) || !policy_look(&c->state, now_us, c->memory))
+		return false;
+	struct queue_settings plain = queue_settings_of(c->state.current);
+	s->policy = plain.policy;
+	s->blocks = plain.blocks;
+	s->quantum_us = MAX(1, (int64_t)(c->state.summary.mean_us / 20));
+	svg_time_text((double)(now_us - c->trace->arrival_us[0]), when);
+	if (c->state.changes <= SAID_MAX)
+		str_addf(&c->said, "after %s %s: %s\n", when, queue_policy_name(s->policy),
+			 c->state.why);
+	return true;
+}
+
+static void chooser_init(struct chooser *c, const struct run_request *q,
+			 const struct replay_settings *machine)
+{
+	const struct simulate_options *o = q->options;
+	struct policy_settings s = { .machine = *machine,
+				     .max_wait_us = o->max_wait_us,
+				     .switch_us = o->switch_us,
+				     .may_preempt = true };
+	(void)policy_objective_find(o->objective ? o->objective : "wait", &s.objective);
+	policy_init(&c->state, &s, QUEUE_FCFS, q->trace->arrival_us[0]);
+	c->memory = aligned_alloc(64, (policy_size(&c->state) + 63) / 64 * 64);
+	assert(c->memory);
+	c->trace = q->trace;
+	str_init(&c->said, 1u << 16);
+}
+
+static void chooser_end(struct chooser *c, struct run *r)
+{
+	if (c->state.changes > SAID_MAX)
+		str_addf(&c->said, "and %u changes more\n", c->state.changes - SAID_MAX);
+	if (c->state.changes == 0)
+		str_addf(&c->said, "fcfs all the time%s%s\n", c->state.why[0] ? ": " : "",
+			 c->state.why);
+	r->said = str_take(&c->said);
+	free(c->memory);
+}
+
 static struct queue_settings queue_settings_for(const struct run_request *q)
 {
 	const struct simulate_options *o = q->options;
@@ -124,7 +194,9 @@ static struct queue_settings queue_settings_for(const struct run_request *q)
 int run_policy(const struct run_request *q, struct run *ret, struct error *err)
 {
 	const struct machine *m = q->machine;
-	struct run r = { .name = queue_policy_name(q->policy) };
+	struct run r = { .name = q->is_auto ? "auto" : queue_policy_name(q->policy) };
+	struct chooser *chooser = q->is_auto ? xcalloc(1, sizeof *chooser) : NULL;
+	struct watcher watcher = { &r, chooser };
 	struct estimates learned;
 	size_t classes = MAX(q->trace->classes_count, 1);
 	auto_free struct estimate_class *memory_of_classes =
@@ -138,18 +210,20 @@ int run_policy(const struct run_request *q, struct run *ret, struct error *err)
 		.resource_names = (const char *const *)m->names,
 		.learned = q->is_learned ? &learned : NULL,
 		.on_span = q->is_drawn && q->trace->replay.count <= RUN_DRAWN_MAX ? keep_span : NULL,
-		.ctx = &r,
+		.on_steer = chooser ? steer : NULL,
+		.ctx = &watcher,
 	};
+	if (chooser)
+		chooser_init(chooser, q, &s);
 	if (q->is_learned)
 		estimate_init(&learned, memory_of_classes, classes);
 	/* Large blocks come zeroed from the kernel, and pages that no job reaches are never there. */
 	char *block = xcalloc(replay_size(&q->trace->replay, &s) + 64, 1);
 	struct replay *p = NULL;
 	void *aligned = (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
-	if (replay_init(aligned, &q->trace->replay, &s, &p, err) < 0) {
-		free(block);
-		return err->code;
-	}
+	int code = replay_init(aligned, &q->trace->replay, &s, &p, err);
+	/* The machine and the needs have been checked: nothing is left to refuse. */
+	assert(code == 0);
 	if (q->is_drawn) {
 		r.at_us = xcalloc(RUN_SAMPLES + 2, sizeof *r.at_us);
 		r.waiting = xcalloc(RUN_SAMPLES + 2, sizeof *r.waiting);
@@ -161,6 +235,9 @@ int run_policy(const struct run_request *q, struct run *ret, struct error *err)
 	replay_finish(p, &r.result);
 	if (q->is_drawn)
 		keep_curve(&r, replay_waits(p), n);
+	if (chooser)
+		chooser_end(chooser, &r);
+	free(chooser);
 	free(block);
 	*ret = r;
 	return 0;

@@ -168,6 +168,10 @@ int builder_add(struct trace_builder *b, const struct trace_job *job, struct err
 		return lines_error(b->l, err, "more than %d jobs", TRACE_JOBS_MAX);
 	if (i == b->room)
 		grow(b);
+	if (i == 0)
+		b->first_line = b->l->number;
+	if (b->first_line && b->l->number != b->first_line + i)
+		b->first_line = 0;
 	t->arrival_us[i] = job->arrival_us;
 	t->size_us[i] = job->size_us;
 	t->ids[i] = job->id;
@@ -244,40 +248,61 @@ static void look_at_order(const struct trace *t, bool *ret_is_sorted, bool *ret_
 	}
 }
 
-static int rank_ids(struct trace *t, struct place *places, struct error *err)
+static void rank_ids(struct trace *t, struct place *places)
 {
 	size_t n = t->replay.count;
 	for (size_t i = 0; i < n; i++)
 		places[i] = (struct place){ t->arrival_us[i], t->ids[i], (uint32_t)i };
 	qsort(places, n, sizeof *places, by_id);
 	t->rank = xcalloc(n, sizeof *t->rank);
-	for (size_t i = 0; i < n; i++) {
-		if (i && places[i].id == places[i - 1].id)
-			return error_set(err, ERR_INVALID, "%s: two jobs have the id %lld", t->path,
-					 (long long)places[i].id);
+	for (size_t i = 0; i < n; i++)
 		t->rank[places[i].at] = (uint32_t)i;
+}
+
+/* `places` in the order of the file. */
+static int check_ids(const struct trace_builder *b, struct place *places, struct error *err)
+{
+	const struct trace *t = b->t;
+	size_t n = t->replay.count;
+	qsort(places, n, sizeof *places, by_id);
+	for (size_t i = 1; i < n; i++) {
+		long long id = places[i].id;
+		if (places[i - 1].id != places[i].id)
+			continue;
+		if (b->first_line)
+			return error_set(err, ERR_INVALID, "%s:%llu: the id %lld is also in line %llu",
+					 t->path, (unsigned long long)b->first_line + places[i].at, id,
+					 (unsigned long long)b->first_line + places[i - 1].at);
+		return error_set(err, ERR_INVALID, "%s: two jobs have the id %lld", t->path, id);
 	}
 	return 0;
+}
+
+static int bring_into_order(struct trace_builder *b, bool is_sorted, struct error *err)
+{
+	struct trace *t = b->t;
+	size_t n = t->replay.count;
+	bool rises;
+	struct place *places = xcalloc(n, sizeof *places);
+	for (size_t i = 0; i < n; i++)
+		places[i] = (struct place){ t->arrival_us[i], t->ids[i], (uint32_t)i };
+	int code = check_ids(b, places, err);
+	if (code == 0 && !is_sorted)
+		sort_columns(t, places);
+	look_at_order(t, &is_sorted, &rises);
+	if (code == 0 && !rises)
+		rank_ids(t, places);
+	free(places);
+	return code;
 }
 
 int builder_finish(struct trace_builder *b, struct error *err)
 {
 	struct trace *t = b->t;
-	size_t n = t->replay.count;
 	bool is_sorted, rises;
-	int code = 0;
 	look_at_order(t, &is_sorted, &rises);
-	if (!is_sorted || !rises) {
-		struct place *places = xcalloc(n, sizeof *places);
-		for (size_t i = 0; i < n; i++)
-			places[i] = (struct place){ t->arrival_us[i], t->ids[i], (uint32_t)i };
-		if (!is_sorted)
-			sort_columns(t, places);
-		look_at_order(t, &is_sorted, &rises);
-		if (!rises)
-			code = rank_ids(t, places, err);
-		free(places);
-	}
+	if ((!is_sorted || !rises) && bring_into_order(b, is_sorted, err) < 0)
+		return err->code;
 	t->classes_count = b->classes.count;
 	t->has_estimates = b->has_estimates;
 	t->replay.arrival_us = t->arrival_us;
@@ -288,7 +313,7 @@ int builder_finish(struct trace_builder *b, struct error *err)
 	t->replay.requests = t->requests;
 	t->replay.priority = t->priority;
 	t->replay.deadline_us = t->deadline_us;
-	return code;
+	return 0;
 }
 
 void builder_fini(struct trace_builder *b)

@@ -51,7 +51,7 @@ static struct queue_limits limits_of(const struct replay_trace *t, const struct 
 	for (size_t i = 0; i < t->requests_count; i++) {
 		groups = MAX(groups, t->requests[i].group + 1);
 		if (t->requests[i].members > 1)
-			parts = s->places_count * 64;
+			parts = (uint32_t)MIN(MAX(t->count, 64) * MAX(s->places_count, 1), 1u << 24);
 	}
 	return (struct queue_limits){
 		.jobs_max = (uint32_t)MAX(t->count, 1),
@@ -261,7 +261,7 @@ static void count_done(struct replay *r, size_t i, int64_t response_us, int64_t 
 	}
 	if (t->request_of) {
 		const struct queue_request *q = &t->requests[t->request_of[i]];
-		for (uint32_t k = 0; k < r->s.resources; k++)
+		for (uint32_t k = 0; k < MAX(r->s.resources, 1); k++)
 			r->used[k] += (double)q->need[k] * MAX(q->members, 1) * (double)size;
 	}
 	r->missed += t->deadline_us && t->deadline_us[i] && r->now_us > t->deadline_us[i];
@@ -406,7 +406,8 @@ static double utilization_of(const struct replay *r)
 	if (makespan <= 0)
 		return 0;
 	if (r->s.places_count == 0)
-		return (double)r->size_sum / ((double)r->s.servers * makespan);
+		return (r->t->request_of ? r->used[0] : (double)r->size_sum) /
+		       ((double)r->s.servers * makespan);
 	for (uint32_t k = 0; k < r->s.resources; k++) {
 		double total = 0;
 		for (uint32_t i = 0; i < r->s.places_count; i++)
@@ -424,9 +425,9 @@ void replay_finish(struct replay *r, struct replay_result *ret)
 				       .events = r->events,
 				       .preemptions = r->preemptions,
 				       .missed = r->missed };
+	assert(n == r->t->count); /* replay_can_start held for all */
 	if (n == 0)
 		return;
-	assert(n == r->t->count); /* replay_can_start held for all */
 	ret->mean_response_us = mean_of(r->response_sum, r->places_sum, n);
 	ret->mean_wait_us = mean_of(r->response_sum - r->size_sum, r->places_sum, n);
 	if (r->slowdown_count)
