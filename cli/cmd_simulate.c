@@ -15,6 +15,11 @@ static int check(const struct simulate_options *o, const struct arguments *a, st
 				 a->words.at[0]);
 	if (o->is_compare && o->policy)
 		return error_set(err, ERR_INVALID, "either --compare (all policies) or --policy");
+	if (o->workflow && (o->trace || o->arrivals || o->service || o->is_compare || o->policy))
+		return error_set(
+			err, ERR_INVALID,
+			"--workflow takes --servers, --seed, --json and --svg only: its steps "
+			"start by critical path");
 	return 0;
 }
 
@@ -25,6 +30,7 @@ static int run(int argc, char **argv)
 		{ .name = "trace", .text = &o.trace },
 		{ .name = "arrivals", .text = &o.arrivals },
 		{ .name = "service", .text = &o.service },
+		{ .name = "workflow", .text = &o.workflow },
 		{ .name = "servers", .text = &o.servers },
 		{ .name = "policy", .text = &o.policy },
 		{ .name = "estimate", .text = &o.estimate },
@@ -50,16 +56,17 @@ static int run(int argc, char **argv)
 		fprintf(stderr, "error: %s\n", err.text);
 		return EXIT_REFUSED;
 	}
-	return simulate_jobs(&o);
+	return o.workflow ? simulate_workflow(&o) : simulate_jobs(&o);
 }
 
 const struct command command_simulate = {
 	.name = "simulate",
-	.usage = "simulate --trace FILE | --arrivals poisson:RATE --service LAW",
+	.usage = "simulate --trace FILE | --arrivals poisson:RATE --service LAW | --workflow FILE",
 	.summary = "what a scheduling policy would make of a trace of jobs; needs no cluster",
 	.help = "  --trace FILE           SWF, or CSV: id,arrival_us,size_us (docs/queueing.md)\n"
 		"  --arrivals poisson:λ   λ jobs a second, with\n"
 		"  --service LAW          exp:μ, det:SECONDS, pareto:α,MIN,MAX; --jobs N, --seed N\n"
+		"  --workflow FILE        a DAG of steps with times, in YAML (docs/workflows-and-cron.md)\n"
 		"  --servers C            or nodes: 'cpu=4,memory=8Gi;3*cpu=2,memory=4Gi'\n"
 		"  --policy P             fcfs, sjf, srtf, las, priority, edf, auto\n"
 		"  --compare              all policies side by side\n"

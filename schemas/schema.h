@@ -165,6 +165,20 @@ struct yaml_documents {
 };
 int yaml_parse(const char *text, size_t len, struct yaml_documents *ret, struct error *err) MUST_CHECK;
 void yaml_documents_fini(struct yaml_documents *d);
+/* The same, and where each node stands, for messages: as long as the trees live and are not changed.
+ * 0: not known (true, false, null, what an alias copied): ask about what it stands in. */
+struct yaml_line {
+	const json_t *node;
+	size_t line;
+};
+struct yaml_lines {
+	struct yaml_line *at;
+	size_t count, size;
+};
+int yaml_parse_lines(const char *text, size_t len, struct yaml_documents *ret,
+		     struct yaml_lines *lines, struct error *err) MUST_CHECK;
+size_t yaml_line_of(const struct yaml_lines *l, const json_t *node);
+void yaml_lines_fini(struct yaml_lines *l); /* {0} is fine */
 void yaml_print(const json_t *tree, struct str *out); /* block style, as kubectl prints: keys sorted */
 
 /* ---- canonical form, defaults, rules ---- */

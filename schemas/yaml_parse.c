@@ -21,6 +21,7 @@ struct composer {
 	bool has_event;
 	struct map anchors; /* name → json_t of this document */
 	struct yaml_document *document;
+	struct yaml_lines *lines; /* or NULL */
 	size_t aliases, nodes, depth;
 	struct error *err;
 };
@@ -274,9 +275,23 @@ static int compose_mapping(struct composer *c, json_t **ret)
 	return 0;
 }
 
+/* true, false and null are one object each: they stand nowhere. */
+static void note_line(struct composer *c, const json_t *node, size_t line)
+{
+	struct yaml_lines *l = c->lines;
+	if (!l || json_is_null(node) || json_is_boolean(node))
+		return;
+	if (l->count == l->size) {
+		l->size = l->size ? 2 * l->size : 256;
+		l->at = xrealloc(l->at, l->size, sizeof *l->at);
+	}
+	l->at[l->count++] = (struct yaml_line){ node, line };
+}
+
 /* The node whose event is at hand. */
 static int compose(struct composer *c, json_t **ret)
 {
+	size_t line = line_of(c);
 	if (c->depth == YAML_DEPTH_MAX)
 		return error_set(c->err, ERR_LIMIT, "yaml: nested deeper than %d levels",
 				 YAML_DEPTH_MAX);
@@ -302,6 +317,8 @@ static int compose(struct composer *c, json_t **ret)
 				 (int)c->event.type);
 	}
 	c->depth--;
+	if (code == 0)
+		note_line(c, *ret, line);
 	return code;
 }
 
@@ -321,9 +338,36 @@ static int compose_document(struct composer *c, struct yaml_documents *all)
 	return next_event(c); /* the document's end */
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+	const struct yaml_line *x = a, *y = b;
+	return x->node < y->node ? -1 : x->node > y->node;
+}
+
+size_t yaml_line_of(const struct yaml_lines *l, const json_t *node)
+{
+	const struct yaml_line key = { .node = node };
+	const struct yaml_line *found = NULL;
+	if (l->count > 0)
+		found = bsearch(&key, l->at, l->count, sizeof *l->at, compare_lines);
+	return found ? found->line : 0;
+}
+
+void yaml_lines_fini(struct yaml_lines *l)
+{
+	free(l->at);
+	*l = (struct yaml_lines){ 0 };
+}
+
 int yaml_parse(const char *text, size_t len, struct yaml_documents *ret, struct error *err)
 {
-	struct composer c = { .err = err };
+	return yaml_parse_lines(text, len, ret, NULL, err);
+}
+
+int yaml_parse_lines(const char *text, size_t len, struct yaml_documents *ret,
+		     struct yaml_lines *lines, struct error *err)
+{
+	struct composer c = { .err = err, .lines = lines };
 	struct yaml_documents all = { 0 };
 	if (!yaml_parser_initialize(&c.parser))
 		abort();
@@ -343,6 +387,8 @@ int yaml_parse(const char *text, size_t len, struct yaml_documents *ret, struct 
 		yaml_documents_fini(&all);
 		return code;
 	}
+	if (lines && lines->count > 0)
+		qsort(lines->at, lines->count, sizeof *lines->at, compare_lines);
 	*ret = all;
 	return 0;
 }
