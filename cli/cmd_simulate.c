@@ -61,12 +61,13 @@ static int run(int argc, char **argv)
 
 const struct command command_simulate = {
 	.name = "simulate",
-	.usage = "simulate --trace FILE | --arrivals poisson:RATE --service LAW | --workflow FILE",
+	.usage = "simulate --trace FILE | --arrivals poisson:RATE --service LAW | "
+		 "--workflow FILE",
 	.summary = "what a scheduling policy would make of a trace of jobs; needs no cluster",
 	.help = "  --trace FILE           SWF, or CSV: id,arrival_us,size_us (docs/queueing.md)\n"
 		"  --arrivals poisson:λ   λ jobs a second, with\n"
 		"  --service LAW          exp:μ, det:SECONDS, pareto:α,MIN,MAX; --jobs N, --seed N\n"
-		"  --workflow FILE        a DAG of steps with times, in YAML (docs/workflows-and-cron.md)\n"
+		"  --workflow FILE        a DAG of steps, in YAML (docs/workflows-and-cron.md)\n"
 		"  --servers C            or nodes: 'cpu=4,memory=8Gi;3*cpu=2,memory=4Gi'\n"
 		"  --policy P             fcfs, sjf, srtf, las, priority, edf, auto\n"
 		"  --compare              all policies side by side\n"

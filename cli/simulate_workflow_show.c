@@ -158,7 +158,7 @@ static size_t column_of(const struct canvas *c, int64_t us)
 	return (size_t)((__int128)us * (int64_t)c->columns / all_us);
 }
 
-/* One character a column: '#' runs, '!' fails, '=' the critical path, '~' a sensor waits, 'x' stopped. */
+/* One character a column: '#' runs, '=' on the critical path, '!' fails, 'x' stopped, '~' waits. */
 static void draw_row(const struct canvas *c, const struct workflow_rows *rows, size_t row,
 		     char *cells)
 {
