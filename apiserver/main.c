@@ -16,6 +16,9 @@
 #define FILE_MAX        (1u << 20)
 #define SCHEMA_REVISION 1
 #define IDLE_TIMEOUT_S  120
+/* Of 20,000 in all. A node's agent needs about ten, a controller with a connection a watch and
+ * kind sixty, a load generator a few hundred. */
+#define CONNECTIONS_PER_CLIENT 4096
 
 struct flags {
 	const char *listen, *etcd, *etcd_api, *etcd_ca, *etcd_cert, *etcd_key;
@@ -167,6 +170,34 @@ static int listen_port(const struct flags *f, char address[64], struct error *er
 	return port;
 }
 
+static void http_metrics(void *ctx, struct str *out)
+{
+	const struct parts *p = ctx;
+	struct http_server_counts c;
+	http_server_counts(p->http, &c);
+	const struct {
+		const char *name, *type, *help;
+		uint64_t value;
+	} rows[] = {
+		{ "connections", "gauge", "Open connections.", c.connections_now },
+		{ "streams", "gauge", "Connections of exec, attach, port-forward and logs.",
+		  c.streams_now },
+		{ "requests_total", "counter", "Requests read.", c.requests_total },
+		{ "received_bytes_total", "counter", "Bytes of bodies.", c.bytes_in },
+		{ "sent_bytes_total", "counter", "Bytes of answers.", c.bytes_out },
+		{ "handshakes_failed_total", "counter", "TLS handshakes that failed.",
+		  c.handshakes_failed_total },
+		{ "connections_refused_total", "counter",
+		  "Connections of clients that had too many.", c.refused_total },
+		{ "connections_timed_out_total", "counter",
+		  "Connections too slow with a handshake, a head or a body.", c.timed_out_total },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		str_addf(out, "# HELP skiff_http_%s %s\n# TYPE skiff_http_%s %s\nskiff_http_%s %llu\n",
+			 rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+			 (unsigned long long)rows[i].value);
+}
+
 static int start(const struct flags *f, struct parts *p, struct error *err)
 {
 	char address[64];
@@ -189,7 +220,9 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .token_key_pem = token_key,
 				    .node_cert_pem = node_cert,
 				    .node_key_pem = node_key,
-				    .random = kernel_random };
+				    .random = kernel_random,
+				    .carrier_metrics = http_metrics,
+				    .carrier_ctx = p };
 	code = server_new(p->loop, p->store, &o, &p->server, err);
 	if (code < 0)
 		return code;
@@ -199,6 +232,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 					 .key_pem = key,
 					 .client_ca_pem = ca,
 					 .idle_timeout_s = IDLE_TIMEOUT_S,
+					 .connections_per_client_max = CONNECTIONS_PER_CLIENT,
 					 .handle = server_handle,
 					 .wants_stream = server_wants_stream,
 					 .may_take_over = server_may_take_over,

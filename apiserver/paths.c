@@ -134,6 +134,23 @@ static void request_metrics(const struct server *s, struct str *out)
 		 total, (double)s->latency_sum_ms / 1000, total);
 }
 
+static void lane_metrics(const struct server *s, struct str *out)
+{
+	static const char *const names[] = { [LANE_NONE] = "other",
+					     [LANE_USER] = "user",
+					     [LANE_SYSTEM] = "system" };
+	str_add(out, "# HELP apiserver_current_inflight_requests Requests under way.\n"
+		     "# TYPE apiserver_current_inflight_requests gauge\n");
+	for (size_t i = 0; i < LANE_COUNT; i++)
+		str_addf(out, "apiserver_current_inflight_requests{lane=\"%s\"} %zu\n", names[i],
+			 s->in_flight[i]);
+	str_add(out, "# HELP skiff_requests_refused_total Answered 429: too many under way.\n"
+		     "# TYPE skiff_requests_refused_total counter\n");
+	for (size_t i = LANE_USER; i < LANE_COUNT; i++)
+		str_addf(out, "skiff_requests_refused_total{lane=\"%s\"} %" PRIu64 "\n", names[i],
+			 s->refused_total[i]);
+}
+
 static void serve_metrics(struct request *r)
 {
 	struct server *s = r->server;
@@ -144,8 +161,7 @@ static void serve_metrics(struct request *r)
 	AUTO_STR out;
 	str_init(&out, 1 << 20);
 	request_metrics(s, &out);
-	metric(&out, "apiserver_current_inflight_requests", "gauge", "Requests under way.",
-	       s->in_flight);
+	lane_metrics(s, &out);
 	metric(&out, "apiserver_storage_objects", "gauge", "Objects in the watch cache.",
 	       hub.objects);
 	metric(&out, "skiff_object_bytes", "gauge", "Bytes of all objects.", hub.object_bytes);
@@ -165,6 +181,8 @@ static void serve_metrics(struct request *r)
 	metric(&out, "skiff_loop_longest_turn_microseconds", "gauge",
 	       "Longest turn of the core loop since the last reading.",
 	       (uint64_t)loop_longest_turn_us(s->loop));
+	if (s->options.carrier_metrics)
+		s->options.carrier_metrics(s->options.carrier_ctx, &out);
 	reply_text(r, 200, "text/plain; version=0.0.4", out.data, out.len);
 }
 

@@ -39,13 +39,13 @@ struct request *request_new(struct server *server, struct http_exchange *x)
 	*r = (struct request){ .server = server, .x = x };
 	r->start_ms = loop_now_ms(server->loop);
 	server_new_uid(server, r->audit_id);
-	server->in_flight++;
+	server->in_flight[LANE_NONE]++;
 	return r;
 }
 
 void request_drop(struct request *r)
 {
-	r->server->in_flight--;
+	r->server->in_flight[r->lane]--;
 	query_fini(&r->query);
 	target_fini(&r->target);
 	identity_fini(&r->who);

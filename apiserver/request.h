@@ -31,8 +31,17 @@ void identity_add_group(struct identity *who, const char *group);
 bool identity_in_group(const struct identity *who, const char *group);
 void identity_fini(struct identity *who);
 
+/* What keeps the cluster alive is never refused because of what its users ask. */
+enum request_lane {
+	LANE_NONE, /* health, discovery and the like; or not known yet */
+	LANE_USER,
+	LANE_SYSTEM, /* nodes, the controller, and every lease */
+	LANE_COUNT,
+};
+
 struct request {
 	struct server *server;
+	enum request_lane lane;
 	struct http_exchange *x;
 	struct query query;
 	struct target target;

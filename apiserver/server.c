@@ -183,11 +183,30 @@ static void serve_resource(struct request *r)
 	abort(); /* check_target has refused it */
 }
 
-static int admit_load(struct server *s, const struct request *r, struct failure *f)
+static enum request_lane lane_of(const struct request *r)
+{
+	if (!r->target.is_resource)
+		return LANE_NONE;
+	bool is_system = identity_in_group(&r->who, "system:nodes") ||
+			 identity_in_group(&r->who, "system:skiff-controllers") ||
+			 (streq(r->target.group, "coordination.k8s.io") &&
+			  streq(r->target.resource, "leases"));
+	return is_system ? LANE_SYSTEM : LANE_USER;
+}
+
+static int admit_load(struct server *s, struct request *r, struct failure *f)
 {
 	size_t max = s->options.in_flight_max ? s->options.in_flight_max : IN_FLIGHT_MAX;
-	if (s->in_flight <= max || !r->target.is_resource)
+	enum request_lane lane = lane_of(r);
+	if (lane == LANE_NONE)
 		return 0;
+	if (s->in_flight[lane] < max) {
+		s->in_flight[r->lane]--;
+		r->lane = lane;
+		s->in_flight[lane]++;
+		return 0;
+	}
+	s->refused_total[lane]++;
 	fail(f, 429, "TooManyRequests", "too many requests, please try again later.");
 	f->retry_after_s = 1;
 	return -1;

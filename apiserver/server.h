@@ -7,6 +7,7 @@
 #pragma once
 
 #include "apiserver/store.h"
+#include "common/base/str.h"
 #include "common/io/http_exchange.h"
 #include "common/io/loop.h"
 
@@ -26,7 +27,10 @@ struct server_options {
 	/* Random bytes: the kernel's, or a simulation's. */
 	void (*random)(void *ctx, void *buf, size_t n);
 	void *random_ctx;
-	size_t in_flight_max; /* 0: 2,000 */
+	size_t in_flight_max; /* requests under way, of users and of the system each; 0: 2,000 */
+	/* Appends the metrics of what carries the exchanges; NULL: none. */
+	void (*carrier_metrics)(void *ctx, struct str *out);
+	void *carrier_ctx;
 };
 
 /* The store is borrowed and must outlive the server. ERR_INVALID: bad options. */

@@ -35,7 +35,8 @@ struct server {
 	struct loop_timer *bookmarks;
 	struct watch *watches; /* all of them, for bookmarks */
 	size_t watches_count;
-	size_t in_flight;
+	size_t in_flight[LANE_COUNT];
+	uint64_t refused_total[LANE_COUNT]; /* 429 */
 	bool has_system_objects;
 	struct loop_timer *bootstrap;
 	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */

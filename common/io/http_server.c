@@ -105,12 +105,11 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 	if (s->identity)
 		flags |= MHD_USE_TLS;
 	return MHD_start_daemon(
-		flags, 0, NULL, NULL, server_access, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, server_uri, s,
+		flags, 0, server_may_connect, s, server_access, s, MHD_OPTION_EXTERNAL_LOGGER,
+		no_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, server_uri, s,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
 		server_completed, s, MHD_OPTION_NOTIFY_CONNECTION, server_connection_changed, s,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connections_per_ip_max,
 		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_ARRAY, s->identity ? tls : none, MHD_OPTION_END);
@@ -140,6 +139,8 @@ static void set_defaults(struct http_server_options *o)
 	o->body_max = o->body_max ? o->body_max : SERVER_BODY_MAX;
 	o->connections_max = o->connections_max ? o->connections_max : SERVER_CONNECTIONS_MAX;
 	o->idle_timeout_s = o->idle_timeout_s ? o->idle_timeout_s : SERVER_IDLE_TIMEOUT_S;
+	o->head_timeout_ms = o->head_timeout_ms ? o->head_timeout_ms : SERVER_HEAD_MS;
+	o->body_timeout_ms = o->body_timeout_ms ? o->body_timeout_ms : SERVER_BODY_MS;
 }
 
 int http_server_new(struct loop *loop, const struct http_server_options *options,
@@ -152,6 +153,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	assert(s->hangup_epoll >= 0);
 	s->later = loop_timer_new(loop, run_daemon, s);
 	s->soon = loop_wake_new(loop, run_daemon, s);
+	s->deadlines = loop_timer_new(loop, server_check_deadlines, s);
 	s->handshake_check = loop_timer_new(loop, server_check_handshakes, s);
 	s->wake = loop_wake_new(loop, server_streams_reap, s);
 	s->unix_socket = options->unix_socket ? xstrdup(options->unix_socket) : NULL;
@@ -191,6 +193,7 @@ uint16_t http_server_port(const struct http_server *s)
 void http_server_counts(const struct http_server *s, struct http_server_counts *ret)
 {
 	*ret = s->counts;
+	ret->streams_now = s->streams_count;
 }
 
 /* libmicrohttpd must not be stopped while connections are suspended: wake them to end. */
@@ -227,6 +230,8 @@ void http_server_free(struct http_server *s)
 		end_connections(s);
 	loop_timer_free(s->later);
 	loop_timer_free(s->handshake_check);
+	loop_timer_free(s->deadlines);
+	map_fini(&s->clients);
 	loop_wake_free(s->soon);
 	loop_wake_free(s->wake);
 	close(s->hangup_epoll);

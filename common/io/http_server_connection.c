@@ -83,7 +83,7 @@ void server_pause_handshakes(struct http_server *s)
 		}
 	}
 	if (s->handshakes && !loop_timer_is_set(s->handshake_check))
-		loop_timer_set(s->handshake_check, SERVER_HANDSHAKE_MS / 10);
+		loop_timer_set(s->handshake_check, MAX(s->options.head_timeout_ms / 10, 1));
 }
 
 /* libmicrohttpd does not count the time of suspended connections. */
@@ -92,12 +92,13 @@ void server_check_handshakes(void *server)
 	struct http_server *s = server;
 	int64_t now_ms = loop_now_ms(s->loop);
 	for (struct server_connection *c = s->handshakes; c; c = c->next_handshake)
-		if (c->is_handshake_paused && now_ms - c->opened_ms > SERVER_HANDSHAKE_MS) {
+		if (c->is_handshake_paused && now_ms - c->opened_ms > s->options.head_timeout_ms) {
+			s->counts.timed_out_total++;
 			shutdown(c->fd, SHUT_RDWR);
 			resume_handshake(c);
 		}
 	if (s->handshakes)
-		loop_timer_set(s->handshake_check, SERVER_HANDSHAKE_MS / 10);
+		loop_timer_set(s->handshake_check, MAX(s->options.head_timeout_ms / 10, 1));
 }
 
 /* ---- opened and closed ---- */
@@ -124,6 +125,7 @@ static void opened(struct http_server *s, struct MHD_Connection *mhd, void **con
 	s->connections = c;
 	*context = c;
 	s->counts.connections_now++;
+	server_limits_opened(c);
 	c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	if (!s->identity)
 		return;
@@ -143,6 +145,7 @@ static void closed(struct http_server *s, struct server_connection *c)
 	if (c->session && !c->had_request && !tls_session_is_established(c->session))
 		s->counts.handshakes_failed_total++;
 	server_handshake_over(c);
+	server_limits_closed(c);
 	if (c->watch != WATCH_NONE)
 		epoll_ctl(s->hangup_epoll, EPOLL_CTL_DEL, c->fd, NULL);
 	if (c->next)

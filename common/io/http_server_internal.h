@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "common/base/map.h"
 #include "common/base/str.h"
 #include "common/io/http_server.h"
 #include "common/io/tls_session.h"
@@ -18,7 +19,9 @@
 #define SERVER_IDLE_TIMEOUT_S    120
 #define SERVER_CONNECTION_MEMORY (40u << 10)
 #define SERVER_STREAMS_MAX       1024
-#define SERVER_HANDSHAKE_MS      10000
+#define SERVER_HEAD_MS           10000
+#define SERVER_BODY_MS           60000
+#define SERVER_DEADLINES_MS      5000
 
 struct server_exchange;
 struct server_stream;
@@ -35,12 +38,14 @@ struct server_connection {
 	int fd;
 	void *session; /* GnuTLS', or NULL */
 	struct tls_peer peer;
-	bool is_peer_known, has_hung_up, had_request;
+	bool is_peer_known, has_hung_up, had_request, is_cut;
 	enum connection_watch watch;
 	/* The TLS handshake is not over: in the server's list of those. */
 	struct server_connection *next_handshake, **handshake_link;
 	bool is_handshake_paused;
 	int64_t opened_ms;
+	int64_t free_since_ms; /* without a request under way */
+	char *client;          /* its address without the port; NULL: a unix socket */
 	char address[80];
 	struct server_exchange *exchange; /* the request under way, or NULL */
 };
@@ -60,6 +65,7 @@ struct server_exchange {
 	enum exchange_state state;
 	unsigned refs; /* libmicrohttpd's request; the handler's, until answered and closed */
 	char *uri, *method;
+	int64_t begun_ms; /* when its request line was there */
 	struct str body;
 	uint64_t discarded;
 	bool is_in_callback, is_suspended, is_handed, is_hung, must_close;
@@ -100,6 +106,8 @@ struct http_server {
 	uint16_t port;
 	char *unix_socket;
 	struct server_connection *connections;
+	struct map clients; /* address → how many connections, as a number */
+	struct loop_timer *deadlines; /* runs while there are connections */
 	struct server_stream *streams; /* all */
 	size_t streams_count;
 	bool is_in_run, is_dirty, is_closing;
@@ -126,6 +134,13 @@ void server_pause_handshakes(struct http_server *s);
 void server_check_handshakes(void *server); /* those that take too long end */
 void server_handshake_over(struct server_connection *c);
 void server_connection_unref(struct server_connection *c);
+
+/* ---- http_server_limits.c ---- */
+/* For libmicrohttpd: may this client have one more connection? */
+enum MHD_Result server_may_connect(void *server, const struct sockaddr *from, socklen_t len);
+void server_limits_opened(struct server_connection *c);
+void server_limits_closed(struct server_connection *c);
+void server_check_deadlines(void *server); /* those that take too long end */
 
 /* ---- http_server_listen.c ---- */
 int server_listen(struct http_server *s, struct error *err);

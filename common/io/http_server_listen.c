@@ -66,10 +66,24 @@ static int listen_tcp(const char *address, uint16_t port, int *ret, struct error
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
 	    bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(err, what);
-	/* Accepted sockets inherit it: answers are written whole. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	*ret = TAKE_FD(fd);
 	return 0;
+}
+
+/* Accepted sockets inherit them: answers are written whole; and a peer that has vanished without
+ * a word (power, cable, NAT) is noticed within two minutes, however quiet its watch or stream. */
+static void set_options(int fd)
+{
+	const struct {
+		int level, name, value;
+	} options[] = { { IPPROTO_TCP, TCP_NODELAY, 1 },
+			{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+			{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
+			{ IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+			{ IPPROTO_TCP, TCP_KEEPCNT, 4 } };
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) /* unix sockets have none: no matter */
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+				 sizeof options[i].value);
 }
 
 static uint16_t port_of(int fd)
@@ -98,6 +112,7 @@ int server_listen(struct http_server *s, struct error *err)
 		return code;
 	if (fd < 0)
 		return fail(err, "the inherited socket");
+	set_options(fd);
 	s->port = port_of(fd);
 	return fd;
 }

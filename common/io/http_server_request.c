@@ -77,6 +77,7 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 	struct server_connection *c = connection_of(mhd);
 	struct server_exchange *x = xcalloc(1, sizeof *x);
 	x->refs = 1;
+	x->begun_ms = loop_now_ms(s->loop);
 	x->connection = c;
 	c->refs++;
 	c->exchange = x;
@@ -356,6 +357,7 @@ void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 	*request = NULL;
 	x->is_mhd_over = true;
 	x->connection->exchange = NULL;
+	x->connection->free_since_ms = loop_now_ms(((struct http_server *)cls)->loop);
 	end_body(x, false);
 	tell_gone(x);
 	if (x->response) { /* never queued */

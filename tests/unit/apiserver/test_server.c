@@ -3,6 +3,7 @@
  * store. `has` are pieces that the answer must contain, parted by " & "; "!" in front of a
  * piece: must not.
  */
+#include "apiserver/server_internal.h"
 #include "tests/support/api_world.h"
 #include "tests/support/check.h"
 
@@ -358,9 +359,91 @@ static void test_watch(void)
 	api_world_fini(&w);
 }
 
+/* ---- too many at once ---- */
+
+struct burst {
+	int status[8];
+	char retry[16];
+};
+
+struct burst_call {
+	struct burst *burst;
+	size_t i;
+};
+
+static void burst_head(void *ctx, int status, const struct http_header *headers, size_t n)
+{
+	struct burst_call *c = ctx;
+	c->burst->status[c->i] = status;
+	for (size_t i = 0; i < n; i++)
+		if (streq(headers[i].name, "Retry-After"))
+			CHECK(snprintf(c->burst->retry, sizeof c->burst->retry, "%s",
+				       headers[i].value) > 0);
+}
+
+static void burst_data(void *ctx, const char *bytes, size_t n)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)n;
+}
+
+static void burst_done(void *ctx, const struct error *err)
+{
+	CHECK(err == NULL);
+	free(ctx);
+}
+
+/* Two users' requests wait for the store: a third is sent away, a lease is not. */
+static void test_lanes(void)
+{
+	static const struct http_events burst_events = { burst_head, burst_data, burst_done };
+	static const struct {
+		const char *target, *body;
+		bool is_user;
+	} calls[] = {
+		{ NS "/configmaps", "{\"metadata\":{\"name\":\"a\"}}", true },
+		{ NS "/configmaps", "{\"metadata\":{\"name\":\"b\"}}", true },
+		{ NS "/configmaps", "{\"metadata\":{\"name\":\"c\"}}", true },
+		{ "/apis/coordination.k8s.io/v1/namespaces/default/leases",
+		  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"x\"}}", false },
+	};
+	struct burst b = { 0 };
+	struct api_world w;
+	struct api_answer a;
+	api_world_init(&w, 4);
+	w.server->options.in_flight_max = 2;
+	memory_etcd_set_delay(w.etcd, 100, 100, 1); /* longer than all take to arrive */
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		struct http_request q = { .method = "POST",
+					  .target = calls[i].target,
+					  .body = calls[i].body,
+					  .body_len = strlen(calls[i].body) };
+		struct burst_call *c = xcalloc(1, sizeof *c);
+		*c = (struct burst_call){ &b, i };
+		http_start(w.admin, &q, &burst_events, c);
+	}
+	loop_sim_run_until(w.loop, loop_now_ms(w.loop) + 1000);
+	/* They arrive in any order. */
+	int refused = 0;
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		refused += b.status[i] == 429 && calls[i].is_user;
+		CHECK(b.status[i] == 201 || calls[i].is_user);
+	}
+	CHECK_INT(refused, 1);
+	CHECK_TEXT("Retry-After", b.retry, "1");
+	api_world_call(&w, w.admin, "GET", "/metrics", NULL, NULL, NULL, 20000, &a);
+	CHECK(strstr(a.body.data, "skiff_requests_refused_total{lane=\"user\"} 1\n"));
+	CHECK(strstr(a.body.data, "skiff_requests_refused_total{lane=\"system\"} 0\n"));
+	CHECK(strstr(a.body.data, "apiserver_current_inflight_requests{lane=\"user\"} 0\n"));
+	api_answer_fini(&a);
+	api_world_fini(&w);
+}
+
 int main(void)
 {
 	test_rows();
+	test_lanes();
 	test_anonymous();
 	test_watch();
 	puts("ok");

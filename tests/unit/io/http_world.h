@@ -329,7 +329,7 @@ static struct http_call *begin(struct http_transport *t, struct http_request r, 
 	return http_start(t, &r, &events, g);
 }
 
-static void fetch(struct http_transport *t, struct http_request r, struct got *g)
+static inline void fetch(struct http_transport *t, struct http_request r, struct got *g)
 {
 	begin(t, r, g);
 	run_until(&g->is_done);
@@ -338,7 +338,7 @@ static void fetch(struct http_transport *t, struct http_request r, struct got *g
 #define GET(path) ((struct http_request){ .method = "GET", .target = (path) })
 
 /* The cases of one test program, in each way to connect. */
-static void run_ways(void (*cases)(void))
+static inline void run_ways(void (*cases)(void))
 {
 	static const struct {
 		const char *name;
