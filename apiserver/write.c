@@ -1,5 +1,6 @@
 /* Create, update and patch: from the client's body to the answer. */
 #include "apiserver/change.h"
+#include "apiserver/schedule.h"
 #include "common/base/jsonx.h"
 
 #include <stdio.h>
@@ -184,6 +185,8 @@ static int validate(struct change *c, struct failure *f)
 		schema_validate_status(c->kind, c->tree, c->old_tree, &errors);
 	else if (c->part != PART_BINDING && c->part != PART_FINALIZE)
 		schema_validate(c->kind, c->tree, c->old_tree, &errors);
+	if (c->part == PART_MAIN)
+		schedule_check(c->kind, c->tree, &errors);
 	int code = errors.count ? fail_invalid(f, c->kind, c->name, &errors) : 0;
 	field_errors_fini(&errors);
 	return code < 0 ? -1 : admit_validate(c, f);

@@ -275,3 +275,28 @@ void rule_quantity_at_least_0(struct field_errors *e, const struct path *at, con
 	if (value && quantity_milli(json_string_value(value)) < 0)
 		rule_broken(e, FIELD_INVALID, at, value, "must be greater than or equal to 0");
 }
+
+void rule_domain_path(struct field_errors *e, const struct path *at, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	if (!*name) {
+		rule_required(e, at, NULL);
+		return;
+	}
+	if (!slash || slash == name || !slash[1]) {
+		rule_bad_text(e, FIELD_INVALID, at, name,
+			      "must be a domain-prefixed path (such as \"acme.io/foo\")");
+		return;
+	}
+	auto_free char *domain = xasprintf("%.*s", (int)(slash - name), name);
+	rule_name(e, at, domain, name_dns_subdomain);
+	for (const char *p = slash + 1; *p; p++) {
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		    (*p >= '0' && *p <= '9') || strchr("/-._~%!$&'()*+,;=:", *p))
+			continue;
+		rule_bad_text(e, FIELD_INVALID, at, slash + 1,
+			      "Invalid path (regex used for validation is "
+			      "'[A-Za-z0-9/\\-._~%%!$&'()*+,;=:]+')");
+		return;
+	}
+}

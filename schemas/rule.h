@@ -49,6 +49,9 @@ void rule_between(struct field_errors *e, const struct path *at, const json_t *o
 int64_t rule_amount(struct field_errors *e, const struct path *at, const json_t *value);
 void rule_not_over_100_percent(struct field_errors *e, const struct path *at, const json_t *value);
 bool rule_path_goes_back(const char *path); /* has a part ".." */
+/* domain/path */
+void rule_domain_path(struct field_errors *e, const struct path *at, const char *name);
+void rule_template_unmatched(struct field_errors *e, const struct path *at, const json_t *template);
 void rule_driver_name(struct field_errors *e, const struct path *at, const char *name);
 void rule_quantity_at_least_0(struct field_errors *e, const struct path *at, const json_t *value);
 
@@ -73,8 +76,11 @@ void validate_service(const json_t *service, const json_t *old, struct field_err
 /* Labels, annotations and spec of a template; `selector` may be NULL: it need not match. */
 void validate_template(const json_t *template, const json_t *selector, const struct path *at,
 		       struct field_errors *e);
-void validate_workload(const char *kind, const json_t *tree, const json_t *old,
-		       struct field_errors *e);
+/* What runs for ever is started again, and has no deadline. */
+void validate_lasting(const json_t *template, const char *kind, const struct path *at,
+		      struct field_errors *e);
+void validate_not_empty(const json_t *selector, const char *kind, const struct path *at,
+			struct field_errors *e);
 void validate_config(const char *kind, const json_t *tree, const json_t *old,
 		     struct field_errors *e);
 
@@ -88,9 +94,14 @@ kind_check validate_autoscaler, validate_disruption_budget, validate_priority_cl
 kind_check validate_volume, validate_claim, validate_limit_range, validate_quota;
 kind_check validate_storage_class, validate_csi_driver, validate_csi_node, validate_capacity,
 	validate_attachment, validate_attributes_class;
+kind_check validate_deployment, validate_replica_set, validate_job, validate_cron_job;
+kind_check validate_network_policy, validate_ip_address, validate_service_cidr, validate_ingress,
+	validate_ingress_class;
 /* The spec of a PersistentVolume; `is_inline`: of one without an object. */
 void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
 			  const struct path *at, struct field_errors *e);
+void validate_container_resource_name(const char *name, const struct path *at,
+				      struct field_errors *e);
 void validate_claim_spec(const json_t *spec, const struct path *at, struct field_errors *e);
 /* What applies where the kind has rules of its own; false: it has none. */
 bool validate_kind(const struct schema_kind *kind, const json_t *tree, const json_t *old,

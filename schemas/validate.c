@@ -83,9 +83,7 @@ void schema_validate(const struct schema_kind *kind, const json_t *tree, const j
 	if (validate_kind(kind, tree, old, errors))
 		return;
 	validate_tables(kind->type, tree, old, NULL, errors);
-	if (streq(kind->group, "apps") || streq(kind->group, "batch"))
-		validate_workload(kind->kind, tree, old, errors);
-	else if (streq(kind->group, ""))
+	if (streq(kind->group, ""))
 		validate_core(kind->kind, tree, old, errors);
 	else
 		validate_config(kind->kind, tree, old, errors);

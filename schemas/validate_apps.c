@@ -2,8 +2,6 @@
 #include "common/base/selector.h"
 #include "schemas/rule.h"
 
-static const char *const always[] = { "Always", NULL };
-
 static bool matches(const json_t *selector, const json_t *template)
 {
 	AUTO_SELECTOR parsed = { 0 };
@@ -12,7 +10,7 @@ static bool matches(const json_t *selector, const json_t *template)
 	       selector_matches_json(&parsed, json_dig(template, "metadata.labels"));
 }
 
-static void blame_labels(const json_t *template, const struct path *at, struct field_errors *e)
+void rule_template_unmatched(struct field_errors *e, const struct path *at, const json_t *template)
 {
 	const json_t *labels = json_dig(template, "metadata.labels");
 	AUTO_JSON *none = json_null();
@@ -25,7 +23,7 @@ void validate_template(const json_t *template, const json_t *selector, const str
 {
 	const json_t *meta = json_object_get(template, "metadata");
 	if (!matches(selector, template))
-		blame_labels(template, at, e);
+		rule_template_unmatched(e, at, template);
 	validate_labels_and_annotations(at, meta, e);
 	const struct schema_type *type = schema_type_by_name("core.v1.PodSpec");
 	validate_tables(type, json_object_get(template, "spec"), NULL, PATH(at, "spec"), e);
@@ -33,27 +31,6 @@ void validate_template(const json_t *template, const json_t *selector, const str
 	if (json_array_size(json_dig(template, "spec.ephemeralContainers")))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(at, "spec"), "ephemeralContainers"), NULL,
 			    "ephemeral containers not allowed in pod template");
-}
-
-/* What runs for ever is started again, and has no deadline. */
-static void check_lasting(const json_t *template, const char *kind, const struct path *at,
-			  struct field_errors *e)
-{
-	const json_t *spec = json_object_get(template, "spec");
-	at = PATH(at, "spec");
-	rule_enum(e, at, spec, "restartPolicy", always);
-	if (json_object_get(spec, "activeDeadlineSeconds"))
-		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "activeDeadlineSeconds"), NULL,
-			    "activeDeadlineSeconds in %s is not Supported", kind);
-}
-
-static void check_emptiness(const json_t *selector, const char *kind, const struct path *at,
-			    struct field_errors *e)
-{
-	if (selector && !json_object_size(json_object_get(selector, "matchLabels")) &&
-	    !json_array_size(json_object_get(selector, "matchExpressions")))
-		rule_broken(e, FIELD_INVALID, at, selector, "empty selector is invalid for %s",
-			    kind);
 }
 
 static void check_set_strategy(const json_t *spec, const struct path *at, struct field_errors *e)
@@ -147,16 +124,21 @@ static void check_set(const json_t *spec, bool is_new, const struct path *at,
 	const char *service = json_str_or(spec, "serviceName", "");
 	if (is_new && *service)
 		rule_name(e, PATH(at, "serviceName"), service, name_dns_label);
+	size_t before = e->count;
 	if (selector)
 		rule_label_selector(e, PATH(at, "selector"), selector);
 	else
 		rule_required(e, PATH(at, "selector"), NULL);
-	check_emptiness(selector, "statefulset", PATH(at, "selector"), e);
+	bool is_broken = selector && e->count != before;
+	validate_not_empty(selector, "statefulset", PATH(at, "selector"), e);
 	AUTO_JSON *template = set_template(spec);
 	if (!selector)
-		blame_labels(template, PATH(at, "template"), e); /* nothing matches */
-	validate_template(template, selector, PATH(at, "template"), e);
-	check_lasting(template, "StatefulSet", PATH(at, "template"), e);
+		rule_template_unmatched(e, PATH(at, "template"), template); /* nothing matches */
+	if (is_broken)
+		rule_broken(e, FIELD_INVALID, PATH(at, "selector"), selector, NULL);
+	else
+		validate_template(template, selector, PATH(at, "template"), e);
+	validate_lasting(template, "StatefulSet", PATH(at, "template"), e);
 }
 
 void validate_stateful_set(const json_t *tree, const json_t *old, struct field_errors *e)
@@ -229,10 +211,10 @@ void validate_daemon_set(const json_t *tree, const json_t *old, struct field_err
 	rule_label_selector(e, PATH(at, "selector"), selector);
 	/* Without a selector nothing matches. */
 	if (!selector || !matches(selector, template))
-		blame_labels(template, PATH(at, "template"), e);
-	check_emptiness(selector, "daemonset", PATH(at, "selector"), e);
+		rule_template_unmatched(e, PATH(at, "template"), template);
+	validate_not_empty(selector, "daemonset", PATH(at, "selector"), e);
 	validate_template(template, NULL, PATH(at, "template"), e);
-	check_lasting(template, "DaemonSet", PATH(at, "template"), e);
+	validate_lasting(template, "DaemonSet", PATH(at, "template"), e);
 	rule_at_least(e, at, spec, "minReadySeconds", 0);
 	check_daemon_strategy(json_object_get(spec, "updateStrategy"), PATH(at, "updateStrategy"),
 			      e);
@@ -256,7 +238,7 @@ void validate_replication_controller(const json_t *tree, const json_t *old, stru
 	} else {
 		validate_template(template, json_object_size(labels) ? selector : NULL,
 				  PATH(at, "template"), e);
-		check_lasting(template, "ReplicationController", PATH(at, "template"), e);
+		validate_lasting(template, "ReplicationController", PATH(at, "template"), e);
 	}
 }
 

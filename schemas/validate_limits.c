@@ -52,8 +52,8 @@ static bool check_resource(const char *name, const struct path *at, struct field
 	return e->count == before;
 }
 
-static void check_container_resource(const char *name, const struct path *at,
-				     struct field_errors *e)
+void validate_container_resource_name(const char *name, const struct path *at,
+				      struct field_errors *e)
 {
 	(void)check_resource(name, at, e);
 	if (!strchr(name, '/') && !rule_is_one_of(name, of_containers) &&
@@ -160,7 +160,7 @@ static void check_limit(const json_t *limit, const struct path *at, struct field
 		}
 		json_object_foreach ((json_t *)(uintptr_t)map, name, value) {
 			if (is_pod || streq(type, "Container"))
-				check_container_resource(name, PATH_OF(here, name), e);
+				validate_container_resource_name(name, PATH_OF(here, name), e);
 			else
 				(void)check_resource(name, PATH_OF(here, name), e);
 			json_object_set(names, name, value);

@@ -149,7 +149,10 @@ static const struct {
 	{ "no selector", "apps", "Deployment",
 	  META "spec: {template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: "
 	       "i}]}}}\n",
-	  NULL, "spec.selector: Required value" },
+	  NULL,
+	  "spec.selector: Required value\n"
+	  "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match "
+	  "template `labels`" },
 	{ "selector is fixed", "apps", "Deployment",
 	  META
 	  "spec: {selector: {matchLabels: {b: b}}, template: {metadata: {labels: {a: b, b: b}}, "
