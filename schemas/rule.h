@@ -95,6 +95,8 @@ kind_check validate_volume, validate_claim, validate_limit_range, validate_quota
 kind_check validate_storage_class, validate_csi_driver, validate_csi_node, validate_capacity,
 	validate_attachment, validate_attributes_class;
 kind_check validate_deployment, validate_replica_set, validate_job, validate_cron_job;
+kind_check validate_mutating_webhooks, validate_validating_webhooks, validate_validating_policy,
+	validate_mutating_policy, validate_validating_binding, validate_mutating_binding;
 kind_check validate_network_policy, validate_ip_address, validate_service_cidr, validate_ingress,
 	validate_ingress_class;
 /* The spec of a PersistentVolume; `is_inline`: of one without an object. */

@@ -1,6 +1,7 @@
 /* Which kind has which rules. Those that are not here go by their tables and validate.c. */
 #include "schemas/rule.h"
 
+#define ADMISSION "admissionregistration.k8s.io"
 #define RBAC "rbac.authorization.k8s.io"
 
 /* Names that their kind's rules look at. */
@@ -22,6 +23,12 @@ static const struct {
 	{ "", "PodTemplate", validate_pod_template, NULL },
 	{ "", "ReplicationController", validate_replication_controller, NULL },
 	{ "", "ResourceQuota", validate_quota, NULL },
+	{ ADMISSION, "MutatingAdmissionPolicy", validate_mutating_policy, NULL },
+	{ ADMISSION, "MutatingAdmissionPolicyBinding", validate_mutating_binding, NULL },
+	{ ADMISSION, "MutatingWebhookConfiguration", validate_mutating_webhooks, NULL },
+	{ ADMISSION, "ValidatingAdmissionPolicy", validate_validating_policy, NULL },
+	{ ADMISSION, "ValidatingAdmissionPolicyBinding", validate_validating_binding, NULL },
+	{ ADMISSION, "ValidatingWebhookConfiguration", validate_validating_webhooks, NULL },
 	{ "apps", "ControllerRevision", validate_controller_revision, NULL },
 	{ "apps", "DaemonSet", validate_daemon_set, NULL },
 	{ "apps", "Deployment", validate_deployment, NULL },
