@@ -66,7 +66,7 @@ static int check_kind(const json_t *tree, const char *api_version, const char *k
 static const struct schema_type *body_type(const struct change *c, const char **ret_kind,
 					   struct str *api_version)
 {
-	*ret_kind = c->kind->kind;
+	*ret_kind = c->asked->kind;
 	if (c->part == PART_SCALE) {
 		*ret_kind = "Scale";
 		str_add(api_version, "autoscaling/v1");
@@ -77,8 +77,8 @@ static const struct schema_type *body_type(const struct change *c, const char **
 		str_add(api_version, "v1");
 		return schema_type_by_name("core.v1.Binding");
 	}
-	group_version(c->kind, api_version);
-	return c->kind->type;
+	group_version(c->asked, api_version);
+	return c->asked->type;
 }
 
 static int decode_typed(struct change *c, enum schema_encoding encoding, struct failure *f)

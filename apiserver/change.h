@@ -36,7 +36,8 @@ struct change_extra {
 struct change {
 	struct request *r; /* borrowed; the answer ends it */
 	struct server *server;
-	const struct schema_kind *kind;
+	const struct schema_kind *kind;  /* as it is stored */
+	const struct schema_kind *asked; /* the version that the client speaks */
 	enum change_verb verb;
 	enum change_part part;
 	char *ns, *name; /* name NULL: generateName */

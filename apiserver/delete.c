@@ -259,7 +259,8 @@ static struct deletion *deletion_new(struct request *r, const char *ns, const ch
 	struct deletion *d = xcalloc(1, sizeof *d);
 	d->c = (struct change){ .r = r,
 				.server = r->server,
-				.kind = r->target.kind,
+				.kind = schema_storage(r->target.kind),
+				.asked = r->target.kind,
 				.ns = xstrdup(ns ? ns : ""),
 				.name = xstrdup(name),
 				.is_dry_run = is_dry_run };
@@ -386,7 +387,7 @@ static void one_of_many(struct deletion *d, struct object *o, bool is_gone, uint
 	(void)revision;
 	if (!f) {
 		str_addf(&l->items, "%s", l->items.len ? "," : "");
-		str_add_bytes(&l->items, o->bytes, o->len);
+		render_as(l->what.kind, o, false, &l->items);
 	} else if (f->code != 404 && !l->failure.code) {
 		l->failure = *f;
 		*f = (struct failure){ 0 };

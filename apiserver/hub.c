@@ -47,8 +47,9 @@ struct hub {
 
 static struct hub_kind *kind_of(const struct hub *h, const struct schema_kind *kind)
 {
+	const struct schema_kind *stored = schema_storage(kind);
 	for (size_t i = 0; i < h->kinds_count; i++)
-		if (h->kinds[i].kind == kind)
+		if (h->kinds[i].kind == stored)
 			return &h->kinds[i];
 	abort(); /* every kind has a place */
 }
@@ -328,7 +329,8 @@ struct hub *hub_new(struct loop *loop, struct store *store)
 		h->kinds[i].kind = k;
 		auto_free char *prefix = xasprintf("o/%s/%s", *k->group ? k->group : "core",
 						   k->resource);
-		map_put(&h->by_prefix, prefix, &h->kinds[i]);
+		if (!k->storage) /* else its objects are another version's */
+			map_put(&h->by_prefix, prefix, &h->kinds[i]);
 	}
 	h->trim = loop_timer_new(loop, trim_all, h);
 	loop_timer_set(h->trim, HUB_KEEP_MS);

@@ -65,8 +65,9 @@ struct writing {
 
 static void writing_init(struct writing *w, const struct change *c)
 {
-	static const char *const subresources[] = { [PART_STATUS] = "status",
-						    [PART_SCALE] = "scale" };
+	static const char *const subresources[] = {
+		[PART_STATUS] = "status", [PART_SCALE] = "scale"
+	};
 	bool has_name = c->part < ARRAY_LEN(subresources) && subresources[c->part];
 	const char *ignored = NULL;
 	if (c->part == PART_STATUS)
@@ -74,10 +75,10 @@ static void writing_init(struct writing *w, const struct change *c)
 	else if (c->kind->has_status)
 		ignored = "status";
 	str_init(&w->api_version, 512);
-	schema_api_version(c->kind, &w->api_version);
+	schema_api_version(c->asked, &w->api_version);
 	manager_of(c->r, w->manager);
 	server_now_text(c->server, w->now);
-	w->writer = (struct managed_writer){ .type = c->kind->type,
+	w->writer = (struct managed_writer){ .type = c->asked->type,
 					     .api_version = w->api_version.data,
 					     .manager = w->manager,
 					     .subresource = has_name ? subresources[c->part] : "",
@@ -98,6 +99,18 @@ void managed_take_sent(struct change *c)
 	json_object_del(metadata, "managedFields");
 }
 
+/* An object (NULL: {}) in the version whose fields the writer knows. */
+static json_t *shown(const struct change *c, json_t *tree)
+{
+	if (!tree)
+		return json_object();
+	if (c->asked == c->kind)
+		return json_incref(tree);
+	json_t *copy = json_deep_copy(tree);
+	schema_from_storage(c->asked, copy);
+	return copy;
+}
+
 void managed_note(struct change *c)
 {
 	bool is_whole = c->part == PART_MAIN;
@@ -112,8 +125,8 @@ void managed_note(struct change *c)
 	struct managed_change change;
 	writing_init(&w, c);
 	AUTO_JSON *nothing = json_object();
-	bool differs = managed_compare(&w.writer, c->old_tree ? c->old_tree : nothing, c->tree,
-				       &change);
+	bool differs =
+		managed_compare(&w.writer, c->old_tree ? c->old_tree : nothing, c->tree, &change);
 	if (!differs && !sent) {
 		c->keeps_managed = c->old != NULL;
 	} else {
@@ -194,10 +207,10 @@ int apply_build(struct change *c, struct failure *f)
 	writing_init(&w, c);
 	AUTO_JSON *stored = c->old ? object_managed(c->old) : NULL;
 	AUTO_JSON *entries = managed_begin(stored, NULL);
-	AUTO_JSON *nothing = json_object();
+	AUTO_JSON *live = shown(c, c->old_tree);
 	AUTO_JSON *config = configuration(c);
 	const char *force = query_get(&c->r->query, "force");
-	bool done = managed_apply(&w.writer, entries, c->old_tree ? c->old_tree : nothing, config,
+	bool done = managed_apply(&w.writer, entries, live, config,
 				  force && query_bool(&c->r->query, "force"), &c->tree, &c->managed,
 				  conflicts);
 	int code = done ? 0 : refuse_conflicts(conflicts, f);
@@ -206,6 +219,7 @@ int apply_build(struct change *c, struct failure *f)
 		json_t *own = json_deep_copy(c->tree);
 		json_decref(c->tree);
 		c->tree = own;
+		schema_to_storage(c->asked, own);
 	}
 	managed_conflicts_fini(conflicts);
 	free(conflicts);

@@ -5,8 +5,9 @@
 
 char *object_key(const struct schema_kind *kind, const char *ns, const char *name)
 {
-	return xasprintf("o/%s/%s/%s/%s", *kind->group ? kind->group : "core", kind->resource,
-			 ns ? ns : "", name);
+	const struct schema_kind *stored = schema_storage(kind);
+	return xasprintf("o/%s/%s/%s/%s", *stored->group ? stored->group : "core",
+			 stored->resource, ns ? ns : "", name);
 }
 
 const struct schema_kind *object_key_parse(const char *key, char **ret_ns, char **ret_name)
@@ -29,7 +30,7 @@ const struct schema_kind *object_key_parse(const char *key, char **ret_ns, char 
 	const char *wanted = streq(group, "core") ? "" : group;
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
-		if (streq(k->group, wanted) && streq(k->resource, resource)) {
+		if (!k->storage && streq(k->group, wanted) && streq(k->resource, resource)) {
 			*ret_ns = xstrndup(parts[2], (size_t)(parts[3] - parts[2] - 1));
 			*ret_name = xstrdup(parts[3]);
 			return k;
@@ -124,7 +125,8 @@ static void index_metadata(struct object *o, struct span whole, struct span meta
 			o->is_deleting = true;
 		else if (name.len == 10 && memcmp(name.at, "finalizers", 10) == 0)
 			o->has_finalizers = value.len > 2;
-		else if (name.len == sizeof managed - 1 && memcmp(name.at, managed, name.len) == 0) {
+		else if (name.len == sizeof managed - 1 &&
+			 memcmp(name.at, managed, name.len) == 0) {
 			/* With the comma and the quote before; up to the end of the metadata. */
 			o->managed_at = (size_t)(name.at - 2 - whole.at);
 			o->managed_len = (size_t)(metadata.at + metadata.len - 1 - (name.at - 2));

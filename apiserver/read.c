@@ -57,7 +57,13 @@ int selection_init(struct selection *s, const struct request *r, struct failure 
 		selection_fini(s);
 		return -1;
 	}
-	const char *group = *s->kind->group ? s->kind->group : "core";
+	for (size_t i = 0; i < s->fields.count; i++) {
+		char *label = schema_stored_label(s->kind, s->fields.terms[i].key);
+		free(s->fields.terms[i].key);
+		s->fields.terms[i].key = label;
+	}
+	const struct schema_kind *stored = schema_storage(s->kind);
+	const char *group = *stored->group ? stored->group : "core";
 	bool one_ns = s->kind->is_namespaced && r->target.ns;
 	s->prefix = xasprintf("o/%s/%s/%s%s", group, s->kind->resource,
 			      one_ns ? r->target.ns : "",

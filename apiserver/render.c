@@ -122,6 +122,22 @@ static void table_of_one(const struct rendering *how, const struct object *o, bo
 	str_add(out, "]}");
 }
 
+void render_as(const struct schema_kind *kind, const struct object *o, bool omits_owners,
+	       struct str *out)
+{
+	size_t after = o->managed_at + o->managed_len;
+	bool is_cut = omits_owners && o->managed_len;
+	if (kind && kind->storage == o->kind) {
+		AUTO_JSON *tree = is_cut ? object_tree_unowned(o) : object_tree(o);
+		schema_from_storage(kind, tree);
+		schema_print(kind->type, tree, out);
+		return;
+	}
+	str_add_bytes(out, o->bytes, is_cut ? o->managed_at : o->len);
+	if (is_cut)
+		str_add_bytes(out, o->bytes + after, o->len - after);
+}
+
 void render_item(const struct rendering *how, const struct object *o, bool is_first,
 		 int64_t now_us, struct str *out)
 {
@@ -137,11 +153,7 @@ void render_item(const struct rendering *how, const struct object *o, bool is_fi
 	case ACCEPT_DISCOVERY:
 		break;
 	}
-	size_t after = o->managed_at + o->managed_len;
-	bool is_cut = how->omits_owners && o->managed_len;
-	str_add_bytes(out, o->bytes, is_cut ? o->managed_at : o->len);
-	if (is_cut)
-		str_add_bytes(out, o->bytes + after, o->len - after);
+	render_as(how->kind, o, how->omits_owners, out);
 }
 
 bool render_omits_owners(const struct request *r)
@@ -153,7 +165,7 @@ bool render_omits_owners(const struct request *r)
 const char *render_object(struct request *r, const struct object *o, struct str *out)
 {
 	struct rendering how = { .as = r->accept.as,
-				 .kind = o->kind,
+				 .kind = r->target.kind,
 				 .omits_owners = render_omits_owners(r) };
 	memcpy(how.as_version, r->accept.as_version, sizeof how.as_version);
 	(void)render_include(&r->query, &how.include); /* checked when the request came */

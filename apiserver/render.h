@@ -30,6 +30,10 @@ void render_partial(const struct object *o, const char *as_version, bool omits_o
 
 /* One object inside a list or a watch event, in the request's rendering. `first` adds the
  * column definitions where a Table is a watch event. */
+/* An object in the version that was asked for. */
+void render_as(const struct schema_kind *kind, const struct object *o, bool omits_owners,
+	       struct str *out);
+
 struct rendering {
 	enum accept_as as;
 	char as_version[16];

@@ -105,11 +105,12 @@ static void add_line(struct all *a, const char *type, const struct lane *lane,
 
 static void add_bookmark(struct all *a, bool is_initial_end)
 {
-	str_addf(&a->source.pending,
-		 "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"PartialObjectMetadata\","
-		 "\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}}}\n",
-		 (unsigned long long)a->version,
-		 is_initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+	str_addf(
+		&a->source.pending,
+		"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"PartialObjectMetadata\","
+		"\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}}}\n",
+		(unsigned long long)a->version,
+		is_initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
 }
 
 static enum refill expire(struct all *a)
@@ -157,9 +158,9 @@ static bool send_initial(struct all *a)
 /* The events of one kind; -1: some were lost. */
 static int send_events(struct all *a, struct lane *lane)
 {
-	static const char *const types[] = { [HUB_ADDED] = "ADDED",
-					     [HUB_MODIFIED] = "MODIFIED",
-					     [HUB_DELETED] = "DELETED" };
+	static const char *const types[] = {
+		[HUB_ADDED] = "ADDED", [HUB_MODIFIED] = "MODIFIED", [HUB_DELETED] = "DELETED"
+	};
 	bool lost = false;
 	while (a->source.pending.len < SLICE_BYTES) {
 		const struct hub_event *e =
@@ -207,13 +208,12 @@ static void add_lanes(struct all *a)
 	a->lanes = xcalloc(schema_kinds_count(), sizeof *a->lanes);
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
-		if (streq(k->kind, "Event"))
+		if (streq(k->kind, "Event") || k->storage)
 			continue;
 		struct lane *lane = &a->lanes[a->lanes_count++];
-		*lane = (struct lane){ .watcher.changed = lane_changed,
-				       .all = a,
-				       .kind = k,
-				       .is_changed = true };
+		*lane = (struct lane){
+			.watcher.changed = lane_changed, .all = a, .kind = k, .is_changed = true
+		};
 		lane->resource = xasprintf("%s%s%s/%s", k->group, *k->group ? "/" : "", k->version,
 					   k->resource);
 	}
@@ -226,8 +226,7 @@ static void begin(struct all *a, bool from_version)
 	add_lanes(a);
 	for (size_t i = 0; i < a->lanes_count; i++) {
 		struct lane *lane = &a->lanes[i];
-		if (from_version &&
-		    !hub_events_after(s->hub, lane->kind, a->version, &lane->seq))
+		if (from_version && !hub_events_after(s->hub, lane->kind, a->version, &lane->seq))
 			lane->seq = 0; /* lost: 410 as the first event */
 		hub_watch(s->hub, lane->kind, &lane->watcher);
 	}

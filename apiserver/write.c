@@ -135,9 +135,17 @@ static int build(struct change *c, struct failure *f)
 		return build_scaled(c, f);
 	if (c->part == PART_BINDING)
 		return build_bound(c, f);
-	if (c->verb == CHANGE_PATCH)
+	if (c->verb == CHANGE_PATCH && c->asked == c->kind)
 		return patched(c, c->kind->type, c->old_tree, &c->tree, f);
-	c->tree = json_deep_copy(c->body);
+	if (c->verb == CHANGE_PATCH) {
+		AUTO_JSON *base = json_deep_copy(c->old_tree);
+		schema_from_storage(c->asked, base);
+		if (patched(c, c->asked->type, base, &c->tree, f) < 0)
+			return -1;
+	} else {
+		c->tree = json_deep_copy(c->body);
+	}
+	schema_to_storage(c->asked, c->tree);
 	return 0;
 }
 
@@ -396,7 +404,8 @@ void serve_write(struct request *r)
 	struct change *c = xcalloc(1, sizeof *c);
 	*c = (struct change){ .r = r,
 			      .server = r->server,
-			      .kind = r->target.kind,
+			      .kind = schema_storage(r->target.kind),
+			      .asked = r->target.kind,
 			      .verb = verbs[r->target.verb],
 			      .part = part_of(r->target.subresource) };
 	str_init(&c->bytes, RENDER_LIMIT);

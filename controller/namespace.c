@@ -295,7 +295,7 @@ static struct round *round_new(struct namespace_controller *n, const char *ns)
 	r->at = xcalloc(schema_kinds_count() + 1, sizeof *r->at);
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
-		if (!k->is_namespaced || !has_verb(k, "list") || !has_verb(k, "delete"))
+		if (!k->is_namespaced || k->storage || !has_verb(k, "list") || !has_verb(k, "delete"))
 			continue;
 		if (r->only_workloads && !is_workload(k))
 			continue;

@@ -16,7 +16,7 @@ void cell_take(json_t *row, struct str *text); /* str_take's the text */
 void cell_since(json_t *row, const char *time, int64_t now_us);
 void cell_age(json_t *row, const json_t *tree, int64_t now_us);
 void cell_age_only(const json_t *tree, int64_t now_us, json_t *row);
-void cell_span(json_t *row, int64_t seconds); /* "24h" */
+void cell_span(json_t *row, int64_t seconds);           /* "24h" */
 void cell_add_lower(struct str *out, const char *text); /* ASCII letters made small */
 /* Names, then images of a template's containers. */
 void cell_containers(json_t *row, const json_t *containers);

@@ -81,8 +81,8 @@ static void take_over(struct lists *l)
 		was = NULL; /* named twice: validation says so */
 	if (was)
 		was->is_done = true;
-	json_array_append_new(l->out, was ? merge(l->at, was->item, mine->item) :
-					    json_incref(mine->item));
+	json_array_append_new(l->out,
+			      was ? merge(l->at, was->item, mine->item) : json_incref(mine->item));
 }
 
 /* Go on with the base's list; false: it must wait for `over`. */

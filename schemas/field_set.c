@@ -61,8 +61,8 @@ static void combine_into(enum operation op, const json_t *a, const json_t *b, bo
 	json_object_foreach ((json_t *)(uintptr_t)(is_second ? b : a), name, node) {
 		if (strcmp(name, SELF) == 0 || (is_second && json_object_get(a, name)))
 			continue;
-		json_t *made = is_second ? combine_node(op, NULL, node) :
-					   combine_node(op, node, json_object_get(b, name));
+		json_t *made = is_second ? combine_node(op, NULL, node)
+					 : combine_node(op, node, json_object_get(b, name));
 		if (made)
 			json_object_set_new_nocheck(out, name, made);
 	}
@@ -161,8 +161,8 @@ static int check_name(const char *name, struct error *err)
 	if (strncmp(name, "k:", 2) == 0 || strncmp(name, "v:", 2) == 0)
 		value = json_loads(name + 2, JSON_DECODE_ANY, NULL);
 	bool is_good = value && (name[0] == 'v' || json_is_object(value));
-	return is_good ? 0 :
-			 error_set(err, ERR_MALFORMED, "'%.80s' is no element of a field's path",
+	return is_good ? 0
+		       : error_set(err, ERR_MALFORMED, "'%.80s' is no element of a field's path",
 				   name);
 }
 

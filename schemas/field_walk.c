@@ -112,8 +112,8 @@ static void take_members(const json_t *tree, struct belows *out)
 	out->at = xcalloc(json_object_size(tree) + 1, sizeof *out->at);
 	json_object_foreach ((json_t *)(uintptr_t)tree, name, value)
 		if (!json_is_null(value))
-			out->at[out->count++] = (struct below){ xasprintf("f:%s", name), value,
-								false, NULL };
+			out->at[out->count++] =
+				(struct below){ xasprintf("f:%s", name), value, false, NULL };
 }
 
 static void take_elements(const struct field_slot *s, const json_t *list, struct belows *out)
@@ -271,7 +271,10 @@ static void compare_members(const struct field_slot *s, const json_t *before, co
 			struct below one = { NULL, value, false, NULL };
 			struct below two = { NULL, other, false, NULL };
 			compare_below(s, name, second ? NULL : &one,
-				      second ? &one : other ? &two : NULL, ret);
+				      second  ? &one
+				      : other ? &two
+					      : NULL,
+				      ret);
 		}
 }
 

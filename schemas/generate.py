@@ -161,7 +161,14 @@ def write_types(tables, types):
     return numbers
 
 
-def kind_text(tables, numbers, at, doc, kind):
+def storage_text(kind, places):
+    if 'stored_as' not in kind:
+        return 'NULL'
+    group, version = kind['stored_as']
+    return '&kinds[%d]' % places[(group, version, kind['kind'])]
+
+
+def kind_text(tables, numbers, at, doc, kind, places):
     columns = []
     for c in kind['columns']:
         columns.append('\t{ %s, %s, %s, %s, %d },' % (
@@ -178,6 +185,7 @@ def kind_text(tables, numbers, at, doc, kind):
         '.categories = %s' % tables.strings(kind.get('categories')),
         '.verbs = %s' % tables.strings(kind.get('verbs', VERBS)),
         '.type = &types[%d]' % numbers[kind['type']],
+        '.storage = %s' % storage_text(kind, places),
         '.subresources = %s' % tables.strings(kind.get('subresources')),
         '.field_labels = %s' % tables.strings(kind.get('field_labels')),
         '.columns = columns_%d' % at, '.columns_count = %d' % len(columns),
@@ -207,7 +215,9 @@ def main():
     numbers = write_types(tables, types)
     # The newest version of a group comes first: clients take it as the preferred one.
     kinds.sort(key=lambda k: (k[0], -int(k[1].lstrip('v')), k[2]))
-    rows = [kind_text(tables, numbers, i, k[3], k[4]) for i, k in enumerate(kinds)]
+    places = {(k[0], k[1], k[4]['kind']): i for i, k in enumerate(kinds)}
+    tables.out.append('static const struct schema_kind kinds[%d];' % len(kinds))
+    rows = [kind_text(tables, numbers, i, k[3], k[4], places) for i, k in enumerate(kinds)]
     tables.out.append('static const struct schema_kind kinds[%d] = {' % len(rows))
     tables.out += rows + ['};']
     tables.out.append('const struct schema_tables schema_tables = { types, %d, kinds, %d };' % (

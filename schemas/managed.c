@@ -20,8 +20,8 @@ json_t *managed_ownable(const json_t *set)
 {
 	static const char *const common[] = { "f:apiVersion", "f:kind" };
 	static const char *const in_metadata[] = {
-		".",      "f:name",       "f:namespace",     "f:creationTimestamp", "f:selfLink",
-		"f:uid",  "f:generation", "f:managedFields", "f:resourceVersion",
+		".",     "f:name",       "f:namespace",     "f:creationTimestamp", "f:selfLink",
+		"f:uid", "f:generation", "f:managedFields", "f:resourceVersion",
 	};
 	json_t *own = json_copy((json_t *)(uintptr_t)set);
 	json_t *metadata = json_copy(json_object_get(own, "f:metadata"));
@@ -130,10 +130,10 @@ static bool is_good_list(const json_t *entries)
 
 json_t *managed_begin(const json_t *stored, const json_t *sent)
 {
-	bool is_cleared = json_is_array(sent) &&
-			  (json_array_size(sent) == 0 ||
-			   (json_array_size(sent) == 1 &&
-			    json_object_size(json_array_get(sent, 0)) == 0));
+	bool is_cleared =
+		json_is_array(sent) &&
+		(json_array_size(sent) == 0 ||
+		 (json_array_size(sent) == 1 && json_object_size(json_array_get(sent, 0)) == 0));
 	if (is_cleared)
 		return json_array();
 	const json_t *from = is_good_list(sent) ? sent : stored;

@@ -72,8 +72,7 @@ static void add_conflict(void *ctx, const char *path)
 	a->to->total++;
 	if (a->to->count == MANAGED_CONFLICTS_MAX)
 		return;
-	a->to->at[a->to->count++] =
-		(struct managed_conflict){ who_is(a->entry), xstrdup(path) };
+	a->to->at[a->to->count++] = (struct managed_conflict){ who_is(a->entry), xstrdup(path) };
 }
 
 void managed_conflicts_fini(struct managed_conflicts *c)

@@ -92,6 +92,8 @@ struct schema_kind {
 	const char *const *categories;
 	const char *const *verbs;
 	const struct schema_type *type;
+	/* The kind as which its objects are stored, another version's; NULL: itself. */
+	const struct schema_kind *storage;
 	bool is_namespaced, has_status, has_scale;
 	bool creates_on_update;          /* PUT makes it where absent */
 	bool needs_version_on_update;    /* no unconditional update */
@@ -117,6 +119,14 @@ const struct schema_field *schema_field_of(const struct schema_type *t, const ch
 bool schema_group_version_exists(const char *group, const char *version);
 /* "v1", "apps/v1" of a kind. */
 void schema_api_version(const struct schema_kind *k, struct str *out);
+
+/* ---- one object, two versions (schemas/convert.c) ---- */
+const struct schema_kind *schema_storage(const struct schema_kind *kind); /* or itself */
+/* In place, from and to the version in which objects of the kind are stored. Normalized trees. */
+void schema_to_storage(const struct schema_kind *kind, json_t *tree);
+void schema_from_storage(const struct schema_kind *kind, json_t *tree);
+/* A field label as the stored kind names it. The caller's. */
+char *schema_stored_label(const struct schema_kind *kind, const char *label);
 
 /* ---- decoding ---- */
 enum schema_encoding { SCHEMA_JSON, SCHEMA_YAML, SCHEMA_PROTOBUF };

@@ -31,8 +31,8 @@ static const char *class_of(const json_t *tree)
 
 static const char *phase_of(const json_t *tree)
 {
-	return json_dig(tree, "metadata.deletionTimestamp") ? "Terminating" :
-							      json_str_or(tree, "status.phase", "");
+	return json_dig(tree, "metadata.deletionTimestamp") ? "Terminating"
+							    : json_str_or(tree, "status.phase", "");
 }
 
 void table_volume(const json_t *tree, int64_t now_us, json_t *row)
@@ -134,8 +134,7 @@ void table_csi_driver(const json_t *tree, int64_t now_us, json_t *row)
 	cell_bool(row, json_bool_or(tree, "spec.requiresRepublish", false));
 	str_init(&text, 4096);
 	for (size_t i = 0; i < json_array_size(modes); i++)
-		str_addf(&text, "%s%s", i ? "," : "",
-			 json_string_value(json_array_get(modes, i)));
+		str_addf(&text, "%s%s", i ? "," : "", json_string_value(json_array_get(modes, i)));
 	if (!json_array_size(modes))
 		str_add(&text, "<none>");
 	cell_take(row, &text);

@@ -13,6 +13,7 @@
 #define STRATEGIC   "application/strategic-merge-patch+json"
 #define TABLE       "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 #define PARTIAL     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#define HPAS(v) "/apis/autoscaling/v" #v "/namespaces/default/horizontalpodautoscalers"
 #define NS          "/api/v1/namespaces/default"
 
 #define POD(name) \
@@ -98,6 +99,51 @@ static const struct {
 	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"q\":\"1\"}}", 200,
 	  "\"manager\":\"before-first-apply\",\"operation\":\"Update\" & \"manager\":\"n\"" },
 	{ "away with it", "DELETE", NS "/configmaps/ap", 0, 0, 0, 200, "" },
+
+	/* Two versions, one object. */
+	{ "an event of the new group", "POST", "/apis/events.k8s.io/v1/namespaces/default/events", 0,
+	  0, "{\"metadata\":{\"name\":\"e\"},\"regarding\":{\"kind\":\"Pod\",\"name\":\"p\",\"namespace\":"
+	     "\"default\"},\"note\":\"hello\",\"reason\":\"R\",\"type\":\"Normal\",\"action\":\"A\","
+	     "\"eventTime\":\"2026-01-01T00:00:00.000000Z\",\"reportingController\":\"c/c\","
+	     "\"reportingInstance\":\"i\"}", 201,
+	  "\"apiVersion\":\"events.k8s.io/v1\" & \"regarding\":{\"kind\":\"Pod\" & \"note\":\"hello\" & "
+	  "!involvedObject" },
+	{ "is one of the core", "GET", NS "/events/e", 0, 0, 0, 200,
+	  "\"apiVersion\":\"v1\" & \"involvedObject\":{\"kind\":\"Pod\" & \"message\":\"hello\" & "
+	  "\"reportingComponent\":\"c/c\" & !regarding" },
+	{ "selected by its own label", "GET",
+	  "/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=regarding.name%3Dp", 0, 0,
+	  0, 200, "\"kind\":\"EventList\",\"apiVersion\":\"events.k8s.io/v1\" & \"note\":\"hello\"" },
+	{ "not by the core's", "GET",
+	  "/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dp",
+	  0, 0, 0, 400, "field label not supported" },
+	{ "patched as a new one", "PATCH", "/apis/events.k8s.io/v1/namespaces/default/events/e",
+	  MERGE_PATCH, 0, "{\"deprecatedCount\":3}", 200, "\"deprecatedCount\":3" },
+	{ "counts in the core", "GET", NS "/events?fieldSelector=involvedObject.name%3Dp", 0, 0, 0,
+	  200, "\"count\":3" },
+	{ "deleted", "DELETE", "/apis/events.k8s.io/v1/namespaces/default/events/e", 0, 0, 0, 200,
+	  "\"status\":\"Success\"" },
+	{ "an old autoscaler", "POST", HPAS(1), 0, 0,
+	  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"maxReplicas\":3,\"targetCPUUtilizationPercentage\":50,"
+	  "\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\",\"apiVersion\":\"apps/v1\"}}}", 201,
+	  "\"apiVersion\":\"autoscaling/v1\" & \"targetCPUUtilizationPercentage\":50" },
+	{ "is a new one", "GET", HPAS(2) "/h", 0, 0, 0, 200,
+	  "\"apiVersion\":\"autoscaling/v2\" & \"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\","
+	  "\"target\":{\"type\":\"Utilization\",\"averageUtilization\":50}}}]" },
+	{ "with more", "PATCH", HPAS(2) "/h", JSON_PATCH, 0,
+	  "[{\"op\":\"add\",\"path\":\"/spec/metrics/-\",\"value\":{\"type\":\"Resource\",\"resource\":{"
+	  "\"name\":\"memory\",\"target\":{\"type\":\"AverageValue\",\"averageValue\":\"1Gi\"}}}}]", 200,
+	  "\"memory\"" },
+	{ "an old write keeps it", "PATCH", HPAS(1) "/h", MERGE_PATCH, 0,
+	  "{\"spec\":{\"maxReplicas\":5}}", 200,
+	  "\"maxReplicas\":5 & autoscaling.alpha.kubernetes.io/metrics & "
+	  "\"targetCPUUtilizationPercentage\":50" },
+	{ "as the new one shows", "GET", HPAS(2) "/h", 0, 0, 0, 200,
+	  "\"maxReplicas\":5 & \"averageUtilization\":50 & \"averageValue\":\"1Gi\" & "
+	  "!autoscaling.alpha" },
+	{ "in a table of the old", "GET", HPAS(1), 0, TABLE, 0, 200,
+	  "\"Deployment/d\",\"cpu: <unknown>/50%, memory: <unknown>/1Gi\"" },
+	{ "away with the autoscaler", "DELETE", HPAS(1) "/h", 0, 0, 0, 200, "\"kind\":\"horizontalpodautoscalers\"" },
 	{ "media type", "POST", NS "/configmaps", "text/plain", 0, "{}", 415,
 	  "\"reason\":\"UnsupportedMediaType\"" },
 	{ "accept", "GET", NS "/configmaps/a", 0, "image/png", 0, 406, "NotAcceptable" },
