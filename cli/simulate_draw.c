@@ -8,15 +8,18 @@
 #define WIDTH  960.0
 #define LEFT   64.0
 #define HEIGHT 220.0
+#define STRIP  70.0
+#define STRIP_GAP 26.0
 
+/* A strip a policy, all to one scale: on top of each other they would hide one another. */
 static double draw_over_time(struct svg *s, const struct run *runs, size_t n, double y)
 {
-	struct svg_plot p = { LEFT,
-			      y + 40,
-			      WIDTH - LEFT - 24,
-			      HEIGHT,
-			      { INFINITY, 0, false, SVG_TIME, "time" },
-			      { 0, 0, false, SVG_PLAIN, NULL } };
+	struct svg_plot p = { .x = LEFT,
+			      .y = y + 40,
+			      .width = WIDTH - LEFT - 24,
+			      .height = STRIP,
+			      .across = { INFINITY, 0, false, SVG_TIME, NULL },
+			      .up = { 0, 0, false, SVG_PLAIN, NULL } };
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < runs[i].samples; k++) {
 			p.across.from = MIN(p.across.from, runs[i].at_us[k]);
@@ -24,22 +27,28 @@ static double draw_over_time(struct svg *s, const struct run *runs, size_t n, do
 			p.up.to = MAX(p.up.to, runs[i].waiting[k]);
 		}
 	p.up.to = MAX(1, p.up.to * 1.05);
-	svg_plot_frame(s, &p, "Jobs waiting, over time");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++, p.y += STRIP + STRIP_GAP) {
+		if (i + 1 == n)
+			p.across.label = "time";
+		svg_plot_frame(s, &p, i == 0 ? "Jobs waiting, over time" : "");
+		svg_text(s, p.x + p.width - 4, p.y + 14, SVG_END, svg_series(i), runs[i].name);
 		svg_plot_line(s, &p, runs[i].at_us, runs[i].waiting, runs[i].samples, true,
 			      svg_series(i));
-	return y + HEIGHT + 90;
+	}
+	return p.y + 30;
 }
 
-/* Both axes are logarithmic: the tail is what differs. Who did not wait at all stands at the left. */
+/* Both axes are logarithmic: the tail is what differs. Who did not wait at all stands at the left. Of a
+ * few jobs it is a plain count. */
 static double draw_distribution(struct svg *s, const struct run *runs, size_t n, double y)
 {
+	bool is_log = runs[0].result.count > RUN_DRAWN_MAX;
 	struct svg_plot p = { LEFT,
 			      y + 40,
 			      WIDTH - LEFT - 24,
 			      HEIGHT,
-			      { INFINITY, 0, true, SVG_TIME, "wait" },
-			      { INFINITY, 1, true, SVG_FRACTION, NULL } };
+			      { is_log ? INFINITY : 0, 0, is_log, SVG_TIME, "wait" },
+			      { is_log ? INFINITY : 0, 1, is_log, SVG_FRACTION, NULL } };
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < runs[i].curve; k++) {
 			if (runs[i].wait_us[k] >= 1)
@@ -48,10 +57,11 @@ static double draw_distribution(struct svg *s, const struct run *runs, size_t n,
 			if (runs[i].above[k] > 0)
 				p.up.from = MIN(p.up.from, runs[i].above[k]);
 		}
-	p.across.from = MAX(p.across.from, p.across.to / 1e7);
+	if (is_log)
+		p.across.from = MAX(p.across.from, p.across.to / 1e7);
 	svg_plot_frame(s, &p, "Share of jobs that wait longer than …");
 	for (size_t i = 0; i < n; i++)
-		svg_plot_line(s, &p, runs[i].wait_us, runs[i].above, runs[i].curve, false,
+		svg_plot_line(s, &p, runs[i].wait_us, runs[i].above, runs[i].curve, true,
 			      svg_series(i));
 	return y + HEIGHT + 90;
 }
@@ -61,12 +71,43 @@ static int64_t id_of(const struct trace *t, size_t job)
 	return t->ids ? t->ids[job] : (int64_t)job + 1;
 }
 
-/* A row a job: pale while it waits, full while it runs. Shares of LAS have no spans: the whole time. */
+struct gantt {
+	struct svg_span *spans;
+	size_t n;
+	char (*times)[SVG_TIME_SIZE]; /* how long each span is */
+};
+
+/* One job's row: thin while it waits, full while it runs. LAS by shares has no spans: all of it. */
+static void add_row(struct gantt *g, const struct run *r, size_t colour, const struct trace *t,
+		    size_t job)
+{
+	double at = (double)t->arrival_us[job];
+	double end = at + r->waits[job] + (double)t->size_us[job];
+	if (r->spans_count == 0) {
+		g->spans[g->n++] = (struct svg_span){ job, at, end, svg_series(colour),
+						      "shares a server" };
+		return;
+	}
+	for (size_t i = 0; i < r->spans_count; i++) {
+		const struct run_span *x = &r->spans[i];
+		double from = (double)x->from_us, to = (double)x->to_us;
+		if (x->job != job)
+			continue;
+		if (from > at)
+			g->spans[g->n++] = (struct svg_span){ job, at, from, SVG_MUTED, "waits" };
+		svg_time_text(to - from, g->times[i]);
+		g->spans[g->n++] =
+			(struct svg_span){ job, from, to, svg_series(colour), g->times[i] };
+		at = to;
+	}
+}
+
 static double draw_gantt(struct svg *s, const struct run *r, size_t colour, const struct trace *t,
 			 double y)
 {
-	size_t jobs = t->replay.count, n = 0;
-	struct svg_span *spans = xcalloc(jobs + r->spans_count, sizeof *spans);
+	size_t jobs = t->replay.count;
+	struct gantt g = { .spans = xcalloc(jobs + 2 * r->spans_count, sizeof *g.spans),
+			   .times = xcalloc(r->spans_count + 1, sizeof *g.times) };
 	char(*names)[32] = xcalloc(jobs, sizeof *names);
 	const char **rows = xcalloc(jobs, sizeof *rows);
 	char heading[80];
@@ -74,22 +115,14 @@ static double draw_gantt(struct svg *s, const struct run *r, size_t colour, cons
 		int wrote = snprintf(names[i], sizeof names[i], "job %lld", (long long)id_of(t, i));
 		(void)wrote;
 		rows[i] = names[i];
-		double from = (double)t->arrival_us[i];
-		double to = from + r->waits[i] + (double)t->size_us[i];
-		spans[n++] = (struct svg_span){ i, from, to,
-						r->spans_count ? SVG_MUTED : svg_series(colour),
-						r->spans_count ? "waits" : "shares a server" };
-	}
-	for (size_t i = 0; i < r->spans_count; i++) {
-		const struct run_span *x = &r->spans[i];
-		spans[n++] = (struct svg_span){ x->job, (double)x->from_us, (double)x->to_us,
-						svg_series(colour), "runs" };
+		add_row(&g, r, colour, t, i);
 	}
 	int wrote = snprintf(heading, sizeof heading, "%s: who runs when", r->name);
 	(void)wrote;
 	svg_heading(s, 12, y + 10, heading);
-	double used = svg_gantt(s, 12, y + 22, WIDTH - 36, rows, jobs, spans, n);
-	free(spans);
+	double used = svg_gantt(s, 12, y + 22, WIDTH - 36, rows, jobs, g.spans, g.n);
+	free(g.spans);
+	free(g.times);
 	free(names);
 	free(rows);
 	return y + used + 40;
@@ -104,7 +137,7 @@ int draw_runs(const struct run *runs, size_t n, const struct trace *t, const cha
 		names[i] = runs[i].name;
 		gantts += runs[i].waits != NULL;
 	}
-	double height = 2 * (HEIGHT + 90) + 50;
+	double height = (double)shown * (STRIP + STRIP_GAP) + HEIGHT + 210;
 	if (gantts)
 		height += (double)gantts * ((double)t->replay.count * SVG_GANTT_ROW + 80);
 	AUTO_SVG s = { 0 };

@@ -77,10 +77,17 @@ static void keep_span(void *ctx, size_t job, uint32_t place, int64_t from_us, in
 	r->spans[r->spans_count++] = (struct run_span){ job, from_us, to_us };
 }
 
+/* Where they become too many, every second one is enough. */
 static void sample(struct run *r, const struct replay *p)
 {
-	if (r->samples == RUN_SAMPLES + 2)
-		return;
+	if (r->samples == RUN_SAMPLES) {
+		for (size_t i = 0; i < RUN_SAMPLES / 2; i++) {
+			r->at_us[i] = r->at_us[2 * i];
+			r->waiting[i] = r->waiting[2 * i];
+		}
+		r->samples = RUN_SAMPLES / 2;
+		r->every *= 2;
+	}
 	r->at_us[r->samples] = (double)replay_now_us(p);
 	r->waiting[r->samples++] = (double)replay_waiting(p);
 }
@@ -106,7 +113,7 @@ static void step_through(const struct run_request *q, struct replay *p, struct r
 	uint64_t events = q->is_drawn ? MAX(1, 2 * n / RUN_SAMPLES) : STEP;
 	run_tell(r->name, 0, n);
 	for (uint64_t i = 0; replay_step(p, events); i++) {
-		if (q->is_drawn)
+		if (q->is_drawn && i % r->every == 0)
 			sample(r, p);
 		if (i % (STEP / MIN(events, STEP)) == 0)
 			run_tell(r->name, replay_done(p) + 1, n);
@@ -197,6 +204,7 @@ int run_policy(const struct run_request *q, struct run *ret, struct error *err)
 	struct run r = { .name = q->is_auto ? "auto" : queue_policy_name(q->policy) };
 	struct chooser *chooser = q->is_auto ? xcalloc(1, sizeof *chooser) : NULL;
 	struct watcher watcher = { &r, chooser };
+	r.every = 1;
 	struct estimates learned;
 	size_t classes = MAX(q->trace->classes_count, 1);
 	auto_free struct estimate_class *memory_of_classes =
@@ -225,8 +233,8 @@ int run_policy(const struct run_request *q, struct run *ret, struct error *err)
 	/* The machine and the needs have been checked: nothing is left to refuse. */
 	assert(code == 0);
 	if (q->is_drawn) {
-		r.at_us = xcalloc(RUN_SAMPLES + 2, sizeof *r.at_us);
-		r.waiting = xcalloc(RUN_SAMPLES + 2, sizeof *r.waiting);
+		r.at_us = xcalloc(RUN_SAMPLES, sizeof *r.at_us);
+		r.waiting = xcalloc(RUN_SAMPLES, sizeof *r.waiting);
 	}
 	step_through(q, p, &r);
 	size_t n = q->trace->replay.count;

@@ -6,7 +6,7 @@
 #include "cli/simulate.h"
 #include "cli/simulate_trace.h"
 
-#define RUN_SAMPLES    1500 /* of the number waiting, over time */
+#define RUN_SAMPLES    500 /* of the number waiting, over time */
 #define RUN_CURVE      200  /* of the distribution */
 #define RUN_SPANS_MAX  4000
 #define RUN_DRAWN_MAX  40   /* jobs that a Gantt chart shows */
@@ -33,7 +33,7 @@ struct run {
 	struct replay_result result;
 	/* For a drawing: */
 	double *at_us, *waiting; /* samples over time */
-	size_t samples;
+	size_t samples, every; /* of so many looks one is kept */
 	double *wait_us, *above; /* so long (rising), and the share that waited longer */
 	size_t curve;
 	struct run_span *spans;

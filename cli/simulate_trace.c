@@ -303,6 +303,11 @@ int builder_finish(struct trace_builder *b, struct error *err)
 	look_at_order(t, &is_sorted, &rises);
 	if ((!is_sorted || !rises) && bring_into_order(b, is_sorted, err) < 0)
 		return err->code;
+	/* Of long traces nobody asks for the ids any more, and they are a tenth of the memory. */
+	if (t->replay.count > TRACE_NAMED_MAX) {
+		free(t->ids);
+		t->ids = NULL;
+	}
 	t->classes_count = b->classes.count;
 	t->has_estimates = b->has_estimates;
 	t->replay.arrival_us = t->arrival_us;

@@ -22,6 +22,7 @@
 
 #define TRACE_JOBS_MAX    200000000
 #define TRACE_CLASSES_MAX 10000
+#define TRACE_NAMED_MAX   1000 /* longer traces forget the ids: their order is kept */
 
 struct trace {
 	struct replay_trace replay; /* points into what follows */

@@ -128,32 +128,41 @@ void svg_arrow(struct svg *s, double x1, double y1, double x2, double y2, enum s
 
 /* ---- numbers as text ---- */
 
-void svg_time_text(double us, char out[SVG_TIME_SIZE])
+static const struct {
+	double us;
+	const char *name;
+} units[] = { { 86400e6, "d" }, { 3600e6, "h" }, { 60e6, "min" },
+	      { 1e6, "s" },	{ 1e3, "ms" },	 { 1, "µs" } };
+
+/* Two whole units read better than 119.5 s: from 2 min, 2 h and 2 d on the larger is used. */
+static size_t unit_of(double us)
 {
-	static const struct {
-		double us;
-		const char *name;
-	} units[] = { { 86400e6, "d" }, { 3600e6, "h" }, { 60e6, "min" },
-		      { 1e6, "s" },	{ 1e3, "ms" },	 { 1, "µs" } };
 	size_t i = 0;
-	if (us == 0) {
-		int n = snprintf(out, SVG_TIME_SIZE, "0");
-		(void)n;
-		return;
-	}
-	/* Two whole units read better than 119.5 s: from 2 min, 2 h and 2 d on the larger is used. */
 	while (i + 1 < ARRAY_LEN(units) && fabs(us) < units[i].us * (i < 3 ? 2 : 1))
 		i++;
-	int n = snprintf(out, SVG_TIME_SIZE, "%.3g %s", us / units[i].us, units[i].name);
+	return i;
+}
+
+static void time_in(double us, size_t unit, char out[SVG_TIME_SIZE])
+{
+	int n = us == 0 ? snprintf(out, SVG_TIME_SIZE, "0")
+			: snprintf(out, SVG_TIME_SIZE, "%.3g %s", us / units[unit].us,
+				   units[unit].name);
 	(void)n;
 }
 
-static void number_text(double value, enum svg_unit unit, char out[SVG_TIME_SIZE])
+void svg_time_text(double us, char out[SVG_TIME_SIZE])
+{
+	time_in(us, unit_of(us), out);
+}
+
+/* All numbers of a linear axis are in the unit of its end. */
+static void tick_text(const struct svg_axis *a, double value, char out[SVG_TIME_SIZE])
 {
 	int n = 0;
-	if (unit == SVG_TIME)
-		svg_time_text(value, out);
-	else if (unit == SVG_FRACTION)
+	if (a->unit == SVG_TIME)
+		time_in(value, unit_of(a->is_log ? value : a->to), out);
+	else if (a->unit == SVG_FRACTION)
 		n = snprintf(out, SVG_TIME_SIZE, "%.4g %%", value * 100);
 	else if (fabs(value) >= 1e6)
 		n = snprintf(out, SVG_TIME_SIZE, "%.4gM", value / 1e6);
@@ -203,7 +212,7 @@ static double step_of(const struct svg_axis *a, double wanted)
 static void tick(struct svg *s, const struct svg_plot *p, bool is_across, double value)
 {
 	char text[SVG_TIME_SIZE];
-	number_text(value, is_across ? p->across.unit : p->up.unit, text);
+	tick_text(is_across ? &p->across : &p->up, value, text);
 	if (is_across) {
 		double x = svg_at_x(p, value);
 		svg_line(s, x, p->y, x, p->y + p->height, SVG_MUTED);
@@ -215,17 +224,28 @@ static void tick(struct svg *s, const struct svg_plot *p, bool is_across, double
 	}
 }
 
+/* Powers of ten, every few where there are many; where there are few, 2 and 5 times them, too. */
+static void log_ticks(struct svg *s, const struct svg_plot *p, bool is_across)
+{
+	const struct svg_axis *a = is_across ? &p->across : &p->up;
+	double decades = log10(a->to / a->from), every = MAX(1, ceil(decades / 8));
+	for (double ten = floor(log10(a->from)); pow(10, ten) <= a->to * 1.000001; ten += every)
+		for (int i = 1; i <= 5; i += i == 1 ? 1 : 3) {
+			double value = i * pow(10, ten);
+			if (value >= a->from * 0.999999 && value <= a->to * 1.000001 &&
+			    (i == 1 || decades < 2.5))
+				tick(s, p, is_across, value);
+		}
+}
+
 static void ticks(struct svg *s, const struct svg_plot *p, bool is_across)
 {
 	const struct svg_axis *a = is_across ? &p->across : &p->up;
 	if (a->is_log) {
-		double decades = log10(a->to / a->from), every = ceil(decades / 8);
-		double ten = ceil(log10(a->from) - 1e-9);
-		for (; pow(10, ten) <= a->to * 1.000001; ten += MAX(every, 1))
-			tick(s, p, is_across, pow(10, ten));
+		log_ticks(s, p, is_across);
 		return;
 	}
-	double step = step_of(a, is_across ? p->width / 90 : p->height / 40);
+	double step = step_of(a, is_across ? p->width / 90 : MAX(2.5, p->height / 40));
 	double at = ceil(a->from / step - 1e-9) * step;
 	for (int i = 0; i < 100 && at <= a->to + step * 1e-6; i++, at += step)
 		tick(s, p, is_across, fabs(at) < step * 1e-6 ? 0 : at);
@@ -327,8 +347,10 @@ double svg_gantt(struct svg *s, double x, double y, double width, const char *co
 		const struct svg_span *b = &spans[i];
 		double left = svg_at_x(&p, b->from_us), wide = svg_at_x(&p, b->to_us) - left;
 		double top = y + SVG_GANTT_ROW * (double)b->row;
-		svg_bar(s, left, top + 2, wide - 0.5, SVG_GANTT_ROW - 4, b->ink, b->text);
-		if (b->text && text_width(b->text) + 4 < wide)
+		bool is_thin = b->ink == SVG_MUTED;
+		svg_bar(s, left, top + (is_thin ? SVG_GANTT_ROW / 2.0 - 2 : 2), wide - 0.5,
+			is_thin ? 4 : SVG_GANTT_ROW - 4, b->ink, b->text);
+		if (b->text && !is_thin && text_width(b->text) + 4 < wide)
 			text_of_class(s, left + wide / 2, top + SVG_GANTT_ROW / 2.0 + 4, SVG_MIDDLE,
 				      "in", b->text);
 	}

@@ -79,7 +79,8 @@ struct svg_span {
 	enum svg_ink ink;
 	const char *text; /* in the bar where there is room, and its tip; borrowed for the call */
 };
-/* Rows of a fixed height below `y`, their names at the left, time across; returns the height used. */
+/* Rows of a fixed height below `y`, their names at the left, time across; returns the height used.
+ * Spans of SVG_MUTED are thin: what waits. */
 #define SVG_GANTT_ROW 22
 double svg_gantt(struct svg *s, double x, double y, double width, const char *const *rows,
 		 size_t rows_count, const struct svg_span *spans, size_t n);
