@@ -6,6 +6,7 @@
 #include "common/io/guardian.h"
 #include "common/io/http_server.h"
 #include "common/io/log.h"
+#include "common/io/memory.h"
 #include "common/io/tls.h"
 
 #include <errno.h>
@@ -261,6 +262,7 @@ int main(int argc, char **argv)
 	if (f.log_level && log_level_parse(f.log_level, &level))
 		log_set_level(level);
 	signal(SIGPIPE, SIG_IGN);
+	memory_keep_small();
 	p.loop = loop_new();
 	if (start(&f, &p, &err) < 0) {
 		log_error("apiserver", "cannot start", "error", err.text);
@@ -270,7 +272,9 @@ int main(int argc, char **argv)
 	struct loop_signal *interrupt = loop_signal_new(p.loop, SIGINT, stop, &p);
 	log_info("apiserver", "serving", "at", f.listen);
 	struct guardian *guardian = guardian_new(p.loop);
+	struct memory_trim *trim = memory_trim_later(p.loop);
 	loop_run(p.loop);
+	memory_trim_free(trim);
 	guardian_free(guardian);
 	loop_signal_free(term);
 	loop_signal_free(interrupt);

@@ -5,7 +5,8 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd)
-pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl) # tests only
+find_library(HTTP_PARSER http_parser REQUIRED)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls)
 pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
@@ -70,7 +71,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/apiserver/proto/etcd.proto)
 	skiff_protobuf(etcd_proto apiserver/proto/etcd.proto)
 	set(ETCD_PROTO etcd_proto)
 endif()
-skiff_module(io common/io base ${CRI_PROTO} PkgConfig::LIBUV PkgConfig::MHD PkgConfig::CURL
+skiff_module(io common/io base ${CRI_PROTO} PkgConfig::LIBUV PkgConfig::MHD ${HTTP_PARSER}
 	PkgConfig::NGHTTP2 PkgConfig::GNUTLS Threads::Threads)
 skiff_module(client common/client io schemas base)
 skiff_module(apiserver apiserver io schemas plan base ${ETCD_PROTO} PkgConfig::ZLIB)

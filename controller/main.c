@@ -3,6 +3,7 @@
 #include "common/client/leader.h"
 #include "common/io/guardian.h"
 #include "common/io/log.h"
+#include "common/io/memory.h"
 #include "controller/controllers.h"
 
 #include <errno.h>
@@ -171,7 +172,9 @@ static void run(struct program *p, bool leader_elect, const struct leader_identi
 	else
 		on_leading(p);
 	struct guardian *guardian = guardian_new(p->loop);
+	struct memory_trim *trim = memory_trim_later(p->loop);
 	loop_run(p->loop);
+	memory_trim_free(trim);
 	guardian_free(guardian);
 	controllers_free(TAKE(p->controllers));
 	leader_free(p->leader);
@@ -200,6 +203,7 @@ static int start(const struct settings *s, struct error *err)
 					       .connections_max = CONNECTIONS_MAX };
 	kubeconfig_options(&config, &options);
 
+	memory_keep_small();
 	AUTO(loop) *loop = loop_new();
 	struct http_transport *transport;
 	if (http_client_new(loop, &options, &transport, err) < 0)

@@ -2,6 +2,7 @@
 #include "common/base/str.h"
 #include "common/client/kubeconfig.h"
 #include "common/io/log.h"
+#include "common/io/memory.h"
 #include "nodeagent/net/net.h"
 #include "nodeagent/port.h"
 
@@ -268,6 +269,7 @@ static int run(struct flags *f, struct error *err)
 	struct agent *agent;
 	if (kubeconfig_load(f->kubeconfig, NULL, &kubeconfig, err) < 0)
 		return err->code;
+	memory_keep_small();
 	struct loop *loop = loop_new();
 	kubeconfig_options(&kubeconfig, &http);
 	http.user_agent = "skiff-nodeagent/" SKIFF_VERSION " (linux)";
@@ -283,6 +285,7 @@ static int run(struct flags *f, struct error *err)
 	    start_net(loop, api, f, agent, err) < 0)
 		return err->code;
 	agent_start(agent);
+	(void)memory_trim_later(loop); /* lives as long as the program */
 	loop_run(loop);
 	/* Everything can be rebuilt, and what is under way may take long: the process just ends. */
 	log_info("agent", "ends", "node", f->agent.node_name);

@@ -24,7 +24,7 @@ ALLOWED = {
 FOREIGN = {
     r"microhttpd\.h": r"common/io/(http_server|stream_takeover|tls)",
     r"gnutls/": r"common/io/(tls|stream_|http_server)",
-    r"curl/": r"common/io/http_client",
+    r"http_parser\.h": r"common/io/http_client",
     r"nghttp2/": r"common/io/h2_client",
     r"nftables/": r"nodeagent/net/",
     r"libmnl/|libnetfilter|linux/netfilter|linux/rtnetlink": r"nodeagent/net/",

@@ -4,7 +4,7 @@
 # start services, and containerd's would remove docker-ce.
 
 BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config python3 python3-yaml protobuf-c-compiler
-libuv1-dev libmicrohttpd-dev libjansson-dev libcurl4-gnutls-dev libyaml-dev libnghttp2-dev
+libuv1-dev libmicrohttpd-dev libjansson-dev libcurl4-gnutls-dev libhttp-parser-dev libyaml-dev libnghttp2-dev
 libprotobuf-c-dev libnftables-dev libgnutls28-dev libldns-dev libmnl-dev
 libnetfilter-conntrack-dev zlib1g-dev"
 RUN_PACKAGES="curl iproute2 nftables procps util-linux busybox-static containernetworking-plugins

@@ -181,9 +181,9 @@ void h2_mark_broken(struct h2_client *c, const char *why)
 
 static void read_in(struct h2_client *c)
 {
-	static _Thread_local uint8_t buf[READ_SIZE];
+	uint8_t *buf = c->piece;
 	for (int i = 0; i < READS_PER_TURN && c->session && !c->is_freed; i++) {
-		ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
+		ssize_t n = recv(c->fd, buf, READ_SIZE, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -203,7 +203,7 @@ static void read_in(struct h2_client *c)
 			connection_lost(c, nghttp2_strerror((int)used));
 			return;
 		}
-		if ((size_t)n < sizeof(buf))
+		if ((size_t)n < READ_SIZE)
 			return;
 	}
 }
@@ -298,6 +298,7 @@ static void destroy(struct h2_client *c)
 	loop_timer_free(c->later);
 	nghttp2_session_callbacks_del(c->callbacks);
 	str_fini(&c->out);
+	free(c->piece);
 	free(c->unix_socket);
 	free(c->address);
 	free(c->authority);
@@ -411,6 +412,7 @@ int h2_client_new(struct loop *loop, const struct h2_client_options *options,
 	if (c->options.connect_timeout_ms == 0)
 		c->options.connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	c->fd = -1;
+	c->piece = xrealloc(NULL, READ_SIZE, 1);
 	c->rng.state = (uint64_t)loop_wall_us(loop) ^ (uint64_t)(uintptr_t)c;
 	str_init(&c->out, OUT_MAX);
 	if (nghttp2_session_callbacks_new(&c->callbacks) != 0)

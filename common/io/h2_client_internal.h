@@ -51,6 +51,7 @@ struct h2_client {
 	struct loop_timer *later;     /* what must not happen inside a caller's function */
 	nghttp2_session *session;
 	nghttp2_session_callbacks *callbacks;
+	uint8_t *piece; /* READ_SIZE bytes: what was read last */
 	struct str out; /* bytes that the socket did not take yet */
 	struct grpc_call *first, *last, *graveyard;
 	uint64_t epoch;

@@ -1,249 +1,323 @@
-#include "common/io/http_client.h"
-
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
-
-#include "common/base/str.h"
 #include "common/io/http_client_internal.h"
 
-#define HEADERS_MAX      128
-#define HEADER_BYTES_MAX (256u << 10)
+#include <stdio.h>
+
+#define IDLE_MAX_MS 30000 /* an idle connection is kept so long … */
+#define IDLE_MAX    4     /* … and so many of them: each costs the server 40 KB */
 
 static struct http_client *client_of(struct http_transport *t)
 {
 	return CONTAINER_OF(t, struct http_client, base);
 }
 
+/* ---- connections ---- */
+
+static void link_close(struct link *l)
+{
+	struct http_client *c = l->client;
+	if (l->prev)
+		l->prev->next = l->next;
+	else
+		c->links = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
+	c->links_count--;
+	c->idle_count -= l->is_idle;
+	conn_free(l->conn);
+	/* Its own event may be on the stack: the memory goes in a later turn. */
+	*l = (struct link){ .client = c, .next = c->broken };
+	c->broken = l;
+	loop_timer_set(c->turn, 0);
+}
+
+static void link_idle(struct link *l)
+{
+	struct http_client *c = l->client;
+	l->call = NULL;
+	l->is_used = l->is_idle = true;
+	/* More than these are for who waits: the turn gives them, or closes them. */
+	c->idle_count++;
+	l->idle_since_ms = loop_now_ms(c->loop);
+	conn_want_write(l->conn, false);
+	if (!loop_timer_is_set(c->tidy))
+		loop_timer_set(c->tidy, IDLE_MAX_MS);
+	loop_timer_set(c->turn, 0); /* perhaps somebody waits for it */
+}
+
+/* Sent anew on another connection, where nothing can have been carried out. */
+static void call_again(struct http_call *call)
+{
+	link_close(call->link);
+	call->link = NULL;
+	call->out_at = 0;
+	loop_timer_set(call->client->turn, 0);
+}
+
+/* Nothing but the end, or a session ticket, may come on it. */
+static bool link_is_quiet(struct link *l)
+{
+	char byte;
+	return conn_is_open(l->conn) && conn_read(l->conn, &byte, 1) == 0;
+}
+
+/* The peer closed a kept connection before it saw the request. */
+static bool may_try_again(const struct http_call *call)
+{
+	return call->link->is_used && !call->has_answer && call->is_safe && call->body_fd < 0;
+}
+
+static void link_readable(struct link *l)
+{
+	struct http_call *call = l->call;
+	if (!call) {
+		if (!link_is_quiet(l))
+			link_close(l);
+		return;
+	}
+	exchange_read(call);
+}
+
+static void happened(void *ctx, enum conn_event event)
+{
+	struct link *l = ctx;
+	struct http_client *c = l->client;
+	client_enter(c);
+	switch (event) {
+	case CONN_OPEN:
+		if (l->call)
+			exchange_begin(l->call);
+		else
+			link_idle(l);
+		break;
+	case CONN_READABLE:
+		link_readable(l);
+		break;
+	case CONN_WRITABLE:
+		if (l->call)
+			(void)exchange_write(l->call);
+		break;
+	case CONN_LOST:
+		if (l->call) {
+			auto_free char *why = xstrdup(conn_why(l->conn));
+			call_finish(l->call, why);
+		} else {
+			link_close(l);
+		}
+		break;
+	}
+	client_leave(c);
+}
+
+static struct link *link_new(struct http_client *c)
+{
+	const struct client_options *o = &c->options;
+	struct link *l = xcalloc(1, sizeof *l);
+	*l = (struct link){ .client = c, .next = c->links };
+	if (c->links)
+		c->links->prev = l;
+	c->links = l;
+	c->links_count++;
+	l->conn = conn_new(
+		c->loop,
+		&(struct conn_options){ .unix_socket = o->unix_socket,
+					.host = o->host,
+					.port = o->port,
+					.tls = o->tls,
+					.server_name = o->server_name ? o->server_name : o->host,
+					.timeout_ms = o->connect_timeout_ms,
+					.happened = happened,
+					.ctx = l });
+	return l;
+}
+
+/* A quiet idle connection, else a new one if there is room, else NULL. What lasts (a watch) gets a
+ * new one: libmicrohttpd writes over all 40 KB of a connection's memory when it is used again,
+ * and would keep them for as long. */
+static struct link *find_link(struct http_client *c, bool lasts)
+{
+	if (lasts && c->links_count < c->options.connections_max)
+		return link_new(c);
+	for (struct link *l = c->links, *next; l; l = next) {
+		next = l->next;
+		if (!l->is_idle)
+			continue;
+		if (link_is_quiet(l))
+			return l;
+		link_close(l);
+	}
+	return c->links_count < c->options.connections_max ? link_new(c) : NULL;
+}
+
+/* ---- calls ---- */
+
+static void call_unlist(struct http_call *call)
+{
+	struct http_client *c = call->client;
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		c->first = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	else
+		c->last = call->prev;
+	call->next = c->graveyard;
+	c->graveyard = call;
+	call->is_gone = true;
+	loop_timer_set(c->turn, 0);
+}
+
+void call_finish(struct http_call *call, const char *why)
+{
+	struct link *l = call->link;
+	if (why && l && may_try_again(call)) {
+		call_again(call);
+		return;
+	}
+	call->link = NULL;
+	if (l && !why && call->is_kept_alive)
+		link_idle(l);
+	else if (l)
+		link_close(l);
+	call_unlist(call);
+	struct error err = { 0 };
+	if (why)
+		error_set(&err, ERR_UNAVAILABLE, "%s", why);
+	if (call->events.done)
+		call->events.done(call->ctx, why ? &err : NULL);
+}
+
 static void call_free(struct http_call *call)
 {
-	if (call->is_added)
-		curl_multi_remove_handle(call->client->multi, call->easy);
-	if (call->next)
-		call->next->link = call->link;
-	*call->link = call->next;
+	loop_timer_free(call->timeout);
 	loop_timer_free(call->idle);
 	loop_fd_free(call->body_ready);
-	curl_easy_cleanup(call->easy);
-	curl_slist_free_all(call->request_headers);
-	curl_slist_free_all(call->connect_to);
 	if (call->body_fd >= 0)
 		close(call->body_fd);
+	str_fini(&call->out);
 	str_fini(&call->head);
-	free(call->url);
-	free(call->body);
 	free(call);
 }
 
-/* ---- the answer ---- */
-
-static void tell_head(struct http_call *call)
+/* Time limits hold on any connection: none is a reason to try again. */
+static void out_of_time(struct http_call *call, const char *why)
 {
-	if (call->is_head_told || call->is_cancelled)
-		return;
-	call->is_head_told = true;
-	long status = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	struct http_header headers[HEADERS_MAX];
-	const char *at = call->head.data;
-	for (size_t i = 0; i < call->headers_count; i++) {
-		headers[i].name = at;
-		at += strlen(at) + 1;
-		headers[i].value = at;
-		at += strlen(at) + 1;
-	}
-	if (call->events.head)
-		call->events.head(call->ctx, (int)status, headers, call->headers_count);
+	struct http_client *c = call->client;
+	client_enter(c);
+	call->is_safe = false;
+	call_finish(call, why);
+	client_leave(c);
 }
 
-static void keep_header(struct http_call *call, const char *bytes, size_t len)
-{
-	const char *colon = memchr(bytes, ':', len);
-	if (!colon || call->headers_count == HEADERS_MAX)
-		return;
-	size_t name = (size_t)(colon - bytes), value = name + 1;
-	while (value < len && (bytes[value] == ' ' || bytes[value] == '\t'))
-		value++;
-	str_add_bytes(&call->head, bytes, name);
-	str_add_char(&call->head, '\0');
-	str_add_bytes(&call->head, bytes + value, len - value);
-	str_add_char(&call->head, '\0');
-	if (str_ok(&call->head))
-		call->headers_count++;
-}
-
-size_t client_got_header(char *bytes, size_t size, size_t n, void *ctx)
+static void on_timeout(void *ctx)
 {
 	struct http_call *call = ctx;
-	size_t whole = size * n, len = whole;
-	call->last_byte_ms = loop_now_ms(call->client->loop);
-	while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
-		len--;
-	long status = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (call->is_head_told || call->is_cancelled) {
-		/* trailers */
-	} else if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-		str_clear(&call->head); /* anew after a 1xx */
-		call->headers_count = 0;
-	} else if (len) {
-		keep_header(call, bytes, len);
-	} else if (status >= 200) {
-		tell_head(call);
-	}
-	return call->is_cancelled || !str_ok(&call->head) ? 0 : whole;
+	auto_free char *why = xasprintf("not answered within %lld ms", (long long)call->timeout_ms);
+	out_of_time(call, why);
 }
 
-size_t client_got_data(char *bytes, size_t size, size_t n, void *ctx)
+static void on_idle(void *ctx)
 {
 	struct http_call *call = ctx;
-	call->last_byte_ms = loop_now_ms(call->client->loop);
-	tell_head(call);
-	if (!call->is_cancelled && call->events.data)
-		call->events.data(call->ctx, bytes, size * n);
-	return call->is_cancelled ? 0 : size * n;
+	int64_t left = call->last_byte_ms + call->idle_ms - loop_now_ms(call->client->loop);
+	if (left > 0) {
+		loop_timer_set(call->idle, left);
+		return;
+	}
+	auto_free char *why = xasprintf("no byte came for %lld ms", (long long)call->idle_ms);
+	out_of_time(call, why);
 }
 
-/* ---- ends ---- */
+/* ---- turns ---- */
 
-static void finish(struct http_call *call, CURLcode code, const char *why)
+static void sweep(struct http_client *c)
 {
-	if (call->is_added)
-		curl_multi_remove_handle(call->client->multi, call->easy);
-	call->is_added = false;
-	if (code == CURLE_OK)
-		tell_head(call); /* an answer that ended with its head was told already */
-	struct error err = { 0 };
-	if (code != CURLE_OK)
-		error_set(&err, ERR_UNAVAILABLE, "%s", why);
-	if (!call->is_cancelled && call->events.done)
-		call->events.done(call->ctx, code == CURLE_OK ? NULL : &err);
-	call_free(call);
+	while (c->graveyard) {
+		struct http_call *call = c->graveyard;
+		c->graveyard = call->next;
+		call_free(call);
+	}
+	while (c->broken) {
+		struct link *l = c->broken;
+		c->broken = l->next;
+		free(l);
+	}
 }
 
 static void destroy(struct http_client *c)
 {
-	while (c->calls)
-		call_free(c->calls);
-	curl_multi_cleanup(c->multi);
-	loop_timer_free(c->timer);
+	while (c->first)
+		call_unlist(c->first);
+	while (c->links)
+		link_close(c->links);
+	sweep(c);
 	loop_timer_free(c->turn);
+	loop_timer_free(c->tidy);
 	client_options_fini(&c->options);
+	free(c->piece);
 	free(c);
 }
 
-/* What callbacks asked for while libcurl was on the stack. */
-static void turn(void *ctx)
+void client_enter(struct http_client *c)
+{
+	c->depth++;
+}
+
+void client_leave(struct http_client *c)
+{
+	if (--c->depth == 0 && c->is_closing)
+		loop_timer_set(c->turn, 0); /* connections' own functions are on the stack yet */
+}
+
+/* Idle connections that are too many, or idle for too long. */
+static void close_idle(struct http_client *c)
+{
+	int64_t now = loop_now_ms(c->loop);
+	for (struct link *l = c->links, *next; l; l = next) {
+		next = l->next;
+		if (l->is_idle &&
+		    (c->idle_count > IDLE_MAX || now >= l->idle_since_ms + IDLE_MAX_MS))
+			link_close(l);
+	}
+}
+
+static void on_turn(void *ctx)
 {
 	struct http_client *c = ctx;
 	if (c->is_closing) {
 		destroy(c);
 		return;
 	}
-	for (struct http_call *call = c->calls, *next; call; call = next) {
+	sweep(c);
+	client_enter(c);
+	for (struct http_call *call = c->first, *next; call && !c->is_closing; call = next) {
 		next = call->next;
-		if (call->is_cancelled) {
-			call_free(call);
-		} else if (!call->is_added) {
-			call->is_added = true;
-			curl_multi_add_handle(c->multi, call->easy);
-		}
-	}
-}
-
-static void reap(struct http_client *c)
-{
-	CURLMsg *message;
-	int left;
-	while ((message = curl_multi_info_read(c->multi, &left))) {
-		if (message->msg != CURLMSG_DONE)
+		if (call->link)
 			continue;
-		struct http_call *call = NULL;
-		CURLcode code = message->data.result;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		finish(call, code,
-		       call->error_text[0] ? call->error_text : curl_easy_strerror(code));
+		struct link *l = find_link(c, call->timeout_ms == 0);
+		if (!l)
+			break;
+		c->idle_count -= l->is_idle;
+		l->is_idle = false;
+		l->call = call;
+		call->link = l;
+		if (conn_is_open(l->conn))
+			exchange_begin(call);
+		/* Callbacks may have ended any of them. */
+		if (call->is_gone || (next && next->is_gone))
+			next = c->first;
 	}
+	if (!c->is_closing && c->idle_count > IDLE_MAX)
+		close_idle(c);
+	client_leave(c);
 }
 
-static void act(struct http_client *c, curl_socket_t fd, int events)
-{
-	int running;
-	c->depth++;
-	curl_multi_socket_action(c->multi, fd, events, &running);
-	reap(c);
-	c->depth--;
-}
-
-static void idle_passed(void *ctx)
-{
-	struct http_call *call = ctx;
-	struct http_client *c = call->client;
-	int64_t left = call->last_byte_ms + call->idle_ms - loop_now_ms(c->loop);
-	if (left > 0) {
-		loop_timer_set(call->idle, left);
-		return;
-	}
-	c->depth++;
-	auto_free char *why = xasprintf("no byte came for %lld ms", (long long)call->idle_ms);
-	finish(call, CURLE_OPERATION_TIMEDOUT, why);
-	c->depth--;
-}
-
-/* ---- libcurl's wishes ---- */
-
-struct watched {
-	struct http_client *client;
-	curl_socket_t fd;
-	struct loop_fd *handle;
-};
-
-static void socket_is_ready(void *ctx, unsigned events)
-{
-	struct watched *w = ctx;
-	int ours = (events & LOOP_READ ? CURL_CSELECT_IN : 0) |
-		   (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0);
-	act(w->client, w->fd, ours); /* may free w */
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+static void on_tidy(void *ctx)
 {
 	struct http_client *c = ctx;
-	struct watched *w = socket_ctx;
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (w) {
-			loop_fd_free(w->handle);
-			free(w);
-		}
-		curl_multi_assign(c->multi, fd, NULL);
-		return 0;
-	}
-	if (!w) {
-		w = xcalloc(1, sizeof *w);
-		*w = (struct watched){ .client = c, .fd = fd };
-		w->handle = loop_fd_new(c->loop, fd, socket_is_ready, w);
-		curl_multi_assign(c->multi, fd, w);
-	}
-	loop_fd_set(w->handle, (what & CURL_POLL_IN ? LOOP_READ : 0) |
-				       (what & CURL_POLL_OUT ? LOOP_WRITE : 0));
-	return 0;
-}
-
-static int set_timer(CURLM *multi, long timeout_ms, void *ctx)
-{
-	struct http_client *c = ctx;
-	(void)multi;
-	if (timeout_ms < 0)
-		loop_timer_stop(c->timer);
-	else
-		loop_timer_set(c->timer, timeout_ms);
-	return 0;
-}
-
-static void timer_fired(void *ctx)
-{
-	act(ctx, CURL_SOCKET_TIMEOUT, 0);
+	close_idle(c);
+	if (c->idle_count > 0)
+		loop_timer_set(c->tidy, IDLE_MAX_MS / 2);
 }
 
 /* ---- the transport ---- */
@@ -254,57 +328,57 @@ static struct http_call *start(struct http_transport *t, const struct http_reque
 	struct http_client *c = client_of(t);
 	assert(!c->is_closing);
 	struct http_call *call = xcalloc(1, sizeof *call);
-	*call = (struct http_call){
-		.client = c,
-		.next = c->calls,
-		.link = &c->calls,
-		.easy = curl_easy_init(),
-		.url = xasprintf("%s%s", c->options.base_url, r->target),
-		.body_fd = r->body_fd > 0 ? fcntl(r->body_fd, F_DUPFD_CLOEXEC, 0) : -1,
-		.events = *events,
-		.ctx = ctx,
-		.idle_ms = r->idle_ms,
-		.last_byte_ms = loop_now_ms(c->loop),
-	};
-	assert(call->easy);
-	if (call->next)
-		call->next->link = &call->next;
-	c->calls = call;
-	str_init(&call->head, HEADER_BYTES_MAX);
-	client_set_request(call, r);
-	if (call->idle_ms > 0) {
-		call->idle = loop_timer_new(c->loop, idle_passed, call);
-		loop_timer_set(call->idle, call->idle_ms);
+	*call = (struct http_call){ .client = c,
+				    .prev = c->last,
+				    .events = *events,
+				    .ctx = ctx,
+				    .idle_ms = r->idle_ms,
+				    .timeout_ms = r->timeout_ms,
+				    .last_byte_ms = loop_now_ms(c->loop) };
+	if (c->last)
+		c->last->next = call;
+	else
+		c->first = call;
+	c->last = call;
+	exchange_prepare(call, r);
+	if (r->timeout_ms > 0) {
+		call->timeout = loop_timer_new(c->loop, on_timeout, call);
+		loop_timer_set(call->timeout, r->timeout_ms);
 	}
-	if (c->depth == 0) {
-		call->is_added = true;
-		curl_multi_add_handle(c->multi, call->easy); /* only sets the timer */
-	} else {
-		loop_timer_set(c->turn, 0);
+	if (r->idle_ms > 0) {
+		call->idle = loop_timer_new(c->loop, on_idle, call);
+		loop_timer_set(call->idle, r->idle_ms);
 	}
+	loop_timer_set(c->turn, 0);
 	return call;
 }
 
 static void cancel(struct http_transport *t, struct http_call *call)
 {
-	struct http_client *c = client_of(t);
-	call->is_cancelled = true;
-	if (c->depth == 0)
-		call_free(call);
-	else
-		loop_timer_set(c->turn, 0);
+	(void)t;
+	if (call->is_gone)
+		return;
+	struct link *l = call->link;
+	call->link = NULL;
+	if (l)
+		link_close(l);
+	if (call->timeout)
+		loop_timer_stop(call->timeout);
+	if (call->idle)
+		loop_timer_stop(call->idle);
+	if (call->body_ready)
+		loop_fd_set(call->body_ready, 0);
+	call_unlist(call);
 }
 
 static void client_free(struct http_transport *t)
 {
 	struct http_client *c = client_of(t);
-	for (struct http_call *call = c->calls; call; call = call->next)
-		call->is_cancelled = true;
+	while (c->first)
+		cancel(t, c->first);
 	c->is_closing = true;
 	if (c->depth == 0)
 		destroy(c);
-	else
-		loop_timer_set(c->turn, 0);
 }
 
 static const struct http_transport_ops client_ops = {
@@ -313,36 +387,18 @@ static const struct http_transport_ops client_ops = {
 	.free = client_free,
 };
 
-static void curl_ready(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 int http_client_new(struct loop *loop, const struct http_client_options *options,
 		    struct http_transport **ret, struct error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, curl_ready);
 	struct client_options own;
 	int code = client_options_init(&own, options, err);
 	if (code < 0)
 		return code;
 	struct http_client *c = xcalloc(1, sizeof *c);
-	*c = (struct http_client){
-		.base = { &client_ops },
-		.loop = loop,
-		.multi = curl_multi_init(),
-		.options = own,
-	};
-	assert(c->multi);
-	c->timer = loop_timer_new(loop, timer_fired, c);
-	c->turn = loop_timer_new(loop, turn, c);
-	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-	curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)own.connections_max);
-	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)own.connections_max);
+	*c = (struct http_client){ .base = { &client_ops }, .loop = loop, .options = own };
+	c->piece = xrealloc(NULL, PIECE_SIZE, 1);
+	c->turn = loop_timer_new(loop, on_turn, c);
+	c->tidy = loop_timer_new(loop, on_tidy, c);
 	*ret = &c->base;
 	return 0;
 }

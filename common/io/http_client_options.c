@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "common/base/str.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define CONNECTIONS_MAX    100
 #define TOKEN_SIZE_MAX     (16u << 10)
+#define PEM_SIZE_MAX       (1u << 20)
 #define TOKEN_AGE_MS       60000
 
 static char *copy(const char *s)
@@ -18,28 +18,28 @@ static char *copy(const char *s)
 	return s ? xstrdup(s) : NULL;
 }
 
-static int memory_file(const char *pem, int *ret_fd, char **ret_path, struct error *err)
+/* A PEM text or a file's content; neither: NULL. */
+static int material(const char *what, const char *file, const char *data, char **ret,
+		    struct error *err)
 {
-	auto_close int fd = memfd_create("pem", MFD_CLOEXEC);
-	size_t len = strlen(pem);
-	if (fd < 0 || write(fd, pem, len) != (ssize_t)len)
-		return error_set(err, ERR_INTERNAL, "memory file: %s", strerror(errno));
-	*ret_path = xasprintf("/proc/self/fd/%d", fd);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-/* A PEM text or a file's path to a path; neither: NULL. */
-static int material(const char *what, const char *file, const char *data, int *ret_fd,
-		    char **ret_path, struct error *err)
-{
-	if (data)
-		return memory_file(data, ret_fd, ret_path, err);
-	if (!file)
+	if (data || !file) {
+		*ret = copy(data);
 		return 0;
-	if (access(file, R_OK) < 0)
-		return error_set(err, ERR_INVALID, "%s %s: %s", what, file, strerror(errno));
-	*ret_path = xstrdup(file);
+	}
+	AUTO_STR text;
+	str_init(&text, PEM_SIZE_MAX);
+	auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+	while (n > 0) {
+		char *room = str_reserve(&text, 4096);
+		n = room ? read(fd, room, 4096) : -1;
+		if (n > 0)
+			str_grew(&text, (size_t)n);
+	}
+	if (n < 0)
+		return error_set(err, ERR_INVALID, "%s %s: %s", what, file,
+				 str_ok(&text) ? strerror(errno) : "larger than 1 MiB");
+	*ret = str_take(&text);
 	return 0;
 }
 
@@ -63,20 +63,28 @@ static bool split_url(const char *url, bool *ret_tls, const char **ret_authority
 	return true;
 }
 
-/* Connect to the authority, but ask for and check the certificate of `server_name`. */
-static void use_server_name(struct client_options *o, const char *authority, size_t len,
-			    const char *server_name)
+/* "host:port", "[::1]:port" or either without a port. */
+static bool split_authority(struct client_options *o)
 {
-	auto_free char *host = xstrndup(authority, len);
-	const char *bracket = strchr(host, ']');
-	char *colon = strrchr(bracket ? bracket : host, ':');
-	const char *port = "443";
-	if (colon) {
-		*colon = '\0';
-		port = colon + 1;
+	const char *host = o->authority, *end = strrchr(host, ':');
+	unsigned long port = o->is_tls ? 443 : 80;
+	if (host[0] == '[') {
+		const char *bracket = strchr(++host, ']');
+		if (!bracket || (bracket[1] && bracket[1] != ':'))
+			return false;
+		o->host = xstrndup(host, (size_t)(bracket - host));
+		end = bracket[1] ? bracket + 1 : NULL;
+	} else {
+		o->host = end ? xstrndup(host, (size_t)(end - host)) : xstrdup(host);
 	}
-	o->base_url = xasprintf("https://%s:%s", server_name, port);
-	o->connect_to = xasprintf("%s:%s:%s:%s", server_name, port, host, port);
+	if (end) {
+		char *rest;
+		port = strtoul(end + 1, &rest, 10);
+		if (*rest || rest == end + 1 || port > 65535)
+			return false;
+	}
+	o->port = (uint16_t)port;
+	return o->host[0] && (port > 0 || o->unix_socket);
 }
 
 static int set_url(struct client_options *o, const struct http_client_options *from,
@@ -84,15 +92,40 @@ static int set_url(struct client_options *o, const struct http_client_options *f
 {
 	const char *authority;
 	size_t len;
-	if (!from->base_url || !split_url(from->base_url, &o->is_tls, &authority, &len))
+	bool good = from->base_url && split_url(from->base_url, &o->is_tls, &authority, &len);
+	if (good) {
+		o->authority = xstrndup(authority, len);
+		good = split_authority(o);
+	}
+	if (!good)
 		return error_set(err, ERR_INVALID, "'%s' is no http:// or https:// address",
 				 from->base_url ? from->base_url : "");
-	if (from->server_name && o->is_tls)
-		use_server_name(o, authority, len, from->server_name);
-	else
-		o->base_url =
-			xasprintf("%s://%.*s", o->is_tls ? "https" : "http", (int)len, authority);
+	if (from->server_name && o->is_tls) {
+		/* Connected to is the host; asked for, and verified, is the name. */
+		free(o->authority);
+		o->authority = xasprintf("%s:%u", from->server_name, o->port);
+		o->server_name = xstrdup(from->server_name);
+	}
 	return 0;
+}
+
+static int set_tls(struct client_options *o, const struct http_client_options *from,
+		   struct error *err)
+{
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
+	if (material("CA", from->ca_file, from->ca_data, &ca, err) < 0 ||
+	    material("client certificate", from->cert_file, from->cert_data, &cert, err) < 0 ||
+	    material("client key", from->key_file, from->key_data, &key, err) < 0)
+		return err->code;
+	if (!cert != !key)
+		return error_set(err, ERR_INVALID, "client certificate and key go together");
+	if (!o->is_tls)
+		return 0;
+	struct tls_credentials_options tls = { .ca_pem = ca,
+					       .cert_pem = cert,
+					       .key_pem = key,
+					       .is_unverified = from->insecure_skip_verify };
+	return tls_credentials_new(&tls, &o->tls, err);
 }
 
 /* Trailing newlines go; false if the file cannot be read or is empty or too large. */
@@ -132,30 +165,19 @@ int client_options_init(struct client_options *o, const struct http_client_optio
 			struct error *err)
 {
 	*o = (struct client_options){
-		.memory_fds = { -1, -1, -1 },
 		.unix_socket = copy(from->unix_socket),
 		.bearer_token = copy(from->bearer_token),
 		.bearer_token_file = copy(from->bearer_token_file),
 		.token_read_ms = -1,
 		.user_agent = copy(from->user_agent),
-		.insecure_skip_verify = from->insecure_skip_verify,
 		.connect_timeout_ms = from->connect_timeout_ms > 0 ? from->connect_timeout_ms
 								   : CONNECT_TIMEOUT_MS,
 		.connections_max =
-			from->connections_max > 0 ? from->connections_max : CONNECTIONS_MAX,
+			from->connections_max > 0 ? (size_t)from->connections_max : CONNECTIONS_MAX,
 	};
 	int code = set_url(o, from, err);
 	if (code == 0)
-		code = material("CA", from->ca_file, from->ca_data, &o->memory_fds[0], &o->ca_path,
-				err);
-	if (code == 0)
-		code = material("client certificate", from->cert_file, from->cert_data,
-				&o->memory_fds[1], &o->cert_path, err);
-	if (code == 0)
-		code = material("client key", from->key_file, from->key_data, &o->memory_fds[2],
-				&o->key_path, err);
-	if (code == 0 && !o->cert_path != !o->key_path)
-		code = error_set(err, ERR_INVALID, "client certificate and key go together");
+		code = set_tls(o, from, err);
 	if (code == 0 && o->bearer_token_file &&
 	    !read_token(o->bearer_token_file, &o->bearer_token))
 		code = error_set(err, ERR_INVALID,
@@ -168,13 +190,10 @@ int client_options_init(struct client_options *o, const struct http_client_optio
 
 void client_options_fini(struct client_options *o)
 {
-	for (size_t i = 0; i < ARRAY_LEN(o->memory_fds); i++)
-		if (o->memory_fds[i] >= 0)
-			close(o->memory_fds[i]);
-	char *owned[] = { o->base_url,     o->connect_to,        o->unix_socket,
-			  o->ca_path,      o->cert_path,         o->key_path,
-			  o->bearer_token, o->bearer_token_file, o->user_agent };
+	char *owned[] = { o->host,       o->authority,    o->server_name,      o->unix_socket,
+			  o->user_agent, o->bearer_token, o->bearer_token_file };
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);
-	*o = (struct client_options){ .memory_fds = { -1, -1, -1 } };
+	tls_credentials_free(o->tls);
+	*o = (struct client_options){ 0 };
 }

@@ -1,6 +1,6 @@
 /*
  * http_transport.h - sending HTTP requests without knowing how. http_client.h
- * implements it with libcurl; the simulation with a network it can break.
+ * implements it with sockets; the simulation with a network it can break.
  *
  * Threads: the loop's. No callback is made inside start(); after cancel() none at all.
  */

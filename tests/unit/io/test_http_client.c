@@ -160,14 +160,20 @@ static void run_ms(int64_t ms)
 		loop_run(loop);
 }
 
-static void new_server(bool is_tls)
+static void new_server_at(bool is_tls, uint16_t port)
 {
 	struct error err;
 	struct http_server_options o = { .address = "127.0.0.1",
+					 .port = port,
 					 .cert_pem = is_tls ? cert.cert_pem : NULL,
 					 .key_pem = is_tls ? cert.key_pem : NULL,
 					 .handle = handle };
 	CHECK_INT(http_server_new(loop, &o, &server, &err), 0);
+}
+
+static void new_server(bool is_tls)
+{
+	new_server_at(is_tls, 0);
 }
 
 static void new_client(struct http_client_options o, bool is_tls)
@@ -298,6 +304,57 @@ static void headers(void)
 	unlink(token_path);
 }
 
+/* A name is looked up on a worker; what nobody knows fails by itself. */
+static void lookups(void)
+{
+	char url[60];
+	struct call c = { 0 };
+	CHECK(snprintf(url, sizeof url, "http://localhost:%u", http_server_port(server)) > 0);
+	new_client((struct http_client_options){ .base_url = url }, false);
+	answer_says("localhost", "Host=localhost:", false);
+	begin(&c, "/x", 5000, 0);
+	free_client(); /* in the middle of it */
+	run_ms(20);
+	CHECK(!c.heads && !c.dones);
+	str_fini(&c.body);
+	new_client((struct http_client_options){ .base_url = "http://nobody.invalid" }, false);
+	c = (struct call){ 0 };
+	begin(&c, "/x", 15000, 0);
+	run_until(&c.dones);
+	CHECK(c.is_failed && strstr(c.why, "nobody.invalid"));
+	str_fini(&c.body);
+	free_client();
+}
+
+/* A kept connection that died meanwhile: the next request goes by another. */
+static void server_restarts(bool is_tls)
+{
+	uint16_t port = http_server_port(server);
+	new_client((struct http_client_options){ .insecure_skip_verify = true }, is_tls);
+	answer_says("before", "Host=127.0.0.1", is_tls);
+	run_ms(5);
+	answer_says("kept", "Host=127.0.0.1", is_tls);
+	http_server_free(server);
+	new_server_at(is_tls, port);
+	answer_says("after", "Host=127.0.0.1", is_tls);
+	free_client();
+}
+
+/* More calls at once than connections: each has its turn. */
+static void queues(void)
+{
+	struct call calls[9] = { { 0 } };
+	new_client((struct http_client_options){ .connections_max = 2 }, false);
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		begin(&calls[i], "/x", 5000, 0);
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+		run_until(&calls[i].dones);
+		CHECK(!calls[i].is_failed && calls[i].status == 200);
+		str_fini(&calls[i].body);
+	}
+	free_client();
+}
+
 static void names(void)
 {
 	struct error err;
@@ -346,9 +403,13 @@ int main(void)
 	inside_callbacks();
 	timeouts();
 	headers();
+	lookups();
+	queues();
+	server_restarts(false);
 	http_server_free(server);
 	new_server(true);
 	names();
+	server_restarts(true);
 	http_server_free(server);
 	tls_pair_fini(&ca);
 	tls_pair_fini(&cert);
