@@ -164,7 +164,7 @@ int change_store_failure(struct change *c, enum store_outcome outcome, const str
 		return fail(f, 413, "RequestEntityTooLarge",
 			    "the object is larger than etcd takes: %s", why);
 	case STORE_FAILED:
-		return fail_unavailable(f, "etcd refused the write: %s", why);
+		return fail_unavailable(f, "not written: %s", why);
 	case STORE_UNKNOWN:
 		return fail(
 			f, 504, "Timeout",

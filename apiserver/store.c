@@ -1,5 +1,6 @@
 #include "apiserver/store.h"
 
+#include <stdio.h>
 #include <sys/random.h>
 
 #include "apiserver/store_internal.h"
@@ -22,6 +23,22 @@ int64_t store_backoff_ms(struct store *s, unsigned failures)
 
 /* ---- deadlines ---- */
 
+void store_note_trouble(struct store *s, const struct error *err)
+{
+	int n = snprintf(s->trouble, sizeof s->trouble, "%s", err ? err->text : "");
+	if (n < 0)
+		s->trouble[0] = '\0';
+}
+
+void store_late(const struct store *s, struct error *err)
+{
+	if (s->trouble[0])
+		error_set(err, ERR_UNAVAILABLE, "not done within %lld s: %s",
+			  (long long)s->deadline_ms / 1000, s->trouble);
+	else
+		error_set(err, ERR_UNAVAILABLE, "the store did not answer in time");
+}
+
 static void expire_queue(struct store *s, int64_t now_ms, int64_t *ret_next_ms)
 {
 	struct store_queued **link = &s->first, *late = NULL, **late_last = &late;
@@ -43,7 +60,7 @@ static void expire_queue(struct store *s, int64_t now_ms, int64_t *ret_next_ms)
 		struct store_queued *q = late;
 		late = q->next;
 		struct error err;
-		error_set(&err, ERR_UNAVAILABLE, "the store did not answer in time");
+		store_late(s, &err);
 		store_answer(q, q->is_doubtful ? STORE_UNKNOWN : STORE_FAILED, 0, &err);
 		store_queued_free(q);
 	}

@@ -166,7 +166,7 @@ void store_batch_expire(struct store *s, int64_t now_ms, int64_t *ret_next_ms)
 			continue;
 		}
 		struct error err;
-		error_set(&err, ERR_UNAVAILABLE, "the store did not answer in time");
+		store_late(s, &err);
 		store_answer(q, STORE_UNKNOWN, 0, &err);
 	}
 }

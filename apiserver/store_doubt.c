@@ -25,8 +25,8 @@ static void probed(void *ctx, enum backend_outcome outcome, uint64_t revision,
 		   const struct error *err)
 {
 	struct store *s = ctx;
-	(void)err; /* writes that wait too long run into their deadline */
 	if (outcome != BACKEND_OK) {
+		store_note_trouble(s, err); /* writes that wait too long run into their deadline */
 		s->failures++;
 		store_doubt_begin(s);
 		return;

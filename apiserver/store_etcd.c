@@ -1,6 +1,9 @@
 #include "apiserver/store_etcd_internal.h"
 
 #include <stdio.h>
+#include <sys/statvfs.h>
+
+#define DISK_FULL_BYTES (4u << 20)
 
 /* ---- endpoints ---- */
 
@@ -35,6 +38,20 @@ void etcd_endpoint_fini(struct etcd_endpoint *e)
 	free(e->unix_socket);
 	free(e->host);
 	*e = (struct etcd_endpoint){ 0 };
+}
+
+const char *etcd_disk_hint(const char *unix_socket)
+{
+	static char hint[300];
+	struct statvfs disk;
+	if (!unix_socket)
+		return "";
+	const char *slash = strrchr(unix_socket, '/');
+	auto_free char *dir = xstrndup(unix_socket, slash ? (size_t)(slash - unix_socket) : 0);
+	if (statvfs(dir, &disk) < 0 || (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_FULL_BYTES ||
+	    snprintf(hint, sizeof hint, " (the disk of %s is full: make room)", dir) < 0)
+		return "";
+	return hint;
 }
 
 /* ---- what etcd says ---- */

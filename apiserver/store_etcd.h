@@ -10,7 +10,8 @@
 #include "common/io/loop.h"
 
 struct store_etcd_options {
-	/* "unix:///run/etcd.sock", "http://127.0.0.1:2379"; JSON also "https://host:2379". */
+	/* "unix:///run/etcd.sock", "http://127.0.0.1:2379", "https://host:2379"; by gRPC several of one
+	 * kind, with commas: where one fails the next is used. */
 	const char *endpoint;
 	const char *ca_file, *cert_file, *key_file; /* https: PEM files, or NULL */
 };

@@ -11,6 +11,8 @@ struct grpc_backend {
 	struct store_backend base;
 	struct loop *loop;
 	struct h2_client *client;
+	struct tls_credentials *tls;
+	char *unix_socket;       /* or NULL */
 	struct etcd_call *calls; /* unary ones under way */
 	struct grpc_call *watch;
 	struct backend_watch_events watch_events;
@@ -67,15 +69,16 @@ static void send(struct etcd_call *c, const char *method, const struct etcd_byte
 }
 
 /* The outcome, and err set unless it is OK. */
-static enum backend_outcome outcome_of(const struct grpc_reply *r, struct error *err)
+static enum backend_outcome outcome_of(const struct grpc_backend *b, const struct grpc_reply *r,
+				       struct error *err)
 {
 	bool may_have_run = r->may_have_run || r->is_from_server;
 	enum backend_outcome outcome = r->status == GRPC_OK
 					       ? BACKEND_OK
 					       : etcd_outcome(r->status, r->message, may_have_run);
 	if (outcome != BACKEND_OK)
-		error_set(err, etcd_outcome_code(outcome), "etcd: %s",
-			  r->message[0] ? r->message : "no answer");
+		error_set(err, etcd_outcome_code(outcome), "etcd: %s%s",
+			  r->message[0] ? r->message : "no answer", etcd_disk_hint(b->unix_socket));
 	return outcome;
 }
 
@@ -91,7 +94,7 @@ static void txn_done(void *ctx, const struct grpc_reply *reply)
 {
 	struct etcd_call *c = ctx;
 	struct error err = { 0 };
-	enum backend_outcome outcome = outcome_of(reply, &err);
+	enum backend_outcome outcome = outcome_of(c->backend, reply, &err);
 	struct etcd_txn_answer answer = { 0 };
 	if (outcome == BACKEND_OK &&
 	    !etcd_unpack_txn(reply->bytes, reply->len, c->asked, c->members_count, &answer))
@@ -120,7 +123,7 @@ static void range_done(void *ctx, const struct grpc_reply *reply)
 {
 	struct etcd_call *c = ctx;
 	struct error err = { 0 };
-	enum backend_outcome outcome = outcome_of(reply, &err);
+	enum backend_outcome outcome = outcome_of(c->backend, reply, &err);
 	struct etcd_range_answer answer = { 0 };
 	if (outcome == BACKEND_OK && !etcd_unpack_range(reply->bytes, reply->len, &answer))
 		outcome = unreadable(&err);
@@ -145,7 +148,7 @@ static void number_done(void *ctx, const struct grpc_reply *reply, etcd_unpack_n
 	struct etcd_call *c = ctx;
 	struct error err = { 0 };
 	uint64_t number = 0;
-	enum backend_outcome outcome = outcome_of(reply, &err);
+	enum backend_outcome outcome = outcome_of(c->backend, reply, &err);
 	if (outcome == BACKEND_OK && !unpack(reply->bytes, reply->len, &number))
 		outcome = unreadable(&err);
 	if (c->done.number)
@@ -237,7 +240,7 @@ static void watch_done(void *ctx, const struct grpc_reply *reply)
 	b->watch = NULL;
 	if (!b->is_watching)
 		return;
-	enum backend_outcome outcome = outcome_of(reply, &err);
+	enum backend_outcome outcome = outcome_of(b, reply, &err);
 	if (outcome == BACKEND_OK)
 		error_set(&err, ERR_UNAVAILABLE, "etcd ended the watch");
 	watch_over(b, outcome == BACKEND_TOO_LARGE ? outcome : BACKEND_UNKNOWN, 0, &err);
@@ -276,6 +279,8 @@ static void backend_free(struct store_backend *base)
 	h2_client_free(b->client); /* cancels all calls */
 	while (b->calls)
 		call_free(b->calls);
+	tls_credentials_free(b->tls);
+	free(b->unix_socket);
 	free(b);
 }
 
@@ -290,26 +295,74 @@ static const struct store_backend_ops grpc_ops = {
 	.free = backend_free,
 };
 
+#define ENDPOINTS_MAX 16
+
+struct endpoints {
+	struct etcd_endpoint at[ENDPOINTS_MAX];
+	size_t count;
+};
+
+static void endpoints_fini(struct endpoints *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		etcd_endpoint_fini(&e->at[i]);
+	e->count = 0;
+}
+
+static int parse_endpoints(const char *list, struct endpoints *ret, struct error *err)
+{
+	auto_free char *text = xstrdup(list);
+	char *rest = text;
+	int code = 0;
+	for (char *word; code == 0 && (word = strsep(&rest, ",")) != NULL;) {
+		if (ret->count == ENDPOINTS_MAX)
+			code = error_set(err, ERR_LIMIT, "more than %d etcd endpoints",
+					 ENDPOINTS_MAX);
+		else
+			code = etcd_endpoint_parse(word, &ret->at[ret->count++], err);
+		if (code == 0 && ret->at[ret->count - 1].is_tls != ret->at[0].is_tls)
+			code = error_set(err, ERR_INVALID,
+					 "'%s': etcd's endpoints are all https or none", list);
+	}
+	return code;
+}
+
+static int connect_to(struct grpc_backend *b, const struct store_etcd_options *options,
+		      const struct endpoints *all, struct error *err)
+{
+	struct h2_endpoint list[ENDPOINTS_MAX];
+	for (size_t i = 0; i < all->count; i++)
+		list[i] = (struct h2_endpoint){ .unix_socket = all->at[i].unix_socket,
+						.host = all->at[i].host,
+						.port = all->at[i].port };
+	struct tls_credentials_options tls = { .ca_file = options->ca_file,
+					       .cert_file = options->cert_file,
+					       .key_file = options->key_file,
+					       .alpn = "h2" };
+	if (all->at[0].is_tls && tls_credentials_new(&tls, &b->tls, err) < 0)
+		return err->code;
+	struct h2_client_options o = { .endpoints = list,
+				       .endpoints_count = all->count,
+				       .tls = b->tls,
+				       .message_max = MESSAGE_MAX,
+				       .keepalive_ms = KEEPALIVE_MS };
+	return h2_client_new(b->loop, &o, &b->client, err);
+}
+
 int store_etcd_grpc_new(struct loop *loop, const struct store_etcd_options *options,
 			struct store_backend **ret, struct error *err)
 {
-	struct etcd_endpoint at;
-	int code = etcd_endpoint_parse(options->endpoint, &at, err);
-	if (code == 0 && at.is_tls)
-		code = error_set(err, ERR_INVALID,
-				 "gRPC over TLS is not offered: use --etcd-api=json");
+	struct endpoints all = { 0 };
 	struct grpc_backend *b = xcalloc(1, sizeof *b);
 	*b = (struct grpc_backend){ .base = { &grpc_ops }, .loop = loop };
-	struct h2_client_options o = { .unix_socket = at.unix_socket,
-				       .address = at.host,
-				       .port = at.port,
-				       .message_max = MESSAGE_MAX,
-				       .keepalive_ms = KEEPALIVE_MS };
+	int code = parse_endpoints(options->endpoint, &all, err);
 	if (code == 0)
-		code = h2_client_new(loop, &o, &b->client, err);
-	etcd_endpoint_fini(&at);
+		code = connect_to(b, options, &all, err);
+	if (code == 0 && all.at[0].unix_socket)
+		b->unix_socket = xstrdup(all.at[0].unix_socket);
+	endpoints_fini(&all);
 	if (code < 0) {
-		free(b);
+		backend_free(&b->base);
 		return code;
 	}
 	*ret = &b->base;

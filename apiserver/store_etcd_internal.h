@@ -16,6 +16,9 @@ struct etcd_endpoint {
 };
 int etcd_endpoint_parse(const char *text, struct etcd_endpoint *ret, struct error *err) MUST_CHECK;
 void etcd_endpoint_fini(struct etcd_endpoint *e);
+/* An etcd of this machine does not start on a full disk, and cannot say so: a hint for people, or
+ * "". Borrowed until the next call. */
+const char *etcd_disk_hint(const char *unix_socket);
 
 /* gRPC status and message (the JSON gateway gives both, too) to our outcomes. may_have_run:
  * what to think where neither says. */

@@ -108,6 +108,7 @@ struct store {
 	enum doubt_state doubt;
 	uint64_t doubt_revision;
 	unsigned failures; /* of transactions, in a row */
+	char trouble[240]; /* why the last one failed; "" after a success */
 
 	struct store_prober *probing, *probe_waiting; /* in flight; queued */
 	struct loop_timer *probe_retry;
@@ -124,6 +125,10 @@ struct store {
 	char *load_from;
 	struct store_counts counts;
 };
+
+/* Remembered for those who wait in vain; NULL: all is well. */
+void store_note_trouble(struct store *s, const struct error *err);
+void store_late(const struct store *s, struct error *err);
 
 /* ---- store_member.c ---- */
 struct store_queued *store_queued_new(struct store *s, const struct store_member *m);

@@ -202,6 +202,7 @@ void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision
 	s->in_flight = NULL;
 	if (outcome == BACKEND_OK)
 		s->failures = 0;
+	store_note_trouble(s, outcome == BACKEND_OK ? NULL : err);
 	switch (outcome) {
 	case BACKEND_OK:
 		settle(s, b, revision, results);

@@ -46,8 +46,11 @@ struct cluster {
 /* ERR_NOT_FOUND: there is no cluster under `root`. */
 int cluster_load(const char *root, struct cluster *ret, struct error *err) MUST_CHECK;
 int cluster_save(const struct cluster *c, struct error *err) MUST_CHECK;
-/* Choose id, ranges, ports and names for a new cluster. */
+/* Choose id, ranges, ports and names for a new cluster, and save them: nothing that another cluster
+ * of this machine has, though it may not run yet. */
 int cluster_choose(const char *root, size_t nodes, struct cluster *ret, struct error *err) MUST_CHECK;
+/* An old one is told to who chooses: the list does not outlive a boot. */
+int cluster_register(const struct cluster *c, struct error *err) MUST_CHECK;
 char *cluster_path(const struct cluster *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Addresses of the Service range: 1 is the API, 10 is DNS. */
 void cluster_service_ip(const struct cluster *c, unsigned n, char out[16]);

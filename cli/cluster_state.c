@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 
 #define RANGES_LOCK  "/run/skiff-ranges.lock"
+#define KNOWN_ROOTS  "/run/skiff-roots" /* of clusters of this machine, a line each */
+#define CLUSTERS_MAX 64
 #define PORT_DEFAULT 6443
 #define PORT_OTHERS  16443
 
@@ -42,7 +44,7 @@ static void read_nodes(const json_t *tree, struct cluster *c)
 {
 	size_t i;
 	json_t *n;
-	json_array_foreach(json_object_get(tree, "nodes"), i, n) {
+	json_array_foreach (json_object_get(tree, "nodes"), i, n) {
 		if (c->nodes_count == CLUSTER_NODES_MAX)
 			break;
 		struct cluster_node *node = &c->nodes[c->nodes_count++];
@@ -85,20 +87,78 @@ int cluster_save(const struct cluster *c, struct error *err)
 {
 	json_t *nodes = json_array();
 	for (size_t i = 0; i < c->nodes_count; i++)
-		json_array_append_new(nodes, json_pack("{s:s,s:s,s:s}", "name", c->nodes[i].name,
-						       "netns", c->nodes[i].netns, "ip",
-						       c->nodes[i].ip));
-	AUTO_JSON *tree = json_pack(
-		"{s:s,s:b,s:s,s:s,s:s,s:s,s:i,s:s,s:s,s:o}", "id", c->id, "inHost", c->in_host,
-		"podRange", c->pod_range, "serviceRange", c->service_range, "linkRange",
-		c->link_range, "advertiseIP", c->advertise_ip, "apiPort", c->api_port, "bootID",
-		c->boot_id, "cgroup", c->cgroup, "nodes", nodes);
+		json_array_append_new(nodes,
+				      json_pack("{s:s,s:s,s:s}", "name", c->nodes[i].name, "netns",
+						c->nodes[i].netns, "ip", c->nodes[i].ip));
+	AUTO_JSON *tree =
+		json_pack("{s:s,s:b,s:s,s:s,s:s,s:s,s:i,s:s,s:s,s:o}", "id", c->id, "inHost",
+			  c->in_host, "podRange", c->pod_range, "serviceRange", c->service_range,
+			  "linkRange", c->link_range, "advertiseIP", c->advertise_ip, "apiPort",
+			  c->api_port, "bootID", c->boot_id, "cgroup", c->cgroup, "nodes", nodes);
 	AUTO_STR text;
 	str_init(&text, 1 << 20);
 	json_print_pretty(tree, &text);
 	str_add_char(&text, '\n');
 	auto_free char *path = cluster_path(c, "cluster.json");
 	return file_write(path, text.data, text.len, 0600, err);
+}
+
+/* ---- other clusters of this machine ---- */
+
+struct others {
+	struct cluster at[CLUSTERS_MAX];
+	size_t count;
+};
+
+/* Those that are there still; ours is not among them. */
+static void find_others(const char *root, struct others *ret)
+{
+	AUTO_STR text;
+	struct error err;
+	str_init(&text, 1 << 20);
+	ret->count = 0;
+	if (file_read(KNOWN_ROOTS, &text, &err) < 0)
+		return;
+	char *rest = text.data;
+	for (char *line; (line = strsep(&rest, "\n")) != NULL && ret->count < CLUSTERS_MAX;)
+		if (line[0] == '/' && !streq(line, root) &&
+		    cluster_load(line, &ret->at[ret->count], &err) == 0)
+			ret->count++;
+}
+
+static int lock_choices(int *ret_fd, struct error *err)
+{
+	*ret_fd = open(RANGES_LOCK, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (*ret_fd >= 0 && flock(*ret_fd, LOCK_EX) == 0)
+		return 0;
+	return error_set(err, ERR_UNAVAILABLE, "lock %s: %s", RANGES_LOCK, strerror(errno));
+}
+
+/* What was chosen is known to who chooses next, before a route or a socket shows it. */
+static int make_known(const char *root, const struct others *others, struct error *err)
+{
+	AUTO_STR text;
+	str_init(&text, 1 << 20);
+	for (size_t i = 0; i < others->count; i++)
+		str_addf(&text, "%s\n", others->at[i].root);
+	str_addf(&text, "%s\n", root);
+	return file_write(KNOWN_ROOTS, text.data, text.len, 0600, err);
+}
+
+static bool port_is_taken(const struct others *others, int port)
+{
+	for (size_t i = 0; i < others->count; i++)
+		if (others->at[i].api_port == port)
+			return true;
+	return false;
+}
+
+static bool link_is_taken(const struct others *others, const char *range)
+{
+	for (size_t i = 0; i < others->count; i++)
+		if (streq(others->at[i].link_range, range))
+			return true;
+	return false;
 }
 
 /* ---- choosing ---- */
@@ -116,7 +176,8 @@ static bool range_is_used(uint32_t net, unsigned bits)
 	     line = strchr(line + 1, '\n')) {
 		unsigned destination, gateway, flags, route_mask;
 		if (sscanf(line + 1, "%*s %x %x %x %*d %*d %*d %x", &destination, &gateway, &flags,
-			   &route_mask) != 4 || route_mask == 0)
+			   &route_mask) != 4 ||
+		    route_mask == 0)
 			continue;
 		uint32_t common = mask & ntohl(route_mask);
 		if ((net & common) == (ntohl(destination) & common))
@@ -127,7 +188,8 @@ static bool range_is_used(uint32_t net, unsigned bits)
 
 /* The first of `count` ranges, `step` apart, that no route touches. */
 static int choose_range(uint32_t first, unsigned bits, uint32_t step, unsigned count,
-			const char *what, char out[20], struct error *err)
+			const char *what, const struct others *others, char out[20],
+			struct error *err)
 {
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t net = first + i * step;
@@ -138,11 +200,13 @@ static int choose_range(uint32_t first, unsigned bits, uint32_t step, unsigned c
 		(void)inet_ntop(AF_INET, &a, text, sizeof text);
 		int n = snprintf(out, 20, "%s/%u", text, bits);
 		assert(n > 0 && n < 20);
-		return 0;
+		if (!link_is_taken(others, out))
+			return 0;
 	}
 	return error_set(err, ERR_LIMIT,
 			 "no range for %s is free: the host's routes (ip route) cover all that "
-			 "could be taken", what);
+			 "could be taken",
+			 what);
 }
 
 static bool port_is_free(int port)
@@ -154,18 +218,20 @@ static bool port_is_free(int port)
 	return fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
 }
 
-static int choose_port(bool is_default, int *ret, struct error *err)
+static int choose_port(bool is_default, const struct others *others, int *ret, struct error *err)
 {
 	int first = is_default ? PORT_DEFAULT : PORT_OTHERS;
 	int last = is_default ? PORT_DEFAULT : PORT_OTHERS + 1000;
 	for (int port = first; port <= last; port++)
-		if (port_is_free(port)) {
+		if (!port_is_taken(others, port) && port_is_free(port)) {
 			*ret = port;
 			return 0;
 		}
-	return error_set(err, ERR_LIMIT,
-			 "port %d is in use: stop what listens there (ss -ltnp), or use another root "
-			 "with --root", first);
+	return error_set(
+		err, ERR_LIMIT,
+		"port %d is in use: stop what listens there (ss -ltnp), or use another root "
+		"with --root",
+		first);
 }
 
 /* The address that this machine is known by: the source of its default route. */
@@ -231,24 +297,26 @@ static void new_id(char out[8])
 int cluster_choose(const char *root, size_t nodes, struct cluster *ret, struct error *err)
 {
 	struct cluster c = { 0 };
-	auto_close int lock = open(RANGES_LOCK, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	if (lock < 0 || flock(lock, LOCK_EX) < 0)
-		return error_set(err, ERR_UNAVAILABLE, "lock %s: %s", RANGES_LOCK,
-				 strerror(errno));
+	auto_free struct others *others = xcalloc(1, sizeof *others);
+	auto_close int lock = -1;
+	if (lock_choices(&lock, err) < 0)
+		return err->code;
+	find_others(root, others);
 	set(c.root, sizeof c.root, root);
 	new_id(c.id);
 	bool is_default = streq(root, CLUSTER_DEFAULT_ROOT);
 	c.in_host = is_default && nodes == 1;
 	int n = snprintf(c.cgroup, sizeof c.cgroup, "/skiff-%s", c.id);
 	assert(n > 0);
-	int code = choose_range(0x0af40000, 16, 0x10000, 11, "pods", c.pod_range, err);
+	int code = choose_range(0x0af40000, 16, 0x10000, 11, "pods", others, c.pod_range, err);
 	if (code == 0)
-		code = choose_range(0x0a600000, 16, 0x10000, 64, "Services", c.service_range, err);
+		code = choose_range(0x0a600000, 16, 0x10000, 64, "Services", others,
+				    c.service_range, err);
 	if (code == 0 && !c.in_host)
-		code = choose_range(0xac1f0000, 24, 0x100, 200, "the nodes' link", c.link_range,
-				    err);
+		code = choose_range(0xac1f0000, 24, 0x100, 200, "the nodes' link", others,
+				    c.link_range, err);
 	if (code == 0)
-		code = choose_port(is_default, &c.api_port, err);
+		code = choose_port(is_default, others, &c.api_port, err);
 	if (code < 0)
 		return code;
 	if (c.in_host)
@@ -256,6 +324,23 @@ int cluster_choose(const char *root, size_t nodes, struct cluster *ret, struct e
 	else
 		link_ip(&c, 1, c.advertise_ip);
 	name_nodes(&c, nodes);
-	*ret = c;
-	return 0;
+	/* Saved before the lock is let go: others read it from there. */
+	code = dir_make(root, 0755, err);
+	if (code == 0)
+		code = cluster_save(&c, err);
+	if (code == 0)
+		code = make_known(root, others, err);
+	if (code == 0)
+		*ret = c;
+	return code;
+}
+
+int cluster_register(const struct cluster *c, struct error *err)
+{
+	auto_free struct others *others = xcalloc(1, sizeof *others);
+	auto_close int lock = -1;
+	if (lock_choices(&lock, err) < 0)
+		return err->code;
+	find_others(c->root, others);
+	return make_known(c->root, others, err);
 }

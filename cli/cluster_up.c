@@ -49,7 +49,8 @@ static int check_machine(const struct up *u, struct error *err)
 	    (uint64_t)disk.f_bavail * disk.f_frsize < DISK_MIN_BYTES)
 		return error_set(err, ERR_LIMIT,
 				 "less than 1 GiB is free under %s: make room, or use another disk "
-				 "with --root DIR", u->root);
+				 "with --root DIR",
+				 u->root);
 	static const char *const needed[][2] = { { "ip", "iproute2" },
 						 { "nft", "nftables" },
 						 { "nsenter", "util-linux" },
@@ -59,9 +60,8 @@ static int check_machine(const struct up *u, struct error *err)
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
 		auto_free char *path = cluster_find_tool(&none, needed[i][0]);
 		if (!path)
-			return error_set(err, ERR_NOT_FOUND,
-					 "'%s' is missing: apt-get install %s", needed[i][0],
-					 needed[i][1]);
+			return error_set(err, ERR_NOT_FOUND, "'%s' is missing: apt-get install %s",
+					 needed[i][0], needed[i][1]);
 	}
 	if (!file_exists("/usr/lib/cni/ptp"))
 		return error_set(err, ERR_NOT_FOUND,
@@ -111,12 +111,15 @@ static int step_choose(struct up *u, struct error *err)
 	u->is_new = code == ERR_NOT_FOUND;
 	if (u->is_new)
 		code = cluster_choose(u->root, u->nodes ? u->nodes : 1, &u->c, err);
+	else if (code == 0)
+		code = cluster_register(&u->c, err);
 	if (code < 0)
 		return code;
 	if (u->nodes && u->nodes != u->c.nodes_count)
 		return error_set(err, ERR_INVALID,
 				 "this cluster has %zu nodes; to change that, `skiff cluster down "
-				 "--delete` it first, or use another --root", u->c.nodes_count);
+				 "--delete` it first, or use another --root",
+				 u->c.nodes_count);
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
 		auto_free char *path = cluster_path(&u->c, "%s", dirs[i]);
 		code = dir_make(path, i == 1 || i == 5 ? 0700 : 0755, err);
@@ -198,9 +201,9 @@ static int step_supervisor(struct up *u, struct error *err)
 	if (n <= 0)
 		return error_set(err, ERR_INTERNAL, "/proc/self/exe: %s", strerror(errno));
 	self[n] = '\0';
-	AUTO_JSON *program = json_pack("{s:s,s:s,s:s,s:[s,s,s,s,s]}", "name", "supervisor",
-				       "netns", "", "log", log, "argv", self, "cluster",
-				       "supervise", "--root", u->c.root);
+	AUTO_JSON *program =
+		json_pack("{s:s,s:s,s:s,s:[s,s,s,s,s]}", "name", "supervisor", "netns", "", "log",
+			  log, "argv", self, "cluster", "supervise", "--root", u->c.root);
 	struct process_id p;
 	int code = program_start(program, NULL, &p, err);
 	for (int i = 0; code == 0 && i < 100 && !supervisor_lives(&u->c); i++)
@@ -274,7 +277,7 @@ static bool is_ready_node(const json_t *node, const char *boot_id)
 		return false; /* what it said before it was restarted */
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(node, "status.conditions"), i, c)
+	json_array_foreach (json_dig(node, "status.conditions"), i, c)
 		if (streq(json_str_or(c, "type", ""), "Ready"))
 			return streq(json_str_or(c, "status", ""), "True");
 	return false;
@@ -291,7 +294,7 @@ static int nodes_ready(struct up *u, struct error *err)
 	session_call(&s, "GET", "/api/v1/nodes", NULL, NULL, &r);
 	size_t ready = 0, i;
 	json_t *node;
-	json_array_foreach(json_dig(r.body, "items"), i, node)
+	json_array_foreach (json_dig(r.body, "items"), i, node)
 		ready += is_ready_node(node, u->c.boot_id);
 	if (ready >= u->c.nodes_count)
 		return 0;
@@ -342,7 +345,8 @@ int cluster_up(int argc, char **argv)
 	int code = parse_up(argc, argv, &u);
 	if (code == -2)
 		fputs("skiff: --root is longer than 59 characters: sockets below it would not "
-		      "have room for their names\n", stderr);
+		      "have room for their names\n",
+		      stderr);
 	else if (code < 0)
 		fputs(up_usage, stderr);
 	if (code < 0)

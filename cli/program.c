@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define SOCKETS_MAX   PROGRAM_SOCKETS_MAX
-#define LISTEN_FD     3 /* sd_listen_fds(3): passed sockets start here */
-#define ARGS_MAX      128
-#define BACKLOG       128
+#define SOCKETS_MAX PROGRAM_SOCKETS_MAX
+#define LISTEN_FD   3 /* sd_listen_fds(3): passed sockets start here */
+#define ARGS_MAX    128
+#define BACKLOG     128
 
 bool process_read(pid_t pid, struct process_id *ret)
 {
@@ -30,8 +30,10 @@ bool process_read(pid_t pid, struct process_id *ret)
 	const char *after = strrchr(text.data, ')');
 	char state;
 	unsigned long long start;
-	if (!after || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-					"%*d %*d %*d %*d %*d %llu", &state, &start) != 2)
+	if (!after || sscanf(after + 1,
+			     " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+			     "%*d %*d %*d %*d %*d %llu",
+			     &state, &start) != 2)
 		return false;
 	*ret = (struct process_id){ pid, start };
 	return state != 'Z' && state != 'X';
@@ -49,6 +51,20 @@ void process_signal(const struct process_id *p, int signum)
 		kill(p->pid, signum);
 }
 
+/* Of this boot of the machine: after another one a pid and its start time may be anybody's. */
+static const char *boot_id(void)
+{
+	static char id[40];
+	AUTO_STR text;
+	struct error err;
+	str_init(&text, 64);
+	if (!id[0] && file_read("/proc/sys/kernel/random/boot_id", &text, &err) == 0) {
+		size_t n = MIN(strcspn(text.data, "\n"), sizeof id - 1);
+		memcpy(id, text.data, n);
+	}
+	return id;
+}
+
 bool program_read_pid(const char *root, const char *name, struct process_id *ret)
 {
 	AUTO_STR text;
@@ -57,7 +73,9 @@ bool program_read_pid(const char *root, const char *name, struct process_id *ret
 	auto_free char *path = xasprintf("%s/run/%s.pid", root, name);
 	int pid;
 	unsigned long long start;
-	if (file_read(path, &text, &err) < 0 || sscanf(text.data, "%d %llu", &pid, &start) != 2)
+	char boot[40];
+	if (file_read(path, &text, &err) < 0 ||
+	    sscanf(text.data, "%d %llu %39s", &pid, &start, boot) != 3 || !streq(boot, boot_id()))
 		return false;
 	*ret = (struct process_id){ pid, start };
 	return true;
@@ -67,7 +85,8 @@ int program_write_pid(const char *root, const char *name, const struct process_i
 		      struct error *err)
 {
 	auto_free char *path = xasprintf("%s/run/%s.pid", root, name);
-	auto_free char *text = xasprintf("%d %llu\n", (int)p->pid, (unsigned long long)p->start);
+	auto_free char *text =
+		xasprintf("%d %llu %s\n", (int)p->pid, (unsigned long long)p->start, boot_id());
 	return file_write(path, text, strlen(text), 0644, err);
 }
 
@@ -76,8 +95,8 @@ int program_write_pid(const char *root, const char *name, const struct process_i
 struct launch {
 	char *argv[ARGS_MAX + 1];
 	size_t argc;
-	char netns[128]; /* path, or "" */
-	const char *cwd; /* or NULL */
+	char netns[128];                /* path, or "" */
+	const char *cwd;                /* or NULL */
 	const char *stale[SOCKETS_MAX]; /* left by an earlier life, removed first */
 	size_t stale_count;
 	int log_fd;
@@ -146,7 +165,7 @@ static int name_sockets(const json_t *d, struct launch *l, struct error *err)
 {
 	size_t i;
 	json_t *s;
-	json_array_foreach(json_object_get(d, "sockets"), i, s) {
+	json_array_foreach (json_object_get(d, "sockets"), i, s) {
 		size_t used = strlen(l->names);
 		int n = snprintf(l->names + used, sizeof l->names - used, "%s%s", used ? ":" : "",
 				 json_str_or(s, "name", ""));
@@ -168,9 +187,10 @@ static int open_socket(const json_t *s, struct error *err)
 	auto_close int fd = socket(AF_INET, type, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
 	    setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof one) < 0 ||
-	    bind(fd, (const struct sockaddr *)&a, sizeof a) < 0 || (!udp && listen(fd, BACKLOG) < 0))
-		return error_set(err, ERR_UNAVAILABLE, "socket %s: %s",
-				 json_str_or(s, "name", "?"), strerror(errno));
+	    bind(fd, (const struct sockaddr *)&a, sizeof a) < 0 ||
+	    (!udp && listen(fd, BACKLOG) < 0))
+		return error_set(err, ERR_UNAVAILABLE, "socket %s: %s", json_str_or(s, "name", "?"),
+				 strerror(errno));
 	return TAKE_FD(fd);
 }
 
@@ -193,9 +213,9 @@ int program_open_sockets(const json_t *description, struct program_sockets *ret,
 	int code = 0;
 	size_t i;
 	json_t *s;
-	json_array_foreach(json_object_get(description, "sockets"), i, s) {
-		int fd = ret->count < SOCKETS_MAX ? open_socket(s, err) :
-						    error_set(err, ERR_LIMIT, "too many sockets");
+	json_array_foreach (json_object_get(description, "sockets"), i, s) {
+		int fd = ret->count < SOCKETS_MAX ? open_socket(s, err)
+						  : error_set(err, ERR_LIMIT, "too many sockets");
 		code = fd < 0 ? fd : code;
 		if (fd < 0)
 			break;
@@ -212,13 +232,13 @@ static int prepare(const json_t *d, struct launch *l, struct error *err)
 {
 	size_t i;
 	json_t *a;
-	json_array_foreach(json_object_get(d, "argv"), i, a)
+	json_array_foreach (json_object_get(d, "argv"), i, a)
 		if (l->argc < ARGS_MAX)
 			l->argv[l->argc++] = xstrdup(json_string_value(a));
 	if (l->argc == 0)
 		return error_set(err, ERR_INVALID, "no command");
 	l->cwd = json_str(d, "cwd");
-	json_array_foreach(json_object_get(d, "unlink"), i, a)
+	json_array_foreach (json_object_get(d, "unlink"), i, a)
 		if (l->stale_count < SOCKETS_MAX)
 			l->stale[l->stale_count++] = json_string_value(a);
 	const char *netns = json_str_or(d, "netns", "");
@@ -237,7 +257,7 @@ static void set_environment(const json_t *d)
 {
 	size_t i;
 	json_t *e;
-	json_array_foreach(json_object_get(d, "env"), i, e) {
+	json_array_foreach (json_object_get(d, "env"), i, e) {
 		const char *text = json_string_value(e), *equals = strchr(text, '=');
 		if (!equals)
 			continue;

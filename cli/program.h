@@ -20,7 +20,7 @@ bool process_is_alive(const struct process_id *p);
 /* Only if it is still the same process. */
 void process_signal(const struct process_id *p, int signum);
 
-/* DIR/run/NAME.pid */
+/* DIR/run/NAME.pid: pid, start time and boot id. False too where it is of another boot. */
 bool program_read_pid(const char *root, const char *name, struct process_id *ret);
 int program_write_pid(const char *root, const char *name, const struct process_id *p,
 		      struct error *err) MUST_CHECK;

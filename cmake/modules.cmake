@@ -11,7 +11,7 @@ pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls)
 pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(NFTABLES REQUIRED IMPORTED_TARGET libnftables)
-pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
+pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns) # tests only
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
 pkg_check_modules(CONNTRACK REQUIRED IMPORTED_TARGET libnetfilter_conntrack)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
@@ -76,8 +76,8 @@ skiff_module(io common/io base ${CRI_PROTO} PkgConfig::LIBUV PkgConfig::MHD ${HT
 skiff_module(client common/client io schemas base)
 skiff_module(apiserver apiserver io schemas plan base ${ETCD_PROTO} PkgConfig::ZLIB)
 skiff_module(controller controller client io schemas plan base)
-skiff_module(nodeagent nodeagent client io schemas plan base PkgConfig::NFTABLES PkgConfig::LDNS
-	PkgConfig::MNL PkgConfig::CONNTRACK)
+skiff_module(nodeagent nodeagent client io schemas plan base PkgConfig::NFTABLES PkgConfig::MNL
+	PkgConfig::CONNTRACK resolv)
 skiff_module(cli cli client io schemas plan base)
 
 skiff_program(skiff-apiserver apiserver)

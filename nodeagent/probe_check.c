@@ -163,8 +163,7 @@ static bool has_header(const json_t *headers, const char *name)
 {
 	size_t i;
 	json_t *h;
-	json_array_foreach(headers, i, h)
-	{
+	json_array_foreach (headers, i, h) {
 		if (strcasecmp(json_str_or(h, "name", ""), name) == 0)
 			return true;
 	}
@@ -184,8 +183,7 @@ static void write_head(struct probe_check *c, const struct probe_target *t)
 		str_add(&c->out, "User-Agent: kube-probe/1.36\r\n");
 	if (!has_header(t->headers, "Accept"))
 		str_add(&c->out, "Accept: */*\r\n");
-	json_array_foreach(t->headers, i, h)
-	{
+	json_array_foreach (t->headers, i, h) {
 		str_addf(&c->out, "%s: %s\r\n", json_str_or(h, "name", "X"),
 			 json_str_or(h, "value", ""));
 	}
@@ -259,8 +257,9 @@ static void on_grpc(void *ctx, const struct grpc_reply *reply)
 static void start_grpc(struct probe_check *c, const struct probe_target *t)
 {
 	struct error err;
-	struct h2_client_options options = { .address = t->address,
-					     .port = t->port,
+	struct h2_endpoint at = { .host = t->address, .port = t->port };
+	struct h2_client_options options = { .endpoints = &at,
+					     .endpoints_count = 1,
 					     .connect_timeout_ms = t->timeout_ms };
 	if (h2_client_new(c->loop, &options, &c->h2, &err) < 0) {
 		fail_later(c, err.text);

@@ -28,7 +28,7 @@ FOREIGN = {
     r"nghttp2/": r"common/io/h2_client",
     r"nftables/": r"nodeagent/net/",
     r"libmnl/|libnetfilter|linux/netfilter|linux/rtnetlink": r"nodeagent/net/",
-    r"ldns/": r"nodeagent/net/",
+    r"arpa/nameser\.h": r"nodeagent/net/dns",
     r"yaml\.h": r"schemas/yaml",
     r"uv\.h": r"common/io/loop_uv",
     r"proto/.*\.pb-c\.h": r"common/io/cri_client|apiserver/store_etcd",

@@ -201,7 +201,8 @@ static void subscribe(void *ctx)
 int cri_client_new(struct loop *loop, const struct cri_client_options *options,
 		   struct cri_client **ret, struct error *err)
 {
-	struct h2_client_options h2 = { .unix_socket = options->socket };
+	struct h2_endpoint at = { .unix_socket = options->socket };
+	struct h2_client_options h2 = { .endpoints = &at, .endpoints_count = 1 };
 	struct cri_client *c = xcalloc(1, sizeof(*c));
 	if (h2_client_new(loop, &h2, &c->h2, err) < 0) {
 		free(c);

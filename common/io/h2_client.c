@@ -1,10 +1,7 @@
 #include "common/io/h2_client_internal.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 #define STREAM_WINDOW      (16 << 20)
@@ -14,6 +11,7 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define OUT_MAX            ((size_t)1 << 20)
 #define READ_SIZE          65536
+#define RECORD_SIZE        16384
 #define READS_PER_TURN     16
 
 static void set_state(struct h2_client *c, enum h2_state state)
@@ -41,11 +39,7 @@ static void connection_close(struct h2_client *c)
 	loop_timer_stop(c->keepalive);
 	nghttp2_session_del(c->session);
 	c->session = NULL;
-	loop_fd_free(c->io);
-	c->io = NULL;
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
+	conn_free(TAKE(c->conn));
 	str_clear(&c->out);
 	c->out.overflow = false;
 	c->is_broken = false;
@@ -68,6 +62,9 @@ static void back_off(struct h2_client *c)
 	int64_t span = MIN((int64_t)BACKOFF_FIRST_MS << shift, (int64_t)BACKOFF_MAX_MS);
 	c->failures++;
 	set_state(c, H2_WAITING);
+	/* All endpoints are tried once before anybody waits. */
+	if (c->failures < c->endpoints_count)
+		span = 0;
 	loop_timer_set(c->timer, span / 2 + (int64_t)rng_below(&c->rng, (uint64_t)span / 2 + 1));
 }
 
@@ -75,7 +72,10 @@ static void back_off(struct h2_client *c)
 static void connection_lost(struct h2_client *c, const char *why)
 {
 	bool was_ready = c->state == H2_READY && c->has_heard;
+	bool was_connecting = c->state == H2_CONNECTING;
+	auto_free char *text = xstrdup(why); /* perhaps the connection's own words */
 	connection_close(c);
+	c->endpoint = (c->endpoint + 1) % c->endpoints_count;
 	if (was_ready) {
 		c->failures = 0;
 		set_state(c, H2_IDLE);
@@ -83,7 +83,9 @@ static void connection_lost(struct h2_client *c, const char *why)
 		c->counts.connects_failed_total++;
 		back_off(c);
 	}
-	fail_calls(c, why);
+	/* What waits for a connection may have it by another endpoint. */
+	if (!was_connecting || c->failures >= c->endpoints_count)
+		fail_calls(c, text);
 	if (!c->is_freed && c->state == H2_IDLE && c->first)
 		start_connecting(c);
 }
@@ -110,7 +112,6 @@ static int set_nghttp2_up(struct h2_client *c)
 
 static void connected(struct h2_client *c)
 {
-	loop_timer_stop(c->timer);
 	if (set_nghttp2_up(c) != 0) {
 		connection_lost(c, "no HTTP/2 session could be made");
 		return;
@@ -119,7 +120,6 @@ static void connected(struct h2_client *c)
 	c->has_heard = false;
 	c->heard_ms = loop_now_ms(c->loop);
 	set_state(c, H2_READY);
-	loop_fd_set(c->io, LOOP_READ);
 	if (c->options.keepalive_ms > 0)
 		loop_timer_set(c->keepalive, c->options.keepalive_ms);
 	for (struct grpc_call *call = c->first, *next; call; call = next) {
@@ -144,22 +144,21 @@ static void write_out(struct h2_client *c)
 			str_add_bytes(&c->out, bytes, (size_t)n);
 		}
 		if (c->out.len == 0) {
-			loop_fd_set(c->io, LOOP_READ);
+			conn_want_write(c->conn, false);
 			return;
 		}
-		ssize_t n = send(c->fd, c->out.data, c->out.len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			loop_fd_set(c->io, LOOP_READ | LOOP_WRITE);
-			return;
-		}
+		ssize_t n = conn_write(c->conn, c->out.data, c->out.len);
 		if (n < 0) {
-			h2_mark_broken(c, strerror(errno));
+			h2_mark_broken(c, conn_why(c->conn));
 			return;
 		}
+		bool is_all = (size_t)n == c->out.len;
 		c->counts.bytes_out += (uint64_t)n;
 		str_consume(&c->out, (size_t)n);
+		if (!is_all) {
+			conn_want_write(c->conn, true);
+			return;
+		}
 	}
 }
 
@@ -183,14 +182,12 @@ static void read_in(struct h2_client *c)
 {
 	uint8_t *buf = c->piece;
 	for (int i = 0; i < READS_PER_TURN && c->session && !c->is_freed; i++) {
-		ssize_t n = recv(c->fd, buf, READ_SIZE, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		ssize_t n = conn_read(c->conn, buf, READ_SIZE);
+		if (n == 0)
 			return;
-		if (n <= 0) {
-			connection_lost(c, n == 0 ? "the peer closed the connection"
-						  : strerror(errno));
+		if (n < 0) {
+			connection_lost(c, n == CONN_ENDED ? "the peer closed the connection"
+							   : conn_why(c->conn));
 			return;
 		}
 		c->has_heard = true;
@@ -203,84 +200,45 @@ static void read_in(struct h2_client *c)
 			connection_lost(c, nghttp2_strerror((int)used));
 			return;
 		}
-		if ((size_t)n < READ_SIZE)
+		if (n < RECORD_SIZE) /* less than a TLS record: that was all */
 			return;
 	}
 }
 
-/* What TCP says about an attempt under way. */
-static void finish_connecting(struct h2_client *c)
-{
-	int failure = 0;
-	socklen_t len = sizeof(failure);
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &failure, &len) < 0)
-		failure = errno;
-	if (failure)
-		connection_lost(c, strerror(failure));
-	else
-		connected(c);
-}
-
-static void on_ready(void *ctx, unsigned events)
+static void on_conn(void *ctx, enum conn_event event)
 {
 	struct h2_client *c = ctx;
 	h2_enter(c);
-	if (c->state == H2_CONNECTING)
-		finish_connecting(c);
-	else if (events & LOOP_READ)
+	switch (event) {
+	case CONN_OPEN:
+		connected(c);
+		break;
+	case CONN_READABLE:
 		read_in(c);
-	h2_leave(c);
-}
-
-static int open_socket(struct h2_client *c, struct sockaddr_storage *address, socklen_t *len)
-{
-	*address = (struct sockaddr_storage){ 0 };
-	struct sockaddr_in *v4 = (void *)address;
-	struct sockaddr_in6 *v6 = (void *)address;
-	struct sockaddr_un *local = (void *)address;
-	if (c->unix_socket) {
-		local->sun_family = AF_UNIX;
-		memcpy(local->sun_path, c->unix_socket, strlen(c->unix_socket) + 1);
-		*len = sizeof(*local);
-	} else if (inet_pton(AF_INET, c->address, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(c->options.port);
-		*len = sizeof(*v4);
-	} else if (inet_pton(AF_INET6, c->address, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(c->options.port);
-		*len = sizeof(*v6);
+		break;
+	case CONN_WRITABLE: /* h2_leave() writes */
+		break;
+	case CONN_LOST:
+		connection_lost(c, conn_why(c->conn));
+		break;
 	}
-	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int one = 1;
-	if (fd >= 0 && !c->unix_socket) /* a refusal only costs latency */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return fd;
+	h2_leave(c);
 }
 
 static void start_connecting(struct h2_client *c)
 {
-	struct sockaddr_storage address;
-	socklen_t len = 0;
+	const struct h2_endpoint *e = &c->endpoints[c->endpoint];
 	loop_timer_stop(c->timer);
 	set_state(c, H2_CONNECTING);
 	c->has_heard = false;
-	c->fd = open_socket(c, &address, &len);
-	if (c->fd < 0) {
-		h2_mark_broken(c, strerror(errno));
-		return;
-	}
-	int n = connect(c->fd, (struct sockaddr *)&address, len);
-	if (n < 0 && errno != EINPROGRESS) {
-		AUTO_STR why;
-		str_init(&why, sizeof(c->broken_why));
-		str_addf(&why, "connect: %s", strerror(errno));
-		h2_mark_broken(c, why.data);
-		return;
-	}
-	c->io = loop_fd_new(c->loop, c->fd, on_ready, c);
-	loop_fd_set(c->io, LOOP_WRITE); /* a connected socket is writable at once */
-	loop_timer_set(c->timer, c->options.connect_timeout_ms);
+	c->conn = conn_new(c->loop,
+			   &(struct conn_options){ .unix_socket = e->unix_socket,
+						   .host = e->host,
+						   .port = e->port,
+						   .tls = c->options.tls,
+						   .timeout_ms = c->options.connect_timeout_ms,
+						   .happened = on_conn,
+						   .ctx = c });
 }
 
 /* ---- what the loop calls ---- */
@@ -299,8 +257,11 @@ static void destroy(struct h2_client *c)
 	nghttp2_session_callbacks_del(c->callbacks);
 	str_fini(&c->out);
 	free(c->piece);
-	free(c->unix_socket);
-	free(c->address);
+	for (size_t i = 0; i < c->endpoints_count; i++) {
+		free((char *)c->endpoints[i].unix_socket);
+		free((char *)c->endpoints[i].host);
+	}
+	free(c->endpoints);
 	free(c->authority);
 	free(c);
 }
@@ -352,9 +313,7 @@ static void on_timer(void *ctx)
 {
 	struct h2_client *c = ctx;
 	h2_enter(c);
-	if (c->state == H2_CONNECTING)
-		connection_lost(c, "connect: timed out");
-	else if (c->state == H2_WAITING && c->first)
+	if (c->state == H2_WAITING && c->first)
 		start_connecting(c);
 	else if (c->state == H2_WAITING)
 		set_state(c, H2_IDLE);
@@ -379,39 +338,45 @@ static void on_keepalive(void *ctx)
 
 /* ---- public ---- */
 
-static int check_options(const struct h2_client_options *o, struct error *err)
+static int check_endpoint(const struct h2_endpoint *e, struct error *err)
 {
 	struct sockaddr_un local;
-	struct in6_addr any;
-	if (o->unix_socket && strlen(o->unix_socket) >= sizeof(local.sun_path))
+	if (e->unix_socket && strlen(e->unix_socket) >= sizeof(local.sun_path))
 		return error_set(err, ERR_INVALID, "socket path '%s' is longer than %zu bytes",
-				 o->unix_socket, sizeof(local.sun_path) - 1);
-	if (o->unix_socket)
-		return 0;
-	if (!o->address || (inet_pton(AF_INET, o->address, &any) != 1 &&
-			    inet_pton(AF_INET6, o->address, &any) != 1))
-		return error_set(err, ERR_INVALID, "'%s' is no IP address",
-				 o->address ? o->address : "");
+				 e->unix_socket, sizeof(local.sun_path) - 1);
+	if (!e->unix_socket && (!e->host || !e->host[0] || strpbrk(e->host, " /@")))
+		return error_set(err, ERR_INVALID, "'%s' is no address or host name",
+				 e->host ? e->host : "");
 	return 0;
 }
 
 int h2_client_new(struct loop *loop, const struct h2_client_options *options,
 		  struct h2_client **ret, struct error *err)
 {
-	if (check_options(options, err) < 0)
-		return err->code;
+	const struct h2_endpoint *from = options->endpoints;
+	if (options->endpoints_count == 0)
+		return error_set(err, ERR_INVALID, "no endpoint");
+	for (size_t i = 0; i < options->endpoints_count; i++)
+		if (check_endpoint(&from[i], err) < 0)
+			return err->code;
 	struct h2_client *c = xcalloc(1, sizeof(*c));
 	c->loop = loop;
 	c->options = *options;
-	c->unix_socket = options->unix_socket ? xstrdup(options->unix_socket) : NULL;
-	c->address = options->address ? xstrdup(options->address) : NULL;
+	c->endpoints = xcalloc(options->endpoints_count, sizeof(*c->endpoints));
+	c->endpoints_count = options->endpoints_count;
+	for (size_t i = 0; i < c->endpoints_count; i++)
+		c->endpoints[i] = (struct h2_endpoint){
+			.unix_socket = from[i].unix_socket ? xstrdup(from[i].unix_socket) : NULL,
+			.host = from[i].host ? xstrdup(from[i].host) : NULL,
+			.port = from[i].port,
+		};
 	c->authority = xstrdup(options->authority ? options->authority : "localhost");
-	c->options.unix_socket = c->options.address = c->options.authority = NULL;
+	c->options.authority = NULL;
+	c->options.endpoints = NULL;
 	if (c->options.message_max == 0)
 		c->options.message_max = H2_MESSAGE_MAX;
 	if (c->options.connect_timeout_ms == 0)
 		c->options.connect_timeout_ms = CONNECT_TIMEOUT_MS;
-	c->fd = -1;
 	c->piece = xrealloc(NULL, READ_SIZE, 1);
 	c->rng.state = (uint64_t)loop_wall_us(loop) ^ (uint64_t)(uintptr_t)c;
 	str_init(&c->out, OUT_MAX);

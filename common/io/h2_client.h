@@ -1,10 +1,12 @@
 /*
- * h2_client.h - gRPC over one HTTP/2 connection (nghttp2, prior knowledge, plain) on the
+ * h2_client.h - gRPC over one HTTP/2 connection (nghttp2, prior knowledge, plain or TLS) on the
  * loop: many calls at once, unary and streaming, for etcd and containerd.
  *
  * The connection is made by the first call and made again by the next call after it broke;
- * failed attempts are spaced by a back-off. Calls made meanwhile wait for the attempt and
- * fail with it. Windows are 16 MiB a stream and 64 MiB a connection, so a big answer never waits.
+ * failed attempts are spaced by a back-off. With several endpoints the next one is tried when one
+ * fails or ends, without a pause until all were tried. Calls made meanwhile wait for the
+ * attempts and fail with the last. Windows are 16 MiB a stream and 64 MiB a connection, so a big
+ * answer never waits.
  *
  * Ownership: a call belongs to the client and is freed after its last callback (done), or by
  * grpc_cancel(), after which there is none. Threads: the loop's. No callback is made inside
@@ -14,6 +16,7 @@
 
 #include "common/base/error.h"
 #include "common/io/loop.h"
+#include "common/io/tls_client.h"
 
 #define H2_MESSAGE_MAX ((size_t)64 << 20)
 
@@ -28,11 +31,17 @@ enum h2_state {
 	H2_STATE_COUNT,
 };
 
-struct h2_client_options {
+struct h2_endpoint {
 	const char *unix_socket; /* path, or NULL: TCP to … */
-	const char *address;     /* … a numeric IPv4 or IPv6 address */
+	const char *host;        /* … an address or a name */
 	uint16_t port;
-	const char *authority;      /* the :authority sent; NULL: "localhost" */
+};
+
+struct h2_client_options {
+	const struct h2_endpoint *endpoints; /* at least one */
+	size_t endpoints_count;
+	const struct tls_credentials *tls; /* offering "h2" by ALPN; borrowed; NULL: plain */
+	const char *authority;             /* the :authority sent; NULL: "localhost" */
 	size_t message_max;         /* one received message; 0: H2_MESSAGE_MAX; beyond: status 8 */
 	int64_t connect_timeout_ms; /* 0: 5,000 */
 	int64_t keepalive_ms;       /* PING after so long without a byte while calls are open, and
@@ -42,7 +51,7 @@ struct h2_client_options {
 	void *ctx;
 };
 
-/* Options are copied. ERR_INVALID: no address, or none that can be read. */
+/* Options are copied. ERR_INVALID: no endpoint, or one that cannot be. */
 int h2_client_new(struct loop *loop, const struct h2_client_options *options,
 		  struct h2_client **ret, struct error *err) MUST_CHECK;
 void h2_client_free(

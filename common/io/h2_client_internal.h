@@ -6,6 +6,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/str.h"
+#include "common/io/conn.h"
 #include "common/io/h2_client.h"
 
 #include <nghttp2/nghttp2.h>
@@ -42,11 +43,12 @@ struct grpc_call {
 struct h2_client {
 	struct loop *loop;
 	struct h2_client_options options;
-	char *unix_socket, *address, *authority;
+	struct h2_endpoint *endpoints; /* own copies */
+	size_t endpoints_count, endpoint; /* the latter: the one used, or tried next */
+	char *authority;
 	enum h2_state state, announced;
-	int fd;
-	struct loop_fd *io;
-	struct loop_timer *timer;     /* connect time-out, back-off */
+	struct conn *conn;
+	struct loop_timer *timer;     /* back-off */
 	struct loop_timer *keepalive; /* keepalive_ms */
 	struct loop_timer *later;     /* what must not happen inside a caller's function */
 	nghttp2_session *session;

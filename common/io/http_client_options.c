@@ -1,7 +1,6 @@
 #include "common/io/http_client_internal.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -10,37 +9,11 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define CONNECTIONS_MAX    100
 #define TOKEN_SIZE_MAX     (16u << 10)
-#define PEM_SIZE_MAX       (1u << 20)
 #define TOKEN_AGE_MS       60000
 
 static char *copy(const char *s)
 {
 	return s ? xstrdup(s) : NULL;
-}
-
-/* A PEM text or a file's content; neither: NULL. */
-static int material(const char *what, const char *file, const char *data, char **ret,
-		    struct error *err)
-{
-	if (data || !file) {
-		*ret = copy(data);
-		return 0;
-	}
-	AUTO_STR text;
-	str_init(&text, PEM_SIZE_MAX);
-	auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 1;
-	while (n > 0) {
-		char *room = str_reserve(&text, 4096);
-		n = room ? read(fd, room, 4096) : -1;
-		if (n > 0)
-			str_grew(&text, (size_t)n);
-	}
-	if (n < 0)
-		return error_set(err, ERR_INVALID, "%s %s: %s", what, file,
-				 str_ok(&text) ? strerror(errno) : "larger than 1 MiB");
-	*ret = str_take(&text);
-	return 0;
 }
 
 /* "https://host:port/" to its authority; false if it is no such URL. */
@@ -112,20 +85,14 @@ static int set_url(struct client_options *o, const struct http_client_options *f
 static int set_tls(struct client_options *o, const struct http_client_options *from,
 		   struct error *err)
 {
-	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
-	if (material("CA", from->ca_file, from->ca_data, &ca, err) < 0 ||
-	    material("client certificate", from->cert_file, from->cert_data, &cert, err) < 0 ||
-	    material("client key", from->key_file, from->key_data, &key, err) < 0)
-		return err->code;
-	if (!cert != !key)
-		return error_set(err, ERR_INVALID, "client certificate and key go together");
-	if (!o->is_tls)
-		return 0;
-	struct tls_credentials_options tls = { .ca_pem = ca,
-					       .cert_pem = cert,
-					       .key_pem = key,
+	struct tls_credentials_options tls = { .ca_pem = from->ca_data,
+					       .ca_file = from->ca_file,
+					       .cert_pem = from->cert_data,
+					       .cert_file = from->cert_file,
+					       .key_pem = from->key_data,
+					       .key_file = from->key_file,
 					       .is_unverified = from->insecure_skip_verify };
-	return tls_credentials_new(&tls, &o->tls, err);
+	return o->is_tls ? tls_credentials_new(&tls, &o->tls, err) : 0;
 }
 
 /* Trailing newlines go; false if the file cannot be read or is empty or too large. */

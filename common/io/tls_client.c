@@ -1,8 +1,14 @@
 #include "common/io/tls_client.h"
 
+#include "common/base/str.h"
+
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+
+#define PEM_SIZE_MAX (1u << 20)
 
 struct tls_credentials {
 	gnutls_certificate_credentials_t credentials;
@@ -23,18 +29,43 @@ static gnutls_datum_t datum(const char *text)
 	return (gnutls_datum_t){ (unsigned char *)(uintptr_t)text, (unsigned)strlen(text) };
 }
 
+/* A PEM text or a file's content; neither: NULL. */
+static int material(const char *what, const char *file, const char *data, char **ret,
+		    struct error *err)
+{
+	if (data || !file) {
+		*ret = data ? xstrdup(data) : NULL;
+		return 0;
+	}
+	AUTO_STR text;
+	str_init(&text, PEM_SIZE_MAX);
+	auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+	while (n > 0) {
+		char *room = str_reserve(&text, 4096);
+		n = room ? read(fd, room, 4096) : -1;
+		if (n > 0)
+			str_grew(&text, (size_t)n);
+	}
+	if (n < 0)
+		return error_set(err, ERR_INVALID, "%s %s: %s", what, file,
+				 str_ok(&text) ? strerror(errno) : "larger than 1 MiB");
+	*ret = str_take(&text);
+	return 0;
+}
+
 static int set_trust(struct tls_credentials *c, const struct tls_credentials_options *o,
-		     struct error *err)
+		     const char *ca_pem, struct error *err)
 {
 	if (o->is_unverified)
 		return 0;
-	if (!o->ca_pem) {
+	if (!ca_pem) {
 		int code = gnutls_certificate_set_x509_system_trust(c->credentials);
 		return code >= 0 ? 0
 				 : error_set(err, ERR_INVALID, "the system's certificates: %s",
 					     gnutls_strerror(code));
 	}
-	gnutls_datum_t ca = datum(o->ca_pem);
+	gnutls_datum_t ca = datum(ca_pem);
 	int code = gnutls_certificate_set_x509_trust_mem(c->credentials, &ca, GNUTLS_X509_FMT_PEM);
 	if (code > 0)
 		return 0;
@@ -42,12 +73,14 @@ static int set_trust(struct tls_credentials *c, const struct tls_credentials_opt
 			 code < 0 ? gnutls_strerror(code) : "there is none in the text");
 }
 
-static int set_own(struct tls_credentials *c, const struct tls_credentials_options *o,
+static int set_own(struct tls_credentials *c, const char *cert_pem, const char *key_pem,
 		   struct error *err)
 {
-	if (!o->cert_pem || !o->key_pem)
+	if (!cert_pem != !key_pem)
+		return error_set(err, ERR_INVALID, "client certificate and key go together");
+	if (!cert_pem)
 		return 0;
-	gnutls_datum_t cert = datum(o->cert_pem), key = datum(o->key_pem);
+	gnutls_datum_t cert = datum(cert_pem), key = datum(key_pem);
 	int code = gnutls_certificate_set_x509_key_mem(c->credentials, &cert, &key,
 						       GNUTLS_X509_FMT_PEM);
 	if (code >= 0)
@@ -58,12 +91,17 @@ static int set_own(struct tls_credentials *c, const struct tls_credentials_optio
 int tls_credentials_new(const struct tls_credentials_options *options, struct tls_credentials **ret,
 			struct error *err)
 {
+	auto_free char *ca = NULL, *cert = NULL, *key = NULL;
+	if (material("CA", options->ca_file, options->ca_pem, &ca, err) < 0 ||
+	    material("client certificate", options->cert_file, options->cert_pem, &cert, err) < 0 ||
+	    material("client key", options->key_file, options->key_pem, &key, err) < 0)
+		return err->code;
 	struct tls_credentials *c = xcalloc(1, sizeof *c);
 	c->is_unverified = options->is_unverified;
 	c->alpn = options->alpn ? xstrdup(options->alpn) : NULL;
 	if (gnutls_certificate_allocate_credentials(&c->credentials) < 0)
 		abort(); /* out of memory, as in xcalloc */
-	if (set_trust(c, options, err) < 0 || set_own(c, options, err) < 0) {
+	if (set_trust(c, options, ca, err) < 0 || set_own(c, cert, key, err) < 0) {
 		tls_credentials_free(c);
 		return err->code;
 	}

@@ -13,12 +13,12 @@
 struct tls_credentials;
 
 struct tls_credentials_options {
-	const char *ca_pem;             /* NULL: the system's */
-	const char *cert_pem, *key_pem; /* our own certificate, or NULL */
-	bool is_unverified;             /* take whatever certificate the server shows */
-	const char *alpn;               /* the one protocol to offer, e.g. "h2", or NULL */
+	const char *ca_pem, *ca_file; /* text or path; neither: the system's */
+	const char *cert_pem, *cert_file, *key_pem, *key_file; /* our own certificate, or NULL */
+	bool is_unverified; /* take whatever certificate the server shows */
+	const char *alpn;   /* the one protocol to offer, e.g. "h2", or NULL */
 };
-/* Texts are copied. ERR_INVALID: one cannot be read. */
+/* Texts are copied, files read once. ERR_INVALID: one cannot be read. */
 int tls_credentials_new(const struct tls_credentials_options *options, struct tls_credentials **ret,
 			struct error *err) MUST_CHECK;
 void tls_credentials_free(struct tls_credentials *c); /* NULL is fine */

@@ -2,7 +2,7 @@
  * dns.h - cluster DNS: what the answer to a packet is. Names of the cluster and addresses of its
  * ranges come from the caches of Services and EndpointSlices; all others are to be forwarded.
  *
- * Pure: caches and a packet in, a packet out. ldns does the wire format, in dns*.c alone.
+ * Pure: caches and a packet in, a packet out.
  */
 #pragma once
 

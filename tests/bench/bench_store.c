@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "no etcd: scripts/etcd_for_tests.sh gets one\n");
 		return 77;
 	}
-	struct etcd_process *etcd = etcd_process_start();
+	struct etcd_process *etcd = etcd_process_start(false);
 	struct bench *b = xcalloc(1, sizeof *b);
 	b->loop = loop_new();
 	b->end = loop_timer_new(b->loop, time_is_up, b);

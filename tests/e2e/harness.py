@@ -141,7 +141,7 @@ class Cluster:
             program += "-" + self.node_name()
         try:
             with open("%s/run/%s.pid" % (self.root, program), encoding="ascii") as f:
-                pid, start = (int(word) for word in f.read().split())
+                pid, start = (int(word) for word in f.read().split()[:2])
         except (OSError, ValueError):
             return None
         return pid if start_time(pid) == start else None

@@ -14,7 +14,7 @@ def lines_of(*argv):
 def processes(clusters):
     """Those that name a cluster's root or id on their command line, or are in its cgroups."""
     found = set()
-    marks = [c.root + "/" for c in clusters] + ["/skiff-" + c.id for c in clusters]
+    marks = [c.root for c in clusters] + ["/skiff-" + c.id for c in clusters]
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if start_time(int(pid)) is None:
             continue # a zombie: pid 1 will reap it

@@ -10,11 +10,10 @@
 
 struct etcd_process;
 
-struct etcd_process *etcd_process_start(void);     /* exits the test if it cannot */
+/* Exits the test if it cannot. is_tls: a port of 127.0.0.1 with client certificates instead. */
+struct etcd_process *etcd_process_start(bool is_tls);
 bool etcd_process_exists(void);                    /* is there a program at all? */
 void etcd_process_kill(struct etcd_process *e);    /* SIGKILL */
 void etcd_process_restart(struct etcd_process *e); /* same data */
 void etcd_process_free(struct etcd_process *e);    /* NULL is fine */
-/* The unix socket's path. */
-const char *etcd_process_socket(const struct etcd_process *e);
 struct store_backend *etcd_process_backend(struct etcd_process *e, struct loop *loop, bool is_grpc);

@@ -22,7 +22,7 @@ static void run_cases(const struct contract_case *cases, enum world_kind kind, c
 
 int main(int argc, char **argv)
 {
-	static const char *const names[WORLD_KIND_COUNT] = { "memory", "json", "grpc" };
+	static const char *const names[WORLD_KIND_COUNT] = { "memory", "json", "grpc", "grpc-tls" };
 	const char *only = argc > 2 ? argv[2] : NULL;
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(names); i++) {
 		if (!streq(argv[1], names[i]))
@@ -36,6 +36,6 @@ int main(int argc, char **argv)
 		run_cases(fault_cases, (enum world_kind)i, only);
 		return 0;
 	}
-	fprintf(stderr, "usage: test_contract memory|json|grpc [case]\n");
+	fprintf(stderr, "usage: test_contract memory|json|grpc|grpc-tls [case]\n");
 	return 2;
 }

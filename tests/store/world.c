@@ -63,7 +63,7 @@ struct store_backend *world_backend(struct world *w)
 {
 	if (w->kind == WORLD_MEMORY)
 		return store_memory_on(w->memory);
-	return etcd_process_backend(w->etcd, w->loop, w->kind == WORLD_GRPC);
+	return etcd_process_backend(w->etcd, w->loop, w->kind >= WORLD_GRPC);
 }
 
 void world_init(struct world *w, enum world_kind kind)
@@ -76,7 +76,7 @@ void world_init(struct world *w, enum world_kind kind)
 		memory_etcd_set_delay(w->memory, 0, 3, 7);
 	} else {
 		w->loop = loop_new();
-		w->etcd = etcd_process_start();
+		w->etcd = etcd_process_start(kind == WORLD_GRPC_TLS);
 	}
 	w->guard = loop_timer_new(w->loop, guard_fired, w);
 	w->raw = world_backend(w);

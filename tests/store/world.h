@@ -13,7 +13,7 @@
 
 #define SEEN_MAX 4096
 
-enum world_kind { WORLD_MEMORY, WORLD_JSON, WORLD_GRPC, WORLD_KIND_COUNT };
+enum world_kind { WORLD_MEMORY, WORLD_JSON, WORLD_GRPC, WORLD_GRPC_TLS, WORLD_KIND_COUNT };
 
 struct seen {
 	char key[200];

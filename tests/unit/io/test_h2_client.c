@@ -410,7 +410,10 @@ static void test_limit_and_free(struct loop *loop, struct server *server)
 	struct error err;
 	struct h2_client *c;
 	struct seen s = { .loop = loop };
-	struct h2_client_options options = { .unix_socket = server->path, .message_max = 1 << 20 };
+	struct h2_endpoint at = { .unix_socket = server->path };
+	struct h2_client_options options = { .endpoints = &at,
+					     .endpoints_count = 1,
+					     .message_max = 1 << 20 };
 	CHECK_INT(h2_client_new(loop, &options, &c, &err), 0);
 	one(c, &s, "/t.T/Big", "x");
 	CHECK_INT(s.status, GRPC_RESOURCE_EXHAUSTED);
@@ -420,8 +423,8 @@ static void test_limit_and_free(struct loop *loop, struct server *server)
 	wait_done(&s);
 	CHECK_INT(s.status, GRPC_OK);
 
-	options.unix_socket = NULL;
-	options.address = "localhost";
+	at.unix_socket = NULL;
+	at.host = "local host";
 	CHECK_INT(h2_client_new(loop, &options, &c, &err), ERR_INVALID);
 }
 
@@ -434,7 +437,8 @@ int main(void)
 	server_listen(&server);
 	struct error err;
 	struct h2_client *c;
-	struct h2_client_options options = { .unix_socket = server.path };
+	struct h2_endpoint at = { .unix_socket = server.path };
+	struct h2_client_options options = { .endpoints = &at, .endpoints_count = 1 };
 	CHECK_INT(h2_client_new(loop, &options, &c, &err), 0);
 	struct seen s = { .loop = loop };
 	test_unary(c, &s, &server);
