@@ -78,6 +78,11 @@ int strategy_create(struct change *c, struct failure *f)
 	/* A node reports itself with its first write; nobody else brings a status. */
 	if (c->kind->has_status && !change_is_kind(c, "", "Node"))
 		json_object_del(tree, "status");
+	/* Their phases and stored versions are defaults: they come back. */
+	if (change_is_kind(c, "", "PersistentVolume") ||
+	    change_is_kind(c, "", "PersistentVolumeClaim") ||
+	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
+		schema_default(c->kind, tree);
 	if (change_is_kind(c, "", "Pod"))
 		json_put(tree, "status",
 			 json_pack("{s:s,s:s}", "phase", "Pending", "qosClass",
@@ -217,6 +222,21 @@ static void only_finalizers(struct change *c)
 	c->tree = mixed;
 }
 
+/* A version that objects are stored in from now on joins those that they may be stored in. */
+static void note_stored_version(json_t *definition)
+{
+	json_t *stored = json_dig(definition, "status.storedVersions"), *version;
+	size_t i, k;
+	json_array_foreach (json_dig(definition, "spec.versions"), i, version) {
+		json_t *name = json_object_get(version, "name");
+		bool is_known = !json_bool_or(version, "storage", false);
+		for (k = 0; k < json_array_size(stored) && !is_known; k++)
+			is_known = json_equal(json_array_get(stored, k), name);
+		if (!is_known)
+			json_array_append(stored, name);
+	}
+}
+
 int strategy_update(struct change *c, struct failure *f)
 {
 	json_t *metadata = json_object_get(c->tree, "metadata");
@@ -232,6 +252,9 @@ int strategy_update(struct change *c, struct failure *f)
 		only_finalizers(c);
 	else if (c->kind->has_status && c->part != PART_BINDING)
 		keep(c->tree, c->old_tree, "status");
+	if (c->part == PART_MAIN &&
+	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
+		note_stored_version(c->tree);
 	if (c->part == PART_MAIN && change_is_kind(c, "", "Namespace"))
 		keep(c->tree, c->old_tree, "spec");
 

@@ -79,6 +79,19 @@ void field_errors_add(struct field_errors *e, enum field_error_type type, const 
 	va_end(args);
 }
 
+void field_errors_move(struct field_errors *e, struct field_error *one)
+{
+	if (e->count == FIELD_ERRORS_MAX) {
+		free(one->field);
+		free(one->value);
+		free(one->detail);
+	} else {
+		e->at = xrealloc(e->at, e->count + 1, sizeof *e->at);
+		e->at[e->count++] = *one;
+	}
+	*one = (struct field_error){ 0 };
+}
+
 void rule_broken(struct field_errors *e, enum field_error_type type, const struct path *at,
 		 const json_t *value, const char *detail, ...)
 {

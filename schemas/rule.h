@@ -12,6 +12,9 @@
 void rule_broken(struct field_errors *e, enum field_error_type type, const struct path *at,
 		 const json_t *value, const char *detail, ...) PRINTF_LIKE(5, 6);
 
+/* Takes what `one` holds. */
+void field_errors_move(struct field_errors *e, struct field_error *one);
+
 /* Each problem of the name is one error. */
 void rule_name(struct field_errors *e, const struct path *at, const char *value, name_check *check);
 void rule_required(struct field_errors *e, const struct path *at, const char *value);
@@ -97,6 +100,7 @@ kind_check validate_storage_class, validate_csi_driver, validate_csi_node, valid
 kind_check validate_deployment, validate_replica_set, validate_job, validate_cron_job;
 kind_check validate_mutating_webhooks, validate_validating_webhooks, validate_validating_policy,
 	validate_mutating_policy, validate_validating_binding, validate_mutating_binding;
+kind_check validate_definition, validate_api_service;
 kind_check validate_network_policy, validate_ip_address, validate_service_cidr, validate_ingress,
 	validate_ingress_class;
 /* The spec of a PersistentVolume; `is_inline`: of one without an object. */
@@ -104,6 +108,8 @@ void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
 			  const struct path *at, struct field_errors *e);
 void validate_container_resource_name(const char *name, const struct path *at,
 				      struct field_errors *e);
+/* openAPIV3Schema of a version. */
+void validate_schema(const json_t *schema, const struct path *at, struct field_errors *e);
 void validate_claim_spec(const json_t *spec, const struct path *at, struct field_errors *e);
 /* What applies where the kind has rules of its own; false: it has none. */
 bool validate_kind(const struct schema_kind *kind, const json_t *tree, const json_t *old,

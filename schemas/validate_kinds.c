@@ -29,6 +29,8 @@ static const struct {
 	{ ADMISSION, "ValidatingAdmissionPolicy", validate_validating_policy, NULL },
 	{ ADMISSION, "ValidatingAdmissionPolicyBinding", validate_validating_binding, NULL },
 	{ ADMISSION, "ValidatingWebhookConfiguration", validate_validating_webhooks, NULL },
+	{ "apiextensions.k8s.io", "CustomResourceDefinition", validate_definition, NULL },
+	{ "apiregistration.k8s.io", "APIService", validate_api_service, name_path_segment },
 	{ "apps", "ControllerRevision", validate_controller_revision, NULL },
 	{ "apps", "DaemonSet", validate_daemon_set, NULL },
 	{ "apps", "Deployment", validate_deployment, NULL },

@@ -130,7 +130,7 @@ static void run_file(const char *name)
 			part = 1;
 		} else if (streq(line, "----\n")) {
 			part = 2;
-		} else if (*s.head && !(part == 2 && *line == '\n')) {
+		} else if (*s.head && !(part == 2 && (*line == '\n' || *line == '#'))) {
 			str_add(&s.parts[part], line);
 		}
 	}
