@@ -1,6 +1,7 @@
 /* managedFields on the way of a write, and PATCH with application/apply-patch+yaml. */
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
+#include "schemas/field_walk.h"
 #include "schemas/managed.h"
 
 #include <ctype.h>
@@ -156,8 +157,13 @@ int apply_check_body(struct change *c, struct failure *f)
 	const struct target *t = &c->r->target;
 	if (json_dig(c->body, "metadata.managedFields"))
 		return fail_bad_request(f, "metadata.managedFields must be nil");
+	AUTO_STR why;
+	str_init(&why, 65536);
 	if (c->part == PART_SCALE)
 		return 0;
+	if (!field_check_lists(c->asked->type, c->body, &why))
+		return fail_bad_request(f, "failed to create typed patch object (%s/%s): %s",
+					t->ns ? t->ns : "", t->name, why.data);
 	if (name && *name && !streq(name, t->name))
 		return fail_bad_request(f,
 					"the name of the object (%s) does not match the name on "

@@ -101,8 +101,7 @@ static void add_value(const json_t *value, struct str *out)
 	free(text);
 }
 
-/* '.name', '[key="value",other=1]', '[="value"]' */
-static void add_element(const char *name, struct str *out)
+void field_element_text(const char *name, struct str *out)
 {
 	if (name[0] == 'f') {
 		str_addf(out, ".%s", name + 2);
@@ -134,7 +133,7 @@ static void each_below(const json_t *set, struct str *path,
 			const json_t *node = json_object_get(set, names[i]);
 			if (strcmp(names[i], SELF) == 0)
 				continue;
-			add_element(names[i], path);
+			field_element_text(names[i], path);
 			if (below)
 				each_below(node, path, each, ctx);
 			else if (field_node_is_member(node))

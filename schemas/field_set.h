@@ -25,6 +25,9 @@ json_t *field_set_intersection(const json_t *a, const json_t *b);
 /* Members of `a` that are not in `b`. */
 json_t *field_set_difference(const json_t *a, const json_t *b);
 
+/* A path element as people read it: '.name', '[key="value",other=1]', '[="value"]'. */
+void field_element_text(const char *name, struct str *out);
+
 /* Each member's path as people read it: '.spec.containers[name="c"].image'; members of a node
  * before what lies below them. `each` borrows the text. */
 void field_set_each(const json_t *set, void (*each)(void *ctx, const char *path), void *ctx);

@@ -170,6 +170,62 @@ static struct field_slot slot_of(const struct field_slot *s, const char *element
 	return field_slot_below(s, element[0] == 'f' ? element + 2 : "");
 }
 
+/* ---- lists that cannot be taken apart ---- */
+
+static bool check_lists(const struct field_slot *s, const json_t *value, struct str *path,
+			struct str *why);
+
+static bool check_list(const struct field_slot *s, const json_t *list, const struct str *path,
+		       struct str *why)
+{
+	struct belows b;
+	belows_of(s, list, &b);
+	size_t seen = 0;
+	for (size_t i = 0; i < b.count && why->len == 0; i++) {
+		seen++;
+		if (!b.at[i].is_twice)
+			continue;
+		str_addf(why, "%s: duplicate entries for key ", path->data);
+		field_element_text(b.at[i].name, why);
+	}
+	if (why->len == 0 && seen < json_array_size(list))
+		str_addf(why,
+			 "%s: associative list with keys has an element that omits key field "
+			 "\"%s\" (and doesn't have default value)",
+			 path->data, s->field->list_map_keys ? s->field->list_map_keys[0] : "");
+	belows_fini(&b);
+	return why->len == 0;
+}
+
+static bool check_lists(const struct field_slot *s, const json_t *value, struct str *path,
+			struct str *why)
+{
+	enum field_relation r = field_relation_of(s);
+	struct belows b;
+	if (r == FIELD_LEAF)
+		return true;
+	if ((r == FIELD_SET_LIST || r == FIELD_KEYED_LIST) && !check_list(s, value, path, why))
+		return false;
+	belows_of(s, value, &b);
+	size_t before = path->len;
+	for (size_t i = 0; i < b.count && why->len == 0; i++) {
+		struct field_slot at = slot_of(s, b.at[i].name);
+		field_element_text(b.at[i].name, path);
+		if (at.field)
+			(void)check_lists(&at, b.at[i].item, path, why);
+		str_truncate(path, before);
+	}
+	belows_fini(&b);
+	return why->len == 0;
+}
+
+bool field_check_lists(const struct schema_type *type, const json_t *tree, struct str *why)
+{
+	AUTO_STR path;
+	str_init(&path, 1 << 20);
+	return check_lists(&(struct field_slot){ .root = type }, tree, &path, why);
+}
+
 /* ---- the fields of an object ---- */
 
 static void add_fields(const struct field_slot *s, const json_t *value, json_t *node)

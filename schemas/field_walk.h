@@ -26,6 +26,10 @@ struct field_slot field_slot_below(const struct field_slot *s, const char *name)
 /* "k:{…}" or "v:…" of a list's element; NULL: none of its keys is there. The caller's. */
 char *field_element_name(const struct field_slot *s, const json_t *item);
 
+/* What may not be applied: a list with two elements of one key or value, or one without its keys.
+ * False, and where and what in `why`. */
+bool field_check_lists(const struct schema_type *type, const json_t *tree, struct str *why);
+
 /* The fields that an object has. */
 json_t *field_set_of(const struct schema_type *type, const json_t *tree);
 

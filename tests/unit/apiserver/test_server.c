@@ -87,6 +87,12 @@ static const struct {
 	{ "apply of another name", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0,
 	  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"b\"}}", 400,
 	  "the name of the object (b) does not match the name on the URL (ap)" },
+	{ "apply one container twice", "PATCH", NS "/pods/ap?fieldManager=n", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"name\":\"c\"},{\"name\":"
+	  "\"c\"}]}}", 400, ".spec.containers: duplicate entries for key [name=\\\"c\\\"]" },
+	{ "apply one without its key", "PATCH", NS "/pods/ap?fieldManager=n", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"image\":\"i\"}]}}", 400,
+	  "omits key field \\\"name\\\"" },
 	{ "apply without a kind", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0, "{}", 400,
 	  "Object 'Kind' is missing" },
 	{ "force without apply", "PATCH", NS "/configmaps/ap?force=true", MERGE_PATCH, 0, "{}", 422,
