@@ -196,18 +196,6 @@ static int check_role(struct change *c, struct failure *f)
 			      "only system:masters may set the label " ROLE_LABEL);
 }
 
-/* A node makes only its own Node object. */
-static int check_node(struct change *c, struct failure *f)
-{
-	static const char prefix[] = "system:node:";
-	if (!c->is_create || !identity_in_group(&c->r->who, "system:nodes") || is_master(c) ||
-	    (starts_with(c->r->who.name, prefix) &&
-	     streq(c->r->who.name + strlen(prefix), c->name)))
-		return 0;
-	return fail_forbidden(f, c->kind, c->name, "node \"%s\" may only create itself",
-			      c->r->who.name);
-}
-
 /* ---- the two passes ---- */
 
 int admit_mutate(struct change *c, struct failure *f)
@@ -229,7 +217,7 @@ int admit_validate(struct change *c, struct failure *f)
 {
 	if (change_is_kind(c, "", "ServiceAccount") && check_role(c, f) < 0)
 		return -1;
-	if (change_is_kind(c, "", "Node") && check_node(c, f) < 0)
+	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0)
 		return -1;
 	return c->part == PART_MAIN ? admit_order(c, f) : 0;
 }

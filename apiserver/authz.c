@@ -1,114 +1,66 @@
-/*
- * Who may do what, until roles are objects: one table. system:masters may do everything;
- * the controller and each node what stands here; a ServiceAccount labelled
- * skiff.dev/role: deploy everything inside its namespace, and image import; anonymous
- * only the version and health. Everything else is 403.
- */
-#include "apiserver/server_internal.h"
+#include "apiserver/authz.h"
+#include "apiserver/authz_node.h"
+#include "common/base/selector.h"
 
-#define V(verb)  (1u << VERB_##verb)
-#define READ     (V(GET) | V(LIST) | V(WATCH))
-#define WRITE    (V(CREATE) | V(UPDATE) | V(PATCH) | V(DELETE) | V(DELETE_COLLECTION))
+#define REASON_MAX 16384
 
-enum scope {
-	ANY_OBJECT,
-	OWN_NAME,      /* the object is named like the node */
-};
+/* ---- what is wanted ---- */
 
-struct rule {
-	const char *group;       /* of the user */
-	const char *api_group;   /* "*": any */
-	const char *resource;    /* "pods", "pods/status"; "*": any without subresource */
-	unsigned verbs;
-	enum scope scope;
-};
-
-#define CONTROLLERS "system:skiff-controllers"
-#define NODES       "system:nodes"
-
-static const struct rule rules[] = {
-	/* The controller reads all, cleans up all, and writes what its loops make. */
-	{ CONTROLLERS, "*", "*", READ | V(UPDATE) | V(PATCH) | V(DELETE) | V(DELETE_COLLECTION),
-	  ANY_OBJECT },
-	{ CONTROLLERS, "*", "*/status", V(GET) | V(UPDATE) | V(PATCH), ANY_OBJECT },
-	{ CONTROLLERS, "*", "*/scale", V(GET) | V(UPDATE) | V(PATCH), ANY_OBJECT },
-	{ CONTROLLERS, "", "namespaces/finalize", V(UPDATE), ANY_OBJECT },
-	{ CONTROLLERS, "", "pods/binding", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "", "pods", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "", "events", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "", "endpoints", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "", "serviceaccounts", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "", "configmaps", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "apps", "replicasets", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "apps", "controllerrevisions", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "batch", "jobs", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "discovery.k8s.io", "endpointslices", V(CREATE), ANY_OBJECT },
-	{ CONTROLLERS, "coordination.k8s.io", "leases", V(CREATE), ANY_OBJECT },
-	/* A node reads what it runs and routes, and writes about itself and its pods. */
-	{ NODES, "", "pods", READ | V(DELETE), ANY_OBJECT },
-	{ NODES, "", "pods/status", V(GET) | V(UPDATE) | V(PATCH), ANY_OBJECT },
-	{ NODES, "", "services", READ, ANY_OBJECT },
-	{ NODES, "", "endpoints", READ, ANY_OBJECT },
-	{ NODES, "discovery.k8s.io", "endpointslices", READ, ANY_OBJECT },
-	{ NODES, "", "namespaces", READ, ANY_OBJECT },
-	{ NODES, "", "configmaps", READ, ANY_OBJECT },
-	{ NODES, "", "secrets", READ, ANY_OBJECT },
-	{ NODES, "", "serviceaccounts", V(GET), ANY_OBJECT },
-	{ NODES, "", "serviceaccounts/token", V(CREATE), ANY_OBJECT },
-	{ NODES, "", "nodes", READ, ANY_OBJECT },
-	{ NODES, "", "nodes", V(CREATE), ANY_OBJECT },
-	{ NODES, "", "nodes", V(UPDATE) | V(PATCH), OWN_NAME },
-	{ NODES, "", "nodes/status", V(UPDATE) | V(PATCH), OWN_NAME },
-	{ NODES, "", "events", V(CREATE) | V(UPDATE) | V(PATCH), ANY_OBJECT },
-	{ NODES, "coordination.k8s.io", "leases", V(CREATE), ANY_OBJECT },
-	{ NODES, "coordination.k8s.io", "leases", V(GET) | V(UPDATE) | V(PATCH), OWN_NAME },
-};
-
-static bool is_own_name(const struct request *r)
+/* "spec.nodeName=N": one equality among the terms; "" where there is none. */
+static const char *field_value(const struct selector *s, const char *key)
 {
-	static const char prefix[] = "system:node:";
-	return starts_with(r->who.name, prefix) && r->target.name &&
-	       streq(r->who.name + strlen(prefix), r->target.name);
+	for (size_t i = 0; i < s->count; i++)
+		if (streq(s->terms[i].key, key) && s->terms[i].op == SELECT_IN &&
+		    s->terms[i].values_count == 1)
+			return s->terms[i].values[0];
+	return NULL;
 }
 
-static bool resource_fits(const char *pattern, const struct target *t)
+static const char *method_verb(const char *method)
 {
-	const char *slash = strchr(pattern, '/');
-	size_t n = slash ? (size_t)(slash - pattern) : strlen(pattern);
-	bool same = (n == 1 && *pattern == '*') ||
-		    (strlen(t->resource) == n && memcmp(pattern, t->resource, n) == 0);
-	if (!same || (slash != NULL) != (t->subresource != NULL))
-		return false;
-	return !slash || streq(slash + 1, t->subresource);
+	static const char *const verbs[][2] = { { "GET", "get" },        { "HEAD", "head" },
+						{ "POST", "post" },      { "PUT", "put" },
+						{ "PATCH", "patch" },    { "DELETE", "delete" },
+						{ "OPTIONS", "options" } };
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (streq(method, verbs[i][0]))
+			return verbs[i][1];
+	return "unknown";
 }
 
-static bool rule_allows(const struct rule *rule, const struct request *r)
+void authz_access_of(const struct request *r, struct access *ret)
 {
 	const struct target *t = &r->target;
-	return identity_in_group(&r->who, rule->group) && (rule->verbs & (1u << t->verb)) &&
-	       (streq(rule->api_group, "*") || streq(rule->api_group, t->group)) &&
-	       resource_fits(rule->resource, t) &&
-	       (rule->scope != OWN_NAME || is_own_name(r));
+	*ret = (struct access){ .is_resource = t->is_resource,
+				.verb = t->is_resource ? verb_name(t->verb)
+						       : method_verb(r->x->method),
+				.group = t->group ? t->group : "",
+				.resource = t->resource ? t->resource : "",
+				.subresource = t->subresource ? t->subresource : "",
+				.name = t->name ? t->name : "",
+				.ns = t->ns ? t->ns : "",
+				.path = r->x->path,
+				.field_node = "" };
 }
 
-/* A deploying ServiceAccount: all inside its namespace but the means to become somebody
- * else, its own namespace to read, and images. */
-static bool deployer_may(const struct request *r)
+/* Lists and watches narrowed to one name or one node are asked for as such. */
+static void narrow(const struct request *r, struct selector *fields, struct access *a)
 {
-	const struct target *t = &r->target;
-	if (!r->who.is_deployer)
-		return false;
-	if (streq(t->group, "skiff.dev") && streq(t->resource, "nodes") && t->subresource &&
-	    streq(t->subresource, "images"))
-		return t->verb == VERB_CREATE || t->verb == VERB_GET;
-	if (streq(t->group, "") && streq(t->resource, "nodes") && !t->subresource)
-		return t->verb == VERB_GET || t->verb == VERB_LIST;
-	if (!t->ns || !streq(t->ns, r->who.sa_ns))
-		return false;
-	if (streq(t->resource, "namespaces"))
-		return t->verb == VERB_GET;
-	return !t->subresource || !streq(t->subresource, "token");
+	bool many = r->target.verb == VERB_LIST || r->target.verb == VERB_WATCH ||
+		    r->target.verb == VERB_DELETE_COLLECTION;
+	const char *text = query_get(&r->query, "fieldSelector");
+	struct error err;
+	if (!a->is_resource || !many || !text || field_selector_parse(text, fields, &err) < 0)
+		return; /* a bad selector is told of when the request is served */
+	const char *name = field_value(fields, "metadata.name");
+	const char *node = field_value(fields, "spec.nodeName");
+	if (name && !*a->name)
+		a->name = name;
+	if (node)
+		a->field_node = node;
 }
+
+/* ---- who may ---- */
 
 static bool path_is_under(const char *path, const char *root)
 {
@@ -116,65 +68,119 @@ static bool path_is_under(const char *path, const char *root)
 	return strncmp(path, root, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-static bool path_allowed(const struct request *r)
+static bool is_open(const struct access *a)
 {
 	static const char *const open[] = { "/version", "/healthz", "/livez", "/readyz" };
-	static const char *const known[] = { "/api", "/apis", "/openapi", "/openid",
-					     "/.well-known" };
-	for (size_t i = 0; i < ARRAY_LEN(open); i++)
-		if (path_is_under(r->x->path, open[i]))
-			return true;
-	bool reads = streq(r->x->method, "GET") || streq(r->x->method, "HEAD");
-	if (!reads || !identity_in_group(&r->who, "system:authenticated"))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (path_is_under(r->x->path, known[i]))
+	bool reads = streq(a->verb, "get") || streq(a->verb, "head");
+	for (size_t i = 0; !a->is_resource && reads && i < ARRAY_LEN(open); i++)
+		if (path_is_under(a->path, open[i]))
 			return true;
 	return false;
 }
 
-static int refuse_path(struct request *r, struct failure *f)
+/* A deploying ServiceAccount: all inside its namespace but the means to become somebody
+ * else, its own namespace to read, and images. */
+static bool deployer_may(const struct identity *who, const struct access *a)
 {
-	const char *m = r->x->method;
-	const char *verb = streq(m, "GET") ? "get" : streq(m, "POST") ? "post" :
-						     streq(m, "PUT")  ? "put" :
-						     streq(m, "HEAD") ? "head" :
-									"delete";
-	return fail(f, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"%s\"",
-		    r->who.name, verb, r->x->path);
+	bool gets = streq(a->verb, "get") || streq(a->verb, "list");
+	if (!who->is_deployer || !a->is_resource || streq(a->verb, "impersonate") ||
+	    streq(a->verb, "bind") || streq(a->verb, "escalate"))
+		return false;
+	if (streq(a->group, "skiff.dev") && streq(a->resource, "nodes"))
+		return streq(a->subresource, "images") && (gets || streq(a->verb, "create"));
+	if (streq(a->group, "") && streq(a->resource, "nodes"))
+		return !*a->subresource && gets;
+	if (!*a->ns || !streq(a->ns, who->sa_ns))
+		return false;
+	if (streq(a->resource, "namespaces"))
+		return streq(a->verb, "get");
+	return !streq(a->subresource, "token");
 }
 
-static int refuse_resource(struct request *r, struct failure *f)
+static bool decide(struct server *s, const struct identity *who, const struct access *a,
+		   struct str *reason)
+{
+	if (identity_in_group(who, "system:masters") || is_open(a))
+		return true;
+	const char *node = authz_node_name(who);
+	if (node && authz_node_allows(s->authz_node, node, a, reason))
+		return true;
+	AUTO_STR rbac;
+	str_init(&rbac, REASON_MAX);
+	bool allowed = rbac_allows(s->rbac, who, a, &rbac);
+	if (allowed)
+		str_clear(reason);
+	if (rbac.len)
+		str_addf(reason, "%s%s", reason->len ? "\n" : "", rbac.data);
+	if (!allowed && deployer_may(who, a)) {
+		str_clear(reason);
+		str_addf(reason, "allowed by the label skiff.dev/role of ServiceAccount \"%s/%s\"",
+			 who->sa_name, who->sa_ns);
+		return true;
+	}
+	return allowed;
+}
+
+/* Terminals and tunnels are opened by GET as well as by POST, and are no reading: who opens one
+ * needs the right to create it. */
+static bool opens_stream(const struct access *a)
+{
+	static const char *const streams[] = { "exec", "attach", "portforward" };
+	for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+		if (streq(a->subresource, streams[i]))
+			return streq(a->resource, "pods") && streq(a->verb, "get");
+	return false;
+}
+
+bool authz_allows(struct server *s, const struct identity *who, const struct access *a,
+		  struct str *reason)
+{
+	return decide(s, who, a, reason);
+}
+
+/* ---- refusing ---- */
+
+void authz_cannot_text(const struct identity *who, const struct access *a, struct str *out)
+{
+	str_addf(out, "User \"%s\" cannot %s resource \"%s%s%s\" in API group \"%s\"", who->name,
+		 a->verb, a->resource, *a->subresource ? "/" : "", a->subresource, a->group);
+	if (*a->ns)
+		str_addf(out, " in the namespace \"%s\"", a->ns);
+	else
+		str_add(out, " at the cluster scope");
+}
+
+static int refuse(struct request *r, const struct access *a, const struct str *reason,
+		  struct failure *f)
 {
 	const struct target *t = &r->target;
-	AUTO_STR resource, where;
-	str_init(&resource, 1024);
-	str_init(&where, 1024);
-	str_addf(&resource, "%s%s%s", t->resource, t->subresource ? "/" : "",
-		 t->subresource ? t->subresource : "");
-	if (t->ns && !(t->kind && !t->kind->is_namespaced))
-		str_addf(&where, " in the namespace \"%s\"", t->ns);
-	else
-		str_add(&where, " at the cluster scope");
-	fail(f, 403, "Forbidden",
-	     "%s%s%s%s%s%s is forbidden: User \"%s\" cannot %s resource \"%s\" in API group "
-	     "\"%s\"%s",
-	     t->resource, *t->group ? "." : "", t->group, t->name ? " \"" : "",
-	     t->name ? t->name : "", t->name ? "\"" : "", r->who.name, verb_name(t->verb),
-	     resource.data, t->group, where.data);
-	if (t->kind)
-		failure_name(f, t->kind, t->name);
+	const char *colon = reason->len ? ": " : "";
+	if (!a->is_resource)
+		return fail(f, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"%s\"%s%s",
+			    r->who.name, a->verb, a->path, colon, reason->data);
+	AUTO_STR cannot;
+	str_init(&cannot, REASON_MAX);
+	authz_cannot_text(&r->who, a, &cannot);
+	fail(f, 403, "Forbidden", "%s%s%s%s%s%s is forbidden: %s%s%s", t->resource,
+	     *t->group ? "." : "", t->group, t->name ? " \"" : "", t->name ? t->name : "",
+	     t->name ? "\"" : "", cannot.data, colon, reason->data);
+	failure_kind(f, t->group, t->resource, t->name);
 	return -1;
 }
 
 int authorize(struct request *r, struct failure *f)
 {
-	if (identity_in_group(&r->who, "system:masters"))
-		return 0;
-	if (!r->target.is_resource)
-		return path_allowed(r) ? 0 : refuse_path(r, f);
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		if (rule_allows(&rules[i], r))
-			return 0;
-	return deployer_may(r) ? 0 : refuse_resource(r, f);
+	struct access a;
+	AUTO_SELECTOR fields = { 0 };
+	AUTO_STR reason;
+	str_init(&reason, REASON_MAX);
+	authz_access_of(r, &a);
+	narrow(r, &fields, &a);
+	bool allowed = decide(r->server, &r->who, &a, &reason);
+	if (allowed && opens_stream(&a)) {
+		str_clear(&reason);
+		a.verb = "create";
+		allowed = decide(r->server, &r->who, &a, &reason);
+	}
+	return allowed ? 0 : refuse(r, &a, &reason, f);
 }

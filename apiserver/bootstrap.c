@@ -2,9 +2,9 @@
  * are defaulted, validated and allocated like all others. */
 #include "apiserver/bootstrap.h"
 #include "apiserver/alloc.h"
-#include "apiserver/server_internal.h"
+#include "apiserver/own_exchange.h"
+#include "apiserver/rbac_keep.h"
 #include "common/base/jsonx.h"
-#include "common/io/log.h"
 
 #define RETRY_MS 500
 
@@ -41,12 +41,12 @@ static json_t *make_endpoints(const struct server *s)
 
 static json_t *make_slice(const struct server *s)
 {
-	return json_pack(
-		"{s:s,s:s,s:{s:{s:s}},s:s,s:[{s:[s],s:{s:b}}],s:[{s:s,s:i,s:s}]}", "apiVersion",
-		"discovery.k8s.io/v1", "kind", "EndpointSlice", "metadata", "labels",
-		"kubernetes.io/service-name", "kubernetes", "addressType", "IPv4", "endpoints",
-		"addresses", s->options.advertise_address, "conditions", "ready", 1, "ports",
-		"name", "https", "port", (int)s->options.advertise_port, "protocol", "TCP");
+	return json_pack("{s:s,s:s,s:{s:{s:s}},s:s,s:[{s:[s],s:{s:b}}],s:[{s:s,s:i,s:s}]}",
+			 "apiVersion", "discovery.k8s.io/v1", "kind", "EndpointSlice", "metadata",
+			 "labels", "kubernetes.io/service-name", "kubernetes", "addressType",
+			 "IPv4", "endpoints", "addresses", s->options.advertise_address,
+			 "conditions", "ready", 1, "ports", "name", "https", "port",
+			 (int)s->options.advertise_port, "protocol", "TCP");
 }
 
 static json_t *make_dns(const struct server *s)
@@ -71,95 +71,12 @@ static const struct item items[] = {
 	{ "", "v1", "Service", "kube-system", "kube-dns", make_dns },
 };
 
-/* ---- an exchange with ourselves ---- */
-
-struct own_exchange {
-	struct http_exchange x;
-	char *path, *body;
-	struct loop_timer *end;
-};
-
-static void own_free(void *ctx)
-{
-	struct own_exchange *o = ctx;
-	loop_timer_free(o->end);
-	free(o->path);
-	free(o->body);
-	free(o);
-}
-
-static const char *own_header(struct http_exchange *x, const char *name)
-{
-	(void)x, (void)name;
-	return NULL;
-}
-
-static size_t own_header_values(struct http_exchange *x, const char *name,
-				const char **ret_values, size_t max)
-{
-	(void)x, (void)name, (void)ret_values, (void)max;
-	return 0;
-}
-
-static void own_reply(struct http_exchange *x, int status, const struct http_header *headers,
-		      size_t headers_count, const void *body, size_t body_len,
-		      void (*release)(void *ctx), void *release_ctx)
-{
-	struct own_exchange *o = CONTAINER_OF(x, struct own_exchange, x);
-	(void)headers, (void)headers_count;
-	if (status >= 400 && status != 409)
-		log_warn("bootstrap", "object not made, trying again", "path", o->path, "answer",
-			 body_len ? body : "");
-	if (release)
-		release(release_ctx);
-	loop_timer_set(o->end, 0);
-}
-
-static void own_stream(struct http_exchange *x, int status, const struct http_header *headers,
-		       size_t headers_count, const struct http_source *source, void *ctx)
-{
-	(void)x, (void)status, (void)headers, (void)headers_count;
-	source->closed(ctx); /* a POST is never answered so */
-	abort();
-}
-
-static void own_wake(struct http_exchange *x)
-{
-	(void)x;
-}
-
-static const struct http_exchange_ops own_ops = { .header = own_header,
-						  .header_values = own_header_values,
-						  .reply = own_reply,
-						  .stream = own_stream,
-						  .wake = own_wake };
-
 static void post(struct server *s, const struct item *item, const struct schema_kind *kind)
 {
-	struct own_exchange *o = xcalloc(1, sizeof *o);
 	AUTO_JSON *tree = item->make(s);
 	json_put_str(tree, "metadata.name", item->name);
-	AUTO_STR body;
-	str_init(&body, 65536);
-	json_print(tree, &body);
-	size_t len = body.len;
-	o->body = str_take(&body);
-	auto_free char *ns = *item->ns ? xasprintf("namespaces/%s/", item->ns) : xstrdup("");
-	o->path = *item->group ? xasprintf("/apis/%s/%s/%s%s", item->group, item->version, ns,
-					   kind->resource) :
-				 xasprintf("/api/%s/%s%s", item->version, ns, kind->resource);
-	o->end = loop_timer_new(s->loop, own_free, o);
-	o->x = (struct http_exchange){ .ops = &own_ops,
-				       .method = "POST",
-				       .path = o->path,
-				       .query = "",
-				       .body = o->body,
-				       .body_len = len,
-				       .peer = { .cert_cn = "system:apiserver",
-						 .cert_orgs = { "system:masters" },
-						 .cert_orgs_count = 1,
-						 .address = "self" } };
-	server_handle(s, &o->x);
+	auto_free char *path = own_path(kind, item->ns, NULL);
+	own_request(s, "bootstrap", "POST", path, tree);
 }
 
 static bool is_wanted(const struct server *s, const struct item *item)
@@ -185,6 +102,7 @@ static void step(void *ctx)
 		if (!*item->ns || hub_get(s->hub, ns, NULL, item->ns))
 			post(s, item, kind);
 	}
+	all = hub_is_loaded(s->hub) && rbac_keep_defaults(s) && all;
 	s->has_system_objects = s->has_system_objects || all;
 	if (!all)
 		loop_timer_set(s->bootstrap, s->has_system_objects ? RETRY_MS : RETRY_MS / 10);

@@ -104,6 +104,13 @@ int admit_validate(struct change *c, struct failure *f);
 /* Release what the object holds (addresses, ports). */
 void admit_release(struct change *c, const json_t *tree);
 
+/* ---- admit_rbac.c: nobody grants what they do not hold ---- */
+int admit_rbac(struct change *c, struct failure *f);
+
+/* ---- admit_node.c: agents write about themselves and their pods only ---- */
+int admit_node(struct change *c, struct failure *f);
+int admit_node_deletes(struct change *c, bool is_eviction, struct failure *f);
+
 /* ---- admit_order.c: skiff.dev/depends-on ---- */
 int admit_order(struct change *c, struct failure *f);
 /* Warnings about live dependents of what is deleted. */

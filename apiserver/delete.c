@@ -223,7 +223,8 @@ static int compute(struct deletion *d, struct failure *f)
 		return fail_not_found(f, c->kind, c->name);
 	c->old = object_ref(old);
 	c->old_tree = object_tree(old);
-	if (check_preconditions(d, f) < 0 || check_immortal(c, f) < 0)
+	if (check_preconditions(d, f) < 0 || check_immortal(c, f) < 0 ||
+	    admit_node_deletes(c, d->is_eviction, f) < 0)
 		return -1;
 	decide(d);
 	schema_print(c->kind->type, c->tree, &c->bytes);

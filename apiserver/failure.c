@@ -44,14 +44,19 @@ static json_t *details(struct failure *f)
 	return f->details;
 }
 
-void failure_name(struct failure *f, const struct schema_kind *kind, const char *name)
+void failure_kind(struct failure *f, const char *group, const char *resource, const char *name)
 {
 	json_t *d = details(f);
 	if (name && *name)
 		json_put_str(d, "name", name);
-	if (*kind->group)
-		json_put_str(d, "group", kind->group);
-	json_put_str(d, "kind", kind->resource);
+	if (*group)
+		json_put_str(d, "group", group);
+	json_put_str(d, "kind", resource);
+}
+
+void failure_name(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	failure_kind(f, kind->group, kind->resource, name);
 }
 
 void failure_cause(struct failure *f, const char *reason, const char *message, const char *field)

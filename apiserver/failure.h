@@ -52,5 +52,7 @@ int fail_error(struct failure *f, const struct error *err);
 /* Add a cause to the details: reason may be "", field NULL. */
 void failure_cause(struct failure *f, const char *reason, const char *message, const char *field);
 void failure_name(struct failure *f, const struct schema_kind *kind, const char *name);
+/* The same where the resource need not be one of ours; name NULL: none. */
+void failure_kind(struct failure *f, const char *group, const char *resource, const char *name);
 
 void failure_json(const struct failure *f, struct str *out);

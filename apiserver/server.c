@@ -1,6 +1,9 @@
 #include "apiserver/server.h"
 #include "apiserver/alloc.h"
+#include "apiserver/authz_node.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/rbac.h"
+#include "apiserver/rbac_keep.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/tokens.h"
 #include "apiserver/watch.h"
@@ -129,8 +132,7 @@ static int check_accept(struct request *r, struct failure *f)
 	const char *include = query_get(&r->query, "includeObject");
 	bool known = !include || !*include || streq(include, "None") ||
 		     streq(include, "Metadata") || streq(include, "Object");
-	return known ? 0 :
-		       fail_bad_request(f, "unrecognized includeObject value: \"%s\"", include);
+	return known ? 0 : fail_bad_request(f, "unrecognized includeObject value: \"%s\"", include);
 }
 
 static bool is_stream(const char *subresource)
@@ -212,15 +214,10 @@ static int admit_load(struct server *s, struct request *r, struct failure *f)
 	return -1;
 }
 
-static void serve(struct request *r)
+static void serve_authorized(struct request *r)
 {
 	struct failure f = { 0 };
-	struct error err;
-	if (query_parse(r->x->query, &r->query, &err) < 0 ||
-	    target_parse(r->x->method, r->x->path, &r->query, &r->target, &err) < 0)
-		fail_bad_request(&f, "%s", err.text);
-	else if (!authenticate(r->server, r->x, &r->who, &f) || authorize(r, &f) < 0 ||
-		 admit_load(r->server, r, &f) < 0) {
+	if (admit_load(r->server, r, &f) < 0) {
 		/* the failure says why */
 	} else if (!r->target.is_resource) {
 		serve_path(r);
@@ -235,6 +232,53 @@ static void serve(struct request *r)
 		return;
 	} else if (check_target(r, &f) == 0 && check_accept(r, &f) == 0) {
 		serve_resource(r);
+		return;
+	}
+	reply_failure(r, &f);
+}
+
+/* The cache is as new as it gets. While the default roles are being made, nobody is refused for
+ * good. */
+static void authorize_again(void *ctx, const struct error *err)
+{
+	struct request *r = ctx;
+	struct failure f = { 0 };
+	if (err)
+		fail_unavailable(&f, "%s", err->text);
+	else if (authorize(r, &f) == 0) {
+		serve_authorized(r);
+		return;
+	} else if (!r->server->has_system_objects) {
+		fail_unavailable(&f, "the server is starting: its roles are not there yet");
+	}
+	reply_failure(r, &f);
+}
+
+/* A role granted, or a pod bound, a moment ago through another server counts: somebody known is
+ * refused on a fresh cache only. An upload is on its way already and cannot wait. */
+static bool is_refused_at_once(const struct request *r)
+{
+	return !identity_in_group(&r->who, "system:authenticated") ||
+	       (r->target.is_resource && is_images(&r->target));
+}
+
+static void serve(struct request *r)
+{
+	struct failure f = { 0 };
+	struct error err;
+	if (query_parse(r->x->query, &r->query, &err) < 0 ||
+	    target_parse(r->x->method, r->x->path, &r->query, &r->target, &err) < 0)
+		fail_bad_request(&f, "%s", err.text);
+	else if (!authenticate(r->server, r->x, &r->who, &f)) {
+		/* the failure says why */
+	} else if (authorize(r, &f) == 0) {
+		serve_authorized(r);
+		return;
+	} else if (!hub_is_loaded(r->server->hub) && !is_refused_at_once(r)) {
+		fail_unavailable(&f, "the server is starting: it has not read the store yet");
+	} else if (!is_refused_at_once(r)) {
+		failure_fini(&f);
+		hub_when_fresh(r->server->hub, authorize_again, r);
 		return;
 	}
 	reply_failure(r, &f);
@@ -314,6 +358,9 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	if (code < 0)
 		return code;
 	s->hub = hub_new(loop, store);
+	s->rbac = rbac_new(s->hub);
+	s->authz_node = authz_node_new(s->hub);
+	s->gatherer = rbac_gatherer_new(s);
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
 	bootstrap_start(s);
@@ -329,13 +376,18 @@ void server_free(struct server *s)
 	loop_timer_free(s->bootstrap);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
 		index_fini(&s->snapshots[i].index);
+	if (s->hub)
+		rbac_gatherer_free(s->gatherer);
+	rbac_free(s->rbac);
+	authz_node_free(s->authz_node);
 	hub_free(s->hub);
 	tokens_free(s->tokens);
 	free(s->ranges);
-	const char *texts[] = { s->options.cluster_id,    s->options.service_cidr,
-				s->options.advertise_address, s->options.ca_pem,
-				s->options.issuer,        s->options.node_cert_pem,
-				s->options.node_key_pem };
+	const char *texts[] = {
+		s->options.cluster_id,  s->options.service_cidr, s->options.advertise_address,
+		s->options.ca_pem,      s->options.issuer,       s->options.node_cert_pem,
+		s->options.node_key_pem
+	};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free((char *)(uintptr_t)texts[i]);
 	free(s);

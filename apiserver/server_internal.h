@@ -22,6 +22,9 @@ struct snapshot {
 };
 
 struct address_ranges;
+struct authz_node;
+struct rbac;
+struct rbac_gatherer;
 struct tokens;
 
 struct server {
@@ -31,6 +34,9 @@ struct server {
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct tokens *tokens;
+	struct rbac *rbac;
+	struct rbac_gatherer *gatherer;
+	struct authz_node *authz_node;
 	struct snapshot snapshots[SNAPSHOTS_MAX];
 	struct loop_timer *bookmarks;
 	struct watch *watches; /* all of them, for bookmarks */

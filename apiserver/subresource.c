@@ -1,5 +1,6 @@
 /* Subresources that are neither status nor scale writes: binding, finalize, token, eviction,
  * and reading scale. */
+#include "apiserver/authz_node.h"
 #include "apiserver/change.h"
 #include "apiserver/tokens.h"
 #include "common/base/jsonx.h"
@@ -63,20 +64,27 @@ static int bound_uid(struct request *r, const json_t *body, const char **ret, st
 /* A node asks only for the accounts of its own pods, bound to them. */
 static int check_node(struct request *r, const json_t *body, struct failure *f)
 {
-	static const char prefix[] = "system:node:";
-	if (!identity_in_group(&r->who, "system:nodes") ||
-	    identity_in_group(&r->who, "system:masters"))
+	const char *node = authz_node_name(&r->who);
+	if (!node || identity_in_group(&r->who, "system:masters"))
 		return 0;
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", "Pod");
-	struct object *pod = hub_get(r->server->hub, k, r->target.ns,
-				     json_str_or(body, "spec.boundObjectRef.name", ""));
-	const char *node = pod ? object_field(pod, "spec.nodeName") : NULL;
-	const char *account = pod ? object_field(pod, "spec.serviceAccountName") : NULL;
-	if (starts_with(r->who.name, prefix) && node && streq(node, r->who.name + strlen(prefix)) &&
-	    account && streq(account, r->target.name))
+	const char *name = json_str_or(body, "spec.boundObjectRef.name", "");
+	const char *uid = json_str_or(body, "spec.boundObjectRef.uid", "");
+	if (!streq(json_str_or(body, "spec.boundObjectRef.kind", ""), "Pod") || !*name)
+		return fail_forbidden(f, r->target.kind, r->target.name,
+				      "node requested token not bound to a pod");
+	if (!*uid)
+		return fail_forbidden(f, r->target.kind, r->target.name,
+				      "node requested token with a pod binding without a uid");
+	struct object *pod = hub_get(r->server->hub, k, r->target.ns, name);
+	if (!pod)
+		return fail_not_found(f, k, name);
+	const char *on = object_field(pod, "spec.nodeName");
+	const char *account = object_field(pod, "spec.serviceAccountName");
+	if (on && streq(on, node) && account && streq(account, r->target.name))
 		return 0;
 	return fail_forbidden(f, r->target.kind, r->target.name,
-			      "node requested token not bound to a pod it runs");
+			      "node requested token bound to a pod scheduled on a different node");
 }
 
 static int issue(struct request *r, json_t *body, struct failure *f)

@@ -1,0 +1,16 @@
+/*
+ * own_exchange.h - the server asks itself, as system:masters, through the very handlers that clients
+ * use: so what it makes is defaulted, validated and allocated like all else.
+ *
+ * Threads: the core loop's.
+ */
+#pragma once
+
+#include "apiserver/server_internal.h"
+
+/* Nobody waits for the answer; a refusal that is no conflict is logged under `who`. */
+void own_request(struct server *s, const char *who, const char *method, const char *path,
+		 const json_t *body);
+
+/* "/apis/apps/v1/namespaces/ns/deployments/name"; ns "" and name NULL: without. */
+char *own_path(const struct schema_kind *kind, const char *ns, const char *name);
