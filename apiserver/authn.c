@@ -1,73 +1,309 @@
-/* Who asks: a client certificate, or a ServiceAccount's token. */
-#include "apiserver/server_internal.h"
+/* Who asks: a client certificate, or a bearer's token. */
+#include "apiserver/authn.h"
+#include "apiserver/authn_file.h"
+#include "apiserver/authn_oidc.h"
 #include "apiserver/tokens.h"
+#include "common/base/time_text.h"
 #include "common/io/log.h"
+#include "common/io/tls.h"
 
 #include <strings.h>
 
-static void everybody_known(struct identity *who)
-{
-	identity_add_group(who, "system:authenticated");
-}
+#define ACCOUNT_PREFIX   "system:serviceaccount:"
+#define EXTRA            "authentication.kubernetes.io/"
+#define BOOTSTRAP_ID     6
+#define BOOTSTRAP_SECRET 16
 
 static void from_certificate(const struct http_peer *peer, struct identity *who)
 {
 	who->name = xstrdup(peer->cert_cn);
 	for (size_t i = 0; i < peer->cert_orgs_count; i++)
 		identity_add_group(who, peer->cert_orgs[i]);
-	everybody_known(who);
+	identity_add_group(who, "system:authenticated");
 }
 
+/* ---- ServiceAccounts ---- */
+
 /* The thing a token is bound to must still be the one that lives. */
-static bool bound_lives(struct server *s, const json_t *claims, const char *ns,
-			const char *member, const char *kind)
+static bool bound_lives(struct server *s, const json_t *claims, const char *ns, const char *member,
+			const char *kind)
 {
 	json_t *bound = json_at(claims, "kubernetes.io", member);
 	if (!bound)
 		return true;
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", kind);
 	const char *name = json_str_or(bound, "name", "");
-	struct object *o =
-		hub_get(s->hub, k, k->is_namespaced ? ns : NULL, name);
+	struct object *o = hub_get(s->hub, k, k->is_namespaced ? ns : NULL, name);
 	return o && streq(o->uid, json_str_or(bound, "uid", ""));
+}
+
+static struct object *find_account(struct server *s, const char *ns, const char *name)
+{
+	return hub_get(s->hub, schema_kind_by_kind("", "v1", "ServiceAccount"), ns, name);
+}
+
+static void set_account(struct identity *who, const struct object *account, const char *ns,
+			const char *name)
+{
+	const char *role = account ? object_label(account, "skiff.dev/role") : NULL;
+	who->sa_ns = xstrdup(ns);
+	who->sa_name = xstrdup(name);
+	who->is_deployer = role && streq(role, "deploy");
+}
+
+static void add_account_groups(struct identity *who, const char *ns)
+{
+	auto_free char *group = xasprintf("system:serviceaccounts:%s", ns);
+	identity_add_group(who, "system:serviceaccounts");
+	identity_add_group(who, group);
+}
+
+/* "system:serviceaccount:NS:NAME"; false: another user. */
+static bool split_account(const char *user, char **ret_ns, const char **ret_name)
+{
+	if (!starts_with(user, ACCOUNT_PREFIX))
+		return false;
+	const char *ns = user + strlen(ACCOUNT_PREFIX), *colon = strchr(ns, ':');
+	if (!colon || colon == ns || !colon[1] || strchr(colon + 1, ':'))
+		return false;
+	*ret_ns = xstrndup(ns, (size_t)(colon - ns));
+	*ret_name = colon + 1;
+	return true;
+}
+
+void authn_describe_account(struct server *s, struct identity *who)
+{
+	auto_free char *ns = NULL;
+	const char *name;
+	if (split_account(who->name, &ns, &name))
+		set_account(who, find_account(s, ns, name), ns, name);
+}
+
+bool authn_account_groups(struct identity *who)
+{
+	auto_free char *ns = NULL;
+	const char *name;
+	if (!split_account(who->name, &ns, &name))
+		return false;
+	add_account_groups(who, ns);
+	return true;
+}
+
+/* What the token is bound to, for whoever asks who this is. */
+static void add_bound(struct identity *who, const json_t *own, const char *member)
+{
+	static const char *const parts[] = { "name", "uid" };
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const char *value = json_str(json_object_get(own, member), parts[i]);
+		auto_free char *key = xasprintf(EXTRA "%s-%s", member, parts[i]);
+		if (value && *value)
+			identity_add_extra(who, key, value);
+	}
+}
+
+static void be_account(struct identity *who, const struct object *account)
+{
+	who->name = xasprintf(ACCOUNT_PREFIX "%s:%s", account->ns, account->name);
+	who->uid = xstrdup(account->uid);
+	set_account(who, account, account->ns, account->name);
+	add_account_groups(who, account->ns);
+	identity_add_group(who, "system:authenticated");
 }
 
 static bool from_claims(struct server *s, const json_t *claims, struct identity *who)
 {
 	const json_t *own = json_object_get(claims, "kubernetes.io");
 	const char *ns = json_str_or(own, "namespace", "");
-	const char *name = json_str_or(own, "serviceaccount.name", "");
-	const char *uid = json_str_or(own, "serviceaccount.uid", "");
-	const struct schema_kind *kind = schema_kind_by_kind("", "v1", "ServiceAccount");
-	struct object *account = hub_get(s->hub, kind, ns, name);
-	if (!account || !streq(account->uid, uid) || account->is_deleting ||
-	    !bound_lives(s, claims, ns, "pod", "Pod") ||
+	struct object *account = find_account(s, ns, json_str_or(own, "serviceaccount.name", ""));
+	if (!account || !streq(account->uid, json_str_or(own, "serviceaccount.uid", "")) ||
+	    account->is_deleting || !bound_lives(s, claims, ns, "pod", "Pod") ||
 	    !bound_lives(s, claims, ns, "secret", "Secret") ||
 	    !bound_lives(s, claims, ns, "node", "Node"))
 		return false;
-	who->name = xasprintf("system:serviceaccount:%s:%s", ns, name);
-	who->uid = xstrdup(uid);
-	who->sa_ns = xstrdup(ns);
-	who->sa_name = xstrdup(name);
-	const char *role = object_label(account, "skiff.dev/role");
-	who->is_deployer = role && streq(role, "deploy");
-	auto_free char *ns_group = xasprintf("system:serviceaccounts:%s", ns);
-	identity_add_group(who, "system:serviceaccounts");
-	identity_add_group(who, ns_group);
-	everybody_known(who);
+	be_account(who, account);
+	const char *id = json_str(claims, "jti");
+	if (id && *id) {
+		auto_free char *text = xasprintf("JTI=%s", id);
+		identity_add_extra(who, EXTRA "credential-id", text);
+	}
+	add_bound(who, own, "pod");
+	add_bound(who, own, "node");
+	return true;
+}
+
+/* A member of a Secret's data, as it is; empty where there is none. */
+static void secret_data(const json_t *secret, const char *name, struct str *out)
+{
+	struct error err;
+	const char *text = json_member_str(json_object_get(secret, "data"), name);
+	if (!text || tls_base64_decode(text, strlen(text), out, &err) < 0)
+		str_clear(out);
+}
+
+/* A token that stands in a Secret is good while it stands there. */
+static bool from_legacy(struct server *s, const char *token, const json_t *claims,
+			struct identity *who)
+{
+#define CLAIM(name) json_member_str(claims, "kubernetes.io/serviceaccount/" name)
+	const char *ns = CLAIM("namespace"), *secret_name = CLAIM("secret.name");
+	const char *name = CLAIM("service-account.name"), *uid = CLAIM("service-account.uid");
+#undef CLAIM
+	if (!ns || !secret_name || !name || !uid)
+		return false;
+	struct object *account = find_account(s, ns, name);
+	struct object *secret =
+		hub_get(s->hub, schema_kind_by_kind("", "v1", "Secret"), ns, secret_name);
+	if (!account || !streq(account->uid, uid) || account->is_deleting || !secret ||
+	    secret->is_deleting)
+		return false;
+	AUTO_JSON *tree = object_tree(secret);
+	AUTO_STR stored;
+	str_init(&stored, 65536);
+	secret_data(tree, "token", &stored);
+	if (!streq(json_str_or(tree, "type", ""), "kubernetes.io/service-account-token") ||
+	    stored.len != strlen(token) || !tls_equal_secret(stored.data, token, stored.len))
+		return false;
+	be_account(who, account);
+	return true;
+}
+
+static bool own_token(struct server *s, const char *token, const json_t *wanted,
+		      struct identity *ret, json_t **ret_audiences, struct error *err)
+{
+	AUTO_JSON *claims = NULL, *audiences = NULL;
+	if (!s->tokens) {
+		(void)error_set(err, ERR_FORBIDDEN, "this server has no key for tokens");
+		return false;
+	}
+	if (tokens_verify(s->tokens, token, wanted, loop_wall_us(s->loop) / 1000000, &claims,
+			  &audiences, err) < 0)
+		return false;
+	bool good = tokens_is_legacy(claims) ? from_legacy(s, token, claims, ret)
+					     : from_claims(s, claims, ret);
+	if (good)
+		*ret_audiences = TAKE(audiences);
+	else
+		(void)error_set(err, ERR_FORBIDDEN,
+				"the account, or what the token is bound to, is gone");
+	return good;
+}
+
+/* ---- bootstrap tokens: a Secret each in kube-system ---- */
+
+static bool is_bootstrap(const char *token)
+{
+	if (strlen(token) != BOOTSTRAP_ID + 1 + BOOTSTRAP_SECRET || token[BOOTSTRAP_ID] != '.')
+		return false;
+	for (const char *p = token; *p; p++)
+		if (p != token + BOOTSTRAP_ID && !(*p >= 'a' && *p <= 'z') &&
+		    !(*p >= '0' && *p <= '9'))
+			return false;
+	return true;
+}
+
+static bool is_member(const json_t *secret, const char *name, const char *value)
+{
+	AUTO_STR text;
+	str_init(&text, 4096);
+	secret_data(secret, name, &text);
+	size_t n = strlen(value);
+	return text.len == n && tls_equal_secret(text.data, value, n);
+}
+
+static bool is_over(struct server *s, const json_t *secret)
+{
+	AUTO_STR when;
+	int64_t at_us;
+	str_init(&when, 256);
+	secret_data(secret, "expiration", &when);
+	if (!when.len)
+		return false;
+	return !time_parse(when.data, &at_us) || at_us <= loop_wall_us(s->loop);
+}
+
+/* False: a group that no bootstrap token may give. */
+static bool add_bootstrap_groups(const json_t *secret, struct identity *who)
+{
+	AUTO_STR text;
+	str_init(&text, 4096);
+	secret_data(secret, "auth-extra-groups", &text);
+	char *rest = text.len ? text.data : NULL;
+	for (char *group; (group = strsep(&rest, ","));) {
+		if (!starts_with(group, "system:bootstrappers:"))
+			return false;
+		identity_add_group(who, group);
+	}
+	return true;
+}
+
+static bool bootstrap_token(struct server *s, const char *token, struct identity *ret)
+{
+	auto_free char *id = xstrndup(token, BOOTSTRAP_ID);
+	auto_free char *name = xasprintf("bootstrap-token-%s", id);
+	struct object *o =
+		hub_get(s->hub, schema_kind_by_kind("", "v1", "Secret"), "kube-system", name);
+	if (!o || o->is_deleting)
+		return false;
+	AUTO_JSON *secret = object_tree(o);
+	if (!streq(json_str_or(secret, "type", ""), "bootstrap.kubernetes.io/token") ||
+	    !is_member(secret, "token-id", id) ||
+	    !is_member(secret, "token-secret", token + BOOTSTRAP_ID + 1) ||
+	    !is_member(secret, "usage-bootstrap-authentication", "true") || is_over(s, secret))
+		return false;
+	ret->name = xasprintf("system:bootstrap:%s", id);
+	identity_add_group(ret, "system:bootstrappers");
+	if (!add_bootstrap_groups(secret, ret))
+		return false;
+	identity_add_group(ret, "system:authenticated");
+	return true;
+}
+
+/* ---- any token ---- */
+
+static bool wants_us(const struct server *s, const json_t *wanted)
+{
+	size_t i;
+	json_t *w;
+	json_array_foreach ((json_t *)(uintptr_t)wanted, i, w)
+		if (json_is_string(w) && streq(json_string_value(w), s->options.issuer))
+			return true;
+	return !json_array_size(wanted);
+}
+
+bool authn_token(struct server *s, const char *token, const json_t *wanted, struct identity *ret,
+		 json_t **ret_audiences, struct error *err)
+{
+	/* Kinds of tokens that say nothing of audiences are for this server. */
+	bool for_us = wants_us(s, wanted);
+	bool found = for_us && s->token_file && authn_file_token(s->token_file, token, ret);
+	if (!found && for_us && is_bootstrap(token)) {
+		identity_fini(ret);
+		found = bootstrap_token(s, token, ret);
+	}
+	if (found) {
+		*ret_audiences = json_pack("[s]", s->options.issuer);
+		return true;
+	}
+	identity_fini(ret);
+	if (own_token(s, token, wanted, ret, ret_audiences, err))
+		return true;
+	identity_fini(ret);
+	if (!s->oidc || !for_us)
+		return false;
+	if (!authn_oidc_token(s->oidc, token, loop_wall_us(s->loop) / 1000000, ret, err))
+		return false;
+	*ret_audiences = json_pack("[s]", s->options.issuer);
 	return true;
 }
 
 static bool from_token(struct server *s, const char *token, struct identity *who)
 {
 	struct error err = { 0 };
-	AUTO_JSON *claims = NULL;
-	if (!s->tokens ||
-	    tokens_verify(s->tokens, token, loop_wall_us(s->loop) / 1000000, &claims, &err) < 0) {
-		log_info("authn", "token refused", "why", err.text);
-		return false;
-	}
-	return from_claims(s, claims, who);
+	AUTO_JSON *audiences = NULL;
+	if (authn_token(s, token, NULL, who, &audiences, &err))
+		return true;
+	log_info("authn", "token refused", "why", err.text);
+	return false;
 }
 
 bool authenticate(struct server *s, struct http_exchange *x, struct identity *ret,

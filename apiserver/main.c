@@ -1,4 +1,5 @@
 /* skiff-apiserver: flags, files, and the parts put together. */
+#include "apiserver/authn_oidc.h"
 #include "apiserver/server.h"
 #include "apiserver/store_etcd.h"
 #include "apiserver/store_memory.h"
@@ -24,7 +25,9 @@
 struct flags {
 	const char *listen, *etcd, *etcd_api, *etcd_ca, *etcd_cert, *etcd_key;
 	const char *cluster_id, *service_cidr, *advertise, *log_level;
-	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key;
+	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key, *token_file,
+		*oidc_keys;
+	struct authn_oidc_options oidc;
 	bool memory;
 };
 
@@ -42,25 +45,49 @@ static const char usage[] =
 	"  --tls-cert, --tls-key=FILE    this server's certificate\n"
 	"  --client-ca=FILE        signs the certificates of clients and nodes\n"
 	"  --token-key=FILE        RSA key that signs ServiceAccount tokens\n"
+	"  --token-auth-file=FILE  lines of TOKEN,USER,UID,\"GROUP,…\"\n"
+	"  --oidc-issuer-url=URL, --oidc-client-id=ID, --oidc-jwks-file=FILE\n"
+	"                          users by ID tokens of an OpenID Connect issuer\n"
+	"  --oidc-username-claim, --oidc-username-prefix, --oidc-groups-claim,\n"
+	"  --oidc-groups-prefix, --oidc-required-claim=TEXT   how its claims name them\n"
 	"  --node-cert, --node-key=FILE  certificate shown to the nodes' agents\n"
 	"  --log-level=debug|info|warn|error\n"
 	"  --version, --help\n";
 
 static int parse_flags(int argc, char **argv, struct flags *f)
 {
-	*f = (struct flags){ .listen = "0.0.0.0:6443", .etcd_api = "grpc", .cluster_id = "skiff",
+	*f = (struct flags){ .listen = "0.0.0.0:6443",
+			     .etcd_api = "grpc",
+			     .cluster_id = "skiff",
 			     .service_cidr = "10.96.0.0/16" };
 	const struct {
 		const char *name;
 		const char **to;
-	} texts[] = { { "listen", &f->listen },       { "etcd", &f->etcd },
-		      { "etcd-api", &f->etcd_api },   { "etcd-ca", &f->etcd_ca },
-		      { "etcd-cert", &f->etcd_cert }, { "etcd-key", &f->etcd_key },
-		      { "cluster-id", &f->cluster_id }, { "service-cidr", &f->service_cidr },
-		      { "advertise-address", &f->advertise }, { "tls-cert", &f->cert },
-		      { "tls-key", &f->key },         { "client-ca", &f->client_ca },
-		      { "token-key", &f->token_key }, { "node-cert", &f->node_cert },
-		      { "node-key", &f->node_key },   { "log-level", &f->log_level } };
+	} texts[] = { { "listen", &f->listen },
+		      { "etcd", &f->etcd },
+		      { "etcd-api", &f->etcd_api },
+		      { "etcd-ca", &f->etcd_ca },
+		      { "etcd-cert", &f->etcd_cert },
+		      { "etcd-key", &f->etcd_key },
+		      { "cluster-id", &f->cluster_id },
+		      { "service-cidr", &f->service_cidr },
+		      { "advertise-address", &f->advertise },
+		      { "tls-cert", &f->cert },
+		      { "tls-key", &f->key },
+		      { "client-ca", &f->client_ca },
+		      { "token-key", &f->token_key },
+		      { "node-cert", &f->node_cert },
+		      { "node-key", &f->node_key },
+		      { "log-level", &f->log_level },
+		      { "token-auth-file", &f->token_file },
+		      { "oidc-jwks-file", &f->oidc_keys },
+		      { "oidc-issuer-url", &f->oidc.issuer },
+		      { "oidc-client-id", &f->oidc.client_id },
+		      { "oidc-username-claim", &f->oidc.username_claim },
+		      { "oidc-username-prefix", &f->oidc.username_prefix },
+		      { "oidc-groups-claim", &f->oidc.groups_claim },
+		      { "oidc-groups-prefix", &f->oidc.groups_prefix },
+		      { "oidc-required-claim", &f->oidc.required_claims } };
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *equals = strchr(a, '=');
 		bool known = streq(a, "--store=memory");
@@ -135,9 +162,9 @@ static int make_store(const struct flags *f, struct parts *p, struct error *err)
 						.ca_file = f->etcd_ca,
 						.cert_file = f->etcd_cert,
 						.key_file = f->etcd_key };
-		int code = streq(f->etcd_api, "json") ?
-				   store_etcd_json_new(p->loop, &o, &backend, err) :
-				   store_etcd_grpc_new(p->loop, &o, &backend, err);
+		int code = streq(f->etcd_api, "json")
+				   ? store_etcd_json_new(p->loop, &o, &backend, err)
+				   : store_etcd_grpc_new(p->loop, &o, &backend, err);
 		if (code < 0)
 			return code;
 	}
@@ -210,6 +237,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 		return code;
 	auto_free char *cert = read_text(f->cert), *key = read_text(f->key);
 	auto_free char *ca = read_text(f->client_ca), *token_key = read_text(f->token_key);
+	auto_free char *token_file = read_text(f->token_file), *oidc_keys = read_text(f->oidc_keys);
 	auto_free char *node_cert = read_text(f->node_cert), *node_key = read_text(f->node_key);
 	if (!cert || !key)
 		return error_set(err, ERR_INVALID, "--tls-cert and --tls-key are needed");
@@ -219,6 +247,9 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .advertise_port = (uint16_t)port,
 				    .ca_pem = ca,
 				    .token_key_pem = token_key,
+				    .token_file = token_file,
+				    .oidc = f->oidc.issuer || f->oidc.client_id ? &f->oidc : NULL,
+				    .oidc_keys = oidc_keys,
 				    .node_cert_pem = node_cert,
 				    .node_key_pem = node_key,
 				    .random = kernel_random,

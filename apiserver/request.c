@@ -22,8 +22,21 @@ bool identity_in_group(const struct identity *who, const char *group)
 	return false;
 }
 
+void identity_add_extra(struct identity *who, const char *key, const char *value)
+{
+	if (!who->extra)
+		who->extra = json_object();
+	json_t *list = json_object_get(who->extra, key);
+	if (!list) {
+		list = json_array();
+		json_object_set_new(who->extra, key, list);
+	}
+	json_array_append_new(list, json_string(value));
+}
+
 void identity_fini(struct identity *who)
 {
+	json_decref(who->extra);
 	for (size_t i = 0; i < who->groups_count; i++)
 		free(who->groups[i]);
 	free(who->name);
@@ -49,6 +62,7 @@ void request_drop(struct request *r)
 	query_fini(&r->query);
 	target_fini(&r->target);
 	identity_fini(&r->who);
+	identity_fini(&r->real);
 	for (size_t i = 0; i < r->warnings_count; i++)
 		free(r->warnings[i]);
 	free(r);
@@ -186,8 +200,8 @@ void reply_object(struct request *r, int status, struct object *o, uint64_t revi
 	finish(r, status, &h, out.data, out.len, NULL, NULL);
 }
 
-void reply_success(struct request *r, int status, const struct schema_kind *kind,
-		   const char *name, const char *uid, uint64_t revision)
+void reply_success(struct request *r, int status, const struct schema_kind *kind, const char *name,
+		   const char *uid, uint64_t revision)
 {
 	json_t *j = json_pack("{s:s,s:s,s:{},s:s}", "kind", "Status", "apiVersion", "v1",
 			      "metadata", "status", "Success");

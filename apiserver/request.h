@@ -23,12 +23,14 @@ struct identity {
 	char *uid;
 	char *groups[IDENTITY_GROUPS_MAX];
 	size_t groups_count;
+	json_t *extra; /* lists of texts by key; NULL: nothing more is known */
 	char *sa_ns, *sa_name; /* a ServiceAccount's; NULL: none */
 	bool is_deployer;      /* its ServiceAccount has skiff.dev/role: deploy */
 };
 
 void identity_add_group(struct identity *who, const char *group);
 bool identity_in_group(const struct identity *who, const char *group);
+void identity_add_extra(struct identity *who, const char *key, const char *value);
 void identity_fini(struct identity *who);
 
 /* What keeps the cluster alive is never refused because of what its users ask. */
@@ -46,6 +48,7 @@ struct request {
 	struct query query;
 	struct target target;
 	struct identity who;
+	struct identity real; /* who acts as `who`; without a name: nobody else */
 	struct accept accept;
 	char *warnings[WARNINGS_MAX];
 	size_t warnings_count, warnings_bytes;

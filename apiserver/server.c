@@ -1,5 +1,8 @@
 #include "apiserver/server.h"
 #include "apiserver/alloc.h"
+#include "apiserver/authn.h"
+#include "apiserver/authn_file.h"
+#include "apiserver/authn_oidc.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/rbac.h"
@@ -148,6 +151,10 @@ static void serve_resource(struct request *r)
 {
 	const char *sub = r->target.subresource;
 	bool own = sub && (streq(sub, "status") || streq(sub, "scale"));
+	if (!kind_has_verb(r->target.kind, VERB_GET)) {
+		serve_review(r);
+		return;
+	}
 	if (sub && is_stream(sub)) {
 		serve_node_stream(r);
 		return;
@@ -237,6 +244,12 @@ static void serve_authorized(struct request *r)
 	reply_failure(r, &f);
 }
 
+/* May they be whom they say, and do what they ask? */
+static int allow(struct request *r, struct failure *f)
+{
+	return authn_impersonate(r, f) < 0 ? -1 : authorize(r, f);
+}
+
 /* The cache is as new as it gets. While the default roles are being made, nobody is refused for
  * good. */
 static void authorize_again(void *ctx, const struct error *err)
@@ -245,10 +258,10 @@ static void authorize_again(void *ctx, const struct error *err)
 	struct failure f = { 0 };
 	if (err)
 		fail_unavailable(&f, "%s", err->text);
-	else if (authorize(r, &f) == 0) {
+	else if (allow(r, &f) == 0) {
 		serve_authorized(r);
 		return;
-	} else if (!r->server->has_system_objects) {
+	} else if (f.code == 403 && !r->server->has_system_objects) {
 		fail_unavailable(&f, "the server is starting: its roles are not there yet");
 	}
 	reply_failure(r, &f);
@@ -271,9 +284,11 @@ static void serve(struct request *r)
 		fail_bad_request(&f, "%s", err.text);
 	else if (!authenticate(r->server, r->x, &r->who, &f)) {
 		/* the failure says why */
-	} else if (authorize(r, &f) == 0) {
+	} else if (allow(r, &f) == 0) {
 		serve_authorized(r);
 		return;
+	} else if (f.code != 403) {
+		/* nothing that a fresher cache would change */
 	} else if (!hub_is_loaded(r->server->hub) && !is_refused_at_once(r)) {
 		fail_unavailable(&f, "the server is starting: it has not read the store yet");
 	} else if (!is_refused_at_once(r)) {
@@ -341,7 +356,19 @@ static void copy_options(struct server *s, const struct server_options *o)
 	s->options.issuer = copy(o->issuer ? o->issuer : DEFAULT_ISSUER);
 	s->options.node_cert_pem = copy(o->node_cert_pem);
 	s->options.node_key_pem = copy(o->node_key_pem);
-	s->options.token_key_pem = NULL; /* lives on in tokens */
+	/* These live on in what is made of them. */
+	s->options.token_key_pem = s->options.token_file = s->options.oidc_keys = NULL;
+	s->options.oidc = NULL;
+}
+
+static int read_tokens(struct server *s, const struct server_options *o, struct error *err)
+{
+	if (o->token_file && authn_file_new(o->token_file, &s->token_file, err) < 0)
+		return error_wrap(err, "file of tokens");
+	if (!o->oidc)
+		return 0;
+	int code = authn_oidc_new(o->oidc, &s->oidc, err);
+	return code == 0 && o->oidc_keys ? authn_oidc_set_keys(s->oidc, o->oidc_keys, err) : code;
 }
 
 int server_new(struct loop *loop, struct store *store, const struct server_options *options,
@@ -355,6 +382,8 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	int code = address_ranges_new(s->options.service_cidr, &s->ranges, err);
 	if (code == 0 && options->token_key_pem)
 		code = tokens_new(options->token_key_pem, s->options.issuer, &s->tokens, err);
+	if (code == 0)
+		code = read_tokens(s, options, err);
 	if (code < 0)
 		return code;
 	s->hub = hub_new(loop, store);
@@ -382,6 +411,8 @@ void server_free(struct server *s)
 	authz_node_free(s->authz_node);
 	hub_free(s->hub);
 	tokens_free(s->tokens);
+	authn_file_free(s->token_file);
+	authn_oidc_free(s->oidc);
 	free(s->ranges);
 	const char *texts[] = {
 		s->options.cluster_id,  s->options.service_cidr, s->options.advertise_address,

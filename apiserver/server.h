@@ -11,6 +11,7 @@
 #include "common/io/http_exchange.h"
 #include "common/io/loop.h"
 
+struct authn_oidc_options;
 struct server;
 
 struct server_options {
@@ -22,6 +23,10 @@ struct server_options {
 	/* Tokens: RS256 key (PEM); NULL: no ServiceAccount tokens. */
 	const char *token_key_pem;
 	const char *issuer;          /* NULL: https://kubernetes.default.svc.cluster.local */
+	const char *token_file;      /* text of --token-auth-file; NULL: none */
+	/* OpenID Connect; NULL: none. oidc_keys: the issuer's JWKS. */
+	const struct authn_oidc_options *oidc;
+	const char *oidc_keys;
 	/* Client certificate for the agents' port; NULL: pods/log, exec and the like answer 503. */
 	const char *node_cert_pem, *node_key_pem;
 	/* Random bytes: the kernel's, or a simulation's. */

@@ -22,6 +22,8 @@ struct snapshot {
 };
 
 struct address_ranges;
+struct authn_file;
+struct authn_oidc;
 struct authz_node;
 struct rbac;
 struct rbac_gatherer;
@@ -34,6 +36,8 @@ struct server {
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct tokens *tokens;
+	struct authn_file *token_file; /* NULL: none */
+	struct authn_oidc *oidc;       /* NULL: none */
 	struct rbac *rbac;
 	struct rbac_gatherer *gatherer;
 	struct authz_node *authz_node;
@@ -66,6 +70,7 @@ void serve_watch(struct request *r);
 void serve_watch_all(struct request *r); /* skiff.dev/v1 metadata: every kind in one stream */
 void serve_write(struct request *r);       /* create, update, patch */
 void serve_delete(struct request *r);      /* one, and collections */
+void serve_review(struct request *r);      /* kinds that can be created only: answered, not stored */
 void serve_subresource(struct request *r); /* what is neither status nor scale */
 void serve_path(struct request *r);        /* no resource: health, discovery, OpenAPI … */
 void serve_node_stream(struct request *r); /* log, exec, attach, port-forward */

@@ -1,15 +1,17 @@
 #include "apiserver/tokens.h"
+#include "apiserver/jwt.h"
 #include "common/base/map.h"
 #include "common/io/tls.h"
 
-#define TOKEN_MAX 16384
-#define KNOWN_MAX 1024 /* tokens whose signature was found good; all forgotten when full */
+#define TOKEN_MAX     JWT_MAX
+#define LEGACY_ISSUER "kubernetes/serviceaccount" /* of tokens that stand in Secrets */
+#define KNOWN_MAX     1024 /* tokens whose signature was found good; all forgotten when full */
 
 struct tokens {
 	struct tls_rsa *key;
 	char *issuer;
 	char *key_id;
-	char *header; /* base64url of {"alg":"RS256","kid":…} */
+	char *header;     /* base64url of {"alg":"RS256","kid":…} */
 	struct map known; /* token → claims (json_t) */
 };
 
@@ -80,14 +82,14 @@ static json_t *claims_of(const struct tokens *t, const struct token_request *q)
 		auto_free char *kind = xstrdup(q->bound_kind);
 		if (*kind >= 'A' && *kind <= 'Z')
 			*kind = (char)(*kind + 32);
-		json_object_set_new(own, kind, json_pack("{s:s,s:s}", "name", q->bound_name, "uid",
-							 q->bound_uid));
+		json_object_set_new(
+			own, kind,
+			json_pack("{s:s,s:s}", "name", q->bound_name, "uid", q->bound_uid));
 	}
 	auto_free char *sub = xasprintf("system:serviceaccount:%s:%s", q->ns, q->sa_name);
-	json_t *claims = json_pack("{s:I,s:I,s:I,s:s,s:s,s:s,s:o}", "exp",
-				   (json_int_t)q->expires_s, "iat", (json_int_t)q->now_s, "nbf",
-				   (json_int_t)q->now_s, "iss", t->issuer, "sub", sub, "jti",
-				   q->id, "kubernetes.io", own);
+	json_t *claims = json_pack("{s:I,s:I,s:I,s:s,s:s,s:s,s:o}", "exp", (json_int_t)q->expires_s,
+				   "iat", (json_int_t)q->now_s, "nbf", (json_int_t)q->now_s, "iss",
+				   t->issuer, "sub", sub, "jti", q->id, "kubernetes.io", own);
 	if (json_array_size(q->audiences))
 		json_object_set(claims, "aud", (json_t *)q->audiences);
 	else
@@ -110,70 +112,56 @@ int tokens_issue(const struct tokens *t, const struct token_request *request, st
 	return str_check(out, "token", err);
 }
 
-static int decode_json(const char *text, size_t n, json_t **ret, struct error *err)
+bool tokens_is_legacy(const json_t *claims)
 {
-	AUTO_STR plain;
-	str_init(&plain, TOKEN_MAX);
-	int code = tls_base64url_decode(text, n, &plain, err);
-	return code < 0 ? code : json_parse(plain.data, plain.len, ret, err);
+	return streq(json_str_or(claims, "iss", ""), LEGACY_ISSUER);
 }
 
-static bool has_audience(const json_t *claims, const char *issuer)
+/* Which of the wanted audiences the token is for. One from a Secret is for us, whoever asks. */
+static json_t *match_audiences(const struct tokens *t, const json_t *claims, const json_t *wanted)
 {
-	const json_t *aud = json_object_get(claims, "aud");
-	if (json_is_string(aud))
-		return streq(json_string_value(aud), issuer);
+	json_t *matched = json_array(), *w;
 	size_t i;
-	json_t *a;
-	json_array_foreach((json_t *)aud, i, a)
-		if (json_is_string(a) && streq(json_string_value(a), issuer))
-			return true;
-	return false;
+	json_array_foreach ((json_t *)(uintptr_t)wanted, i, w) {
+		const char *text = json_is_string(w) ? json_string_value(w) : "";
+		if (tokens_is_legacy(claims) ? streq(text, t->issuer) : jwt_is_for(claims, text))
+			json_array_append(matched, w);
+	}
+	if (!json_array_size(wanted) && (tokens_is_legacy(claims) || jwt_is_for(claims, t->issuer)))
+		json_array_append_new(matched, json_string(t->issuer));
+	return matched;
 }
 
 static int check_claims(const struct tokens *t, const json_t *claims, int64_t now_s,
 			struct error *err)
 {
+	if (tokens_is_legacy(claims))
+		return 0; /* it lives as long as its Secret */
 	if (!streq(json_str_or(claims, "iss", ""), t->issuer))
 		return error_set(err, ERR_FORBIDDEN, "token of another issuer");
-	if (!has_audience(claims, t->issuer))
-		return error_set(err, ERR_FORBIDDEN, "token for another audience");
-	if (json_int_or(claims, "exp", 0) <= now_s)
-		return error_set(err, ERR_FORBIDDEN, "token has expired");
-	if (json_int_or(claims, "nbf", 0) > now_s + 10)
-		return error_set(err, ERR_FORBIDDEN, "token is not valid yet");
-	return 0;
+	return jwt_check_times(claims, now_s, err);
 }
 
 static int check_signature(const struct tokens *t, const char *token, json_t **ret_claims,
 			   struct error *err)
 {
-	const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
-	if (!second || strlen(token) > TOKEN_MAX || strchr(second + 1, '.'))
+	AUTO_JWT jwt = { 0 };
+	if (jwt_parse(token, &jwt, err) < 0)
 		return error_set(err, ERR_FORBIDDEN, "no token of ours");
-	AUTO_JSON *header = NULL;
-	int code = decode_json(token, (size_t)(first - token), &header, err);
-	if (code < 0)
-		return code;
 	/* Only what we issue: an attacker must not choose the algorithm. */
-	if (!streq(json_str_or(header, "alg", ""), "RS256") ||
-	    !streq(json_str_or(header, "kid", ""), t->key_id))
+	if (!streq(json_str_or(jwt.header, "alg", ""), "RS256") ||
+	    !streq(json_str_or(jwt.header, "kid", ""), t->key_id))
 		return error_set(err, ERR_FORBIDDEN, "token of another key or algorithm");
-	AUTO_STR signature;
-	str_init(&signature, TLS_RSA_SIGNATURE_MAX);
-	code = tls_base64url_decode(second + 1, strlen(second + 1), &signature, err);
-	if (code < 0)
-		return code;
-	if (!tls_rs256_verify(t->key, token, (size_t)(second - token), signature.data,
-			      signature.len))
+	if (!tls_rs256_verify(t->key, token, jwt.signed_len, jwt.signature.data, jwt.signature.len))
 		return error_set(err, ERR_FORBIDDEN, "token with a wrong signature");
-	return decode_json(first + 1, (size_t)(second - first) - 1, ret_claims, err);
+	*ret_claims = json_incref(jwt.claims);
+	return 0;
 }
 
 /* A client shows the same token with each request: its signature is checked once, its time and
  * whom it names each time. */
-int tokens_verify(struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
-		  struct error *err)
+int tokens_verify(struct tokens *t, const char *token, const json_t *wanted, int64_t now_s,
+		  json_t **ret_claims, json_t **ret_audiences, struct error *err)
 {
 	AUTO_JSON *claims = json_incref(map_get(&t->known, token));
 	if (!claims) {
@@ -185,9 +173,14 @@ int tokens_verify(struct tokens *t, const char *token, int64_t now_s, json_t **r
 		map_put(&t->known, token, json_incref(claims));
 	}
 	int code = check_claims(t, claims, now_s, err);
-	if (code == 0)
-		*ret_claims = TAKE(claims);
-	return code;
+	if (code < 0)
+		return code;
+	AUTO_JSON *audiences = match_audiences(t, claims, wanted);
+	if (!json_array_size(audiences))
+		return error_set(err, ERR_FORBIDDEN, "token for another audience");
+	*ret_claims = TAKE(claims);
+	*ret_audiences = TAKE(audiences);
+	return 0;
 }
 
 const char *tokens_issuer(const struct tokens *t)

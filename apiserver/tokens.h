@@ -24,10 +24,14 @@ struct token_request {
 int tokens_issue(const struct tokens *t, const struct token_request *request, struct str *out,
 		 struct error *err) MUST_CHECK;
 
-/* The claims of a token whose signature, issuer, audience and time are good. The message
- * is for the log: the client only learns 401. */
-int tokens_verify(struct tokens *t, const char *token, int64_t now_s, json_t **ret_claims,
-		  struct error *err) MUST_CHECK;
+/* The claims of a token whose signature, issuer, audience and time are good, and which of the
+ * `wanted` audiences (NULL or empty: the issuer) it is for. The message is for the log: the client
+ * only learns 401. */
+int tokens_verify(struct tokens *t, const char *token, const json_t *wanted, int64_t now_s,
+		  json_t **ret_claims, json_t **ret_audiences, struct error *err) MUST_CHECK;
+
+/* Of the form that stands in a Secret and never expires. */
+bool tokens_is_legacy(const json_t *claims);
 
 const char *tokens_issuer(const struct tokens *t);
 int tokens_jwks(const struct tokens *t, struct str *out, struct error *err) MUST_CHECK;

@@ -37,11 +37,16 @@ struct http_source {
 	void (*closed)(void *ctx);
 };
 
+typedef void http_visit(void *ctx, const char *name, const char *value);
+
 struct http_exchange_ops {
 	const char *(*header)(struct http_exchange *x, const char *name);
 	/* All values of a header that came more than once, in order; at most max. */
 	size_t (*header_values)(struct http_exchange *x, const char *name, const char **ret_values,
 				size_t max);
+	/* Every header whose name begins so, whatever its case. NULL: there are none. */
+	void (*headers_like)(struct http_exchange *x, const char *prefix, http_visit *visit,
+			     void *ctx);
 	/* The body is copied unless `release` is given: then it is used in place until
 	 * release(release_ctx) is called. */
 	void (*reply)(struct http_exchange *x, int status, const struct http_header *headers,
@@ -75,6 +80,13 @@ static inline size_t http_header_values(struct http_exchange *x, const char *nam
 					const char **ret_values, size_t max)
 {
 	return x->ops->header_values(x, name, ret_values, max);
+}
+
+static inline void http_headers_like(struct http_exchange *x, const char *prefix, http_visit *visit,
+				     void *ctx)
+{
+	if (x->ops->headers_like)
+		x->ops->headers_like(x, prefix, visit, ctx);
 }
 
 static inline void http_reply(struct http_exchange *x, int status, const struct http_header *headers,

@@ -44,9 +44,36 @@ static size_t find_header_values(struct http_exchange *base, const char *name,
 	return g.count;
 }
 
+struct visiting {
+	const char *prefix;
+	http_visit *visit;
+	void *ctx;
+};
+
+static enum MHD_Result visit_like(void *ctx, enum MHD_ValueKind kind, const char *name,
+				  const char *value)
+{
+	const struct visiting *v = ctx;
+	(void)kind;
+	if (value && strncasecmp(name, v->prefix, strlen(v->prefix)) == 0)
+		v->visit(v->ctx, name, value);
+	return MHD_YES;
+}
+
+static void find_headers_like(struct http_exchange *base, const char *prefix, http_visit *visit,
+			      void *ctx)
+{
+	struct server_exchange *x = exchange_of(base);
+	struct visiting v = { prefix, visit, ctx };
+	if (x->connection->mhd && !x->is_mhd_over)
+		(void)MHD_get_connection_values(x->connection->mhd, MHD_HEADER_KIND, visit_like,
+						&v);
+}
+
 const struct http_exchange_ops server_exchange_ops = {
 	.header = find_header,
 	.header_values = find_header_values,
+	.headers_like = find_headers_like,
 	.reply = server_reply,
 	.stream = server_stream,
 	.wake = server_wake,

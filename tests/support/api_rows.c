@@ -33,11 +33,31 @@ static const char *patch_type(const struct api_row *row)
 	return row->body[0] == '[' ? "application/json-patch+json" : "application/merge-patch+json";
 }
 
+/* "Name: value\nName: value" into the world's extra headers; cuts the text. */
+static void set_headers(struct api_world *w, char *text)
+{
+	w->extra_count = 0;
+	for (char *line; (line = strsep(&text, "\n"));) {
+		char *colon = strstr(line, ": ");
+		if (!colon || w->extra_count == API_WORLD_EXTRA_MAX)
+			abort();
+		*colon = '\0';
+		w->extra[w->extra_count++] = (struct http_header){ line, colon + 2 };
+	}
+}
+
 static void run_one(struct api_world *w, const struct api_row *row)
 {
 	struct api_answer a;
-	struct http_transport *t = row->as ? api_rows_connect(w, row->as) : w->admin;
+	auto_free char *as = xstrdup(row->as ? row->as : "@");
+	char *bar = strchr(as, '|');
+	if (bar)
+		*bar = '\0';
+	set_headers(w, bar ? bar + 1 : NULL);
+	bool is_admin = streq(as, "@");
+	struct http_transport *t = is_admin ? w->admin : api_rows_connect(w, as);
 	api_world_call(w, t, row->method, row->target, patch_type(row), NULL, row->body, 20000, &a);
+	w->extra_count = 0;
 	str_addf(&a.headers, "%s", a.body.data);
 	if (a.status != row->status || !holds_all(a.headers.data, row->has)) {
 		fprintf(stderr, "row '%s': got %d, expected %d with: %s\n%s\n", row->name, a.status,
@@ -45,7 +65,7 @@ static void run_one(struct api_world *w, const struct api_row *row)
 		exit(1);
 	}
 	api_answer_fini(&a);
-	if (row->as)
+	if (!is_admin)
 		http_transport_free(t);
 }
 

@@ -8,7 +8,9 @@
 
 struct api_row {
 	const char *name;
-	const char *as;     /* "USER" or "USER/GROUP"; NULL: the admin; "": nobody */
+	/* "USER" or "USER/GROUP"; NULL or "@": the admin; "": nobody. Behind a "|" stand headers,
+	 * "Name: value", a line each. */
+	const char *as;
 	const char *method; /* PATCH sends a merge patch, unless the body begins with "[" */
 	const char *target;
 	const char *body; /* NULL: none */

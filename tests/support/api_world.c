@@ -1,6 +1,8 @@
 #include "tests/support/api_world.h"
 #include "common/base/rng.h"
 
+#include <stdio.h>
+
 static void seeded_random(void *ctx, void *buf, size_t n)
 {
 	struct rng r = { *(uint64_t *)ctx };
@@ -11,27 +13,35 @@ static void seeded_random(void *ctx, void *buf, size_t n)
 
 void api_world_init(struct api_world *w, uint64_t seed)
 {
+	api_world_init_with(w, seed, &(struct server_options){ 0 });
+}
+
+void api_world_init_with(struct api_world *w, uint64_t seed, const struct server_options *more)
+{
 	*w = (struct api_world){ .rng = seed };
 	w->loop = loop_sim_new(seed, 1790000000000000);
 	struct store_backend *backend = store_memory_new(w->loop);
 	w->etcd = memory_etcd_ref(store_memory_etcd(backend));
-	w->store = store_new(w->loop, backend,
-			     &(struct store_options){ .cluster_id = "abc123",
-						      .schema_revision = 1 });
-	struct server_options options = { .cluster_id = "abc123",
-					  .service_cidr = "10.96.0.0/16",
-					  .advertise_address = "10.0.0.1",
-					  .advertise_port = 6443,
-					  .random = seeded_random,
-					  .random_ctx = &w->rng };
+	w->store =
+		store_new(w->loop, backend,
+			  &(struct store_options){ .cluster_id = "abc123", .schema_revision = 1 });
+	struct server_options options = *more;
+	options.cluster_id = "abc123";
+	options.service_cidr = "10.96.0.0/16";
+	options.advertise_address = "10.0.0.1";
+	options.advertise_port = 6443;
+	options.random = seeded_random;
+	options.random_ctx = &w->rng;
 	struct error err;
-	if (server_new(w->loop, w->store, &options, &w->server, &err) < 0)
+	if (server_new(w->loop, w->store, &options, &w->server, &err) < 0) {
+		fprintf(stderr, "no server: %s\n", err.text);
 		abort();
+	}
 	w->admin = sim_transport_new(w->loop, seed,
 				     &(struct sim_peer){ "skiff-admin", "system:masters" },
 				     server_handle, w->server, NULL);
-	w->other = sim_transport_new(w->loop, seed, &(struct sim_peer){ NULL, NULL },
-				     server_handle, w->server, NULL);
+	w->other = sim_transport_new(w->loop, seed, &(struct sim_peer){ NULL, NULL }, server_handle,
+				     w->server, NULL);
 	loop_sim_run_until(w->loop, 2000);
 }
 
@@ -86,8 +96,10 @@ void api_world_call(struct api_world *w, struct http_transport *as, const char *
 	*ret = (struct api_answer){ 0 };
 	str_init(&ret->body, 64 << 20);
 	str_init(&ret->headers, 1 << 20);
-	struct http_header headers[2];
+	struct http_header headers[2 + API_WORLD_EXTRA_MAX];
 	size_t n = 0;
+	for (size_t i = 0; i < w->extra_count; i++)
+		headers[n++] = w->extra[i];
 	if (content_type)
 		headers[n++] = (struct http_header){ "Content-Type", content_type };
 	if (accept)

@@ -10,6 +10,8 @@
 #include "common/io/loop_sim.h"
 #include "tests/support/sim_exchange.h"
 
+#define API_WORLD_EXTRA_MAX 8
+
 struct api_world {
 	struct loop *loop;
 	struct store *store;
@@ -17,13 +19,18 @@ struct api_world {
 	struct server *server;
 	struct http_transport *admin, *other;
 	uint64_t rng;
+	/* Sent with each call, beside Content-Type and Accept. */
+	struct http_header extra[API_WORLD_EXTRA_MAX];
+	size_t extra_count;
 };
 
 void api_world_init(struct api_world *w, uint64_t seed);
+/* With more of the server's options: keys, tokens, policies. What the world sets itself stays. */
+void api_world_init_with(struct api_world *w, uint64_t seed, const struct server_options *more);
 void api_world_fini(struct api_world *w);
 
 struct api_answer {
-	int status; /* 0: no answer */
+	int status;               /* 0: no answer */
 	struct str body, headers; /* headers as "name: value\n" */
 };
 void api_answer_fini(struct api_answer *a);

@@ -176,6 +176,14 @@ static size_t x_header_values(struct http_exchange *x, const char *name, const c
 	return n;
 }
 
+static void x_headers_like(struct http_exchange *x, const char *prefix, http_visit *visit, void *ctx)
+{
+	struct http_call *c = CONTAINER_OF(x, struct http_call, x);
+	for (size_t i = 0; i < c->headers_count; i++)
+		if (strncasecmp(c->headers[i].name, prefix, strlen(prefix)) == 0)
+			visit(ctx, c->headers[i].name, c->headers[i].value);
+}
+
 static void x_reply(struct http_exchange *x, int status, const struct http_header *headers,
 		    size_t headers_count, const void *body, size_t body_len,
 		    void (*release)(void *ctx), void *release_ctx)
@@ -217,6 +225,7 @@ static void x_wake(struct http_exchange *x)
 
 static const struct http_exchange_ops exchange_ops = { .header = x_header,
 						       .header_values = x_header_values,
+						       .headers_like = x_headers_like,
 						       .reply = x_reply,
 						       .stream = x_stream,
 						       .wake = x_wake };

@@ -31,15 +31,16 @@ static char *issue(const struct tokens *t, int64_t now_s, int64_t expires_s)
 
 static bool is_good(struct tokens *t, const char *token, int64_t now_s)
 {
-	json_t *claims = NULL;
+	json_t *claims = NULL, *audiences = NULL;
 	struct error err;
-	bool good = tokens_verify(t, token, now_s, &claims, &err) == 0;
+	bool good = tokens_verify(t, token, NULL, now_s, &claims, &audiences, &err) == 0;
 	if (good) {
 		CHECK_TEXT("sub", json_str_or(claims, "sub", ""), "system:serviceaccount:n:sa");
 		CHECK_TEXT("pod", json_string_value(json_at(claims, "kubernetes.io", "pod",
 							    "uid")), "pu");
 	}
 	json_decref(claims);
+	json_decref(audiences);
 	return good;
 }
 

@@ -1,0 +1,163 @@
+/* Questions that the server answers and does not store, and acting as somebody else. */
+#include "tests/support/api_rows.h"
+#include "tests/support/check.h"
+
+#define AUTHZ "/apis/authorization.k8s.io/v1"
+#define AUTHN "/apis/authentication.k8s.io/v1"
+#define NS    "/api/v1/namespaces/default"
+#define RBAC  "/apis/rbac.authorization.k8s.io/v1"
+#define MAY_I AUTHZ "/selfsubjectaccessreviews"
+#define MAY   AUTHZ "/subjectaccessreviews"
+#define ALICE "alice/dev"
+#define CAN(verb, resource, more)                                                                  \
+	"{\"spec\":{\"resourceAttributes\":{\"verb\":\"" verb "\",\"resource\":\"" resource        \
+	"\",\"namespace\":\"default\"}" more "}}"
+
+static const struct api_row rows[] = {
+	{ "discovery", 0, "GET", AUTHZ, 0, 200,
+	  "\"selfsubjectaccessreviews\" & \"localsubjectaccessreviews\" & \"verbs\":[\"create\"]" },
+	{ "the group", 0, "GET", "/apis", 0, 200, "authentication.k8s.io & authorization.k8s.io" },
+	{ "bindings", 0, "GET", "/api/v1", 0, 200, "\"bindings\" & \"componentstatuses\"" },
+	{ "only created", 0, "GET", MAY_I, 0, 405, "MethodNotAllowed" },
+	{ "nor by name", 0, "GET", AUTHN "/tokenreviews/x", 0, 405, "" },
+	{ "no component", 0, "GET", "/api/v1/componentstatuses", 0, 200,
+	  "ComponentStatusList & \"items\":[]" },
+
+	{ "a role", 0, "POST", RBAC "/namespaces/default/rolebindings",
+	  "{\"metadata\":{\"name\":\"v\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\","
+	  "\"kind\":\"ClusterRole\",\"name\":\"view\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"dev\","
+	  "\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
+	  201, "" },
+	{ "yes, and why", ALICE, "POST", MAY_I, CAN("list", "pods", ""), 201,
+	  "\"kind\":\"SelfSubjectAccessReview\" & \"allowed\":true & \"reason\":\"RBAC: allowed by "
+	  "RoleBinding \\\"v/default\\\" of ClusterRole \\\"view\\\" to Group \\\"dev\\\"\"" },
+	{ "no", ALICE, "POST", MAY_I, CAN("delete", "pods", ""), 201,
+	  "\"allowed\":false & !reason" },
+	{ "masters", 0, "POST", MAY_I, CAN("delete", "pods", ""), 201, "\"allowed\":true" },
+	{ "a path", ALICE, "POST", MAY_I,
+	  "{\"spec\":{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/apis/x\"}}}", 201,
+	  "\"allowed\":true" },
+	{ "another", ALICE, "POST", MAY_I,
+	  "{\"spec\":{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/metrics\"}}}", 201,
+	  "\"allowed\":false" },
+	{ "nothing asked", ALICE, "POST", MAY_I, "{\"spec\":{}}", 422,
+	  "exactly one of nonResourceAttributes or resourceAttributes must be specified" },
+	{ "both", ALICE, "POST", MAY_I,
+	  "{\"spec\":{\"resourceAttributes\":{},\"nonResourceAttributes\":{}}}", 422,
+	  "cannot be specified in combination with resourceAttributes" },
+	{ "nobody may ask", "", "POST", MAY_I, CAN("list", "pods", ""), 403,
+	  "User \\\"system:anonymous\\\" cannot create resource \\\"selfsubjectaccessreviews\\\"" },
+	{ "of others neither", ALICE, "POST", MAY, CAN("list", "pods", ",\"user\":\"bob\""), 403,
+	  "" },
+	{ "of others", 0, "POST", MAY,
+	  CAN("list", "pods", ",\"user\":\"bob\",\"groups\":[\"dev\"]"), 201,
+	  "\"allowed\":true & \"user\":\"bob\"" },
+	{ "of others, no", 0, "POST", MAY, CAN("list", "pods", ",\"user\":\"bob\""), 201,
+	  "\"allowed\":false" },
+	{ "of whom", 0, "POST", MAY, CAN("list", "pods", ""), 422,
+	  "spec.user: Invalid value: \\\"\\\": at least one of user or group must be specified" },
+	{ "in a namespace", 0, "POST", AUTHZ "/namespaces/default/localsubjectaccessreviews",
+	  CAN("list", "pods", ",\"groups\":[\"dev\"]"), 201, "\"allowed\":true" },
+	{ "in another", 0, "POST", AUTHZ "/namespaces/kube-system/localsubjectaccessreviews",
+	  CAN("list", "pods", ",\"groups\":[\"dev\"]"), 400,
+	  "spec.resourceAttributes.namespace must match namespace: kube-system" },
+
+	{ "what may I", ALICE, "POST", AUTHZ "/selfsubjectrulesreviews",
+	  "{\"spec\":{\"namespace\":\"default\"}}", 201,
+	  "\"resourceRules\":[{ & \"pods/log\" & \"nonResourceRules\":[{ & /openapi & "
+	  "\"incomplete\":false & !evaluationError" },
+	{ "elsewhere", ALICE, "POST", AUTHZ "/selfsubjectrulesreviews",
+	  "{\"spec\":{\"namespace\":\"kube-system\"}}", 201, "!pods/log" },
+	{ "where", ALICE, "POST", AUTHZ "/selfsubjectrulesreviews", "{\"spec\":{}}", 400,
+	  "no namespace on request" },
+	{ "who am I", ALICE, "POST", AUTHN "/selfsubjectreviews", "{}", 201,
+	  "\"kind\":\"SelfSubjectReview\" & \"username\":\"alice\" & \"groups\":[\"dev\","
+	  "\"system:authenticated\"]" },
+	{ "no token", 0, "POST", AUTHN "/tokenreviews", "{\"spec\":{}}", 400,
+	  "token is required for TokenReview in authentication" },
+	{ "a bad token", 0, "POST", AUTHN "/tokenreviews", "{\"spec\":{\"token\":\"x.y.z\"}}", 201,
+	  "\"error\":\"invalid bearer token\" & !x.y.z" },
+
+	/* Acting as somebody else. */
+	{ "as another",
+	  "@|"
+	  "Impersonate-User: bob\nImpersonate-Group: ops\nImpersonate-Group: dev\n"
+	  "Impersonate-Uid: 7\nImpersonate-Extra-Scopes: a\nImpersonate-Extra-scopes: b",
+	  "POST", AUTHN "/selfsubjectreviews", "{}", 201,
+	  "\"username\":\"bob\" & \"groups\":[\"ops\",\"dev\",\"system:authenticated\"] & \"uid\":\"7\" & "
+	  "\"scopes\":[\"a\",\"b\"] & !system:masters" },
+	{ "with their rights",
+	  "@|"
+	  "Impersonate-User: bob",
+	  "GET", NS "/secrets", 0, 403, "User \\\"bob\\\" cannot list" },
+	{ "an account",
+	  "@|"
+	  "Impersonate-User: system:serviceaccount:ns:sa",
+	  "POST", AUTHN "/selfsubjectreviews", "{}", 201,
+	  "\"groups\":[\"system:serviceaccounts\",\"system:serviceaccounts:ns\",\"system:authenticated\"]" },
+	{ "nobody",
+	  "@|"
+	  "Impersonate-User: system:anonymous",
+	  "GET", "/api", 0, 403, "User \\\"system:anonymous\\\"" },
+	{ "not everybody may",
+	  ALICE "|"
+		"Impersonate-User: bob",
+	  "GET", NS "/pods", 0, 403,
+	  "users \\\"bob\\\" is forbidden: User \\\"alice\\\" cannot impersonate resource \\\"users\\\" in "
+	  "API group \\\"\\\" at the cluster scope\"" },
+	{ "a group alone",
+	  "@|"
+	  "Impersonate-Group: x",
+	  "GET", NS "/pods", 0, 400, "without impersonating a user" },
+	{ "a role for one", 0, "POST", RBAC "/clusterroles",
+	  "{\"metadata\":{\"name\":\"imp\"},\"rules\":[{\"verbs\":[\"impersonate\"],\"apiGroups\":[\"\"],"
+	  "\"resources\":[\"users\"],\"resourceNames\":[\"bob\"]},{\"verbs\":[\"impersonate\"],"
+	  "\"apiGroups\":[\"authentication.k8s.io\"],\"resources\":[\"userextras/scopes\"]}]}",
+	  201, "" },
+	{ "its binding", 0, "POST", RBAC "/clusterrolebindings",
+	  "{\"metadata\":{\"name\":\"imp\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\","
+	  "\"kind\":\"ClusterRole\",\"name\":\"imp\"},\"subjects\":[{\"kind\":\"User\",\"name\":\"alice\","
+	  "\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
+	  201, "" },
+	{ "that one",
+	  ALICE "|"
+		"Impersonate-User: bob\nImpersonate-Extra-Scopes: x",
+	  "POST", AUTHN "/selfsubjectreviews", "{}", 201, "\"username\":\"bob\"" },
+	{ "no other",
+	  ALICE "|"
+		"Impersonate-User: eve",
+	  "GET", NS "/pods", 0, 403, "users \\\"eve\\\"" },
+	{ "no group",
+	  ALICE "|"
+		"Impersonate-User: bob\nImpersonate-Group: system:masters",
+	  "GET", NS "/pods", 0, 403,
+	  "groups \\\"system:masters\\\" is forbidden: User \\\"alice\\\" cannot impersonate resource "
+	  "\\\"groups\\\"" },
+	{ "no other extra",
+	  ALICE "|"
+		"Impersonate-User: bob\nImpersonate-Extra-other: x",
+	  "GET", NS "/pods", 0, 403,
+	  "cannot impersonate resource \\\"userextras/other\\\" in API group "
+	  "\\\"authentication.k8s.io\\\"" },
+
+	/* The old way to bind. */
+	{ "an account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}",
+	  201, "" },
+	{ "a pod", 0, "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+	  201, "" },
+	{ "its binding", 0, "POST", NS "/bindings",
+	  "{\"metadata\":{\"name\":\"p\"},\"target\":{\"name\":\"n1\"}}", 201,
+	  "\"status\":\"Success\"" },
+	{ "bound", 0, "GET", NS "/pods/p", 0, 200, "\"nodeName\":\"n1\"" },
+};
+
+int main(void)
+{
+	struct api_world w;
+	api_world_init(&w, 5);
+	api_rows_run(&w, rows, ARRAY_LEN(rows));
+	api_world_fini(&w);
+	puts("ok");
+	return 0;
+}
