@@ -25,7 +25,7 @@ static void test_discovery(void)
 	str_clear(&text);
 	discovery_group_list(&text);
 	AUTO_JSON *groups = load(&text);
-	CHECK_INT(json_array_size(json_object_get(groups, "groups")), 18);
+	CHECK_INT(json_array_size(json_object_get(groups, "groups")), 20);
 	CHECK_TEXT("group", json_str(json_array_get(json_object_get(groups, "groups"), 3), "name"),
 		   "apps");
 	str_clear(&text);
@@ -62,7 +62,7 @@ static void test_aggregated(void)
 		discovery_aggregated(is_core, &text);
 		AUTO_JSON *all = load(&text);
 		const json_t *items = json_object_get(all, "items");
-		CHECK_INT(json_array_size(items), is_core ? 1 : 18);
+		CHECK_INT(json_array_size(items), is_core ? 1 : 20);
 		const json_t *version =
 			json_array_get(json_object_get(json_array_get(items, 0), "versions"), 0);
 		CHECK_TEXT("freshness", json_str(version, "freshness"), "Current");
