@@ -66,7 +66,7 @@ static void test_aggregated(void)
 		const json_t *version =
 			json_array_get(json_object_get(json_array_get(items, 0), "versions"), 0);
 		CHECK_TEXT("freshness", json_str(version, "freshness"), "Current");
-		CHECK_INT(json_array_size(json_object_get(version, "resources")), is_core ? 16 : 6);
+		CHECK_INT(json_array_size(json_object_get(version, "resources")), is_core ? 17 : 6);
 	}
 }
 
