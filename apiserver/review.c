@@ -302,6 +302,7 @@ static void review_now(void *ctx, const struct error *err)
 	struct change c = { .r = r,
 			    .server = r->server,
 			    .kind = r->target.kind,
+			    .asked = r->target.kind,
 			    .verb = CHANGE_CREATE,
 			    .part = PART_MAIN };
 	if (err)
