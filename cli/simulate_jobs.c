@@ -1,6 +1,7 @@
 /* skiff simulate on jobs: a trace read or drawn, one policy or all of them, and what comes of it. */
 #include "cli/command.h"
 #include "cli/simulate_run.h"
+#include "cli/svg.h"
 #include "common/plan/policy_auto.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static int read_trace(struct simulation *s, struct error *err)
 	if (!o->arrivals || !o->service)
 		return error_set(err, ERR_INVALID,
 				 "what runs? --trace FILE, or --arrivals poisson:RATE with "
-				 "--service exp:RATE");
+				 "--service exp:RATE, or --workflow FILE");
 	if (s->machine.places)
 		return error_set(err, ERR_INVALID,
 				 "drawn jobs take one server each: give --servers a number");
@@ -179,7 +180,7 @@ static int run_asked(const struct simulation *s, struct run *runs, size_t *ret_c
 	return 0;
 }
 
-static void report(const struct simulation *s, const struct run *runs, size_t n)
+static void report(const struct simulation *s, struct run *runs, size_t n)
 {
 	AUTO_STR out;
 	uint32_t servers = s->machine.places ? s->machine.places_count : s->machine.servers;
@@ -191,8 +192,12 @@ static void report(const struct simulation *s, const struct run *runs, size_t n)
 		}
 		str_add(&out, s->o->is_compare ? "]\n" : "\n");
 	} else if (s->o->is_compare) {
-		str_addf(&out, "%zu jobs on %u %s%s\n\n", s->trace.replay.count, servers,
-			 s->machine.places ? "node" : "server", servers == 1 ? "" : "s");
+		char span[SVG_TIME_SIZE];
+		svg_time_text(runs[0].result.makespan_us, span);
+		str_addf(&out, "%zu jobs on %u %s%s; fcfs takes %s, %.1f %% used\n\n",
+			 s->trace.replay.count, servers, s->machine.places ? "node" : "server",
+			 servers == 1 ? "" : "s", span, 100 * runs[0].result.utilization);
+		theory_add(&s->trace, &s->machine, runs, n, &out);
 		report_table(runs, n, &out);
 		for (size_t i = 0; i < n; i++)
 			if (runs[i].said)

@@ -101,6 +101,13 @@ static double least(const struct run *runs, size_t n, size_t offset)
 	return worst <= best * 1.0005 ? -1 : best;
 }
 
+static void cell_theory(struct table *t, double us)
+{
+	char time[SVG_TIME_SIZE];
+	svg_time_text(us, time);
+	table_add(t, isnan(us) ? "-" : isinf(us) ? "no bound" : time);
+}
+
 static void cell_ratio(struct table *t, double mine, double first)
 {
 	char text[32];
@@ -115,40 +122,62 @@ static void cell_ratio(struct table *t, double mine, double first)
 	table_add(t, mine == first ? "the same" : text);
 }
 
+/* Does the policy change how long the whole takes? Not on one server. */
+static bool is_makespan_same(const struct run *runs, size_t n)
+{
+	double first = runs[0].result.makespan_us;
+	for (size_t i = 1; i < n; i++)
+		if (fabs(runs[i].result.makespan_us - first) > first * 0.0005)
+			return false;
+	return true;
+}
+
+static void add_row(struct table *t, const struct run *r, const struct run *first,
+		    const struct replay_result *best, bool has_makespan)
+{
+	const struct replay_result *x = &r->result;
+	char text[32];
+	table_add(t, r->name);
+	cell_time(t, x->mean_wait_us, best->mean_wait_us);
+	cell_theory(t, r->theory_us);
+	cell_ratio(t, x->mean_wait_us, first->result.mean_wait_us);
+	cell_time(t, x->p50_wait_us, best->p50_wait_us);
+	cell_time(t, x->p99_wait_us, best->p99_wait_us);
+	cell_time(t, x->max_wait_us, best->max_wait_us);
+	int wrote = snprintf(text, sizeof text, "%.4g ×%s", x->mean_slowdown,
+			     x->mean_slowdown <= best->mean_slowdown * 1.0005 ? " *" : "");
+	(void)wrote;
+	table_add(t, text);
+	wrote = snprintf(text, sizeof text, "%llu", (unsigned long long)x->preemptions);
+	table_add(t, text);
+	if (!has_makespan)
+		return;
+	cell_time(t, x->makespan_us, best->makespan_us);
+	wrote = snprintf(text, sizeof text, "%.1f %%", 100 * x->utilization);
+	table_add(t, text);
+}
+
+#define LEAST(runs, n, member) least(runs, n, offsetof(struct replay_result, member))
+
 void report_table(const struct run *runs, size_t n, struct str *out)
 {
-	static const char *const heads[] = { "POLICY",	 "MEAN WAIT", "AGAINST FCFS", "MEDIAN",
-					     "99 %",	 "LONGEST",   "RESPONSE",     "SLOWDOWN",
-					     "PREEMPTED", "MAKESPAN", "USED" };
-	AUTO_TABLE t = { .columns = ARRAY_LEN(heads) };
-	double wait = least(runs, n, offsetof(struct replay_result, mean_wait_us));
-	double half = least(runs, n, offsetof(struct replay_result, p50_wait_us));
-	double tail = least(runs, n, offsetof(struct replay_result, p99_wait_us));
-	double most = least(runs, n, offsetof(struct replay_result, max_wait_us));
-	double whole = least(runs, n, offsetof(struct replay_result, mean_response_us));
-	double slow = least(runs, n, offsetof(struct replay_result, mean_slowdown));
-	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+	static const char *const heads[] = { "POLICY",	  "MEAN WAIT", "BY FORMULA", "AGAINST FCFS",
+					     "MEDIAN",	  "99 %",      "LONGEST",    "SLOWDOWN",
+					     "PREEMPTED", "MAKESPAN",  "USED" };
+	bool has_makespan = !is_makespan_same(runs, n);
+	AUTO_TABLE t = { .columns = has_makespan ? ARRAY_LEN(heads) : ARRAY_LEN(heads) - 2 };
+	struct replay_result best = { .mean_wait_us = LEAST(runs, n, mean_wait_us),
+				      .p50_wait_us = LEAST(runs, n, p50_wait_us),
+				      .p99_wait_us = LEAST(runs, n, p99_wait_us),
+				      .max_wait_us = LEAST(runs, n, max_wait_us),
+				      .mean_slowdown = LEAST(runs, n, mean_slowdown),
+				      .makespan_us = LEAST(runs, n, makespan_us) };
+	for (size_t i = 0; i < t.columns; i++)
 		table_add(&t, heads[i]);
-	for (size_t i = 0; i < n; i++) {
-		const struct replay_result *x = &runs[i].result;
-		char text[32];
-		table_add(&t, runs[i].name);
-		cell_time(&t, x->mean_wait_us, wait);
-		cell_ratio(&t, x->mean_wait_us, runs[0].result.mean_wait_us);
-		cell_time(&t, x->p50_wait_us, half);
-		cell_time(&t, x->p99_wait_us, tail);
-		cell_time(&t, x->max_wait_us, most);
-		cell_time(&t, x->mean_response_us, whole);
-		int wrote = snprintf(text, sizeof text, "%.4g ×%s", x->mean_slowdown,
-				     x->mean_slowdown <= slow * 1.0005 ? " *" : "");
-		(void)wrote;
-		table_add(&t, text);
-		wrote = snprintf(text, sizeof text, "%llu", (unsigned long long)x->preemptions);
-		table_add(&t, text);
-		cell_time(&t, x->makespan_us, -1);
-		wrote = snprintf(text, sizeof text, "%.1f %%", 100 * x->utilization);
-		table_add(&t, text);
-	}
+	for (size_t i = 0; i < n; i++)
+		add_row(&t, &runs[i], &runs[0], &best, has_makespan);
 	table_text(&t, out);
-	str_add(out, "\n* the best of its column. A slowdown is response / the job's own time.\n");
+	str_add(out, "\n* the best of its column. SLOWDOWN: response / the job's own time. BY FORMULA:\n"
+		     "what queueing theory says of Poisson arrivals with these sizes "
+		     "(docs/queueing.md).\n");
 }

@@ -7,7 +7,7 @@
 #include "cli/simulate_trace.h"
 
 #define RUN_SAMPLES    500 /* of the number waiting, over time */
-#define RUN_CURVE      200  /* of the distribution */
+#define RUN_CURVE      120  /* of the distribution */
 #define RUN_SPANS_MAX  4000
 #define RUN_DRAWN_MAX  40   /* jobs that a Gantt chart shows */
 #define RUN_PLACES_MAX 10000
@@ -31,6 +31,7 @@ struct run_span {
 struct run {
 	const char *name; /* of the policy */
 	struct replay_result result;
+	double theory_us; /* the mean wait by formula; NAN: none holds */
 	/* For a drawing: */
 	double *at_us, *waiting; /* samples over time */
 	size_t samples, every; /* of so many looks one is kept */
@@ -58,7 +59,10 @@ int run_policy(const struct run_request *q, struct run *ret, struct error *err) 
 void run_tell(const char *what, uint64_t done, uint64_t of);
 void run_tell_end(void); /* leaves the line */
 
-/* ---- simulate_report.c, simulate_draw.c ---- */
+/* ---- simulate_theory.c, simulate_report.c, simulate_draw.c ---- */
+/* What the trace is like as lines, and each run's theory_us. runs[0] is FCFS. */
+void theory_add(const struct trace *t, const struct machine *m, struct run *runs, size_t n,
+		struct str *out);
 void report_json(const struct run *r, uint32_t servers, struct str *out);
 void report_text(const struct run *r, uint32_t servers, struct str *out);
 void report_table(const struct run *runs, size_t n, struct str *out);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #define LOOK_EVERY   256
-#define LOOK_LEAST   200    /* jobs ended before the first look */
+#define LOOK_LEAST   50     /* jobs ended before the first look */
 #define HYSTERESIS   0.1
+#define TAIL_NOISE   0.3    /* a 99th percentile of a thousand jobs rests on ten */
+#define CLEAR        2.0    /* so many times better needs no second look */
 #define ALIGN(n)     (((n) + 63) / 64 * 64)
 
 static const enum queue_policy candidates[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF, QUEUE_LAS };
@@ -63,7 +65,8 @@ void policy_ended(struct policy_auto *a, uint64_t job, int64_t now_us, int64_t s
 
 bool policy_is_due(const struct policy_auto *a)
 {
-	return a->load.completions >= LOOK_LEAST && a->arrived >= a->looked_at + LOOK_EVERY;
+	uint64_t every = a->looked_at ? LOOK_EVERY : LOOK_LEAST;
+	return a->load.completions >= LOOK_LEAST && a->arrived >= a->looked_at + every;
 }
 
 /* ---- what a look works with ---- */
@@ -315,18 +318,27 @@ static void say(struct policy_auto *a, const struct look *l, size_t now, bool ke
 	(void)n;
 }
 
-/* Worth it: beyond the hysteresis, and more than the change costs until the next look. A policy that
- * breaks the bound is left for one that keeps it whatever that costs. */
-static bool is_worth(const struct policy_auto *a, const struct look *l, size_t best, bool keeps)
+/* Worth it: beyond the hysteresis, seen twice or clear, and more than the change costs until the next
+ * look; and after a change not before all that is remembered is new. A policy that breaks the bound is
+ * left for one that keeps it whatever that costs. */
+static bool is_worth(const struct policy_auto *a, const struct look *l, size_t best, bool keeps,
+		     bool is_second)
 {
 	size_t now = number_of(a->current);
-	double bound = (double)a->settings.max_wait_us;
-	if (isnan(l->objective[now]) || (keeps && bound > 0 && l->p99[now] > bound))
+	double bound = (double)a->settings.max_wait_us, least = a->settings.hysteresis;
+	bool breaks = keeps && bound > 0 && l->p99[now] > bound;
+	if (isnan(l->objective[now]))
 		return true;
+	if (a->settings.objective == POLICY_P99)
+		least = MAX(least, TAIL_NOISE);
+	bool is_clear = l->objective[best] * CLEAR < l->objective[now];
+	bool is_settled = a->changes == 0 || a->arrived >= a->changed_at + POLICY_RING;
+	if (!is_clear && !(is_second && is_settled))
+		return false;
 	double gain = (l->wait[now] - l->wait[best]) * LOOK_EVERY;
 	bool costs_more = a->settings.objective == POLICY_WAIT &&
 			  gain < (double)a->settings.change_cost_us;
-	return l->objective[best] < l->objective[now] * (1 - a->settings.hysteresis) && !costs_more;
+	return breaks || (l->objective[best] < l->objective[now] * (1 - least) && !costs_more);
 }
 
 bool policy_look(struct policy_auto *a, int64_t now_us, void *memory)
@@ -342,9 +354,9 @@ bool policy_look(struct policy_auto *a, int64_t now_us, void *memory)
 	summarize(a, &l);
 	predict_all(a, &l);
 	size_t best = best_of(a, &l, &keeps);
-	bool is_confirmed = a->candidate == candidates[best];
+	bool is_second = a->candidate == candidates[best];
 	a->candidate = candidates[best];
-	if (a->current == candidates[best] || !is_confirmed || !is_worth(a, &l, best, keeps)) {
+	if (a->current == candidates[best] || !is_worth(a, &l, best, keeps, is_second)) {
 		say(a, &l, number_of(a->current), keeps);
 		return false;
 	}

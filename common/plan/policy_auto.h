@@ -6,7 +6,8 @@
  * and estimate. A prediction is the M/G/1 formula for their sizes where that holds (one server, arrivals
  * like Poisson's, estimates that are right), else a replay of them, which also gives the percentiles.
  * The policy is changed only when the gain is larger than the hysteresis, larger than what the change
- * costs until the next look, and seen at two looks in a row.
+ * costs until the next look, and seen at two looks in a row (a gain of twice at one); and not again
+ * before POLICY_RING more jobs have come.
  */
 #pragma once
 
@@ -54,7 +55,7 @@ void policy_arrived(struct policy_auto *a, uint64_t job, int64_t now_us, int64_t
 		    const struct queue_request *request);
 void policy_ended(struct policy_auto *a, uint64_t job, int64_t now_us, int64_t size_us,
 		  int64_t response_us);
-/* Is it time for a look? (Every 256 arrivals, once there are enough.) */
+/* Is it time for a look? (When 50 jobs have ended, then every 256 arrivals.) */
 bool policy_is_due(const struct policy_auto *a);
 /* Looks; true: `current` is another now, and `why` says why. `memory` of policy_size() bytes, aligned to
  * 64, of any content. */
