@@ -45,12 +45,14 @@ static void describe(const struct trace *t, const struct run *first, const struc
 	str_addf(out,
 		 "arrivals  λ = %.4g a second, C² of the gaps %.2f (Poisson: 1)\n"
 		 "sizes     mean %s, C² = %.2f\n"
-		 "load      ρ = %.2f; under fcfs %.3g jobs are present on average (Little: λ · response)\n",
+		 "load      ρ = %.2f; under fcfs %.3g jobs are present on average "
+		 "(Little: λ · response)\n",
 		 rate * 1e6, squares / n / (gaps / n * gaps / n) - 1, mean, predict_variation(l),
 		 first->result.utilization, rate * first->result.mean_response_us);
 	if (servers == 1) {
 		svg_time_text(predict_wait(PREDICT_PS, l, rate), wait);
-		str_addf(out, "sharing   one server for all at once (PS): a mean wait of %s by the formula\n",
+		str_addf(out,
+			 "sharing   one server for all at once (PS): a mean wait of %s by formula\n",
 			 isfinite(predict_wait(PREDICT_PS, l, rate)) ? wait : "no bound");
 	}
 	str_add_char(out, '\n');
