@@ -209,7 +209,7 @@ int fail_unavailable(struct failure *f, const char *fmt, ...)
 	va_start(args, fmt);
 	set(f, 503, "ServiceUnavailable", "", fmt, args);
 	va_end(args);
-	f->retry_after_s = 1;
+	/* No Retry-After: clients of Go would ask on and on, and their users would not learn why. */
 	return -1;
 }
 

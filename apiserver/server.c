@@ -234,6 +234,7 @@ static void serve_authorized(struct request *r)
 		return;
 	} else if (!hub_is_loaded(r->server->hub)) {
 		fail_unavailable(&f, "the server is starting: it has not read the store yet");
+		f.retry_after_s = 1;
 	} else if (is_metadata(&r->target)) {
 		serve_watch_all(r);
 		return;

@@ -20,11 +20,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define BACKOFF_MIN_MS  250
-#define BACKOFF_MAX_MS  10000
-#define STEADY_MS       30000 /* after so long up, the next failure starts at the minimum */
-#define LOG_MAX_BYTES   (32 << 20)
-#define LOG_CHECK_MS    60000
+#define BACKOFF_MIN_MS 250
+#define BACKOFF_MAX_MS 10000
+#define STEADY_MS      30000 /* after so long up, the next failure starts at the minimum */
+#define LOG_MAX_BYTES  (32 << 20)
+#define LOG_CHECK_MS   60000
+#define PID_AGAIN_MS   2000
 
 struct supervisor;
 
@@ -33,7 +34,7 @@ struct supervised {
 	const json_t *description;
 	const char *name;
 	struct process_id process;
-	bool is_running;
+	bool is_running, has_pid_file;
 	int pid_fd;
 	struct loop_fd *exits;
 	struct loop_timer *again;
@@ -47,7 +48,7 @@ struct supervisor {
 	json_t *programs;
 	struct supervised *at;
 	size_t count;
-	struct loop_timer *logs;
+	struct loop_timer *logs, *pid_files;
 };
 
 static void start(void *ctx);
@@ -55,8 +56,8 @@ static void start(void *ctx);
 static void plan_restart(struct supervised *p)
 {
 	bool steady = loop_now_ms(p->s->loop) - p->started_ms > STEADY_MS;
-	p->backoff_ms = steady || !p->backoff_ms ? BACKOFF_MIN_MS :
-						   MIN(p->backoff_ms * 2, BACKOFF_MAX_MS);
+	p->backoff_ms =
+		steady || !p->backoff_ms ? BACKOFF_MIN_MS : MIN(p->backoff_ms * 2, BACKOFF_MAX_MS);
 	loop_timer_set(p->again, p->backoff_ms);
 }
 
@@ -78,10 +79,9 @@ static void exited(void *ctx, unsigned events)
 	(void)events;
 	/* Ours are reaped here; an adopted one belongs to somebody else. */
 	pid_t got = waitpid(p->process.pid, &status, WNOHANG);
-	int n = got <= 0 ? snprintf(text, sizeof text, "unknown") :
-		WIFSIGNALED(status) ?
-			   snprintf(text, sizeof text, "signal %d", WTERMSIG(status)) :
-			   snprintf(text, sizeof text, "code %d", WEXITSTATUS(status));
+	int n = got <= 0              ? snprintf(text, sizeof text, "unknown")
+		: WIFSIGNALED(status) ? snprintf(text, sizeof text, "signal %d", WTERMSIG(status))
+				      : snprintf(text, sizeof text, "code %d", WEXITSTATUS(status));
 	assert(n > 0);
 	log_warn("supervise", "ended, starting it again", "program", p->name, "with", text);
 	forget(p);
@@ -107,6 +107,29 @@ static bool follow(struct supervised *p)
 	return true;
 }
 
+/* On a full disk it is tried again and again: without the file `down` does not find the program, and
+ * a new supervisor would start it twice. */
+static void write_pid_file(struct supervised *p)
+{
+	struct error err;
+	bool had_trouble = loop_timer_is_set(p->s->pid_files);
+	p->has_pid_file = program_write_pid(p->s->root, p->name, &p->process, &err) == 0;
+	if (p->has_pid_file)
+		return;
+	loop_timer_set(p->s->pid_files, PID_AGAIN_MS);
+	if (!had_trouble)
+		log_error("supervise", "the pid file cannot be written, trying again", "program",
+			  p->name, "error", err.text);
+}
+
+static void write_pid_files(void *ctx)
+{
+	struct supervisor *s = ctx;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->at[i].is_running && !s->at[i].has_pid_file)
+			write_pid_file(&s->at[i]);
+}
+
 static void start(void *ctx)
 {
 	struct supervised *p = ctx;
@@ -123,9 +146,7 @@ static void start(void *ctx)
 	int n = snprintf(pid, sizeof pid, "%d", (int)p->process.pid);
 	assert(n > 0);
 	log_info("supervise", "started", "program", p->name, "pid", pid);
-	if (program_write_pid(p->s->root, p->name, &p->process, &err) < 0)
-		log_error("supervise", "no pid file: a new supervisor would start it twice",
-			  "program", p->name, "error", err.text);
+	write_pid_file(p);
 	if (!follow(p))
 		plan_restart(p);
 }
@@ -133,10 +154,12 @@ static void start(void *ctx)
 static void adopt_or_start(struct supervised *p)
 {
 	if (program_read_pid(p->s->root, p->name, &p->process) && process_is_alive(&p->process) &&
-	    follow(p))
+	    follow(p)) {
+		p->has_pid_file = true;
 		log_info("supervise", "adopted", "program", p->name);
-	else
+	} else {
 		start(p);
+	}
 }
 
 /* Orphans of the programs (shims) become our children when they end. */
@@ -239,6 +262,7 @@ static int run(const char *root, struct error *err)
 	struct loop_signal *interrupt = loop_signal_new(s.loop, SIGINT, stop, &s);
 	s.logs = loop_timer_new(s.loop, rotate_logs, &s);
 	loop_timer_set(s.logs, LOG_CHECK_MS);
+	s.pid_files = loop_timer_new(s.loop, write_pid_files, &s);
 	for (size_t i = 0; i < s.count; i++)
 		adopt_or_start(&s.at[i]);
 	loop_run(s.loop);
@@ -247,6 +271,7 @@ static int run(const char *root, struct error *err)
 	loop_signal_free(term);
 	loop_signal_free(interrupt);
 	loop_timer_free(s.logs);
+	loop_timer_free(s.pid_files);
 	for (size_t i = 0; i < s.count; i++) {
 		forget(&s.at[i]);
 		loop_timer_free(s.at[i].again);

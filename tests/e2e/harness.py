@@ -162,8 +162,13 @@ def skiff():
 
 
 def remove_root(root):
-    if root.startswith("/tmp/ske-"):
-        shutil.rmtree(root, ignore_errors=True)
+    if not root.startswith("/tmp/ske-"):
+        return
+    if os.path.ismount(root):
+        run(["umount", "-l", root])
+    shutil.rmtree(root, ignore_errors=True)
+    if os.path.exists(root + ".img"):
+        os.unlink(root + ".img")
 
 
 def remove_leftovers():
