@@ -2,8 +2,6 @@
 #include "schemas/rule.h"
 
 #define CONTENT_SIZE_MAX (1024 * 1024)
-#define ADDRESSES_MAX    100
-#define ENDPOINTS_MAX    1000
 
 /* Adds the sizes of the values to *size. */
 static void check_keys(const json_t *map, const struct path *at, const json_t *other, bool is_bytes,
@@ -11,8 +9,7 @@ static void check_keys(const json_t *map, const struct path *at, const json_t *o
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)map, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
 		rule_name(e, PATH_OF(at, key), key, name_config_key);
 		AUTO_JSON *shown = json_string_nocheck(key);
 		if (json_object_get(other, key))
@@ -108,60 +105,6 @@ static void check_secret(const json_t *tree, struct field_errors *e)
 	}
 }
 
-static void check_slice_port(const json_t *ports, size_t i, const struct path *at,
-			     struct field_errors *e)
-{
-	const json_t *port = json_array_get(ports, i);
-	const char *name = json_str_or(port, "name", "");
-	if (*name)
-		rule_name(e, PATH(at, "name"), name, name_dns_label);
-	for (size_t k = 0; k < i; k++) {
-		if (!streq(json_str_or(json_array_get(ports, k), "name", ""), name))
-			continue;
-		rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"), json_object_get(port, "name"),
-			    NULL);
-		return;
-	}
-}
-
-static void check_slice(const json_t *tree, struct field_errors *e)
-{
-	static const char *const families[] = { "IPv4", "IPv6", "FQDN", NULL };
-	const char *family = json_str_or(tree, "addressType", "");
-	rule_required(e, PATH(NULL, "addressType"), family);
-	rule_one_of(e, PATH(NULL, "addressType"), json_object_get(tree, "addressType"), families);
-	const json_t *ports = json_object_get(tree, "ports");
-	for (size_t i = 0; i < json_array_size(ports); i++)
-		check_slice_port(ports, i, PATH_AT(PATH(NULL, "ports"), i), e);
-	const json_t *endpoints = json_object_get(tree, "endpoints");
-	if (json_array_size(endpoints) > ENDPOINTS_MAX) {
-		AUTO_JSON *count = json_integer((json_int_t)json_array_size(endpoints));
-		rule_broken(e, FIELD_TOO_MANY, PATH(NULL, "endpoints"), count,
-			    "must have at most %d items", ENDPOINTS_MAX);
-		return;
-	}
-	for (size_t i = 0; i < json_array_size(endpoints); i++) {
-		const struct path *at = PATH(PATH_AT(PATH(NULL, "endpoints"), i), "addresses");
-		const json_t *list = json_object_get(json_array_get(endpoints, i), "addresses");
-		AUTO_JSON *count = json_integer((json_int_t)json_array_size(list));
-		if (json_array_size(list) == 0)
-			rule_broken(e, FIELD_REQUIRED, at, NULL, "must contain at least 1 address");
-		else if (json_array_size(list) > ADDRESSES_MAX)
-			rule_broken(e, FIELD_TOO_MANY, at, count, "must have at most %d items",
-				    ADDRESSES_MAX);
-		for (size_t k = 0; k < json_array_size(list) && !streq(family, "FQDN"); k++)
-			rule_ip(e, PATH_AT(at, k), json_array_get(list, k));
-	}
-}
-
-static void check_lease(const json_t *tree, struct field_errors *e)
-{
-	const struct path *at = PATH(PATH(NULL, "spec"), "leaseDurationSeconds");
-	const json_t *duration = json_dig(tree, "spec.leaseDurationSeconds");
-	if (duration && json_integer_value(duration) <= 0)
-		rule_broken(e, FIELD_INVALID, at, duration, "must be greater than 0");
-}
-
 static void check_node_update(const json_t *tree, const json_t *old, struct field_errors *e)
 {
 	static const char *const fields[] = { "podCIDR", "podCIDRs", "providerID" };
@@ -177,39 +120,6 @@ static void check_node_update(const json_t *tree, const json_t *old, struct fiel
 	}
 }
 
-static void check_event(const json_t *tree, struct field_errors *e)
-{
-	const char *about = json_str_or(tree, "involvedObject.namespace", "");
-	const char *own = json_str_or(tree, "metadata.namespace", "");
-	AUTO_JSON *shown = json_string_nocheck(about);
-	if (*about && !streq(about, own))
-		rule_broken(e, FIELD_INVALID, PATH(PATH(NULL, "involvedObject"), "namespace"),
-			    shown, "does not match event.namespace");
-	else if (!*about && !streq(own, "default"))
-		rule_broken(e, FIELD_INVALID, PATH(PATH(NULL, "involvedObject"), "namespace"),
-			    shown, "does not match event.namespace");
-}
-
-static void check_endpoints(const json_t *tree, struct field_errors *e)
-{
-	const json_t *subsets = json_object_get(tree, "subsets");
-	for (size_t i = 0; i < json_array_size(subsets); i++) {
-		static const char *const lists[] = { "addresses", "notReadyAddresses" };
-		const struct path *at = PATH_AT(PATH(NULL, "subsets"), i);
-		const json_t *subset = json_array_get(subsets, i);
-		if (!json_array_size(json_object_get(subset, lists[0])) &&
-		    !json_array_size(json_object_get(subset, lists[1])))
-			rule_broken(e, FIELD_REQUIRED, at, NULL,
-				    "must specify `addresses` or `notReadyAddresses`");
-		for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-			const json_t *list = json_object_get(subset, lists[l]);
-			for (size_t k = 0; k < json_array_size(list); k++)
-				rule_ip(e, PATH(PATH_AT(PATH(at, lists[l]), k), "ip"),
-					json_object_get(json_array_get(list, k), "ip"));
-		}
-	}
-}
-
 void validate_config(const char *kind, const json_t *tree, const json_t *old,
 		     struct field_errors *e)
 {
@@ -217,14 +127,6 @@ void validate_config(const char *kind, const json_t *tree, const json_t *old,
 		check_config_map(tree, e);
 	else if (streq(kind, "Secret"))
 		check_secret(tree, e);
-	else if (streq(kind, "EndpointSlice"))
-		check_slice(tree, e);
-	else if (streq(kind, "Lease"))
-		check_lease(tree, e);
-	else if (streq(kind, "Event"))
-		check_event(tree, e);
-	else if (streq(kind, "Endpoints"))
-		check_endpoints(tree, e);
 	else if (streq(kind, "Node"))
 		validate_taints(json_dig(tree, "spec.taints"), PATH(PATH(NULL, "spec"), "taints"),
 				e);

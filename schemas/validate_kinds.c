@@ -2,6 +2,7 @@
 #include "schemas/rule.h"
 
 #define ADMISSION "admissionregistration.k8s.io"
+#define FLOW "flowcontrol.apiserver.k8s.io"
 #define RBAC "rbac.authorization.k8s.io"
 
 /* Names that their kind's rules look at. */
@@ -17,6 +18,8 @@ static const struct {
 	kind_check *check; /* NULL: nothing beside the metadata */
 	name_check *name;  /* NULL: a subdomain */
 } kinds[] = {
+	{ "", "Endpoints", validate_endpoints, NULL },
+	{ "", "Event", validate_core_event, NULL },
 	{ "", "LimitRange", validate_limit_range, NULL },
 	{ "", "PersistentVolume", validate_volume, NULL },
 	{ "", "PersistentVolumeClaim", validate_claim, NULL },
@@ -39,11 +42,18 @@ static const struct {
 	{ "autoscaling", "HorizontalPodAutoscaler", validate_autoscaler, NULL },
 	{ "batch", "CronJob", validate_cron_job, NULL },
 	{ "batch", "Job", validate_job, NULL },
+	{ "certificates.k8s.io", "CertificateSigningRequest", validate_signing_request, name_any },
+	{ "coordination.k8s.io", "Lease", validate_lease, NULL },
+	{ "discovery.k8s.io", "EndpointSlice", validate_endpoint_slice, NULL },
+	{ "events.k8s.io", "Event", validate_event, NULL },
+	{ FLOW, "FlowSchema", validate_flow_schema, NULL },
+	{ FLOW, "PriorityLevelConfiguration", validate_priority_level, NULL },
 	{ "networking.k8s.io", "IPAddress", validate_ip_address, name_any },
 	{ "networking.k8s.io", "Ingress", validate_ingress, NULL },
 	{ "networking.k8s.io", "IngressClass", validate_ingress_class, NULL },
 	{ "networking.k8s.io", "NetworkPolicy", validate_network_policy, NULL },
 	{ "networking.k8s.io", "ServiceCIDR", validate_service_cidr, NULL },
+	{ "node.k8s.io", "RuntimeClass", validate_runtime_class, NULL },
 	{ "policy", "PodDisruptionBudget", validate_disruption_budget, NULL },
 	{ RBAC, "ClusterRole", validate_cluster_role, name_path_segment },
 	{ RBAC, "ClusterRoleBinding", validate_cluster_role_binding, name_path_segment },
