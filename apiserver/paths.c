@@ -2,6 +2,7 @@
 #include "apiserver/server_internal.h"
 #include "apiserver/tokens.h"
 #include "common/base/jsonx.h"
+#include "common/base/map.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -201,9 +202,9 @@ static void serve_discovery_root(struct request *r, bool is_core)
 	str_init(&text, TEXT_MAX);
 	if (r->accept.as == ACCEPT_DISCOVERY) {
 		discovery_aggregated(is_core, &text);
-		reply_text(r, 200,
-			   "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-			   text.data, text.len);
+		reply_cached(r,
+			     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+			     text.data, text.len, false);
 		return;
 	}
 	if (is_core)
@@ -237,14 +238,35 @@ static bool serve_discovery(struct request *r)
 	return found;
 }
 
+/* A document's address in the index holds its hash: there it may be kept for long, and with an
+ * old hash it leads to the new one. */
+static void serve_openapi_document(struct request *r, const struct str *text)
+{
+	const char *hash = query_get(&r->query, "hash");
+	char now[24];
+	int n = snprintf(now, sizeof now, "%016" PRIX64, hash_bytes(text->data, text->len));
+	assert(n > 0 && n < (int)sizeof now);
+	if (hash && !streq(hash, now)) {
+		auto_free char *location = xasprintf("%s?hash=%s", r->x->path, now);
+		reply_moved(r, location);
+		return;
+	}
+	reply_cached(r, "application/json", text->data, text->len, hash != NULL);
+}
+
 static bool serve_openapi(struct request *r)
 {
 	const char *path = r->x->path;
 	AUTO_STR text;
 	str_init(&text, TEXT_MAX);
 	if (streq(path, "/openapi/v3")) {
-		openapi_v3_index(&text);
-		json_text(r, text.data, text.len);
+		struct server *s = r->server;
+		if (!s->openapi_index) { /* it takes the hashes of all documents: once */
+			openapi_v3_index(&text);
+			s->openapi_index = xstrdup(text.data);
+		}
+		reply_cached(r, "application/json", s->openapi_index, strlen(s->openapi_index),
+			     false);
 		return true;
 	}
 	if (streq(path, "/openapi/v2")) {
@@ -254,10 +276,10 @@ static bool serve_openapi(struct request *r)
 			openapi_v2_protobuf(&text);
 		else
 			openapi_v2_json(&text);
-		reply_text(r, 200,
-			   protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" :
-				      "application/json",
-			   text.data, text.len);
+		reply_cached(r,
+			     protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" :
+					"application/json",
+			     text.data, text.len, false);
 		return true;
 	}
 	bool core = starts_with(path, "/openapi/v3/api/");
@@ -269,7 +291,7 @@ static bool serve_openapi(struct request *r)
 	const char *version = core ? rest : rest[n] ? rest + n + 1 : "";
 	if (!openapi_v3_document(group, version, &text))
 		return false;
-	reply_text(r, 200, "application/json", text.data, text.len);
+	serve_openapi_document(r, &text);
 	return true;
 }
 

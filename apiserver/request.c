@@ -2,11 +2,14 @@
 #include "apiserver/render.h"
 #include "apiserver/server_internal.h"
 #include "common/base/jsonx.h"
+#include "common/base/map.h"
+#include "common/base/time_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define HEADERS_MAX (8 + WARNINGS_MAX)
+#define YEAR_US     (365 * 86400 * 1000000LL)
 
 void identity_add_group(struct identity *who, const char *group)
 {
@@ -159,6 +162,37 @@ void reply_text(struct request *r, int status, const char *content_type, const c
 	common_headers(r, &h, content_type, 0);
 	add_header(&h, "X-Content-Type-Options", "nosniff");
 	finish(r, status, &h, text, len, NULL, NULL);
+}
+
+void reply_cached(struct request *r, const char *content_type, const char *text, size_t len,
+		  bool is_immutable)
+{
+	struct headers h;
+	char etag[24], expires[TIME_TEXT_SIZE];
+	int n = snprintf(etag, sizeof etag, "\"%016llX\"",
+			 (unsigned long long)hash_bytes(text, len));
+	assert(n > 0 && n < (int)sizeof etag);
+	common_headers(r, &h, content_type, 0);
+	add_header(&h, "ETag", etag);
+	add_header(&h, "Vary", "Accept");
+	if (is_immutable) {
+		time_format_http(loop_wall_us(r->server->loop) + YEAR_US, expires);
+		h.at[1] = (struct http_header){ "Cache-Control", "public, immutable" };
+		add_header(&h, "Expires", expires);
+	}
+	const char *known = http_header_get(r->x, "If-None-Match");
+	if (known && strstr(known, etag))
+		finish(r, 304, &h, "", 0, NULL, NULL);
+	else
+		finish(r, 200, &h, text, len, NULL, NULL);
+}
+
+void reply_moved(struct request *r, const char *location)
+{
+	struct headers h;
+	common_headers(r, &h, "text/plain; charset=utf-8", 0);
+	add_header(&h, "Location", location);
+	finish(r, 301, &h, "", 0, NULL, NULL);
 }
 
 static void reply_rendered(struct request *r, int status, const char *bytes, size_t len,

@@ -66,6 +66,11 @@ void request_warn(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void reply_failure(struct request *r, struct failure *f); /* empties f */
 void reply_text(struct request *r, int status, const char *content_type, const char *text,
 		size_t len);
+/* What seldom changes, with an ETag: 304 where the client has it. is_immutable: its address holds
+ * its hash, so it may be kept for a year. */
+void reply_cached(struct request *r, const char *content_type, const char *text, size_t len,
+		  bool is_immutable);
+void reply_moved(struct request *r, const char *location); /* 301 */
 /* JSON bytes; rendered as YAML, or pretty, where the client asked for it. */
 void reply_json(struct request *r, int status, const char *bytes, size_t len);
 /* An object by reference. revision > 0: the Skiff-Revision of the write. */

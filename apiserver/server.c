@@ -412,6 +412,7 @@ void server_free(struct server *s)
 	authz_node_free(s->authz_node);
 	hub_free(s->hub);
 	tokens_free(s->tokens);
+	free(s->openapi_index);
 	authn_file_free(s->token_file);
 	authn_oidc_free(s->oidc);
 	free(s->ranges);

@@ -33,6 +33,7 @@ struct server {
 	struct loop *loop;
 	struct store *store;
 	struct hub *hub;
+	char *openapi_index; /* rendered once it was asked for */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct tokens *tokens;

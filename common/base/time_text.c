@@ -121,6 +121,20 @@ void time_format(int64_t us, char out[TIME_TEXT_SIZE])
 	memcpy(out + n, "Z", 2);
 }
 
+void time_format_http(int64_t us, char out[TIME_TEXT_SIZE])
+{
+	static const char week[] = "ThuFriSatSunMonTueWed"; /* 1970 began on a Thursday */
+	static const char year[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	int64_t seconds = floor_div(us, 1000000), days = floor_div(seconds, 86400);
+	int in_day = (int)(seconds - days * 86400), y, m, d;
+	civil_of(days, &y, &m, &d);
+	int weekday = (int)(days - floor_div(days, 7) * 7);
+	int n = snprintf(out, TIME_TEXT_SIZE, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+			 week + weekday * 3, d, year + (m - 1) * 3, y, in_day / 3600,
+			 in_day / 60 % 60, in_day % 60);
+	assert(n > 0 && n < TIME_TEXT_SIZE);
+}
+
 void time_format_micro(int64_t us, char out[TIME_TEXT_SIZE])
 {
 	int n = format_seconds(us, out);

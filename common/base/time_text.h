@@ -13,6 +13,9 @@ bool time_parse(const char *text, int64_t *ret_us);
 void time_format(int64_t us, char out[TIME_TEXT_SIZE]);       /* seconds, "…Z" */
 void time_format_micro(int64_t us, char out[TIME_TEXT_SIZE]); /* six decimals, "…Z" */
 
+/* As HTTP's headers have it (RFC 9110): "Mon, 23 Nov 2026 12:00:00 GMT". */
+void time_format_http(int64_t us, char out[TIME_TEXT_SIZE]);
+
 /* The age that kubectl shows: 5s, 3m20s, 2h5m, 4d3h, 2y30d; "<invalid>" when negative
  * beyond clock skew. */
 void time_format_age(int64_t span_s, char out[TIME_TEXT_SIZE]);

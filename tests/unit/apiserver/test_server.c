@@ -1,6 +1,6 @@
 /*
  * The API as a client sees it: rows are requests in order, against one server on the memory
- * store. `has` are pieces that the answer must contain, parted by " & "; "!" in front of a
+ * store. `has` are pieces that the answer's body or headers must contain, parted by " & "; "!" in front of a
  * piece: must not.
  */
 #include "apiserver/server_internal.h"
@@ -34,6 +34,15 @@ static const struct {
 	{ "version", "GET", "/version", 0, 0, 0, 200, "\"gitVersion\":\"v1.36.3+skiff" },
 	{ "ready", "GET", "/readyz?verbose", 0, 0, 0, 200, "[+]etcd ok & readyz check passed" },
 	{ "unknown path", "GET", "/nothing", 0, 0, 0, 404, "could not find the requested" },
+	{ "openapi index", "GET", "/openapi/v3", 0, 0, 0, 200,
+	  "\"apis/apps/v1\":{\"serverRelativeURL\":\"/openapi/v3/apis/apps/v1?hash= & ETag: \"" },
+	{ "an old address", "GET", "/openapi/v3/apis/apps/v1?hash=0", 0, 0, 0, 301,
+	  "Location: /openapi/v3/apis/apps/v1?hash=" },
+	{ "without a hash", "GET", "/openapi/v3/apis/apps/v1", 0, 0, 0, 200,
+	  "Cache-Control: no-cache, private & io.k8s.api.apps.v1.Deployment" },
+	{ "discovery has an etag", "GET", "/apis", 0,
+	  "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", 0, 200,
+	  "ETag: \" & Vary: Accept & \"name\":\"apps\"" },
 	{ "system namespaces", "GET", "/api/v1/namespaces", 0, 0, 0, 200,
 	  "\"kind\":\"NamespaceList\" & kube-system & kube-node-lease & \"items\":[" },
 	{ "the API's Service", "GET", NS "/services/kubernetes", 0, 0, 0, 200,
@@ -338,7 +347,9 @@ static void check_row(struct api_world *w, size_t i)
 		if (amp)
 			*amp = '\0';
 		bool wanted = *piece != '!';
-		good &= (strstr(a.body.data, wanted ? piece : piece + 1) != NULL) == wanted;
+		const char *text = wanted ? piece : piece + 1;
+		bool is_there = strstr(a.body.data, text) || strstr(a.headers.data, text);
+		good &= is_there == wanted;
 	}
 	if (!good) {
 		fprintf(stderr, "row '%s': got %d, expected %d with: %s\n%s\n%s\n", rows[i].name,
