@@ -35,7 +35,7 @@ static const char usage[] =
 	"usage: skiff-apiserver --listen=ADDRESS:PORT --etcd=URL [flags]\n"
 	"\n"
 	"  --listen=ADDRESS:PORT   where to serve HTTPS (0.0.0.0:6443)\n"
-	"  --etcd=URL              unix:///PATH:0 or http(s)://HOST:PORT\n"
+	"  --etcd=URL[,URL…]       unix:///PATH:0 or http(s)://HOST:PORT; by gRPC several\n"
 	"  --etcd-api=grpc|json    how to speak to it (grpc)\n"
 	"  --etcd-ca, --etcd-cert, --etcd-key=FILE   TLS with etcd\n"
 	"  --store=memory          no etcd: everything is gone at the end\n"
