@@ -115,7 +115,7 @@ static int decode_typed(struct change *c, enum schema_encoding encoding, struct 
 static int decode_object(struct change *c, struct failure *f)
 {
 	enum schema_encoding encoding;
-	if (!content_type_encoding(http_header_get(c->r->x, "Content-Type"), &encoding))
+	if (!content_type_encoding(c->content_type, &encoding))
 		return fail_media_type(f);
 	return decode_typed(c, encoding, f);
 }
@@ -133,14 +133,13 @@ static int decode_patch(struct change *c, struct failure *f)
 					     "application/merge-patch+json",
 					     "application/strategic-merge-patch+json" };
 	struct request *r = c->r;
-	const char *content_type = http_header_get(r->x, "Content-Type");
-	c->is_apply = content_type_is(content_type, "application/apply-patch+yaml");
+	c->is_apply = content_type_is(c->content_type, "application/apply-patch+yaml");
 	if (managed_check_options(c, f) < 0)
 		return -1;
 	if (c->is_apply)
 		return decode_configuration(c, f);
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (content_type_is(content_type, types[i]))
+		if (content_type_is(c->content_type, types[i]))
 			c->patch_type = types[i];
 	if (!c->patch_type)
 		return fail(

@@ -41,11 +41,16 @@ struct change {
 	enum change_verb verb;
 	enum change_part part;
 	char *ns, *name; /* name NULL: generateName */
-	json_t *body;    /* decoded object, or patch document */
+	char *content_type, *user_agent; /* headers; NULL: none */
+	json_t *body;       /* decoded object, or patch document */
 	const char *patch_type;
 	bool is_apply; /* the patch is a configuration to apply */
-	bool is_dry_run, is_fresh;
+	/* What the last step came to, perhaps on a worker. */
+	int code;
+	struct failure failure;
+	bool is_dry_run, is_fresh, is_abandoned;
 	int attempts;
+	char now[64]; /* as metadata shows it, of the present attempt */
 
 	/* of the present attempt */
 	struct object *old; /* reference; NULL: there is none */
@@ -74,6 +79,7 @@ void change_drop_key(struct change *c, const char *key);
 void change_guard_key(struct change *c, const char *key);
 
 /* ---- body.c: what the client sent ---- */
+/* On any thread that has the change to itself. */
 int body_decode(struct change *c, struct failure *f);
 /* The decoding rules for a finished patch: prune, strictness, warnings. */
 int body_check_patched(struct change *c, json_t *tree, struct failure *f);
@@ -91,6 +97,9 @@ void managed_note(struct change *c);
 void managed_put(struct change *c); /* into the tree */
 int apply_check_body(struct change *c, struct failure *f);
 int apply_build(struct change *c, struct failure *f);
+
+/* ---- change_build.c: the tree that is wanted, and the old one; on any thread, as above ---- */
+int change_build(struct change *c, struct failure *f);
 
 /* ---- strategy.c: what the server keeps, sets and forgets ---- */
 int strategy_create(struct change *c, struct failure *f);

@@ -11,10 +11,10 @@
 /* ---- who writes ---- */
 
 /* ?fieldManager=, or the user agent up to its first '/', without what cannot be shown. */
-static void manager_of(const struct request *r, char out[MANAGER_MAX + 1])
+static void manager_of(const struct change *c, char out[MANAGER_MAX + 1])
 {
-	const char *given = query_get(&r->query, "fieldManager");
-	const char *agent = http_header_get(r->x, "User-Agent");
+	const char *given = query_get(&c->r->query, "fieldManager");
+	const char *agent = c->user_agent;
 	const char *from = given && *given ? given : agent ? agent : "unknown";
 	size_t n = 0;
 	for (const char *p = from; *p && n < MANAGER_MAX; p++) {
@@ -61,7 +61,7 @@ int managed_check_options(struct change *c, struct failure *f)
 struct writing {
 	struct managed_writer writer;
 	struct str api_version;
-	char manager[MANAGER_MAX + 1], now[64];
+	char manager[MANAGER_MAX + 1];
 };
 
 static void writing_init(struct writing *w, const struct change *c)
@@ -77,14 +77,13 @@ static void writing_init(struct writing *w, const struct change *c)
 		ignored = "status";
 	str_init(&w->api_version, 512);
 	schema_api_version(c->asked, &w->api_version);
-	manager_of(c->r, w->manager);
-	server_now_text(c->server, w->now);
+	manager_of(c, w->manager);
 	w->writer = (struct managed_writer){ .type = c->asked->type,
 					     .api_version = w->api_version.data,
 					     .manager = w->manager,
 					     .subresource = has_name ? subresources[c->part] : "",
 					     .ignored = ignored,
-					     .now = w->now };
+					     .now = c->now };
 }
 
 static void writing_fini(struct writing *w)

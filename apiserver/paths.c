@@ -179,6 +179,8 @@ static void serve_metrics(struct request *r)
 	       store.probes);
 	metric(&out, "skiff_store_queued", "gauge", "Writes waiting for a transaction.",
 	       store.queued_now);
+	metric(&out, "skiff_worker_jobs_total", "counter", "Computations given to workers.",
+	       s->works_total);
 	metric(&out, "skiff_loop_longest_turn_microseconds", "gauge",
 	       "Longest turn of the core loop since the last reading.",
 	       (uint64_t)loop_longest_turn_us(s->loop));

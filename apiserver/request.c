@@ -59,9 +59,8 @@ struct request *request_new(struct server *server, struct http_exchange *x)
 	return r;
 }
 
-void request_drop(struct request *r)
+static void request_free(struct request *r)
 {
-	r->server->in_flight[r->lane]--;
 	query_fini(&r->query);
 	target_fini(&r->target);
 	identity_fini(&r->who);
@@ -69,6 +68,18 @@ void request_drop(struct request *r)
 	for (size_t i = 0; i < r->warnings_count; i++)
 		free(r->warnings[i]);
 	free(r);
+}
+
+void request_drop(struct request *r)
+{
+	r->server->in_flight[r->lane]--;
+	request_free(r);
+}
+
+void request_abandon(struct request *r)
+{
+	http_reply(r->x, 503, NULL, 0, "", 0, NULL, NULL);
+	request_free(r);
 }
 
 /* Text of a Warning header: quotes and backslashes escaped, control characters gone. */

@@ -83,3 +83,5 @@ void reply_stream(struct request *r, int status, const char *content_type,
 		  const struct http_source *source, void *ctx);
 /* End the request without an answer: its exchange has been handed on. */
 void request_drop(struct request *r);
+/* The server is gone: whoever still waits hears so. */
+void request_abandon(struct request *r);

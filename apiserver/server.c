@@ -8,6 +8,7 @@
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
 #include "apiserver/server_internal.h"
+#include "apiserver/work.h"
 #include "apiserver/tokens.h"
 #include "apiserver/watch.h"
 #include "common/base/time_text.h"
@@ -402,6 +403,7 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
+	server_work_orphan(s);
 	loop_timer_free(s->bookmarks);
 	loop_timer_free(s->bootstrap);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)

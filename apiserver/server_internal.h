@@ -48,6 +48,8 @@ struct server {
 	size_t watches_count;
 	size_t in_flight[LANE_COUNT];
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
+	struct server_work *works; /* computations on workers */
+	uint64_t works_total;
 	bool has_system_objects;
 	struct loop_timer *bootstrap;
 	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */

@@ -1,17 +1,29 @@
 /* Create, update and patch: from the client's body to the answer. */
 #include "apiserver/change.h"
 #include "apiserver/schedule.h"
+#include "apiserver/work.h"
 #include "common/base/jsonx.h"
-
-#include <stdio.h>
 
 static void attempt(struct change *c);
 
+static bool is_large(const struct change *c)
+{
+	return c->r->x->body_len > WORK_BYTES || (c->old && c->old->len > WORK_BYTES);
+}
+
+/* Before the answer: it ends the request, and with it the server's body. */
 static void change_free(struct change *c)
 {
+	if (is_large(c) && !c->is_abandoned) {
+		json_t *const trees[] = { TAKE(c->body), TAKE(c->old_tree), TAKE(c->tree) };
+		server_free_trees(c->server, trees, ARRAY_LEN(trees));
+	}
 	change_reset(c);
 	str_fini(&c->bytes);
 	json_decref(c->body);
+	failure_fini(&c->failure);
+	free(c->content_type);
+	free(c->user_agent);
 	free(c->ns);
 	free(c->name);
 	free(c);
@@ -24,140 +36,29 @@ static void end_failed(struct change *c, struct failure *f)
 	reply_failure(r, f);
 }
 
-/* ---- the tree that is wanted ---- */
+/* ---- long steps ---- */
 
-static int patched(struct change *c, const struct schema_type *type, const json_t *base,
-		   json_t **ret, struct failure *f)
+/* A step that only needs the change itself, and what comes after it. */
+static void run_step(struct change *c, void (*step)(void *change),
+		     void (*after)(void *change, bool is_gone))
 {
-	struct error err;
-	int code;
-	if (streq(c->patch_type, "application/json-patch+json"))
-		code = patch_json(base, c->body, ret, &err);
-	else if (streq(c->patch_type, "application/merge-patch+json"))
-		code = patch_merge(base, c->body, ret, &err);
-	else
-		code = patch_strategic(type, base, c->body, ret, &err);
-	if (code == ERR_INVALID) {
-		fail(f, 422, "Invalid",
-		     "the server rejected our request due to an error in our request: %s",
-		     err.text);
-		return -1;
-	}
-	return code < 0 ? fail_bad_request(f, "%s", err.text) : body_check_patched(c, *ret, f);
-}
-
-static int build_scaled(struct change *c, struct failure *f)
-{
-	AUTO_JSON *scale = NULL;
-	if (c->verb == CHANGE_PATCH) {
-		AUTO_JSON *base = scale_of(c->old_tree);
-		if (patched(c, schema_type_by_name("autoscaling.v1.Scale"), base, &scale, f) < 0)
-			return -1;
+	if (is_large(c)) {
+		server_offload(c->server, step, after, c);
 	} else {
-		scale = json_incref(c->body);
+		step(c);
+		after(c, false);
 	}
-	int64_t replicas = json_int_or(scale, "spec.replicas", 0);
-	char text[24];
-	int n = snprintf(text, sizeof text, "%lld", (long long)replicas);
-	assert(n > 0);
-	if (replicas < 0)
-		return fail_field(f, c->kind, c->name, FIELD_INVALID, "spec.replicas", text,
-				  "must be greater than or equal to 0");
-	c->tree = json_deep_copy(c->old_tree);
-	json_put_int(c->tree, "spec.replicas", replicas);
-	const char *version = json_str(scale, "metadata.resourceVersion");
-	if (version && *version)
-		json_put_str(c->tree, "metadata.resourceVersion", version);
-	return 0;
 }
 
-static void set_scheduled(struct change *c, json_t *status)
+static void abandon(struct change *c)
 {
-	char now[64];
-	server_now_text(c->server, now);
-	json_t *list = json_object_get(status, "conditions");
-	if (!list) {
-		list = json_array();
-		json_object_set_new(status, "conditions", list);
-	}
-	size_t i;
-	json_t *condition;
-	json_array_foreach (list, i, condition)
-		if (streq(json_str_or(condition, "type", ""), "PodScheduled")) {
-			json_array_remove(list, i);
-			break;
-		}
-	json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "type", "PodScheduled", "status",
-					      "True", "lastTransitionTime", now));
-}
-
-/* pods/NAME/binding: the node is set once and for all. */
-static int build_bound(struct change *c, struct failure *f)
-{
-	const char *node = json_str_or(c->body, "target.name", "");
-	const char *already = json_str_or(c->old_tree, "spec.nodeName", "");
-	if (!*node)
-		return fail_field(f, c->kind, c->name, FIELD_REQUIRED, "target.name", NULL, "");
-	if (json_dig(c->old_tree, "metadata.deletionTimestamp"))
-		return fail_conflict(f, c->kind, c->name,
-				     "pod %s is being deleted, cannot be "
-				     "assigned to a host",
-				     c->name);
-	if (*already)
-		return fail_conflict(f, c->kind, c->name,
-				     "pod %s is already assigned to node \"%s\"", c->name, already);
-	c->tree = json_deep_copy(c->old_tree);
-	json_put_str(c->tree, "spec.nodeName", node);
-	json_t *status = json_object_get(c->tree, "status");
-	if (!status) {
-		status = json_object();
-		json_object_set_new(c->tree, "status", status);
-	}
-	set_scheduled(c, status);
-	const char *key;
-	json_t *value;
-	json_object_foreach (json_dig(c->body, "metadata.annotations"), key, value) {
-		json_t *annotations = json_dig(c->tree, "metadata.annotations");
-		if (!annotations) {
-			annotations = json_object();
-			json_put(c->tree, "metadata.annotations", annotations);
-		}
-		json_object_set(annotations, key, value);
-	}
-	return 0;
-}
-
-static int build(struct change *c, struct failure *f)
-{
-	if (c->is_apply)
-		return apply_build(c, f);
-	if (c->part == PART_SCALE)
-		return build_scaled(c, f);
-	if (c->part == PART_BINDING)
-		return build_bound(c, f);
-	if (c->verb == CHANGE_PATCH && c->asked == c->kind)
-		return patched(c, c->kind->type, c->old_tree, &c->tree, f);
-	if (c->verb == CHANGE_PATCH) {
-		AUTO_JSON *base = json_deep_copy(c->old_tree);
-		schema_from_storage(c->asked, base);
-		if (patched(c, c->asked->type, base, &c->tree, f) < 0)
-			return -1;
-	} else {
-		c->tree = json_deep_copy(c->body);
-	}
-	schema_to_storage(c->asked, c->tree);
-	return 0;
+	struct request *r = c->r;
+	c->is_abandoned = true;
+	change_free(c);
+	request_abandon(r);
 }
 
 /* ---- one attempt ---- */
-
-/* Patches that speak of managedFields need them in what they patch. */
-static bool looks_at_owners(const struct change *c)
-{
-	static const char name[] = "managedFields";
-	return c->verb == CHANGE_PATCH && !c->is_apply && c->r->x->body &&
-	       memmem(c->r->x->body, c->r->x->body_len, name, sizeof name - 1);
-}
 
 static int find_old(struct change *c, struct failure *f)
 {
@@ -175,7 +76,6 @@ static int find_old(struct change *c, struct failure *f)
 	}
 	if (old) {
 		c->old = object_ref(old);
-		c->old_tree = looks_at_owners(c) ? object_tree(old) : object_tree_unowned(old);
 		return 0;
 	}
 	bool makes = c->part == PART_MAIN &&
@@ -197,7 +97,7 @@ static int validate(struct change *c, struct failure *f)
 		schedule_check(c->kind, c->tree, &errors);
 	int code = errors.count ? fail_invalid(f, c->kind, c->name, &errors) : 0;
 	field_errors_fini(&errors);
-	return code < 0 ? -1 : admit_validate(c, f);
+	return code;
 }
 
 static void warn(struct change *c)
@@ -211,30 +111,39 @@ static void warn(struct change *c)
 	schema_report_fini(&report);
 }
 
-static int compute(struct change *c, struct failure *f)
+static void build_step(void *change)
 {
-	if (find_old(c, f) < 0 || build(c, f) < 0)
-		return -1;
+	struct change *c = change;
+	c->code = change_build(c, &c->failure);
+	if (c->code < 0)
+		return;
 	schema_default(c->kind, c->tree);
 	managed_take_sent(c);
 	if (c->is_create)
 		managed_note(c);
-	if ((c->is_create ? strategy_create(c, f) : strategy_update(c, f)) < 0)
-		return -1;
-	if (admit_mutate(c, f) < 0 || validate(c, f) < 0)
-		return -1;
+}
+
+/* What needs to know the other objects; the loop's. */
+static int admit(struct change *c, struct failure *f)
+{
+	int code = c->is_create ? strategy_create(c, f) : strategy_update(c, f);
+	return code < 0 ? code : admit_mutate(c, f);
+}
+
+static void print_step(void *change)
+{
+	struct change *c = change;
+	c->code = validate(c, &c->failure);
+	if (c->code < 0)
+		return;
 	warn(c);
 	schema_print(c->kind->type, c->tree, &c->bytes);
 	if (c->keeps_managed)
 		object_add_managed(c->old, &c->bytes);
-	if (!str_ok(&c->bytes))
-		return fail(f, 413, "RequestEntityTooLarge",
-			    "the object is larger than the limit of 3145728 bytes");
-	if (!c->is_create && strategy_is_over(c->kind, c->tree)) {
-		c->is_delete = true;
-		admit_release(c, c->tree);
-	}
-	return 0;
+	c->code = str_ok(&c->bytes)
+			  ? 0
+			  : fail(&c->failure, 413, "RequestEntityTooLarge",
+				 "the object is larger than the limit of 3145728 bytes");
 }
 
 /* ---- answers ---- */
@@ -314,36 +223,72 @@ static bool draws_again(struct change *c, const struct failure *f)
 	return true;
 }
 
-static void attempt(struct change *c)
+/* The attempt failed in c->failure: final, or only because the hub was behind. */
+static void refused(struct change *c)
+{
+	struct failure f = c->failure;
+	c->failure = (struct failure){ 0 };
+	if (draws_again(c, &f)) {
+		failure_fini(&f);
+		attempt(c);
+	} else if (c->is_fresh || f.code == 400) {
+		end_failed(c, &f);
+	} else {
+		failure_fini(&f);
+		hub_when_fresh(c->server->hub, refreshed, c);
+	}
+}
+
+static void submit(struct change *c)
 {
 	struct failure f = { 0 };
-	change_reset(c);
-	c->attempts++;
-	if (change_check_leader(c, &f) < 0 || compute(c, &f) < 0) {
-		if (draws_again(c, &f)) {
-			failure_fini(&f);
-			attempt(c);
-		} else if (c->is_fresh || f.code == 400) {
-			end_failed(c, &f);
-		} else {
-			failure_fini(&f);
-			hub_when_fresh(c->server->hub, refreshed, c);
-		}
-		return;
+	if (!c->is_create && strategy_is_over(c->kind, c->tree)) {
+		c->is_delete = true;
+		admit_release(c, c->tree);
 	}
 	if (c->is_dry_run) {
 		answer_stored(c, c->old ? c->old->version : 0, 0);
-		return;
-	}
-	if (change_is_same(c)) {
+	} else if (change_is_same(c)) {
 		if (c->is_fresh)
 			answer_tree(c, c->old, 200, c->old->version);
 		else
 			hub_when_fresh(c->server->hub, refreshed, c);
-		return;
-	}
-	if (change_submit(c, stored, c, &f) < 0)
+	} else if (change_submit(c, stored, c, &f) < 0) {
 		end_failed(c, &f);
+	}
+}
+
+static void printed(void *change, bool is_gone)
+{
+	struct change *c = change;
+	if (is_gone)
+		abandon(c);
+	else if (c->code < 0 || admit_validate(c, &c->failure) < 0)
+		refused(c);
+	else
+		submit(c);
+}
+
+static void built(void *change, bool is_gone)
+{
+	struct change *c = change;
+	if (is_gone)
+		abandon(c);
+	else if (c->code < 0 || admit(c, &c->failure) < 0)
+		refused(c);
+	else
+		run_step(c, print_step, printed);
+}
+
+static void attempt(struct change *c)
+{
+	change_reset(c);
+	c->attempts++;
+	server_now_text(c->server, c->now);
+	if (change_check_leader(c, &c->failure) < 0 || find_old(c, &c->failure) < 0)
+		refused(c);
+	else
+		run_step(c, build_step, built);
 }
 
 /* ---- beginning ---- */
@@ -395,6 +340,26 @@ static int settle_names(struct change *c, struct failure *f)
 	return 0;
 }
 
+static void decode_step(void *change)
+{
+	struct change *c = change;
+	c->code = body_decode(c, &c->failure);
+}
+
+static void decoded(void *change, bool is_gone)
+{
+	struct change *c = change;
+	if (is_gone) {
+		abandon(c);
+	} else if (c->code < 0 || settle_names(c, &c->failure) < 0) {
+		struct failure f = c->failure;
+		c->failure = (struct failure){ 0 };
+		end_failed(c, &f);
+	} else {
+		attempt(c);
+	}
+}
+
 void serve_write(struct request *r)
 {
 	static const enum change_verb verbs[VERB_COUNT] = { [VERB_CREATE] = CHANGE_CREATE,
@@ -412,11 +377,14 @@ void serve_write(struct request *r)
 	bool fits = c->part == PART_BINDING ? c->verb == CHANGE_CREATE
 		    : c->part == PART_MAIN  ? (c->verb == CHANGE_CREATE) == !r->target.name
 					    : c->verb != CHANGE_CREATE;
+	const char *content_type = http_header_get(r->x, "Content-Type");
+	c->content_type = content_type ? xstrdup(content_type) : NULL;
+	const char *agent = http_header_get(r->x, "User-Agent");
+	c->user_agent = agent ? xstrdup(agent) : NULL;
 	if (!fits)
 		fail_method(&f);
-	else if (body_dry_run(r, NULL, &c->is_dry_run, &f) == 0 && body_decode(c, &f) == 0 &&
-		 settle_names(c, &f) == 0) {
-		attempt(c);
+	else if (body_dry_run(r, NULL, &c->is_dry_run, &f) == 0) {
+		run_step(c, decode_step, decoded);
 		return;
 	}
 	end_failed(c, &f);

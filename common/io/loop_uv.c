@@ -9,11 +9,10 @@
 struct uv_loop {
 	struct loop base;
 	uv_loop_t uv;
-	uv_check_t woke;    /* right after polling: the turn starts */
-	uv_prepare_t sleep; /* right before polling: the turn ends */
+	uv_prepare_t sleep; /* right before polling: a turn ends, the next begins */
 	uv_idle_t soon;     /* active while timers of 0 ms are due in the next turn */
 	struct uv_timer *due, **due_end;
-	uint64_t turn_start_ns;
+	uint64_t turn_start_ns, turn_start_idle_ns;
 	int64_t longest_us;
 };
 
@@ -68,24 +67,24 @@ static struct uv_loop *uv_of(struct loop *loop)
 	return CONTAINER_OF(loop, struct uv_loop, base);
 }
 
-static void turn_starts(uv_check_t *check)
-{
-	((struct uv_loop *)check->data)->turn_start_ns = uv_hrtime();
-}
-
+/* Right before polling. Callbacks of descriptors run inside the poll phase: all but the time that
+ * the kernel was waited for is the turn's. */
 static void turn_ends(uv_prepare_t *prepare)
 {
 	struct uv_loop *l = prepare->data;
-	if (!l->turn_start_ns)
-		return;
-	int64_t us = (int64_t)((uv_hrtime() - l->turn_start_ns) / 1000);
-	l->longest_us = MAX(l->longest_us, us);
+	uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(&l->uv);
+	if (l->turn_start_ns) {
+		uint64_t waited_ns = idle_ns - l->turn_start_idle_ns;
+		int64_t us = (int64_t)((now_ns - l->turn_start_ns - waited_ns) / 1000);
+		l->longest_us = MAX(l->longest_us, us);
+	}
+	l->turn_start_ns = now_ns;
+	l->turn_start_idle_ns = idle_ns;
 }
 
 static void loop_destroy(struct loop *loop)
 {
 	struct uv_loop *l = uv_of(loop);
-	uv_close((uv_handle_t *)&l->woke, NULL);
 	uv_close((uv_handle_t *)&l->sleep, NULL);
 	uv_close((uv_handle_t *)&l->soon, NULL);
 	/* Lets close callbacks of freed handles and finished work run. */
@@ -363,16 +362,13 @@ struct loop *loop_new(void)
 	struct uv_loop *l = xcalloc(1, sizeof *l);
 	l->base.ops = &uv_ops;
 	must(uv_loop_init(&l->uv));
-	must(uv_check_init(&l->uv, &l->woke));
+	must(uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME));
 	must(uv_prepare_init(&l->uv, &l->sleep));
 	must(uv_idle_init(&l->uv, &l->soon));
 	l->due_end = &l->due;
 	l->soon.data = l;
-	l->woke.data = l;
 	l->sleep.data = l;
-	must(uv_check_start(&l->woke, turn_starts));
 	must(uv_prepare_start(&l->sleep, turn_ends));
-	uv_unref((uv_handle_t *)&l->woke);
 	uv_unref((uv_handle_t *)&l->sleep);
 	return &l->base;
 }

@@ -503,8 +503,86 @@ static void test_lanes(void)
 	api_world_fini(&w);
 }
 
+/* ---- large bodies: computed on workers, with the same results ---- */
+
+#define LARGE_BYTES ((size_t)300 << 10)
+
+static char *large_body(const char *name, char fill)
+{
+	auto_free char *data = xcalloc(LARGE_BYTES + 1, 1);
+	memset(data, fill, LARGE_BYTES);
+	return xasprintf("{\"metadata\":{\"name\":\"%s\"},\"data\":{\"k\":\"%s\"}}", name, data);
+}
+
+static void expect(struct api_world *w, const char *method, const char *target, const char *type,
+		   const char *body, int status, const char *has)
+{
+	struct api_answer a;
+	api_world_call(w, w->admin, method, target, type, NULL, body, 20000, &a);
+	CHECK_INT(a.status, status);
+	CHECK(strstr(a.body.data, has));
+	api_answer_fini(&a);
+}
+
+static void test_large(void)
+{
+	struct api_world w;
+	auto_free char *a = large_body("large", 'a');
+	auto_free char *b = large_body("large", 'b');
+	auto_free char *unknown = xasprintf("{\"nonsense\":1,%s", a + 1);
+	auto_free char *cut = xstrndup(a, strlen(a) - 2);
+	api_world_init(&w, 5);
+	expect(&w, "POST", NS "/configmaps", NULL, a, 201, "aaaa");
+	CHECK(w.server->works_total >= 3);
+	expect(&w, "POST", NS "/configmaps", NULL, a, 409, "already exists");
+	expect(&w, "POST", NS "/configmaps", NULL, cut, 400, "cannot be handled as a ConfigMap");
+	expect(&w, "PUT", NS "/configmaps/large", NULL, b, 200, "bbbb");
+	expect(&w, "PUT", NS "/configmaps/large", NULL, b, 200, "bbbb"); /* no change */
+	expect(&w, "PUT", NS "/configmaps/large?fieldValidation=Strict", NULL, unknown, 400,
+	       "unknown field \\\"nonsense\\\"");
+	uint64_t before = w.server->works_total;
+	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"small\":\"1\"}}", 200,
+	       "\"small\":\"1\"");
+	CHECK(w.server->works_total > before); /* the object is large, not the patch */
+	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"k\":null}}", 200,
+	       "\"small\":\"1\"");
+	before = w.server->works_total;
+	expect(&w, "GET", NS "/configmaps/large", NULL, NULL, 200, "\"data\":{\"small\":\"1\"}");
+	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"t\":\"2\"}}", 200, "");
+	CHECK_INT(w.server->works_total, before);
+	expect(&w, "DELETE", NS "/configmaps/large", NULL, NULL, 200, "");
+	api_world_fini(&w);
+}
+
+/* The server goes while a worker computes: whoever waits hears so, and nothing is lost. */
+static void test_large_and_gone(void)
+{
+	static const struct http_events burst_events = { burst_head, burst_data, burst_done };
+	struct api_world w;
+	struct burst b = { 0 };
+	auto_free char *body = large_body("large", 'a');
+	api_world_init(&w, 6);
+	struct http_request q = { .method = "POST",
+				  .target = NS "/configmaps",
+				  .body = body,
+				  .body_len = strlen(body) };
+	struct burst_call *c = xcalloc(1, sizeof *c);
+	*c = (struct burst_call){ &b, 0 };
+	http_start(w.admin, &q, &burst_events, c);
+	while (!w.server->works)
+		CHECK(loop_sim_step(w.loop));
+	server_free(TAKE(w.server));
+	for (int i = 0; i < 1000 && !b.status[0]; i++)
+		if (!loop_sim_step(w.loop))
+			break;
+	CHECK_INT(b.status[0], 503);
+	api_world_fini(&w);
+}
+
 int main(void)
 {
+	test_large();
+	test_large_and_gone();
 	test_rows();
 	test_lanes();
 	test_anonymous();

@@ -1,0 +1,137 @@
+/* The object that a write wants: the old one with what the client sent. */
+#include "apiserver/change.h"
+#include "common/base/jsonx.h"
+
+#include <stdio.h>
+
+static int patched(struct change *c, const struct schema_type *type, const json_t *base,
+		   json_t **ret, struct failure *f)
+{
+	struct error err;
+	int code;
+	if (streq(c->patch_type, "application/json-patch+json"))
+		code = patch_json(base, c->body, ret, &err);
+	else if (streq(c->patch_type, "application/merge-patch+json"))
+		code = patch_merge(base, c->body, ret, &err);
+	else
+		code = patch_strategic(type, base, c->body, ret, &err);
+	if (code == ERR_INVALID) {
+		fail(f, 422, "Invalid",
+		     "the server rejected our request due to an error in our request: %s",
+		     err.text);
+		return -1;
+	}
+	return code < 0 ? fail_bad_request(f, "%s", err.text) : body_check_patched(c, *ret, f);
+}
+
+static int build_scaled(struct change *c, struct failure *f)
+{
+	AUTO_JSON *scale = NULL;
+	if (c->verb == CHANGE_PATCH) {
+		AUTO_JSON *base = scale_of(c->old_tree);
+		if (patched(c, schema_type_by_name("autoscaling.v1.Scale"), base, &scale, f) < 0)
+			return -1;
+	} else {
+		scale = json_incref(c->body);
+	}
+	int64_t replicas = json_int_or(scale, "spec.replicas", 0);
+	char text[24];
+	int n = snprintf(text, sizeof text, "%lld", (long long)replicas);
+	assert(n > 0);
+	if (replicas < 0)
+		return fail_field(f, c->kind, c->name, FIELD_INVALID, "spec.replicas", text,
+				  "must be greater than or equal to 0");
+	c->tree = json_deep_copy(c->old_tree);
+	json_put_int(c->tree, "spec.replicas", replicas);
+	const char *version = json_str(scale, "metadata.resourceVersion");
+	if (version && *version)
+		json_put_str(c->tree, "metadata.resourceVersion", version);
+	return 0;
+}
+
+static void set_scheduled(struct change *c, json_t *status)
+{
+	json_t *list = json_object_get(status, "conditions");
+	if (!list) {
+		list = json_array();
+		json_object_set_new(status, "conditions", list);
+	}
+	size_t i;
+	json_t *condition;
+	json_array_foreach (list, i, condition)
+		if (streq(json_str_or(condition, "type", ""), "PodScheduled")) {
+			json_array_remove(list, i);
+			break;
+		}
+	json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "type", "PodScheduled", "status",
+					      "True", "lastTransitionTime", c->now));
+}
+
+/* pods/NAME/binding: the node is set once and for all. */
+static int build_bound(struct change *c, struct failure *f)
+{
+	const char *node = json_str_or(c->body, "target.name", "");
+	const char *already = json_str_or(c->old_tree, "spec.nodeName", "");
+	if (!*node)
+		return fail_field(f, c->kind, c->name, FIELD_REQUIRED, "target.name", NULL, "");
+	if (json_dig(c->old_tree, "metadata.deletionTimestamp"))
+		return fail_conflict(f, c->kind, c->name,
+				     "pod %s is being deleted, cannot be "
+				     "assigned to a host",
+				     c->name);
+	if (*already)
+		return fail_conflict(f, c->kind, c->name,
+				     "pod %s is already assigned to node \"%s\"", c->name, already);
+	c->tree = json_deep_copy(c->old_tree);
+	json_put_str(c->tree, "spec.nodeName", node);
+	json_t *status = json_object_get(c->tree, "status");
+	if (!status) {
+		status = json_object();
+		json_object_set_new(c->tree, "status", status);
+	}
+	set_scheduled(c, status);
+	const char *key;
+	json_t *value;
+	json_object_foreach (json_dig(c->body, "metadata.annotations"), key, value) {
+		json_t *annotations = json_dig(c->tree, "metadata.annotations");
+		if (!annotations) {
+			annotations = json_object();
+			json_put(c->tree, "metadata.annotations", annotations);
+		}
+		json_object_set(annotations, key, value);
+	}
+	return 0;
+}
+
+/* Patches that speak of managedFields need them in what they patch. */
+static bool looks_at_owners(const struct change *c)
+{
+	static const char name[] = "managedFields";
+	return c->verb == CHANGE_PATCH && !c->is_apply && c->r->x->body &&
+	       memmem(c->r->x->body, c->r->x->body_len, name, sizeof name - 1);
+}
+
+int change_build(struct change *c, struct failure *f)
+{
+	if (c->old)
+		c->old_tree = looks_at_owners(c) ? object_tree(c->old)
+						 : object_tree_unowned(c->old);
+	if (c->is_apply)
+		return apply_build(c, f);
+	if (c->part == PART_SCALE)
+		return build_scaled(c, f);
+	if (c->part == PART_BINDING)
+		return build_bound(c, f);
+	if (c->verb == CHANGE_PATCH && c->asked == c->kind)
+		return patched(c, c->kind->type, c->old_tree, &c->tree, f);
+	if (c->verb == CHANGE_PATCH) {
+		AUTO_JSON *base = json_deep_copy(c->old_tree);
+		schema_from_storage(c->asked, base);
+		if (patched(c, c->asked->type, base, &c->tree, f) < 0)
+			return -1;
+	} else {
+		c->tree = json_deep_copy(c->body);
+	}
+	schema_to_storage(c->asked, c->tree);
+	return 0;
+}
