@@ -14,26 +14,31 @@ enum share_block { /* why a leaf's head does not start; texts in share_plan.c */
 };
 
 struct node {
-	struct share_node spec;
-	uint32_t parent, first_child, last_child, next, depth;
-	struct share_amounts used, revocable; /* with what is below */
-	/* leaf */
-	struct share_amounts head;
-	bool has_head, takes_revocable;
-	uint32_t newest[2]; /* task, or SHARE_NONE; [1]: of the revocable ones */
-	/* judged by share_next */
-	int64_t kept[SHARE_RESOURCES_MAX];       /* what its reservation still keeps from others */
-	int64_t kept_below[SHARE_RESOURCES_MAX]; /* the sum of its children's */
-	int64_t taken[SHARE_RESOURCES_MAX]; /* while victims are looked for: what of `used` goes */
-	bool is_assumed; /* while victims are looked for: its head is the task that it would lose */
-	double scaled[SHARE_RESOURCES_MAX]; /* what it counts as having */
-	double share;                       /* weighted */
+	/* What every decision looks at stands together. */
+	uint32_t parent, first_child, next, depth;
 	enum share_block block;
-	bool is_tried;      /* to find room for */
-	bool can_start;     /* it, or something below it */
+	bool has_head, takes_revocable;
+	bool is_limited; /* it, or a pool above it, has a limit */
+	bool is_dirty;   /* what it has changed since its share was computed */
+	bool is_assumed; /* while victims are looked for: its head is the task that it would lose */
+	bool is_tried;   /* to find room for */
+	bool can_start;  /* it, or something below it */
 	bool is_guaranteed; /* what would start is within its guarantee */
 	uint32_t best;      /* of a pool: the child that is next */
 	uint32_t leaf;      /* the leaf that is next below it */
+	double share;       /* weighted */
+	struct share_amounts head;
+	struct share_amounts used;
+	int64_t taken[SHARE_RESOURCES_MAX]; /* while victims are looked for: what of `used` goes */
+
+	double scaled[SHARE_RESOURCES_MAX]; /* what it counts as having */
+	double least; /* of a pool: the share that its children were scaled to */
+	uint32_t last_child;
+	uint32_t newest[2]; /* task, or SHARE_NONE; [1]: of the revocable ones */
+	struct share_node spec;
+	struct share_amounts revocable;          /* with what is below */
+	int64_t kept[SHARE_RESOURCES_MAX];       /* what its reservation still keeps from others */
+	int64_t kept_below[SHARE_RESOURCES_MAX]; /* the sum of its children's */
 };
 
 struct task {
@@ -54,6 +59,7 @@ struct share_tree {
 	struct task *tasks;
 	uint32_t tasks_count, tasks_size, free_task;
 	bool is_judged;
+	bool has_guarantees, has_reservations; /* any node */
 	uint32_t stamp;
 };
 
@@ -68,6 +74,7 @@ static inline int64_t share_have(const struct node *n, uint32_t r)
 }
 /* share_plan.c */
 void share_judge(struct share_tree *t);
+void share_all_dirty(struct share_tree *t);
 int64_t share_kept_from(const struct share_tree *t, uint32_t leaf, uint32_t r);
 bool share_is_guaranteed(const struct share_tree *t, uint32_t n, const struct share_amounts *head);
 double share_dominant(const struct share_tree *t, const double *amounts);

@@ -39,11 +39,13 @@ struct offers; /* lives in its arena */
 struct offers *offers_new(const struct offer_settings *s, struct arena *a);
 
 enum offer_change_kind {
-	OFFER_FRAMEWORK_IS, /* framework `framework` has `weight` and `limit`; new ones by the next number */
+	/* Framework `framework` has `weight` and `limit`; a new one has the next number. */
+	OFFER_FRAMEWORK_IS,
 	OFFER_FRAMEWORK_GONE, /* it runs nothing and is offered nothing any more */
-	OFFER_MACHINE_IS, /* machine `machine` has `amounts` in all; 0: it is gone, with what runs on it */
-	OFFER_MADE, /* as the action asked */
-	OFFER_ACCEPTED, /* offer `offer`: `amounts` of it are used, the rest is declined for filter_us */
+	/* Machine `machine` has `amounts` in all; none: it is gone, with what runs on it. */
+	OFFER_MACHINE_IS,
+	OFFER_MADE,       /* as the action asked */
+	OFFER_ACCEPTED,   /* `amounts` of offer `offer` are used, the rest is declined for filter_us */
 	OFFER_DECLINED,   /* offer `offer`, for filter_us */
 	OFFER_RESCINDED,  /* as the action asked */
 	OFFER_TASK_ENDED, /* `framework` gives `amounts` on `machine` back */

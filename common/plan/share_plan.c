@@ -43,7 +43,7 @@ static enum share_block judge_leaf(const struct share_tree *t, uint32_t leaf)
 	enum share_block worst = SHARE_FITS;
 	if (!n->has_head)
 		return SHARE_NO_HEAD;
-	if (!is_within_limits(t, leaf))
+	if (n->is_limited && !is_within_limits(t, leaf))
 		return SHARE_AT_LIMIT;
 	for (uint32_t r = 0; r < t->resources; r++) {
 		int64_t left = t->capacity.of[r] - share_have(&t->nodes[0], r),
@@ -54,7 +54,8 @@ static enum share_block judge_leaf(const struct share_tree *t, uint32_t leaf)
 			return SHARE_TOO_LARGE;
 		if (want > left)
 			worst = SHARE_NO_CAPACITY;
-		else if (want > left - share_kept_from(t, leaf, r) && worst == SHARE_FITS)
+		else if (t->has_reservations && worst == SHARE_FITS &&
+			 want > left - share_kept_from(t, leaf, r))
 			worst = SHARE_RESERVED;
 	}
 	return worst;
@@ -92,28 +93,45 @@ static bool goes_before(const struct node *a, const struct node *b)
 	return a->share < b->share;
 }
 
+/* The child that is next, and the least share of those that can start something. */
+static double choose_child(struct share_tree *t, struct node *n)
+{
+	double least = INFINITY;
+	n->best = SHARE_NONE;
+	for (uint32_t c = n->first_child; c != SHARE_NONE; c = t->nodes[c].next) {
+		const struct node *child = &t->nodes[c];
+		if (!child->can_start)
+			continue;
+		least = MIN(least, child->share);
+		/* Among equals the first stays. */
+		if (n->best == SHARE_NONE || goes_before(child, &t->nodes[n->best]))
+			n->best = c;
+	}
+	n->can_start = n->best != SHARE_NONE;
+	n->leaf = n->can_start ? t->nodes[n->best].leaf : SHARE_NONE;
+	return least;
+}
+
 /* A pool from its children, which were judged before it. */
 static void judge_pool(struct share_tree *t, uint32_t p)
 {
 	struct node *n = &t->nodes[p];
-	double least = INFINITY;
-	n->best = SHARE_NONE;
-	for (uint32_t c = n->first_child; c != SHARE_NONE; c = t->nodes[c].next) {
-		if (!t->nodes[c].can_start)
-			continue;
-		least = MIN(least, t->nodes[c].share);
-		/* Among equals the first stays. */
-		if (n->best == SHARE_NONE || goes_before(&t->nodes[c], &t->nodes[n->best]))
-			n->best = c;
-	}
+	double least = choose_child(t, n);
+	if (!n->is_dirty && least == n->least)
+		return;
+	memset(n->scaled, 0, sizeof n->scaled);
 	for (uint32_t c = n->first_child; c != SHARE_NONE; c = t->nodes[c].next) {
 		const struct node *child = &t->nodes[c];
 		double factor = child->share > least ? least / child->share : 1;
 		for (uint32_t r = 0; r < t->resources; r++)
 			n->scaled[r] += child->scaled[r] * factor;
 	}
-	n->can_start = n->best != SHARE_NONE;
-	n->leaf = n->can_start ? t->nodes[n->best].leaf : SHARE_NONE;
+	n->share = share_dominant(t, n->scaled) / n->spec.weight;
+	n->least = least;
+	n->is_dirty = false;
+	/* Nobody asks for the root's share to decide; but its parent's is made of a pool's. */
+	if (n->parent != SHARE_NONE)
+		t->nodes[n->parent].is_dirty = true;
 }
 
 /* What reservations keep: a node's own, or its children's where they reserve more. Parents have lower
@@ -133,28 +151,37 @@ static void judge_kept(struct share_tree *t)
 	}
 }
 
-/* Parents have lower numbers than their children. */
+static void judge_own(struct share_tree *t, uint32_t leaf)
+{
+	struct node *n = &t->nodes[leaf];
+	n->block = judge_leaf(t, leaf);
+	n->can_start = n->block == SHARE_FITS;
+	n->leaf = leaf;
+	if (!n->is_dirty)
+		return;
+	for (uint32_t r = 0; r < t->resources; r++)
+		n->scaled[r] = (double)share_have(n, r);
+	n->share = share_dominant(t, n->scaled) / n->spec.weight;
+	n->is_dirty = false;
+}
+
+/* Parents have lower numbers than their children. The root comes last, and only chooses. */
 void share_judge(struct share_tree *t)
 {
 	if (t->is_judged)
 		return;
-	judge_kept(t);
-	for (uint32_t i = t->count; i-- > 0;) {
+	if (t->has_reservations)
+		judge_kept(t);
+	for (uint32_t i = t->count; i-- > 1;) {
 		struct node *n = &t->nodes[i];
-		memset(n->scaled, 0, sizeof n->scaled);
-		if (n->first_child != SHARE_NONE) {
+		if (n->first_child != SHARE_NONE)
 			judge_pool(t, i);
-		} else {
-			for (uint32_t r = 0; r < t->resources; r++)
-				n->scaled[r] = (double)share_have(n, r);
-			n->block = judge_leaf(t, i);
-			n->can_start = n->block == SHARE_FITS;
-			n->leaf = i;
-		}
-		n->share = share_dominant(t, n->scaled) / n->spec.weight;
-		n->is_guaranteed =
-			n->can_start && share_is_guaranteed(t, i, &t->nodes[n->leaf].head);
+		else
+			judge_own(t, i);
+		n->is_guaranteed = t->has_guarantees && n->can_start &&
+				   share_is_guaranteed(t, i, &t->nodes[n->leaf].head);
 	}
+	(void)choose_child(t, &t->nodes[0]); /* what the root has in all is nobody's share */
 	t->is_judged = true;
 }
 
@@ -279,6 +306,6 @@ const char *share_why(struct share_tree *t, uint32_t node)
 double share_of(struct share_tree *t, uint32_t node)
 {
 	share_judge(t);
-	assert(node < t->count);
+	assert(node > 0 && node < t->count);
 	return t->nodes[node].share;
 }

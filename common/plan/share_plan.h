@@ -111,7 +111,8 @@ struct share_action share_next(struct share_tree *t);
 
 /* Why leaf `node` does not start its head: static text. */
 const char *share_why(struct share_tree *t, uint32_t node);
-/* Its weighted dominant share as it counts for who is next (of a pool: see above), and what it has. */
+/* The weighted dominant share of a node below the root, as it counts for who is next (of a pool: see
+ * above), and what a node has. */
 double share_of(struct share_tree *t, uint32_t node);
 struct share_amounts share_used(const struct share_tree *t, uint32_t node);
 uint32_t share_nodes_count(const struct share_tree *t);

@@ -128,7 +128,7 @@ static void take_back(struct share_tree *t)
 		if (n->is_assumed)
 			n->is_assumed = n->has_head = false;
 	}
-	t->is_judged = false;
+	share_all_dirty(t);
 }
 
 static void take(struct share_tree *t, uint32_t task)
@@ -136,9 +136,11 @@ static void take(struct share_tree *t, uint32_t task)
 	struct task *k = &t->tasks[task];
 	struct node *leaf = &t->nodes[k->leaf];
 	k->stamp = t->stamp;
-	for (uint32_t n = k->leaf; n != SHARE_NONE; n = t->nodes[n].parent)
+	for (uint32_t n = k->leaf; n != SHARE_NONE; n = t->nodes[n].parent) {
+		t->nodes[n].is_dirty = true;
 		for (uint32_t r = 0; r < t->resources; r++)
 			t->nodes[n].taken[r] += k->amounts.of[r];
+	}
 	/* What is evicted comes again, and must not be the next to start. */
 	if (!leaf->has_head) {
 		leaf->has_head = leaf->is_assumed = true;
@@ -209,6 +211,8 @@ uint32_t share_find_claim(struct share_tree *t, uint32_t start, uint32_t *ret_ta
 			  bool *ret_is_guarantee)
 {
 	uint32_t fair_tries = 0;
+	if (!t->has_guarantees && !t->reclaims_fairly)
+		return SHARE_NONE;
 	for (uint32_t i = 0; i < t->count; i++)
 		t->nodes[i].is_tried = false;
 	for (;;) {

@@ -92,6 +92,21 @@ struct share_tree *share_tree_new(const struct share_settings *s, struct arena *
 	return t;
 }
 
+static void note_new(struct share_tree *t, uint32_t node)
+{
+	struct node *n = &t->nodes[node];
+	n->is_dirty = true;
+	n->is_limited = t->nodes[n->parent].is_limited;
+	for (uint32_t r = 0; r < t->resources; r++) {
+		n->is_limited |= n->spec.limit.of[r] != SHARE_NO_LIMIT;
+		t->has_guarantees |= n->spec.guarantee.of[r] > 0;
+		t->has_reservations |= n->spec.reserved.of[r] > 0;
+	}
+	/* A queue that becomes a pool counts anew. */
+	for (uint32_t p = n->parent; p != SHARE_NONE; p = t->nodes[p].parent)
+		t->nodes[p].is_dirty = true;
+}
+
 int share_add(struct share_tree *t, uint32_t parent, const struct share_node *node, uint32_t *ret,
 	      struct error *err)
 {
@@ -109,7 +124,31 @@ int share_add(struct share_tree *t, uint32_t parent, const struct share_node *no
 	if (check_node(t, node, err) < 0)
 		return err->code;
 	*ret = add_node(t, parent, node);
+	note_new(t, *ret);
 	return 0;
+}
+
+void share_all_dirty(struct share_tree *t)
+{
+	t->is_judged = false;
+	for (uint32_t i = 0; i < t->count; i++)
+		t->nodes[i].is_dirty = true;
+}
+
+/* What need not be looked at in a tree that has none of it. */
+static void note_kinds(struct share_tree *t)
+{
+	t->has_guarantees = t->has_reservations = false;
+	for (uint32_t i = 0; i < t->count; i++) {
+		struct node *n = &t->nodes[i];
+		n->is_limited = n->parent != SHARE_NONE && t->nodes[n->parent].is_limited;
+		for (uint32_t r = 0; r < t->resources; r++) {
+			n->is_limited |= n->spec.limit.of[r] != SHARE_NO_LIMIT;
+			t->has_guarantees |= n->spec.guarantee.of[r] > 0;
+			t->has_reservations |= n->spec.reserved.of[r] > 0;
+		}
+	}
+	share_all_dirty(t);
 }
 
 /* ---- tasks ---- */
@@ -135,6 +174,7 @@ static void count_use(struct share_tree *t, uint32_t leaf, const struct share_am
 		      bool is_revocable, int sign)
 {
 	for (uint32_t n = leaf; n != SHARE_NONE; n = t->nodes[n].parent) {
+		t->nodes[n].is_dirty = true;
 		struct share_amounts *use =
 			is_revocable ? &t->nodes[n].revocable : &t->nodes[n].used;
 		for (uint32_t r = 0; r < t->resources; r++)
@@ -186,7 +226,7 @@ static int apply_head(struct share_tree *t, const struct share_change *c, struct
 {
 	struct node *n = &t->nodes[c->node];
 	bool is_nothing = true;
-	if (n->first_child != SHARE_NONE)
+	if (c->node == 0 || n->first_child != SHARE_NONE)
 		return error_set(err, ERR_INVALID, "node %u is a pool: only queues start tasks",
 				 c->node);
 	if (c->has_head && check_amounts(t, &c->amounts, err) < 0)
@@ -214,11 +254,13 @@ int share_apply(struct share_tree *t, const struct share_change *c, struct error
 		if (check_amounts(t, &c->amounts, err) < 0)
 			return err->code;
 		*(c->kind == SHARE_CAPACITY ? &t->capacity : &t->slack) = c->amounts;
+		share_all_dirty(t);
 		return 0;
 	case SHARE_NODE:
 		if (check_node(t, &c->spec, err) < 0)
 			return err->code;
 		t->nodes[c->node].spec = c->spec;
+		note_kinds(t);
 		return 0;
 	case SHARE_HEAD:
 		return apply_head(t, c, err);
