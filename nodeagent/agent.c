@@ -386,11 +386,15 @@ static void on_runtime_event(void *ctx, enum cri_event_type type, const char *id
 		return;
 	}
 	struct pod *p = map_get(&a->by_id, id);
+	if (p && type == CRI_EVENT_DELETE)
+		pod_end_is_near(p);
 	if (!p || (type != CRI_EVENT_EXIT && type != CRI_EVENT_OOM))
 		return;
 	if (type == CRI_EVENT_EXIT) {
-		view_mark_ended(p, id);
+		view_mark_ended(p, id, exit_code);
 		pod_work_ended(p, id);
+	} else {
+		view_mark_oomed(p, id);
 	}
 	stale(p);
 }

@@ -37,6 +37,9 @@ struct view_instance {
 	bool is_complete; /* times and exit code are known (CONTAINER_STATUS) */
 	bool is_message_read;
 	bool has_ended; /* containerd's event said so; its CRI may show it a little later */
+	bool has_oomed; /* another event: it ran out of memory */
+	int ended_code; /* as the event said, and when it came */
+	int64_t ended_ns;
 };
 
 struct pod_view {
@@ -143,7 +146,8 @@ void view_put_sandbox(struct pod *p, const struct cri_sandbox *s, bool has_ip);
 void view_put_container(struct pod *p, const struct cri_container *c, bool is_complete);
 struct view_instance *view_instance_of(struct pod *p, const char *id);
 void view_remove(struct pod *p, const char *id);
-void view_mark_ended(struct pod *p, const char *id);
+void view_mark_ended(struct pod *p, const char *id, int exit_code);
+void view_mark_oomed(struct pod *p, const char *id);
 /* Something ended that the runtime still shows as running. */
 bool view_lags(const struct pod *p);
 void view_forget_ended(struct pod *p);
@@ -170,6 +174,8 @@ bool pod_pull_auth(struct pod *p, const char *image, struct arena *a, struct cri
 /* ---- pod_worker.c ---- */
 void pod_kick(struct pod *p); /* look at it soon */
 void pod_kick_after(struct pod *p, int64_t ms);
+/* The task is cleared away: what waits for the end to be known asks again soon. */
+void pod_end_is_near(struct pod *p);
 void pod_act(struct pod *p, const struct pod_facts *f, const struct pod_step *step);
 void pod_act_done(struct pod *p); /* by an action, once */
 void pod_slot_done(struct pod *p, enum pod_action action);

@@ -94,6 +94,27 @@ void view_put_sandbox(struct pod *p, const struct cri_sandbox *from, bool has_ip
 	qsort(v->sandboxes, v->sandboxes_count, sizeof(*v->sandboxes), by_age);
 }
 
+static const char *end_reason(const struct view_instance *i)
+{
+	return i->has_oomed ? "OOMKilled" : i->exit_code == 0 ? "Completed" : "Error";
+}
+
+/*
+ * What the event said is enough to go on with: containerd's CRI shows the end only when it has
+ * cleared the task away, which takes longer than a new container's start. Not where the last words
+ * are in the log, which is written out by then.
+ */
+static void end_by_event(struct view_instance *i)
+{
+	bool needs_log = i->message_policy && streq(i->message_policy, "FallbackToLogsOnError");
+	if (!i->has_ended || !i->is_complete || i->state != INSTANCE_RUNNING || needs_log)
+		return;
+	i->state = INSTANCE_EXITED;
+	i->exit_code = i->ended_code;
+	i->finished_ns = i->ended_ns;
+	replace(&i->reason, end_reason(i));
+}
+
 void view_put_container(struct pod *p, const struct cri_container *from, bool is_complete)
 {
 	struct pod_view *v = &p->view;
@@ -108,6 +129,9 @@ void view_put_container(struct pod *p, const struct cri_container *from, bool is
 	enum instance_state state = from->state == CRI_RUNNING   ? INSTANCE_RUNNING
 				    : from->state == CRI_CREATED ? INSTANCE_CREATED
 								 : INSTANCE_EXITED;
+	bool lags = i->has_ended && i->state == INSTANCE_EXITED && state == INSTANCE_RUNNING;
+	state = lags ? INSTANCE_EXITED : state;
+	is_complete &= !lags; /* what the event said is newer */
 	i->is_complete = is_complete || (i->is_complete && i->state == state);
 	i->state = state;
 	i->attempt = from->attempt;
@@ -127,6 +151,7 @@ void view_put_container(struct pod *p, const struct cri_container *from, bool is
 			replace(&i->message, from->message);
 		replace(&i->log_path, from->log_path);
 	}
+	end_by_event(i);
 	qsort(v->instances, v->instances_count, sizeof(*v->instances), by_life);
 }
 
@@ -154,14 +179,29 @@ void view_remove(struct pod *p, const char *id)
 	}
 }
 
-void view_mark_ended(struct pod *p, const char *id)
+void view_mark_ended(struct pod *p, const char *id, int exit_code)
 {
 	struct view_sandbox *s = sandbox_of(p, id);
 	struct view_instance *i = view_instance_of(p, id);
 	if (s)
 		s->has_ended = true;
-	if (i)
-		i->has_ended = true;
+	if (!i || i->has_ended)
+		return;
+	i->has_ended = true;
+	i->ended_code = exit_code;
+	i->ended_ns = agent_now_ms(p->agent) * 1000000;
+	end_by_event(i);
+}
+
+/* This event may come before or after that of the end. */
+void view_mark_oomed(struct pod *p, const char *id)
+{
+	struct view_instance *i = view_instance_of(p, id);
+	if (!i)
+		return;
+	i->has_oomed = true;
+	if (i->has_ended && i->state == INSTANCE_EXITED && i->is_complete)
+		replace(&i->reason, end_reason(i));
 }
 
 bool view_lags(const struct pod *p)

@@ -173,6 +173,14 @@ static bool waits_for_end(struct pod *p)
 	return true;
 }
 
+void pod_end_is_near(struct pod *p)
+{
+	if (!view_lags(p))
+		return;
+	p->end_polls = 0;
+	pod_kick_after(p, END_POLL_FIRST_MS);
+}
+
 static void go_on(struct pod *p)
 {
 	if (!waits_for_end(p) && !pod_message_collect(p))

@@ -216,6 +216,7 @@ typedef void cri_done(void *ctx, const struct cri_reply *reply);
 /* What containerd tells by itself, so that nobody has to ask all the time. */
 enum cri_event_type {
 	CRI_EVENT_EXIT,
+	CRI_EVENT_DELETE, /* after its exit: CRI knows of the end in a moment */
 	CRI_EVENT_OOM,
 	CRI_EVENT_START,
 	CRI_EVENT_IMAGE,
@@ -224,8 +225,8 @@ enum cri_event_type {
 };
 
 struct cri_events {
-	/* A task of container (or sandbox) `id` ended, ran out of memory or started; an image
-	 * came or went (id: its name). */
+	/* A task of container (or sandbox) `id` ended, was cleared away, ran out of memory or
+	 * started; an image came or went (id: its name). */
 	void (*event)(void *ctx, enum cri_event_type type, const char *id, int exit_code);
 	/* The stream of events stands (true) or broke (false): between the two anything may
 	 * have happened, so ask for everything. */

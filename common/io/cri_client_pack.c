@@ -384,8 +384,10 @@ void cri_pack_subscribe(struct str *out)
 	/* One filter an event kind; containerd tells what any of them matches. */
 	char exit_filter[] = "topic==\"/tasks/exit\"", oom_filter[] = "topic==\"/tasks/oom\"",
 	     start_filter[] = "topic==\"/tasks/start\"", image_filter[] = "topic~=\"/images/\"";
-	char exec_filter[] = "topic==\"/tasks/exec-added\"";
-	char *filters[] = { exit_filter, oom_filter, start_filter, image_filter, exec_filter };
+	char exec_filter[] = "topic==\"/tasks/exec-added\"",
+	     delete_filter[] = "topic==\"/tasks/delete\"";
+	char *filters[] = { exit_filter,  oom_filter,  start_filter,
+			    image_filter, exec_filter, delete_filter };
 	Cri__SubscribeRequest m = CRI__SUBSCRIBE_REQUEST__INIT;
 	m.n_filters = ARRAY_LEN(filters);
 	m.filters = filters;

@@ -349,7 +349,7 @@ static bool unpack_task(const Cri__Any *any, struct arena *a, enum cri_event_typ
 	return !is_init || *type == CRI_EVENT_EXIT;
 }
 
-/* TaskStart and TaskOOM, and the images' events: one text in field 1. */
+/* TaskStart, TaskDelete and TaskOOM, and the images' events: one text in field 1. */
 static bool unpack_first_text(const Cri__Any *any, struct arena *a, const char **ret_id)
 {
 	Cri__TaskOom *m = cri__task_oom__unpack(NULL, any->value.len, any->value.data);
@@ -375,6 +375,9 @@ bool cri_unpack_event(const void *bytes, size_t len, struct arena *a, enum cri_e
 		} else if (streq(e->topic, "/tasks/exec-added")) {
 			*ret_type = CRI_EVENT_EXEC_ADDED;
 			is_ours = unpack_task(e->event, a, ret_type, ret_id, ret_exit_code);
+		} else if (streq(e->topic, "/tasks/delete")) {
+			*ret_type = CRI_EVENT_DELETE;
+			is_ours = unpack_first_text(e->event, a, ret_id);
 		} else if (streq(e->topic, "/tasks/oom")) {
 			*ret_type = CRI_EVENT_OOM;
 			is_ours = unpack_first_text(e->event, a, ret_id);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define DELAY_MS  5
+#define LAG_MS    70 /* as containerd: an end is told at once, and shown when all is cleared away */
 #define ITEMS_MAX 4096
 
 struct item {
@@ -15,6 +16,7 @@ struct item {
 	struct cri_container container;
 	struct loop_timer *end;
 	int exit_code;
+	int64_t shown_ms; /* its end */
 };
 
 struct runtime_table {
@@ -80,6 +82,7 @@ static void end_item(struct item *m, int exit_code)
 	m->container.exit_code = exit_code;
 	m->container.finished_ns = now_ns(t);
 	m->container.reason = exit_code ? "Error" : "Completed";
+	m->shown_ms = loop_now_ms(t->loop) + LAG_MS;
 	for (struct runtime_fake *f = t->faces; f; f = f->next)
 		if (f->events.event)
 			f->events.event(f->events.ctx, CRI_EVENT_EXIT, m->container.id, exit_code);
@@ -225,6 +228,18 @@ static void drop(struct runtime_table *t, struct item *m)
 			t->items[i]->is_gone = true;
 }
 
+static struct cri_container shown(const struct item *m)
+{
+	struct cri_container c = m->container;
+	if (c.state == CRI_EXITED && loop_now_ms(m->table->loop) < m->shown_ms) {
+		c.state = CRI_RUNNING;
+		c.exit_code = 0;
+		c.finished_ns = 0;
+		c.reason = "";
+	}
+	return c;
+}
+
 static void fill_lists(struct fake_call *c, struct cri_reply *reply, struct arena *a)
 {
 	struct runtime_table *t = c->face->table;
@@ -241,15 +256,16 @@ static void fill_lists(struct fake_call *c, struct cri_reply *reply, struct aren
 		if (m->is_sandbox)
 			sandboxes[reply->sandboxes_count++] = m->sandbox;
 		else
-			containers[reply->containers_count++] = m->container;
+			containers[reply->containers_count++] = shown(m);
 	}
 	reply->sandboxes = sandboxes;
 	reply->containers = containers;
 }
 
 /* On an existing sandbox or container. */
-static void act(struct fake_call *c, struct item *m, struct cri_reply *reply)
+static void act(struct fake_call *c, struct item *m, struct cri_reply *reply, struct arena *a)
 {
+	struct cri_container *status;
 	switch (c->op) {
 	case CRI_START_CONTAINER:
 		begin_life(m);
@@ -273,7 +289,9 @@ static void act(struct fake_call *c, struct item *m, struct cri_reply *reply)
 		reply->sandboxes_count = 1;
 		break;
 	case CRI_CONTAINER_STATUS:
-		reply->containers = &m->container;
+		status = arena_alloc(a, 1, sizeof(*status));
+		*status = shown(m);
+		reply->containers = status;
 		reply->containers_count = 1;
 		break;
 	default: /* exec, update …: nothing to see */
@@ -308,7 +326,7 @@ static void perform(struct fake_call *c, struct cri_reply *reply, struct arena *
 			reply->message = "there is no such image";
 		}
 	} else if (m) {
-		act(c, m, reply);
+		act(c, m, reply, a);
 	} else if (c->id) {
 		reply->code = ERR_NOT_FOUND;
 		reply->message = "not found";

@@ -111,7 +111,10 @@ static void test_lives(struct node_world *n)
 	check_pod(n, "web runs", "web", "Running", 0);
 	check_pod(n, "job is done", "job", "Succeeded", 0);
 	runtime_table_kill(n->table, "web", 1);
+	pass(n, 60); /* containerd still shows it running: its event is enough */
+	CHECK_INT(runtime_table_started(n->table, "web"), 2);
 	pass(n, 2000);
+	CHECK_INT(runtime_table_started(n->table, "web"), 2);
 	check_pod(n, "web runs again", "web", "Running", 1);
 	runtime_table_kill(n->table, "web", 1);
 	pass(n, 5000);
@@ -196,6 +199,7 @@ static void test_boot(struct node_world *n)
 	pass(n, 1000);
 	crash_agent(n);
 	runtime_table_kill(n->table, "web", 137);
+	pass(n, 1000); /* a boot takes a while */
 	size_t started = runtime_table_started(n->table, "web");
 	start_agent(n, "boot-2");
 	bool is_told = false;
