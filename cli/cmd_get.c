@@ -28,7 +28,7 @@ struct get {
 	size_t server_columns;
 	char *revision; /* of the list */
 	size_t rows;
-	json_t *items; /* whole objects, all kinds */
+	json_t *items;   /* whole objects, all kinds */
 	struct str line; /* of a watch */
 };
 
@@ -71,7 +71,7 @@ static void add_labels(struct get *g, const json_t *labels)
 	str_init(&s, 1u << 20);
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)labels, name, value) {
+	json_object_foreach ((json_t *)(uintptr_t)labels, name, value) {
 		const char *text = json_string_value(value);
 		str_addf(&s, "%s%s=%s", s.len ? "," : "", name, text ? text : "");
 	}
@@ -80,7 +80,8 @@ static void add_labels(struct get *g, const json_t *labels)
 
 static void add_row(struct get *g, const json_t *row)
 {
-	const json_t *cells = json_object_get(row, "cells"), *object = json_object_get(row, "object");
+	const json_t *cells = json_object_get(row, "cells"),
+		     *object = json_object_get(row, "object");
 	if (!g->ns && g->target->kind.is_namespaced)
 		table_add(&g->table, json_str_or(object, "metadata.namespace", ""));
 	for (size_t i = 0; i < g->server_columns; i++) {
@@ -120,8 +121,8 @@ static void add_objects(struct get *g, json_t *answer)
 		return;
 	}
 	const struct kind *k = &g->target->kind;
-	auto_free char *version = *k->group ? xasprintf("%s/%s", k->group, k->version)
-					    : xstrdup(k->version);
+	auto_free char *version =
+		*k->group ? xasprintf("%s/%s", k->group, k->version) : xstrdup(k->version);
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		json_t *one = json_array_get(items, i);
 		AUTO_JSON *whole = json_pack("{s:s, s:s}", "apiVersion", version, "kind", k->kind);
@@ -217,9 +218,8 @@ static void on_watch(void *ctx, const char *bytes, size_t n)
 /* Until it is interrupted, or the server ends it (kubectl's ends then, too). */
 static int watch(struct get *g)
 {
-	auto_free char *by_name = g->target->name
-					  ? xasprintf("metadata.name=%s", g->target->name)
-					  : NULL;
+	auto_free char *by_name =
+		g->target->name ? xasprintf("metadata.name=%s", g->target->name) : NULL;
 	struct target all = { .kind = g->target->kind };
 	AUTO_REPLY r = { 0 };
 	auto_free char *more = xasprintf("watch=true&resourceVersion=%s", g->revision);
@@ -264,8 +264,8 @@ static int get_all(struct get *g, const struct targets *t)
 {
 	int worst = 0;
 	for (size_t i = 0; i < t->count && worst != EXIT_UNREACHABLE; i++) {
-		g->has_many_kinds = t->count > 1 && !streq(t->at[0].kind.kind,
-							   t->at[t->count - 1].kind.kind);
+		g->has_many_kinds =
+			t->count > 1 && !streq(t->at[0].kind.kind, t->at[t->count - 1].kind.kind);
 		int code = get_one(g, &t->at[i]);
 		worst = MAX(worst, code);
 	}
@@ -273,9 +273,11 @@ static int get_all(struct get *g, const struct targets *t)
 		int code = show_whole(g, t->count == 1 && t->at[0].name);
 		worst = MAX(worst, code);
 	} else if (!g->has_shown && worst == 0 && !g->options->watches) {
-		fprintf(stderr, g->ns && t->at[0].kind.is_namespaced
+		fprintf(stderr,
+			g->ns && t->at[0].kind.is_namespaced
 				? "No resources found in namespace %s.\n"
-				: "No resources found.\n", g->ns);
+				: "No resources found.\n",
+			g->ns);
 	}
 	if (worst == 0 && g->options->watches)
 		worst = watch(g);
@@ -312,8 +314,7 @@ static int get_with(struct session *s, const struct arguments *a, const struct g
 	AUTO_TARGETS t = { 0 };
 	struct get g = { .session = s, .options = o };
 	g.ns = o->is_everywhere ? NULL : command_namespace(a, s);
-	if (output_parse(o->output, &g.form, &err) < 0 ||
-	    targets_read(s, &a->words, &t, &err) < 0)
+	if (output_parse(o->output, &g.form, &err) < 0 || targets_read(s, &a->words, &t, &err) < 0)
 		return error_explain(&err);
 	if (o->watches && t.count != 1) {
 		fputs("error: -w watches one type or one object\n", stderr);

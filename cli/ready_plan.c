@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define RESTARTS_HOPELESS 5
-#define SETTLE_MS	  2000
+#define SETTLE_MS         2000
 #define SETTLE_CRASHED_MS 12000
 
 const json_t *ready_condition(const json_t *object, const char *type)
@@ -81,8 +81,8 @@ static enum ready_state crashed(const struct container_view *v, const json_t *te
 									       : READY_STUCK;
 }
 
-static enum ready_state waits(const struct container_view *v, const char *reason,
-			      struct str *text, struct ready_culprit *culprit)
+static enum ready_state waits(const struct container_view *v, const char *reason, struct str *text,
+			      struct ready_culprit *culprit)
 {
 	const json_t *last = json_dig(v->status, "lastState.terminated");
 	const char *message = json_str_or(v->status, "state.waiting.message", "");
@@ -193,14 +193,15 @@ enum ready_state ready_pod(const json_t *pod, struct str *text, struct ready_cul
 	if (!json_str(pod, "spec.nodeName") && !streq(phase, "Failed"))
 		return unbound(pod, text);
 	size_t start = text->len;
-	enum ready_state state = containers_state(pod, "status.initContainerStatuses", true, text,
-						  culprit);
+	enum ready_state state =
+		containers_state(pod, "status.initContainerStatuses", true, text, culprit);
 	if (state == READY_YES)
 		state = containers_state(pod, "status.containerStatuses", false, text, culprit);
 	if (streq(phase, "Failed")) {
 		if (text->len == start)
-			str_addf(text, "failed: %s", json_str_or(pod, "status.message",
-						 json_str_or(pod, "status.reason", "no reason given")));
+			str_addf(text, "failed: %s",
+				 json_str_or(pod, "status.message",
+					     json_str_or(pod, "status.reason", "no reason given")));
 		return READY_FAILED;
 	}
 	if (state != READY_YES)
@@ -252,7 +253,7 @@ static bool dependencies_hold(const json_t *object, struct str *text, enum ready
 		return true;
 	const char *reason = json_str_or(c, "reason", "");
 	str_add(text, json_str_or(c, "message", "waiting for what it depends on"));
-	*ret = streq(reason, "DependencyCycle")	   ? READY_FAILED
+	*ret = streq(reason, "DependencyCycle")    ? READY_FAILED
 	       : streq(reason, "DependencyFailed") ? READY_STUCK
 						   : READY_WAITING;
 	return false;
@@ -355,8 +356,8 @@ static enum ready_state daemon_set(const json_t *o, const json_t *const *pods, s
 	return dependencies_hold(o, text, &state) ? counted(&c, pods, n, text, culprit) : state;
 }
 
-static enum ready_state job(const json_t *o, const json_t *const *pods, size_t n,
-			    struct str *text, struct ready_culprit *culprit)
+static enum ready_state job(const json_t *o, const json_t *const *pods, size_t n, struct str *text,
+			    struct ready_culprit *culprit)
 {
 	enum ready_state state;
 	const json_t *failed = ready_condition(o, "Failed");
@@ -410,9 +411,12 @@ static const struct {
 	enum ready_state (*state)(const json_t *o, const json_t *const *pods, size_t n,
 				  struct str *text, struct ready_culprit *culprit);
 } kinds[] = {
-	{ "Deployment", deployment },	{ "ReplicaSet", replica_set },
-	{ "StatefulSet", stateful_set }, { "DaemonSet", daemon_set },
-	{ "Job", job },			{ "Pod", lone_pod },
+	{ "Deployment", deployment },
+	{ "ReplicaSet", replica_set },
+	{ "StatefulSet", stateful_set },
+	{ "DaemonSet", daemon_set },
+	{ "Job", job },
+	{ "Pod", lone_pod },
 	{ "Namespace", namespace_state },
 };
 

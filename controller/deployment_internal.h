@@ -29,7 +29,7 @@ struct deployment_facts {
 	struct deployment_counts counts; /* as they are now */
 	/* Dependency order: */
 	bool has_dependencies, is_waiting;
-	bool is_lost; /* a dependency is, and so nothing runs */
+	bool is_lost;              /* a dependency is, and so nothing runs */
 	bool watches_dependencies; /* even while it runs */
 	enum order_latch latch;
 	enum order_gate gate;

@@ -126,8 +126,8 @@ static void set_dependencies(const struct deployment_facts *f, json_t *condition
 	set_condition(conditions, ORDER_CONDITION, "False",
 		      order_gate_reason(settles ? ORDER_GATE_PENDING : f->gate),
 		      settles && f->is_lost ? LOST_SERVES_NOBODY
-		      : settles		     ? "waiting a moment for changes of dependencies"
-					     : f->gate_text.data,
+		      : settles             ? "waiting a moment for changes of dependencies"
+					    : f->gate_text.data,
 		      now_us);
 }
 

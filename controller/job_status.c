@@ -76,6 +76,16 @@ static void put_condition(const struct job_facts *f, json_t *status, const char 
 			    f->now_us); /* compared later */
 }
 
+/* The end of one that never started (it was suspended, or waited): the API wants a start too. */
+static void put_late_start(const struct job_facts *f, json_t *status)
+{
+	char now[TIME_TEXT_SIZE];
+	if (json_object_get(status, "startTime"))
+		return;
+	time_format(f->now_us, now);
+	json_put_str(status, "startTime", now);
+}
+
 static void put_verdict(const struct job_facts *f, json_t *status)
 {
 	const json_t *target = condition_of(json_object_get(status, "conditions"), "FailureTarget");
@@ -96,14 +106,17 @@ static void put_verdict(const struct job_facts *f, json_t *status)
 	case JOB_COMPLETE:
 		if (f->want.verdict == JOB_COMPLETE)
 			return;
+		put_late_start(f, status);
 		put_condition(f, status, "Complete", "True", "CompletionsReached", reached);
 		char now[TIME_TEXT_SIZE];
 		time_format(f->now_us, now);
 		json_put_str(status, "completionTime", now);
 		return;
 	case JOB_FAILED:
-		if (f->want.verdict != JOB_FAILED)
-			put_condition(f, status, "Failed", "True", reason, message);
+		if (f->want.verdict == JOB_FAILED)
+			return;
+		put_late_start(f, status);
+		put_condition(f, status, "Failed", "True", reason, message);
 		return;
 	case JOB_GOES_ON:
 	case JOB_VERDICT_COUNT:

@@ -20,9 +20,9 @@ struct stopping {
 struct order_controller {
 	struct context *context;
 	struct control_loop *loop;
-	struct map ordered; /* namespaces in which anything depends on anything */
-	struct map since;   /* key of a naked pod → when it was first seen, int64_t */
-	struct map boots;   /* node name → struct boot */
+	struct map ordered;  /* namespaces in which anything depends on anything */
+	struct map since;    /* key of a naked pod → when it was first seen, int64_t */
+	struct map boots;    /* node name → struct boot */
 	struct map stopping; /* uid → struct stopping */
 };
 

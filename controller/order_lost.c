@@ -162,9 +162,9 @@ static void patch_workload(struct order_controller *o, struct work *w, enum kind
 	json_put(patch, "metadata.annotations", take_annotations);
 	if (take_template_annotations)
 		json_put(patch, "spec.template.metadata.annotations", take_template_annotations);
-	struct work_write *write = work_patch(w, o->context->caches[kind], resource_of(kind),
-					      namespace_of(object), name_of(object), NULL,
-					      API_MERGE_PATCH, patch);
+	struct work_write *write =
+		work_patch(w, o->context->caches[kind], resource_of(kind), namespace_of(object),
+			   name_of(object), NULL, API_MERGE_PATCH, patch);
 	write->fine = WORK_FINE_GONE;
 }
 
@@ -203,8 +203,7 @@ static void tell_of_pod(struct order_controller *o, struct work *w, const struct
 		return;
 	AUTO_STR text;
 	str_init(&text, 16384);
-	enum order_gate gate =
-		order_gate(v->graph, node, v->facts, v->services_ready, &text);
+	enum order_gate gate = order_gate(v->graph, node, v->facts, v->services_ready, &text);
 	if (is_stopped && gate == ORDER_GATE_HOLDS)
 		order_tell_pod(o, w, pod, ORDER_GATE_PENDING, false,
 			       lost_note_text(annotation_of(pod, ORDER_LOST)));

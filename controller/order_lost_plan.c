@@ -54,7 +54,8 @@ static void plan_lost(const struct lost_facts *f, struct lost_step *s)
 	if (stops) {
 		s->note = NOTE_STOPPED;
 		if (f->note != NOTE_STOPPED)
-			say(s, true, "DependencyLost", "a dependency is lost; stopped until it is back");
+			say(s, true, "DependencyLost",
+			    "a dependency is lost; stopped until it is back");
 	} else if (f->policy == LOST_RESTART && (f->runs || f->note != NOTE_NONE)) {
 		s->note = NOTE_LOST;
 		if (f->note != NOTE_LOST)

@@ -111,11 +111,12 @@ static struct order_stop_facts stop_facts(struct order_controller *o, enum kind 
 	f.is_exempt = has_finalizer(object, "orphan") || (kind == KIND_POD && grace_s == 0);
 	f.is_held = has_finalizer(object, ORDER_FINALIZER);
 	/* Of workloads the pods' own; they are not deleted yet, so their template says it. */
-	f.grace_ms = kind == KIND_POD
-			     ? grace_ms(object)
-			     : 1000 * json_int_or(object,
-						  "spec.template.spec.terminationGracePeriodSeconds",
-						  GRACE_S);
+	f.grace_ms =
+		kind == KIND_POD
+			? grace_ms(object)
+			: 1000 * json_int_or(object,
+					     "spec.template.spec.terminationGracePeriodSeconds",
+					     GRACE_S);
 	if (!f.is_held)
 		f.stopping_since_ms = stopping_since(o, uid_of(object), namespace_of(object));
 	return f;
@@ -140,8 +141,7 @@ static void ghosts_fini(struct ghosts *g)
 }
 
 /* The pod's workload is gone (and did not leave its pods to themselves). */
-static bool is_left_behind(const struct order_controller *o, const json_t *pod,
-			   const json_t *owner)
+static bool is_left_behind(const struct order_controller *o, const json_t *pod, const json_t *owner)
 {
 	const char *uid = json_str_or(owner, "uid", ""), *kind = json_str_or(owner, "kind", "");
 	const char *ns = namespace_of(pod), *name = json_str_or(owner, "name", "");
@@ -157,8 +157,8 @@ static bool is_left_behind(const struct order_controller *o, const json_t *pod,
 	const json_t *top = controller_of(set);
 	if (!top)
 		return false;
-	const json_t *deployment = cache_get_at(o->context->caches[KIND_DEPLOYMENT], ns,
-						json_str_or(top, "name", ""));
+	const json_t *deployment =
+		cache_get_at(o->context->caches[KIND_DEPLOYMENT], ns, json_str_or(top, "name", ""));
 	return !deployment || !streq(uid_of(deployment), json_str_or(top, "uid", ""));
 }
 
@@ -166,8 +166,7 @@ static bool is_left_behind(const struct order_controller *o, const json_t *pod,
 static char *workload_name(const json_t *pod, const json_t *owner)
 {
 	const char *name = json_str_or(owner, "name", "");
-	const char *hash =
-		json_member_str(json_dig(pod, "metadata.labels"), "pod-template-hash");
+	const char *hash = json_member_str(json_dig(pod, "metadata.labels"), "pod-template-hash");
 	size_t n = strlen(name), tail = hash ? strlen(hash) + 1 : 0;
 	bool has_tail = tail > 1 && n > tail && streq(name + n - tail + 1, hash);
 	return xstrndup(name, has_tail ? n - tail : n);
@@ -309,15 +308,13 @@ static void look_at_node(struct order_controller *o, struct work *w, const struc
 	perform(o, w, kind, object, stop, wake_ms, &text);
 }
 
-static void look_at_service(struct order_controller *o, struct work *w,
-			    const struct order_view *v, size_t service,
-			    const struct order_stop_facts *facts)
+static void look_at_service(struct order_controller *o, struct work *w, const struct order_view *v,
+			    size_t service, const struct order_stop_facts *facts)
 {
 	const json_t *object = v->services[service];
 	const struct order_stop_facts own = stop_facts(o, KIND_SERVICE, object);
 	if (!own.is_deleting) {
-		keep(o, w, KIND_SERVICE, object,
-		     order_service_has_dependents(v->graph, service));
+		keep(o, w, KIND_SERVICE, object, order_service_has_dependents(v->graph, service));
 		return;
 	}
 	if (!own.is_held)
@@ -325,8 +322,8 @@ static void look_at_service(struct order_controller *o, struct work *w,
 	int64_t wake_ms;
 	AUTO_STR text;
 	str_init(&text, 16384);
-	enum order_stop stop = order_stop_service(v->graph, service, &own, facts, work_now_ms(w),
-						  &wake_ms, &text);
+	enum order_stop stop =
+		order_stop_service(v->graph, service, &own, facts, work_now_ms(w), &wake_ms, &text);
 	perform(o, w, KIND_SERVICE, object, stop, wake_ms, &text);
 }
 

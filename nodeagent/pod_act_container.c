@@ -190,13 +190,12 @@ static bool must_refuse_root(struct pod_work *w, const json_t *spec)
 		return false;
 	if (user < 0 && m->has_image_user && m->image_user > 0)
 		return false;
-	start_failed(
-		w, "CreateContainerConfigError",
-		user == 0 ? "container's runAsUser breaks non-root policy"
-		: m->has_image_name
-			? "container has runAsNonRoot and image has non-numeric user, cannot "
-			  "verify user is non-root"
-			: "container has runAsNonRoot and image will run as root");
+	start_failed(w, "CreateContainerConfigError",
+		     user == 0 ? "container's runAsUser breaks non-root policy"
+		     : m->has_image_name
+			     ? "container has runAsNonRoot and image has non-numeric user, cannot "
+			       "verify user is non-root"
+			     : "container has runAsNonRoot and image will run as root");
 	return true;
 }
 

@@ -41,8 +41,7 @@ static void texts_add_json(struct arena *a, struct texts *t, const json_t *list)
 {
 	size_t i;
 	json_t *each;
-	json_array_foreach(list, i, each)
-	{
+	json_array_foreach (list, i, each) {
 		if (json_is_string(each))
 			texts_add(a, t, json_string_value(each));
 	}
@@ -60,8 +59,7 @@ static struct cri_pairs pairs_of(struct arena *a, const json_t *map, const struc
 	size_t n = 0;
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)map, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
 		if (json_is_string(value))
 			at[n++] = (struct cri_pair){ key, json_string_value(value) };
 	}
@@ -118,8 +116,7 @@ static void set_groups(struct cri_security *s, const json_t *context, struct are
 	int64_t *groups = arena_alloc(a, json_array_size(list) + 1, sizeof(*groups));
 	size_t i;
 	json_t *each;
-	json_array_foreach(list, i, each)
-	{
+	json_array_foreach (list, i, each) {
 		groups[s->groups_count++] = json_integer_value(each);
 	}
 	if (json_is_integer(fs))
@@ -133,8 +130,7 @@ static bool any_privileged(const json_t *spec)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_object_get(spec, lists[l]), i, c)
-		{
+		json_array_foreach (json_object_get(spec, lists[l]), i, c) {
 			if (json_bool_or(c, "securityContext.privileged", false))
 				return true;
 		}
@@ -259,8 +255,7 @@ static void sandbox_dns(const struct pod_config_options *o, const json_t *pod, s
 	json_t *each;
 	texts_add_json(a, &servers, json_dig(pod, "spec.dnsConfig.nameservers"));
 	texts_add_json(a, &searches, json_dig(pod, "spec.dnsConfig.searches"));
-	json_array_foreach(json_dig(pod, "spec.dnsConfig.options"), i, each)
-	{
+	json_array_foreach (json_dig(pod, "spec.dnsConfig.options"), i, each) {
 		const char *value = json_str(each, "value"), *name = json_str_or(each, "name", "");
 		texts_add(a, &options, value ? arena_format(a, "%s:%s", name, value) : name);
 	}
@@ -312,8 +307,7 @@ int pod_sandbox_config(const struct pod_config_options *o, const struct pod_cont
 	struct cri_pair *pairs = arena_alloc(a, json_array_size(sysctls), sizeof(*pairs));
 	size_t i;
 	json_t *each;
-	json_array_foreach(sysctls, i, each)
-	{
+	json_array_foreach (sysctls, i, each) {
 		pairs[i] = (struct cri_pair){ json_str_or(each, "name", ""),
 					      json_str_or(each, "value", "") };
 	}
@@ -327,8 +321,7 @@ static const json_t *volume_named(const json_t *pod, const char *name)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(json_dig(pod, "spec.volumes"), i, v)
-	{
+	json_array_foreach (json_dig(pod, "spec.volumes"), i, v) {
 		if (streq(json_str_or(v, "name", ""), name))
 			return v;
 	}
@@ -391,8 +384,7 @@ static int container_mounts(const struct pod_config_options *o, const struct pod
 	bool has_hosts = false;
 	size_t i;
 	json_t *m;
-	json_array_foreach(list, i, m)
-	{
+	json_array_foreach (list, i, m) {
 		if (mount_of(o, p, m, &c->envs, a, &mounts[c->mounts_count], err) < 0)
 			return err->code;
 		has_hosts =
@@ -452,8 +444,7 @@ static struct cri_texts command_of(const json_t *list, const struct cri_pairs *e
 	struct texts t = { 0 };
 	size_t i;
 	json_t *each;
-	json_array_foreach(list, i, each)
-	{
+	json_array_foreach (list, i, each) {
 		texts_add(a, &t, pod_env_expand(json_string_value(each), envs, a));
 	}
 	return texts_done(&t);

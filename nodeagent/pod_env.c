@@ -99,8 +99,7 @@ static const char *pairs_text(const json_t *map, struct arena *a)
 		return "";
 	const char *key;
 	json_t *value;
-	json_object_foreach(sorted, key, value)
-	{
+	json_object_foreach (sorted, key, value) {
 		str_addf(&out, "%s%s=", out.len ? "\n" : "", key);
 		const char *text = json_string_value(value);
 		str_add_json(&out, text ? text : "", text ? strlen(text) : 0);
@@ -145,8 +144,7 @@ static const json_t *container_named(const json_t *pod, const char *name)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_dig(pod, lists[l]), i, c)
-		{
+		json_array_foreach (json_dig(pod, lists[l]), i, c) {
 			if (streq(json_str_or(c, "name", ""), name))
 				return c;
 		}
@@ -257,8 +255,7 @@ static int add_env_from(const struct pod_context *p, const json_t *from, struct 
 			       : missing(p, is_secret, name, NULL, err);
 	const char *key;
 	json_t *value;
-	json_object_foreach(json_object_get(object, "data"), key, value)
-	{
+	json_object_foreach (json_object_get(object, "data"), key, value) {
 		size_t len;
 		const char *text = pod_source_bytes(object, is_secret, key, a, &len);
 		if (text && vars_set(v, arena_format(a, "%s%s", prefix, key), text, err) < 0)
@@ -310,8 +307,7 @@ static int add_service(const json_t *service, struct vars *v, struct arena *a, s
 	if (ip[0] == '\0' || streq(ip, "None"))
 		return 0;
 	int n = vars_set(v, arena_format(a, "%s_SERVICE_HOST", name), ip, err);
-	json_array_foreach(json_dig(service, "spec.ports"), i, port)
-	{
+	json_array_foreach (json_dig(service, "spec.ports"), i, port) {
 		const char *number =
 			arena_format(a, "%lld", (long long)json_int_or(port, "port", 0));
 		const char *protocol = json_str_or(port, "protocol", "TCP");
@@ -363,13 +359,11 @@ static int make(const struct pod_context *p, const json_t *container, struct are
 	json_t *each;
 	if (add_services(p, v, a, err) < 0)
 		return err->code;
-	json_array_foreach(json_object_get(container, "envFrom"), i, each)
-	{
+	json_array_foreach (json_object_get(container, "envFrom"), i, each) {
 		if (add_env_from(p, each, v, a, err) < 0)
 			return err->code;
 	}
-	json_array_foreach(json_object_get(container, "env"), i, each)
-	{
+	json_array_foreach (json_object_get(container, "env"), i, each) {
 		if (add_env(p, container, each, v, a, err) < 0)
 			return err->code;
 	}

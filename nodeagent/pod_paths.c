@@ -49,11 +49,9 @@ void pod_hosts_text(const json_t *pod, const char *pod_ip, struct str *out)
 			 json_str_or(pod, "metadata.namespace", ""), hostname);
 	else
 		str_addf(out, "%s\t%s\n", pod_ip, hostname);
-	json_array_foreach(json_dig(pod, "spec.hostAliases"), i, alias)
-	{
+	json_array_foreach (json_dig(pod, "spec.hostAliases"), i, alias) {
 		str_addf(out, "%s", json_str_or(alias, "ip", ""));
-		json_array_foreach(json_object_get(alias, "hostnames"), k, name)
-		{
+		json_array_foreach (json_object_get(alias, "hostnames"), k, name) {
 			str_addf(out, "\t%s", json_string_value(name));
 		}
 		str_add(out, "\n");

@@ -28,13 +28,11 @@ static void want_env(json_t *wanted, const json_t *container)
 {
 	size_t i;
 	json_t *e;
-	json_array_foreach(json_object_get(container, "env"), i, e)
-	{
+	json_array_foreach (json_object_get(container, "env"), i, e) {
 		want(wanted, false, json_str(e, "valueFrom.configMapKeyRef.name"));
 		want(wanted, true, json_str(e, "valueFrom.secretKeyRef.name"));
 	}
-	json_array_foreach(json_object_get(container, "envFrom"), i, e)
-	{
+	json_array_foreach (json_object_get(container, "envFrom"), i, e) {
 		want(wanted, false, json_str(e, "configMapRef.name"));
 		want(wanted, true, json_str(e, "secretRef.name"));
 	}
@@ -46,8 +44,7 @@ static void want_volume(json_t *wanted, const json_t *volume)
 	json_t *s;
 	want(wanted, false, json_str(volume, "configMap.name"));
 	want(wanted, true, json_str(volume, "secret.secretName"));
-	json_array_foreach(json_dig(volume, "projected.sources"), i, s)
-	{
+	json_array_foreach (json_dig(volume, "projected.sources"), i, s) {
 		want(wanted, false, json_str(s, "configMap.name"));
 		want(wanted, true, json_str(s, "secret.name"));
 		if (!json_object_get(s, "serviceAccountToken"))
@@ -65,17 +62,14 @@ static json_t *wanted_of(const struct pod *p)
 	size_t i;
 	json_t *each;
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-		json_array_foreach(json_dig(p->object, lists[l]), i, each)
-		{
+		json_array_foreach (json_dig(p->object, lists[l]), i, each) {
 			want_env(wanted, each);
 		}
 	}
-	json_array_foreach(json_dig(p->object, "spec.volumes"), i, each)
-	{
+	json_array_foreach (json_dig(p->object, "spec.volumes"), i, each) {
 		want_volume(wanted, each);
 	}
-	json_array_foreach(json_dig(p->object, "spec.imagePullSecrets"), i, each)
-	{
+	json_array_foreach (json_dig(p->object, "spec.imagePullSecrets"), i, each) {
 		want(wanted, true, json_str(each, "name"));
 	}
 	return wanted;
@@ -193,8 +187,7 @@ void pod_sources_fetch(struct pod *p, void (*done)(struct pod *p))
 		p->token_refresh_ms = 0;
 	const char *key;
 	json_t *source;
-	json_object_foreach(wanted, key, source)
-	{
+	json_object_foreach (wanted, key, source) {
 		json_t *token = starts_with(key, "Token/") && keep_tokens
 					? json_object_get(p->sources, key)
 					: NULL;
@@ -243,8 +236,7 @@ static bool auth_from(const json_t *secret, const char *host, struct arena *a, s
 		return false;
 	const char *key;
 	json_t *entry;
-	json_object_foreach(json_object_get(config, "auths"), key, entry)
-	{
+	json_object_foreach (json_object_get(config, "auths"), key, entry) {
 		if (!host_fits(key, host))
 			continue;
 		*ret = (struct cri_auth){
@@ -265,8 +257,7 @@ bool pod_pull_auth(struct pod *p, const char *image, struct arena *a, struct cri
 	size_t i;
 	json_t *each;
 	registry_of(image, host);
-	json_array_foreach(json_dig(p->object, "spec.imagePullSecrets"), i, each)
-	{
+	json_array_foreach (json_dig(p->object, "spec.imagePullSecrets"), i, each) {
 		const json_t *secret = json_object_get(
 			p->sources, arena_format(a, "Secret/%s", json_str_or(each, "name", "")));
 		if (secret && auth_from(secret, host, a, ret))

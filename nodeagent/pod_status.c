@@ -34,8 +34,7 @@ const char *pod_qos_class(const json_t *spec)
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_object_get(spec, lists[l]), i, c)
-		{
+		json_array_foreach (json_object_get(spec, lists[l]), i, c) {
 			int q = container_qos(c);
 			any = any || q > 0;
 			all = all && q == 2;
@@ -239,8 +238,7 @@ static json_t *find_condition(const json_t *status, const char *type)
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_object_get(status, "conditions"), i, c)
-	{
+	json_array_foreach (json_object_get(status, "conditions"), i, c) {
 		if (streq(json_str_or(c, "type", ""), type))
 			return c;
 	}
@@ -294,8 +292,7 @@ static bool gates_hold(const struct pod_facts *f, struct str *why)
 {
 	size_t i;
 	json_t *gate;
-	json_array_foreach(json_dig(f->object, "spec.readinessGates"), i, gate)
-	{
+	json_array_foreach (json_dig(f->object, "spec.readinessGates"), i, gate) {
 		const char *type = json_str_or(gate, "conditionType", "");
 		const json_t *c = find_condition(json_object_get(f->object, "status"), type);
 		const char *status = json_str_or(c, "status", "");
@@ -358,8 +355,7 @@ static void put_conditions(const struct pod_facts *f, json_t *status, const char
 
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(f->object, "status.conditions"), i, c)
-	{
+	json_array_foreach (json_dig(f->object, "status.conditions"), i, c) {
 		if (!pod_condition_is_ours(json_str_or(c, "type", "")))
 			json_array_append(list, c);
 	}

@@ -68,6 +68,13 @@ void validate_tables(const struct schema_type *type, const json_t *tree, const j
 		     const struct path *at, struct field_errors *e);
 void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e);
 void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e);
+void validate_pod_security(const json_t *spec, const struct path *at, struct field_errors *e);
+/* `at` is the securityContext. */
+void validate_container_security(const json_t *context, bool has_host_users, const struct path *at,
+				 struct field_errors *e);
+/* Changes of the status subresource. */
+void validate_pod_status(const json_t *pod, const json_t *old, struct field_errors *e);
+void validate_job_status(const json_t *job, const json_t *old, struct field_errors *e);
 void validate_volumes(const json_t *volumes, const struct path *at, struct field_errors *e);
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);

@@ -118,4 +118,8 @@ void schema_validate_status(const struct schema_kind *kind, const json_t *tree, 
 				PATH(NULL, "status"), errors);
 	if (streq(kind->group, "apps"))
 		check_replica_counts(value, errors);
+	if (old && streq(kind->kind, "Pod") && streq(kind->group, ""))
+		validate_pod_status(tree, old, errors);
+	if (old && streq(kind->kind, "Job") && streq(kind->group, "batch"))
+		validate_job_status(tree, old, errors);
 }

@@ -313,6 +313,14 @@ static void check_init(const json_t *container, const struct path *at, struct fi
 				    "restartPolicy=Always");
 }
 
+static void check_security(const json_t *spec, const json_t *container, const struct path *at,
+			   struct field_errors *e)
+{
+	validate_container_security(json_object_get(container, "securityContext"),
+				    json_bool_or(spec, "hostUsers", true),
+				    PATH(at, "securityContext"), e);
+}
+
 void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	const json_t *volumes = json_object_get(spec, "volumes");
@@ -324,6 +332,7 @@ void validate_containers(const json_t *spec, const struct path *at, struct field
 		const struct path *one = PATH_AT(here, i);
 		const json_t *container = json_array_get(list, i);
 		check_common(container, volumes, one, e);
+		check_security(spec, container, one, e);
 		check_name_is_new(list, i, NULL, one, e);
 		check_lifecycle(container, one, e);
 		for (size_t k = 0; k < ARRAY_LEN(probe_names); k++)
@@ -336,6 +345,7 @@ void validate_containers(const json_t *spec, const struct path *at, struct field
 	for (size_t i = 0; i < json_array_size(inits); i++) {
 		const struct path *one = PATH_AT(here, i);
 		check_common(json_array_get(inits, i), volumes, one, e);
+		check_security(spec, json_array_get(inits, i), one, e);
 		check_name_is_new(inits, i, list, one, e);
 		check_init(json_array_get(inits, i), one, e);
 	}

@@ -34,10 +34,9 @@ void validate_resources(const json_t *resources, const struct path *at, struct f
 	const json_t *requests = json_object_get(resources, "requests");
 	const char *name;
 	json_t *quantity;
-	json_object_foreach((json_t *)(uintptr_t)limits, name, quantity)
+	json_object_foreach ((json_t *)(uintptr_t)limits, name, quantity)
 		check_quantity(name, quantity, PATH_OF(PATH(at, "limits"), name), e);
-	json_object_foreach((json_t *)(uintptr_t)requests, name, quantity)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)requests, name, quantity) {
 		const struct path *here = PATH(at, "requests");
 		check_quantity(name, quantity, PATH_OF(here, name), e);
 		const char *limit = json_string_value(json_object_get(limits, name));
@@ -201,6 +200,7 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 {
 	validate_volumes(json_object_get(spec, "volumes"), PATH(at, "volumes"), e);
 	validate_containers(spec, at, e);
+	validate_pod_security(spec, at, e);
 	check_host_network(spec, at, e);
 	rule_labels(e, PATH(at, "nodeSelector"), json_object_get(spec, "nodeSelector"));
 	check_names(spec, at, e);

@@ -9,6 +9,8 @@ libprotobuf-c-dev libnftables-dev libgnutls28-dev libldns-dev libmnl-dev
 libnetfilter-conntrack-dev zlib1g-dev"
 RUN_PACKAGES="curl iproute2 nftables procps util-linux busybox-static containernetworking-plugins
 ca-certificates mmdebstrap tar"
+# What only scripts/test needs: the second compiler's warnings, and the format.
+TEST_PACKAGES="clang clang-format-14"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

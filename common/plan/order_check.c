@@ -13,8 +13,8 @@ size_t order_entry_meant(const struct order_list *depends, const struct order_en
 }
 
 /* Its containers can only be started again in place where the pod would do that anyway. */
-static int check_can_restart(const struct order_kind *kind, const json_t *object,
-			     const char *value, struct error *err)
+static int check_can_restart(const struct order_kind *kind, const json_t *object, const char *value,
+			     struct error *err)
 {
 	const char *policy = json_str_or(object, "spec.restartPolicy", "Always");
 	if (kind->restart == ORDER_RESTART_PLACE && !streq(policy, "Always"))
@@ -55,16 +55,18 @@ static int check_restart_with(const struct order_kind *kind, const json_t *objec
 	for (size_t i = 0; i < list.count; i++) {
 		const struct order_entry *e = &list.at[i];
 		if (e->condition != ORDER_READY)
-			return error_set(err, ERR_INVALID,
-					 "at character %zu: '%.100s' takes no condition here: it is "
-					 "about being replaced",
-					 e->at, e->name);
+			return error_set(
+				err, ERR_INVALID,
+				"at character %zu: '%.100s' takes no condition here: it is "
+				"about being replaced",
+				e->at, e->name);
 		if (order_entry_meant(depends, e) == ORDER_NONE)
-			return error_set(err, ERR_INVALID,
-					 "at character %zu: '%s%s%.100s' is not in " ORDER_DEPENDS_ON
-					 ": only what a workload depends on restarts it; add it "
-					 "there",
-					 e->at, e->kind ? e->kind : "", e->kind ? "/" : "", e->name);
+			return error_set(
+				err, ERR_INVALID,
+				"at character %zu: '%s%s%.100s' is not in " ORDER_DEPENDS_ON
+				": only what a workload depends on restarts it; add it "
+				"there",
+				e->at, e->kind ? e->kind : "", e->kind ? "/" : "", e->name);
 	}
 	return list.count > 0 ? check_can_restart(kind, object, value, err) : 0;
 }

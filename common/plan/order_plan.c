@@ -186,4 +186,3 @@ enum order_latch order_latch(const struct order_latch_facts *f, int64_t *ret_wak
 	}
 	return ORDER_LATCH_OPEN_NOW;
 }
-

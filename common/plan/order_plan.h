@@ -39,11 +39,11 @@
 #define ORDER_STOP_EXTRA_MS 30000 /* beyond a dependent's grace period */
 
 /* ---- kinds ---- */
-enum order_restart {         /* how one that runs is stopped and started again */
-	ORDER_RESTART_NONE,  /* it has nothing that runs */
-	ORDER_RESTART_ROLLS, /* a new revision is rolled out */
-	ORDER_RESTART_PODS,  /* its pods are deleted and made anew */
-	ORDER_RESTART_PLACE, /* its containers are stopped, and started, where they are */
+enum order_restart {                      /* how one that runs is stopped and started again */
+		     ORDER_RESTART_NONE,  /* it has nothing that runs */
+		     ORDER_RESTART_ROLLS, /* a new revision is rolled out */
+		     ORDER_RESTART_PODS,  /* its pods are deleted and made anew */
+		     ORDER_RESTART_PLACE, /* its containers are stopped, and started, where they are */
 };
 struct order_kind {
 	const char *kind, *group, *version, *resource;

@@ -66,8 +66,8 @@ static void stopped(void *ctx, const struct cri_reply *reply)
 	struct one *p = ctx;
 	(void)reply;
 	(void)cri_start(p->b->cri,
-			&(struct cri_request){ .op = CRI_REMOVE_SANDBOX, .id = p->sandbox }, removed,
-			p);
+			&(struct cri_request){ .op = CRI_REMOVE_SANDBOX, .id = p->sandbox },
+			removed, p);
 }
 
 static void runs(void *ctx, const struct cri_reply *reply)
@@ -81,10 +81,10 @@ static void runs(void *ctx, const struct cri_reply *reply)
 	printf("%lld\n", (long long)(loop_now_ms(b->loop) - b->begin_ms));
 	fflush(stdout);
 	for (size_t i = 0; i < b->count; i++)
-		(void)cri_start(b->cri,
-				&(struct cri_request){ .op = CRI_STOP_SANDBOX,
-						       .id = b->pods[i].sandbox },
-				stopped, &b->pods[i]);
+		(void)cri_start(
+			b->cri,
+			&(struct cri_request){ .op = CRI_STOP_SANDBOX, .id = b->pods[i].sandbox },
+			stopped, &b->pods[i]);
 }
 
 static void created(void *ctx, const struct cri_reply *reply)
@@ -93,8 +93,8 @@ static void created(void *ctx, const struct cri_reply *reply)
 	must(reply, "CreateContainer");
 	copy(p->container, sizeof p->container, reply->text);
 	(void)cri_start(p->b->cri,
-			&(struct cri_request){ .op = CRI_START_CONTAINER, .id = p->container }, runs,
-			p);
+			&(struct cri_request){ .op = CRI_START_CONTAINER, .id = p->container },
+			runs, p);
 }
 
 static void sandboxed(void *ctx, const struct cri_reply *reply)

@@ -166,10 +166,10 @@ int main(int argc, char **argv)
 	double o = median(ours), f = median(floor);
 	struct store_counts counts;
 	store_counts(b->store, &counts);
-	printf("creates of 1 KiB, 64 writers\ta second\t%.0f\t%.0f\t%.2f\tat least 0.8\n", f, o, o / f);
+	printf("creates of 1 KiB, 64 writers\ta second\t%.0f\t%.0f\t%.2f\tat least 0.8\n", f, o,
+	       o / f);
 	printf("    CPU of each\tµs\t-\t%.1f\t-\t-\n", our_cpu / our_done);
-	printf("    keys a batch\t\t-\t%.1f\t-\t-\n",
-	       (double)counts.keys / (double)counts.batches);
+	printf("    keys a batch\t\t-\t%.1f\t-\t-\n", (double)counts.keys / (double)counts.batches);
 	store_free(b->store);
 	b->raw->ops->free(b->raw);
 	loop_timer_free(b->end);

@@ -41,10 +41,10 @@ int main(int argc, char **argv)
 		return 2;
 	memset(body, 'x', sizeof body);
 	auto_free char *cert = read_file(argv[2]), *key = read_file(argv[3]);
-	struct MHD_Daemon *d = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS, (uint16_t)strtoul(argv[1], NULL, 10), NULL,
-		NULL, answer, NULL, MHD_OPTION_HTTPS_MEM_CERT, cert, MHD_OPTION_HTTPS_MEM_KEY, key,
-		MHD_OPTION_END);
+	struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS,
+						(uint16_t)strtoul(argv[1], NULL, 10), NULL, NULL,
+						answer, NULL, MHD_OPTION_HTTPS_MEM_CERT, cert,
+						MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
 	if (!d)
 		return 1;
 	sigset_t wanted;

@@ -19,10 +19,10 @@
 
 /* web stops before api, api before migrate, migrate before db; then pods that cannot be killed
  * hold a foreground deletion, and everybody has a few seconds to act. */
-#define CHAIN     3
-#define LINK_MS   (SIM_GRACE_S * 1000 + ORDER_STOP_EXTRA_MS)
-#define BOUND_MS  (CHAIN * LINK_MS + SIM_STUCK_MS + 30000)
-#define SLACK_MS  2000
+#define CHAIN    3
+#define LINK_MS  (SIM_GRACE_S * 1000 + ORDER_STOP_EXTRA_MS)
+#define BOUND_MS (CHAIN * LINK_MS + SIM_STUCK_MS + 30000)
+#define SLACK_MS 2000
 
 struct sim_check {
 	struct sim *sim;
@@ -52,7 +52,7 @@ static const json_t *controller_of(const json_t *tree)
 {
 	size_t i;
 	json_t *owner;
-	json_array_foreach(json_dig(tree, "metadata.ownerReferences"), i, owner)
+	json_array_foreach (json_dig(tree, "metadata.ownerReferences"), i, owner)
 		if (json_bool_or(owner, "controller", false))
 			return owner;
 	return NULL;
@@ -107,12 +107,11 @@ static void check_gate(struct sim_check *c, const char *key, const json_t *pod)
 		object_named(c, "apps", "replicasets", ns, json_str_or(owner, "name", ""));
 	const json_t *top = controller_of(set);
 	const json_t *deployment =
-		top ? object_named(c, "apps", "deployments", ns, json_str_or(top, "name", "")) :
-		      NULL;
-	const char *depends = json_member_str(json_dig(deployment, "metadata.annotations"),
-					      ORDER_DEPENDS_ON);
-	const char *open =
-		json_member_str(json_dig(set, "metadata.annotations"), ORDER_GATE_OPEN);
+		top ? object_named(c, "apps", "deployments", ns, json_str_or(top, "name", ""))
+		    : NULL;
+	const char *depends =
+		json_member_str(json_dig(deployment, "metadata.annotations"), ORDER_DEPENDS_ON);
+	const char *open = json_member_str(json_dig(set, "metadata.annotations"), ORDER_GATE_OPEN);
 	if (depends && *depends && !(open && streq(open, "true")))
 		sim_fail(c->sim, "%s was made before the gate of %s opened", key,
 			 json_str_or(set, "metadata.name", "?"));
@@ -132,12 +131,13 @@ static void check_replicas(struct sim_check *c, const char *key, const json_t *p
 		    streq(json_str_or(controller_of(other), "uid", ""), uid))
 			live++;
 	if (live > most)
-		sim_fail(c->sim, "%s is one of %zu live pods of a ReplicaSet that wanted %zu at "
-				 "most", key, (size_t)live, (size_t)most);
+		sim_fail(c->sim,
+			 "%s is one of %zu live pods of a ReplicaSet that wanted %zu at "
+			 "most",
+			 key, (size_t)live, (size_t)most);
 }
 
-static void check_pod(struct sim_check *c, const char *key, const json_t *before,
-		      const json_t *now)
+static void check_pod(struct sim_check *c, const char *key, const json_t *before, const json_t *now)
 {
 	bool bound = *json_str_or(now, "spec.nodeName", "") &&
 		     !*json_str_or(before, "spec.nodeName", "");
@@ -154,8 +154,7 @@ static void check_pod(struct sim_check *c, const char *key, const json_t *before
 static void check_service(struct sim_check *c, const char *key, const json_t *now)
 {
 	const char *ip = json_str_or(now, "spec.clusterIP", "None");
-	int64_t port =
-		json_int_or(json_array_get(json_dig(now, "spec.ports"), 0), "nodePort", 0);
+	int64_t port = json_int_or(json_array_get(json_dig(now, "spec.ports"), 0), "nodePort", 0);
 	const char *other_key;
 	void *other;
 	for (size_t i = 0; (i = map_next(&c->objects, i, &other_key, &other)) != 0;) {
@@ -177,7 +176,7 @@ static bool stop_order_holds(const json_t *object)
 {
 	size_t i;
 	json_t *f;
-	json_array_foreach(json_dig(object, "metadata.finalizers"), i, f)
+	json_array_foreach (json_dig(object, "metadata.finalizers"), i, f)
 		if (streq(json_string_value(f), ORDER_FINALIZER))
 			return true;
 	return false;
@@ -339,10 +338,9 @@ struct sim_check *sim_check_new(struct sim *s)
 {
 	struct sim_check *c = xcalloc(1, sizeof *c);
 	c->sim = s;
-	c->store = store_new(s->loop, store_memory_on(s->etcd),
-			     &(struct store_options){ .cluster_id = "simsim",
-						      .schema_revision = 1,
-						      .seed = 1 });
+	c->store = store_new(
+		s->loop, store_memory_on(s->etcd),
+		&(struct store_options){ .cluster_id = "simsim", .schema_revision = 1, .seed = 1 });
 	store_follow(c->store, &follower, c);
 	return c;
 }
@@ -377,7 +375,7 @@ static bool job_is_complete(const json_t *job)
 {
 	size_t i;
 	json_t *condition;
-	json_array_foreach(json_dig(job, "status.conditions"), i, condition)
+	json_array_foreach (json_dig(job, "status.conditions"), i, condition)
 		if (streq(json_str_or(condition, "type", ""), "Complete"))
 			return streq(json_str_or(condition, "status", ""), "True");
 	return false;

@@ -72,17 +72,17 @@ static void beat(struct sim_node *n)
 	time_format_micro(loop_wall_us(n->sim->loop), now);
 	AUTO_JSON *lease = json_pack("{s:{s:s,s:i,s:s}}", "spec", "holderIdentity", n->name,
 				     "leaseDurationSeconds", 40, "renewTime", now);
-	AUTO_JSON *whole = json_pack("{s:s,s:s,s:{s:s,s:s},s:O}", "apiVersion",
-				     "coordination.k8s.io/v1", "kind", "Lease", "metadata", "name",
-				     n->name, "namespace", "kube-node-lease", "spec",
-				     json_object_get(lease, "spec"));
+	AUTO_JSON *whole =
+		json_pack("{s:s,s:s,s:{s:s,s:s},s:O}", "apiVersion", "coordination.k8s.io/v1",
+			  "kind", "Lease", "metadata", "name", n->name, "namespace",
+			  "kube-node-lease", "spec", json_object_get(lease, "spec"));
 	auto_free char *one = api_path(&leases, "kube-node-lease", n->name, NULL);
 	auto_free char *all = api_path(&leases, "kube-node-lease", NULL, NULL);
 	(void)api_request(n->api, "POST", all, whole, NULL, ignored, NULL);
 	(void)api_request(n->api, "PATCH", one, lease, API_MERGE_PATCH, ignored, NULL);
-	AUTO_JSON *status = json_pack("{s:{s:[{s:s,s:s,s:s,s:s}]}}", "status", "conditions", "type",
-				      "Ready", "status", "True", "reason", "SimReady",
-				      "lastHeartbeatTime", now);
+	AUTO_JSON *status =
+		json_pack("{s:{s:[{s:s,s:s,s:s,s:s}]}}", "status", "conditions", "type", "Ready",
+			  "status", "True", "reason", "SimReady", "lastHeartbeatTime", now);
 	auto_free char *path = api_path(&nodes, NULL, n->name, "status");
 	(void)api_request(n->api, "PATCH", path, status, API_STRATEGIC_PATCH, ignored, NULL);
 }
@@ -99,7 +99,7 @@ static bool api_says_ready(const json_t *pod)
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(pod, "status.conditions"), i, c)
+	json_array_foreach (json_dig(pod, "status.conditions"), i, c)
 		if (streq(json_str_or(c, "type", ""), "Ready"))
 			return streq(json_str_or(c, "status", ""), "True");
 	return false;
@@ -110,8 +110,8 @@ static void tell(struct sim_node *n, struct sim_pod *p, const json_t *pod, const
 {
 	char now[TIME_TEXT_SIZE];
 	/* Against what the API holds, not against what was said: others write there too. */
-	if (p->is_asking || (streq(json_str_or(pod, "status.phase", ""), phase) &&
-			     api_says_ready(pod) == is_ready))
+	if (p->is_asking ||
+	    (streq(json_str_or(pod, "status.phase", ""), phase) && api_says_ready(pod) == is_ready))
 		return;
 	p->is_asking = true;
 	time_format(loop_wall_us(n->sim->loop), now);
@@ -121,10 +121,10 @@ static void tell(struct sim_node *n, struct sim_pod *p, const json_t *pod, const
 		json_array_append_new(conditions, condition(always[i], true, now));
 	json_array_append_new(conditions, condition("Ready", is_ready, now));
 	json_array_append_new(conditions, condition("ContainersReady", is_ready, now));
-	AUTO_JSON *patch = json_pack("{s:{s:s},s:{s:s,s:o,s:s,s:s}}", "metadata", "uid",
-				     json_str_or(pod, "metadata.uid", ""), "status", "phase", phase,
-				     "conditions", conditions, "podIP", "10.244.0.5", "startTime",
-				     now);
+	AUTO_JSON *patch =
+		json_pack("{s:{s:s},s:{s:s,s:o,s:s,s:s}}", "metadata", "uid",
+			  json_str_or(pod, "metadata.uid", ""), "status", "phase", phase,
+			  "conditions", conditions, "podIP", "10.244.0.5", "startTime", now);
 	auto_free char *path = api_path(&pods, json_str(pod, "metadata.namespace"),
 					json_str(pod, "metadata.name"), "status");
 	(void)api_request(n->api, "PATCH", path, patch, API_STRATEGIC_PATCH, answered,

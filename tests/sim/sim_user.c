@@ -29,9 +29,8 @@ static json_t *template(const char *name, const char *version, const char *polic
 	return json_pack("{s:{s:{s:s},s:{s:s}},s:{s:s,s:i,s:[{s:s,s:s,s:{s:{s:s,s:s}}}]}}",
 			 "metadata", "labels", "app", name, "annotations", "version", version,
 			 "spec", "restartPolicy", policy, "terminationGracePeriodSeconds",
-			 SIM_GRACE_S,
-			 "containers", "name", "c", "image", "i", "resources", "requests", "cpu",
-			 "250m", "memory", "64Mi");
+			 SIM_GRACE_S, "containers", "name", "c", "image", "i", "resources",
+			 "requests", "cpu", "250m", "memory", "64Mi");
 }
 
 static json_t *deployment(const struct workload *w)
@@ -54,8 +53,8 @@ static void create_service(struct sim *s, const char *name)
 {
 	create(s, &services,
 	       json_pack("{s:s,s:s,s:{s:s},s:{s:s,s:{s:s},s:[{s:i}]}}", "apiVersion", "v1", "kind",
-			 "Service", "metadata", "name", name, "spec", "type", "NodePort", "selector",
-			 "app", name, "ports", "port", 80));
+			 "Service", "metadata", "name", name, "spec", "type", "NodePort",
+			 "selector", "app", name, "ports", "port", 80));
 }
 
 static void create_job(struct sim *s)
@@ -93,11 +92,12 @@ static void roll_out(struct sim *s, const char *name)
 	char version[24];
 	int n = snprintf(version, sizeof version, "%zu", s->user_acts);
 	assert(n > 0);
-	patch(s, name, json_pack("{s:{s:{s:{s:{s:s}}}}}", "spec", "template", "metadata",
-				 "annotations", "version", version));
+	patch(s, name,
+	      json_pack("{s:{s:{s:{s:{s:s}}}}}", "spec", "template", "metadata", "annotations",
+			"version", version));
 }
 
-static void delete(struct sim *s, const struct api_resource *r, const char *name)
+static void delete (struct sim *s, const struct api_resource *r, const char *name)
 {
 	static const char *const policies[] = { "Background", "Foreground" };
 	AUTO_JSON *options = json_pack("{s:s}", "propagationPolicy",

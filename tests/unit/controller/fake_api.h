@@ -184,7 +184,8 @@ static inline void fake_metadata_line(const char *type, const char *resource, co
 		const struct schema_kind *k = schema_kind_at(i);
 		if (!streq(k->resource, resource))
 			continue;
-		str_addf(out, "{\"type\":\"%s\",\"resource\":\"%s%s%s/%s\",\"object\":{\"metadata\":",
+		str_addf(out,
+			 "{\"type\":\"%s\",\"resource\":\"%s%s%s/%s\",\"object\":{\"metadata\":",
 			 type, k->group, *k->group ? "/" : "", k->version, resource);
 		json_print(json_object_get(tree, "metadata"), out);
 		str_add(out, "}}\n");
@@ -203,7 +204,8 @@ static inline void fake_metadata_turn(struct fake_call *c)
 	c->was_opened = true;
 	if (is_first) {
 		for (size_t i = 0; i < f->count; i++)
-			fake_metadata_line("ADDED", f->objects[i].resource, f->objects[i].tree, &out);
+			fake_metadata_line("ADDED", f->objects[i].resource, f->objects[i].tree,
+					   &out);
 		c->next_event = f->events_count;
 	}
 	for (; c->next_event < f->events_count; c->next_event++) {

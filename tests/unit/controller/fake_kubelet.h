@@ -38,8 +38,8 @@ static inline void fake_run_pod(struct fake *f, struct fake_object *o)
 	/* As the agent: what is stopped for its dependency does not run, and may run again. */
 	const char *lost = json_member_str(annotations, "skiff.dev/dependency-lost");
 	bool stops = lost && !streq(lost, "lost");
-	const json_t *running = json_dig(json_array_get(json_dig(o->tree, "status.containerStatuses"),
-							0), "state.running");
+	const json_t *running = json_dig(
+		json_array_get(json_dig(o->tree, "status.containerStatuses"), 0), "state.running");
 	if (streq(phase, "Running") && !code && stops == (running != NULL)) {
 		json_t *conditions = json_array();
 		json_array_append_new(conditions,

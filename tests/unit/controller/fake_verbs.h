@@ -9,8 +9,7 @@ static inline void fake_merge(json_t *target, json_t *patch, bool is_strategic)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(patch, name, value)
-	{
+	json_object_foreach (patch, name, value) {
 		json_t *old = json_object_get(target, name);
 		if (json_is_null(value)) {
 			json_object_del(target, name);
@@ -249,4 +248,3 @@ static inline int fake_write(struct fake *f, struct fake_call *c, const struct f
 	}
 	return 200;
 }
-

@@ -148,7 +148,7 @@ static void roll(int64_t replicas, int64_t surge, int64_t unavailable, bool one_
 			sets[1].available =
 				one_at_a_time ? sets[1].available + 1 : sets[1].replicas;
 	}
-	CHECK(!"the rollout never ends");
+	CHECK(false); /* the rollout never ends */
 }
 
 int main(void)

@@ -75,9 +75,10 @@ static void test_deaf(void)
 		json_put_str(deaf, "test/deaf", "yes");
 		update(&w, "deployments", names[i], "spec.template.metadata.annotations", deaf);
 	}
-	fake_add(w.api, "services", "default",
-		 "{'metadata':{'name':'db'},'spec':{'selector':{'app':'db'},'clusterIP':'10.96.0.9',"
-		 "'ports':[{'port':80,'targetPort':80,'protocol':'TCP'}]}}");
+	fake_add(
+		w.api, "services", "default",
+		"{'metadata':{'name':'db'},'spec':{'selector':{'app':'db'},'clusterIP':'10.96.0.9',"
+		"'ports':[{'port':80,'targetPort':80,'protocol':'TCP'}]}}");
 	run(&w, 15000);
 	check_complete(&w, "web", 1);
 	const json_t *service = fake_get(w.api, "services", "default", "db");
@@ -253,7 +254,8 @@ static void test_lost_jobs_and_pods(void)
 	struct world w;
 	char before[256];
 	start(&w, 29);
-	add_naked(&w, "p-stops", "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'stop'");
+	add_naked(&w, "p-stops",
+		  "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'stop'");
 	add_naked(&w, "p-restarts",
 		  "'skiff.dev/depends-on':'db','skiff.dev/on-dependency-lost':'restart'");
 	add_naked(&w, "p-follows", "'skiff.dev/depends-on':'db','skiff.dev/restart-with':'db'");

@@ -39,7 +39,8 @@ static const struct {
 	{ "back: roll out", ORDER_RESTART_ROLLS, LOST_RESTART, NOTE_LOST, "srh",
 	  "none rolls DependencyBack" },
 	{ "restarting: some run", ORDER_RESTART_PODS, LOST_RESTART, NOTE_RESTARTING, "srh", "" },
-	{ "restarting: none runs", ORDER_RESTART_PODS, LOST_RESTART, NOTE_RESTARTING, "sh", "none" },
+	{ "restarting: none runs", ORDER_RESTART_PODS, LOST_RESTART, NOTE_RESTARTING, "sh",
+	  "none" },
 	{ "restarting, and lost again", ORDER_RESTART_PODS, LOST_RESTART, NOTE_RESTARTING, "sl",
 	  "none" },
 

@@ -92,8 +92,7 @@ static inline const char *condition(const json_t *o, const char *type, const cha
 {
 	size_t i;
 	json_t *c;
-	json_array_foreach(json_dig(o, "status.conditions"), i, c)
-	{
+	json_array_foreach (json_dig(o, "status.conditions"), i, c) {
 		if (streq(json_str_or(c, "type", ""), type))
 			return json_str_or(c, member, "");
 	}

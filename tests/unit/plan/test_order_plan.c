@@ -68,7 +68,8 @@ static const struct {
 	const char *name, *kind, *annotations, *policy, *result;
 } checks[] = {
 	{ "all of them", "Deployment",
-	  "depends-on=db;order-updates=false;restart-with=db;on-dependency-lost=stop", "Always", "" },
+	  "depends-on=db;order-updates=false;restart-with=db;on-dependency-lost=stop", "Always",
+	  "" },
 	{ "unknown choice", "Deployment", "on-dependency-lost=die", "Always",
 	  "skiff.dev/on-dependency-lost: at character 1: 'die' is unknown: use ignore, stop or "
 	  "restart" },
@@ -434,12 +435,11 @@ static void test_stops(void)
 		str_init(&text, 4096);
 		str_init(&got, 4096);
 		int64_t wake_ms, now_ms = stops[i].now_ms;
-		enum order_stop stop =
-			stops[i].who < 0
-				? order_stop_service(d.g, 0, &service, facts, now_ms, &wake_ms,
-						     &text)
-				: order_stop(d.g, (size_t)stops[i].who, facts, now_ms, &wake_ms,
-					     &text);
+		enum order_stop stop = stops[i].who < 0
+					       ? order_stop_service(d.g, 0, &service, facts, now_ms,
+								    &wake_ms, &text)
+					       : order_stop(d.g, (size_t)stops[i].who, facts,
+							    now_ms, &wake_ms, &text);
 		str_add(&got, words[stop]);
 		if (wake_ms >= 0)
 			str_addf(&got, " %lld", (long long)wake_ms);
@@ -482,8 +482,8 @@ static void test_every_stop(void)
 				int64_t wake_ms;
 				AUTO_STR why;
 				str_init(&why, 1024);
-				if (!facts[i].is_held || order_stop(d.g, i, facts, now, &wake_ms, &why) ==
-								 ORDER_STOP_HOLD)
+				if (!facts[i].is_held || order_stop(d.g, i, facts, now, &wake_ms,
+								    &why) == ORDER_STOP_HOLD)
 					continue;
 				facts[i].is_held = false;
 				facts[i].stopping_since_ms = now;
