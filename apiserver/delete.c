@@ -110,7 +110,10 @@ static void apply_policy(struct deletion *d, json_t *metadata)
 	    (has_finalizer(metadata, "orphan") || has_finalizer(metadata, "foregroundDeletion")))
 		return; /* an earlier DELETE has chosen */
 	if (!policy)
-		policy = change_is_kind(c, "batch", "Job") ? "Orphan" : "Background";
+		policy = change_is_kind(c, "batch", "Job") ||
+					 change_is_kind(c, "", "ReplicationController")
+				 ? "Orphan"
+				 : "Background";
 	/* Nothing that an Event or a Pod owns is ever collected through an orphaning. */
 	bool can_own = !change_is_kind(c, "", "Event");
 	set_finalizer(metadata, "orphan", can_own && streq(policy, "Orphan"));
