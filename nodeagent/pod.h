@@ -92,6 +92,7 @@ struct pod {
 	unsigned volumes_failures, sandbox_failures;
 	json_t *sources; /* see pod_context */
 	int64_t sources_ms;
+	struct image_work *pulling; /* waits for its pull secrets */
 	int64_t token_refresh_ms; /* 0: no token */
 	uint64_t ahead_revision;  /* an answer gave `object`, the watch is not there yet; or 0 */
 	int64_t ahead_ms;         /* since then */

@@ -77,8 +77,9 @@ static void on_pulled(void *ctx, const struct cri_reply *reply)
 	ready(w);
 }
 
-static void pull(struct pod *p, struct image_work *w)
+static void pull_now(struct pod *p)
 {
+	struct image_work *w = TAKE(p->pulling);
 	AUTO_ARENA a = { 0 };
 	struct cri_auth auth;
 	bool has_auth = pod_pull_auth(p, w->image, &a, &auth);
@@ -89,6 +90,16 @@ static void pull(struct pod *p, struct image_work *w)
 						   .image = w->image,
 						   .auth = has_auth ? &auth : NULL },
 			    on_pulled, w);
+}
+
+/* Each try with the credentials of now: people put them right after the first one failed. */
+static void pull(struct pod *p, struct image_work *w)
+{
+	p->pulling = w;
+	if (json_array_size(json_dig(p->object, "spec.imagePullSecrets")) > 0)
+		pod_sources_fetch(p, pull_now);
+	else
+		pull_now(p);
 }
 
 static void on_status(void *ctx, const struct cri_reply *reply)

@@ -243,7 +243,8 @@ static bool auth_from(const json_t *secret, const char *host, struct arena *a, s
 			.username = arena_text(a, json_str_or(entry, "username", "")),
 			.password = arena_text(a, json_str_or(entry, "password", "")),
 			.auth = arena_text(a, json_str_or(entry, "auth", "")),
-			.server_address = arena_text(a, key),
+			/* No server_address: it is chosen already, and containerd reads the usual
+			 * "host:port" as a URL without a scheme and refuses it. */
 			.identity_token = arena_text(a, json_str_or(entry, "identitytoken", "")),
 		};
 		return true;
