@@ -93,14 +93,14 @@ struct pod {
 	json_t *sources; /* see pod_context */
 	int64_t sources_ms;
 	struct image_work *pulling; /* waits for its pull secrets */
-	int64_t token_refresh_ms; /* 0: no token */
-	uint64_t ahead_revision;  /* an answer gave `object`, the watch is not there yet; or 0 */
-	int64_t ahead_ms;         /* since then */
-	json_t *status;           /* computed last */
-	json_t *status_sent;      /* acknowledged by the API, or on its way */
-	json_t *status_stored;    /* what the API made of status_sent; NULL: not known */
-	int64_t status_acked_ms;  /* when it said so */
-	bool is_status_sent;      /* the API holds what was computed last */
+	int64_t token_refresh_ms;   /* 0: no token */
+	uint64_t ahead_revision;    /* an answer gave `object`, the watch is not there yet; or 0 */
+	int64_t ahead_ms;           /* since then */
+	json_t *status;             /* computed last */
+	json_t *status_sent;        /* acknowledged by the API, or on its way */
+	json_t *status_stored;      /* what the API made of status_sent; NULL: not known */
+	int64_t status_acked_ms;    /* when it said so */
+	bool is_status_sent;        /* the API holds what was computed last */
 	struct api_call *status_call;
 	unsigned status_failures;
 	struct loop_timer *timer; /* next look */
