@@ -159,14 +159,21 @@ static void cell_roles(const json_t *node, json_t *row)
 	const json_t *labels = json_dig(node, "metadata.labels");
 	size_t count;
 	auto_free const char **keys = sorted_keys(labels, &count);
+	AUTO_JSON *roles = json_object();
+	for (size_t i = 0; i < count; i++) {
+		const char *role = NULL;
+		if (starts_with(keys[i], prefix) && keys[i][sizeof prefix - 1])
+			role = keys[i] + sizeof prefix - 1;
+		else if (streq(keys[i], "kubernetes.io/role"))
+			role = json_string_value(json_object_get(labels, keys[i]));
+		if (role && *role)
+			json_object_set_new(roles, role, json_true());
+	}
+	auto_free const char **names = sorted_keys(roles, &count);
 	struct str text;
 	str_init(&text, 4096);
-	for (size_t i = 0; i < count; i++) {
-		if (starts_with(keys[i], prefix) && keys[i][sizeof prefix - 1])
-			join(&text, keys[i] + sizeof prefix - 1);
-		else if (streq(keys[i], "kubernetes.io/role"))
-			join(&text, json_string_value(json_object_get(labels, keys[i])));
-	}
+	for (size_t i = 0; i < count; i++)
+		join(&text, names[i]);
 	if (text.len == 0)
 		str_add(&text, "<none>");
 	cell_take(row, &text);

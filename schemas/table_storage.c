@@ -38,7 +38,7 @@ static const char *phase_of(const json_t *tree)
 void table_volume(const json_t *tree, int64_t now_us, json_t *row)
 {
 	const char *claim = json_str(tree, "spec.claimRef.name");
-	cell_text(row, json_str_or(tree, "spec.capacity.storage", ""));
+	cell_text(row, json_str_or(tree, "spec.capacity.storage", "0"));
 	cell_access_modes(json_dig(tree, "spec.accessModes"), row);
 	cell_text(row, json_str_or(tree, "spec.persistentVolumeReclaimPolicy", ""));
 	cell_text(row, phase_of(tree));

@@ -166,6 +166,17 @@ static const json_t *source_of(const json_t *metric)
 	return NULL;
 }
 
+/* The one metric of autoscaling/v1. */
+static void add_cpu(const json_t *target, const json_t *current, struct str *out)
+{
+	str_add(out, "cpu: ");
+	if (current)
+		str_addf(out, "%lld%%", (long long)json_integer_value(current));
+	else
+		str_add(out, "<unknown>");
+	str_addf(out, "/%lld%%", (long long)json_integer_value(target));
+}
+
 static void add_targets(const json_t *tree, struct str *out)
 {
 	static const char *const measures[] = { "averageUtilization", "averageValue", "value",
@@ -174,7 +185,10 @@ static void add_targets(const json_t *tree, struct str *out)
 	const json_t *specs = json_dig(tree, "spec.metrics");
 	const json_t *now = json_dig(tree, "status.currentMetrics");
 	size_t count = json_array_size(specs);
-	if (count == 0)
+	const json_t *percent = json_dig(tree, "spec.targetCPUUtilizationPercentage");
+	if (percent)
+		add_cpu(percent, json_dig(tree, "status.currentCPUUtilizationPercentage"), out);
+	else if (count == 0)
 		str_add(out, "<none>");
 	for (size_t i = 0; i < count && i < shown; i++) {
 		const json_t *spec = json_array_get(specs, i);
