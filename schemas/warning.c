@@ -1,107 +1,280 @@
+#include "schemas/warning.h"
+
 #include "common/base/jsonx.h"
+#include "schemas/names.h"
 #include "schemas/report.h"
 
-/* A variable set twice; one that builds on the earlier value is meant so. */
-static void warn_env(const json_t *list, const struct path *at, struct schema_report *ret)
+/* Names of what makes pods become parts of host names. */
+static void warn_name(const json_t *tree, const char *words, struct schema_report *ret)
 {
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *one = json_array_get(list, i);
-		const char *name = json_str_or(one, "name", "");
-		auto_free char *reference = xasprintf("$(%s)", name);
-		for (size_t k = 0; k < i; k++) {
-			if (!*name ||
-			    !streq(json_str_or(json_array_get(list, k), "name", ""), name))
-				continue;
-			auto_free char *path = path_dup(PATH_AT(at, i));
-			if (!strstr(json_str_or(one, "value", ""), reference))
-				report_add(ret,
-					   "%s: hides previous definition of \"%s\", which may be "
-					   "dropped when using apply",
-					   path, name);
-			break;
-		}
-	}
+	const char *problems[NAME_PROBLEMS_MAX];
+	const char *name = json_str_or(tree, "metadata.name", "");
+	size_t count = *name ? name_dns_label(name, problems) : 0;
+	AUTO_STR all;
+	str_init(&all, 4096);
+	for (size_t i = 0; i < count; i++)
+		str_addf(&all, "%s%s", i ? " " : "", problems[i]);
+	if (count)
+		report_add(
+			ret,
+			"metadata.name: %s, which can result in surprising behavior; a DNS label "
+			"is recommended: [%s]",
+			words, all.data);
 }
 
-static void warn_secrets(const json_t *list, const struct path *at, struct schema_report *ret)
+static void warn_headless(const json_t *spec, struct schema_report *ret)
 {
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *name = json_str_or(json_array_get(list, i), "name", "");
-		for (size_t k = 0; k < i; k++) {
-			if (!streq(json_str_or(json_array_get(list, k), "name", ""), name))
-				continue;
-			auto_free char *path = path_dup(PATH(PATH_AT(at, i), "name"));
-			report_add(ret, "%s: duplicate name \"%s\"", path, name);
-			break;
-		}
-	}
+	if (*json_str_or(spec, "loadBalancerIP", ""))
+		report_add(ret, "spec.loadBalancerIP is ignored for headless services");
+	if (json_array_size(json_object_get(spec, "externalIPs")))
+		report_add(ret, "spec.externalIPs is ignored for headless services");
+	if (!streq(json_str_or(spec, "sessionAffinity", "None"), "None"))
+		report_add(ret, "spec.SessionAffinity is ignored for headless services");
 }
 
-static bool is_same_port(const json_t *a, const json_t *b)
+static void warn_service(const json_t *tree, struct schema_report *ret)
 {
-	return json_int_or(a, "containerPort", 0) == json_int_or(b, "containerPort", 0) &&
-	       json_int_or(a, "hostPort", 0) == json_int_or(b, "hostPort", 0) &&
-	       streq(json_str_or(a, "hostIP", ""), json_str_or(b, "hostIP", "")) &&
-	       streq(json_str_or(a, "protocol", ""), json_str_or(b, "protocol", ""));
-}
-
-static void warn_ports(const json_t *ports, const struct path *at, struct schema_report *ret)
-{
-	for (size_t i = 0; i < json_array_size(ports); i++) {
-		for (size_t k = 0; k < i; k++) {
-			if (!is_same_port(json_array_get(ports, i), json_array_get(ports, k)))
-				continue;
-			auto_free char *path = path_dup(PATH_AT(at, i));
-			auto_free char *first = path_dup(PATH_AT(at, k));
-			report_add(ret, "%s: duplicate port definition with %s", path, first);
-			break;
-		}
-	}
-}
-
-static void warn_pod_spec(const json_t *spec, const struct path *at, struct schema_report *ret)
-{
-	static const char *const lists[] = { "initContainers", "containers" };
-	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-		const json_t *list = json_object_get(spec, lists[l]);
-		for (size_t i = 0; i < json_array_size(list); i++) {
-			const struct path *here = PATH_AT(PATH(at, lists[l]), i);
-			const json_t *container = json_array_get(list, i);
-			warn_env(json_object_get(container, "env"), PATH(here, "env"), ret);
-			warn_ports(json_object_get(container, "ports"), PATH(here, "ports"), ret);
-		}
-	}
-	warn_secrets(json_object_get(spec, "imagePullSecrets"), PATH(at, "imagePullSecrets"), ret);
-	auto_free char *path = path_dup(PATH(at, "terminationGracePeriodSeconds"));
-	if (json_int_or(spec, "terminationGracePeriodSeconds", 0) < 0)
-		report_add(ret,
-			   "%s: must be >= 0; negative values are invalid and will be treated "
-			   "as 1",
-			   path);
-}
-
-static void warn_service(const json_t *spec, struct schema_report *ret)
-{
+	static const char hints[] = "service.kubernetes.io/topology-aware-hints";
+	const json_t *spec = json_object_get(tree, "spec");
 	bool is_external = streq(json_str_or(spec, "type", ""), "ExternalName");
-	if (is_external && json_array_size(json_object_get(spec, "externalIPs")))
+	bool is_headless = streq(json_str_or(spec, "clusterIP", ""), "None");
+	bool has_outside = json_array_size(json_object_get(spec, "externalIPs")) > 0;
+	if (json_at(tree, "metadata", "annotations", hints))
+		report_add(ret,
+			   "annotation %s is deprecated, please use "
+			   "service.kubernetes.io/topology-mode instead",
+			   hints);
+	if (is_headless)
+		warn_headless(spec, ret);
+	if (has_outside && !is_headless && !is_external)
+		report_add(ret,
+			   "spec.externalIPs is deprecated and may no longer be implemented in "
+			   "some clusters");
+	if (is_external && has_outside)
 		report_add(ret, "spec.externalIPs is ignored when spec.type is \"ExternalName\"");
 	if (!is_external && *json_str_or(spec, "externalName", ""))
 		report_add(ret,
 			   "spec.externalName is ignored when spec.type is not \"ExternalName\"");
+	if (streq(json_str_or(spec, "trafficDistribution", ""), "PreferClose"))
+		report_add(ret, "spec.trafficDistribution: \"PreferClose\" is deprecated; use "
+				"\"PreferSameZone\"");
 }
+
+static void warn_endpoints(const json_t *tree, struct schema_report *ret)
+{
+	(void)tree;
+	report_add(ret, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
+			"EndpointSlice");
+}
+
+static void warn_claim_spec(const json_t *spec, const struct path *at, struct schema_report *ret)
+{
+	static const char *const bounds[] = { "requests", "limits" };
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++)
+		warn_fraction(json_at(spec, "resources", bounds[i]), "storage",
+			      PATH(PATH(at, "resources"), bounds[i]), ret);
+}
+
+static void warn_set(const json_t *tree, struct schema_report *ret)
+{
+	const json_t *claims = json_dig(tree, "spec.volumeClaimTemplates");
+	const struct path *at = PATH(NULL, "spec");
+	warn_pod(json_dig(tree, "spec.template"), PATH(at, "template"), ret);
+	for (size_t i = 0; i < json_array_size(claims); i++)
+		warn_claim_spec(json_object_get(json_array_get(claims, i), "spec"),
+				PATH_AT(PATH(at, "volumeClaimTemplates"), i), ret);
+	if (json_int_or(tree, "spec.revisionHistoryLimit", 0) < 0)
+		report_add(ret,
+			   "spec.revisionHistoryLimit: a negative value retains all historical "
+			   "revisions; a value >= 0 is recommended");
+}
+
+static void warn_pods_of(const json_t *tree, struct schema_report *ret)
+{
+	warn_pod(json_dig(tree, "spec.template"), PATH(PATH(NULL, "spec"), "template"), ret);
+}
+
+static const char of_pods[] = "this is used in Pod names and hostnames";
+
+static void warn_workload(const json_t *tree, struct schema_report *ret)
+{
+	warn_name(tree, of_pods, ret);
+	warn_pods_of(tree, ret);
+}
+
+static void warn_single_pod(const json_t *tree, struct schema_report *ret)
+{
+	warn_name(tree, "this is used in the Pod's hostname", ret);
+	warn_pod(tree, NULL, ret);
+}
+
+static void warn_job(const json_t *tree, struct schema_report *ret)
+{
+	warn_name(tree, of_pods, ret);
+	if (streq(json_str_or(tree, "spec.completionMode", ""), "Indexed") &&
+	    json_int_or(tree, "spec.completions", 0) > 100000 &&
+	    json_int_or(tree, "spec.parallelism", 0) > 10000)
+		report_add(ret,
+			   "spec: In Indexed Jobs with a number of completions higher than 10^5 "
+			   "and a parallelism higher than 10^4, Kubernetes might not be able to "
+			   "track completedIndexes when a big number of indexes fail");
+	warn_pods_of(tree, ret);
+}
+
+static void warn_cron_job(const json_t *tree, struct schema_report *ret)
+{
+	warn_name(tree, of_pods, ret);
+	const struct path *at = PATH(PATH(PATH(NULL, "spec"), "jobTemplate"), "spec");
+	warn_pod(json_dig(tree, "spec.jobTemplate.spec.template"), PATH(at, "template"), ret);
+}
+
+static void warn_template(const json_t *tree, struct schema_report *ret)
+{
+	warn_pod(json_object_get(tree, "template"), PATH(NULL, "template"), ret);
+}
+
+static void warn_ingress(const json_t *tree, struct schema_report *ret)
+{
+	if (json_at(tree, "metadata", "annotations", "kubernetes.io/ingress.class"))
+		report_add(ret,
+			   "annotation \"kubernetes.io/ingress.class\" is deprecated, please use "
+			   "'spec.ingressClassName' instead");
+}
+
+static void warn_volume(const json_t *tree, struct schema_report *ret)
+{
+	static const char *const old[][3] = {
+		{ "photonPersistentDisk", "photonPersistentDisk",
+		  "deprecated in v1.11, non-functional in v1.16+" },
+		{ "scaleIO", "scaleIO", "deprecated in v1.16, non-functional in v1.22+" },
+		{ "storageos", "storageOS", "deprecated in v1.22, non-functional in v1.25+" },
+		{ "quobyte", "quobyte", "deprecated in v1.22, non-functional in v1.25+" },
+		{ "glusterfs", "glusterfs", "deprecated in v1.25, non-functional in v1.26+" },
+		{ "cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+" },
+		{ "rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+" },
+	};
+	static const char class[] = "volume.beta.kubernetes.io/storage-class";
+	const struct path *at = PATH(NULL, "spec");
+	const struct path *meta_at = PATH(PATH(NULL, "metadata"), "annotations");
+	const json_t *spec = json_object_get(tree, "spec");
+	const json_t *terms = json_dig(spec, "nodeAffinity.required.nodeSelectorTerms");
+	if (json_at(tree, "metadata", "annotations", class))
+		warn_at(ret, PATH_OF(meta_at, class),
+			"deprecated since v1.8; use \"storageClassName\" attribute instead");
+	if (streq(json_str_or(spec, "persistentVolumeReclaimPolicy", ""), "Recycle"))
+		warn_at(ret, PATH(at, "persistentVolumeReclaimPolicy"),
+			"The Recycle reclaim policy is deprecated. Instead, the recommended approach "
+			"is to use dynamic provisioning.");
+	for (size_t i = 0; i < json_array_size(terms); i++)
+		warn_node_term(json_array_get(terms, i),
+			       PATH_AT(PATH(PATH(PATH(at, "nodeAffinity"), "required"),
+					    "nodeSelectorTerms"),
+				       i),
+			       ret);
+	for (size_t i = 0; i < ARRAY_LEN(old); i++)
+		if (json_object_get(spec, old[i][0]))
+			warn_at(ret, PATH(at, old[i][1]), "%s", old[i][2]);
+}
+
+static void warn_claim(const json_t *tree, struct schema_report *ret)
+{
+	static const char class[] = "volume.beta.kubernetes.io/storage-class";
+	if (json_at(tree, "metadata", "annotations", class))
+		warn_at(ret, PATH_OF(PATH(PATH(NULL, "metadata"), "annotations"), class),
+			"deprecated since v1.8; use \"storageClassName\" attribute instead");
+	warn_claim_spec(json_object_get(tree, "spec"), PATH(NULL, "spec"), ret);
+}
+
+static void warn_storage_class(const json_t *tree, struct schema_report *ret)
+{
+	const json_t *terms = json_object_get(tree, "allowedTopologies");
+	for (size_t i = 0; i < json_array_size(terms); i++) {
+		const json_t *list =
+			json_object_get(json_array_get(terms, i), "matchLabelExpressions");
+		const struct path *at =
+			PATH(PATH_AT(PATH(NULL, "allowedTopologies"), i), "matchLabelExpressions");
+		for (size_t k = 0; k < json_array_size(list); k++) {
+			const char *words =
+				warn_old_label(json_str_or(json_array_get(list, k), "key", ""));
+			if (words)
+				warn_at(ret, PATH(PATH_AT(at, k), "key"), "%s", words);
+		}
+	}
+}
+
+static void warn_capacity(const json_t *tree, struct schema_report *ret)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach (json_dig(tree, "nodeTopology.matchLabels"), key, value) {
+		if (warn_old_label(key))
+			warn_at(ret, PATH(PATH(PATH(NULL, "nodeTopology"), "matchLabels"), key),
+				"%s", warn_old_label(key));
+	}
+}
+
+static void warn_runtime_class(const json_t *tree, struct schema_report *ret)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach (json_dig(tree, "scheduling.nodeSelector"), key, value) {
+		if (warn_old_label(key))
+			report_add(ret, "scheduling.nodeSelector: %s", warn_old_label(key));
+	}
+}
+
+static void warn_node(const json_t *tree, struct schema_report *ret)
+{
+	if (*json_str_or(tree, "spec.externalID", ""))
+		report_add(ret, "spec.externalID: this field is deprecated, and is unused by "
+				"Kubernetes");
+}
+
+static void warn_account(const json_t *tree, struct schema_report *ret)
+{
+	static const char key[] = "kubernetes.io/enforce-mountable-secrets";
+	if (json_at(tree, "metadata", "annotations", key))
+		warn_at(ret, PATH_OF(PATH(PATH(NULL, "metadata"), "annotations"), key),
+			"deprecated in v1.32+; prefer separate namespaces to isolate access to "
+			"mounted secrets");
+}
+
+static void warn_slice(const json_t *tree, struct schema_report *ret)
+{
+	if (streq(json_str_or(tree, "addressType", ""), "FQDN"))
+		report_add(ret, "spec.addressType: FQDN endpoints are deprecated");
+}
+
+static const struct {
+	const char *group, *kind;
+	void (*warn)(const json_t *tree, struct schema_report *ret);
+} kinds[] = {
+	{ "", "Pod", warn_single_pod },
+	{ "", "Service", warn_service },
+	{ "", "Endpoints", warn_endpoints },
+	{ "", "Node", warn_node },
+	{ "", "PersistentVolume", warn_volume },
+	{ "", "PersistentVolumeClaim", warn_claim },
+	{ "", "PodTemplate", warn_template },
+	{ "", "ReplicationController", warn_workload },
+	{ "", "ServiceAccount", warn_account },
+	{ "apiextensions.k8s.io", "CustomResourceDefinition", warn_definition },
+	{ "apps", "DaemonSet", warn_pods_of },
+	{ "apps", "Deployment", warn_workload },
+	{ "apps", "ReplicaSet", warn_workload },
+	{ "apps", "StatefulSet", warn_set },
+	{ "batch", "CronJob", warn_cron_job },
+	{ "batch", "Job", warn_job },
+	{ "discovery.k8s.io", "EndpointSlice", warn_slice },
+	{ "networking.k8s.io", "Ingress", warn_ingress },
+	{ "node.k8s.io", "RuntimeClass", warn_runtime_class },
+	{ "storage.k8s.io", "CSIStorageCapacity", warn_capacity },
+	{ "storage.k8s.io", "StorageClass", warn_storage_class },
+};
 
 void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct schema_report *ret)
 {
-	const json_t *template = json_dig(tree, "spec.template");
-	const struct path *at = PATH(NULL, "spec");
-	if (streq(kind->kind, "Pod"))
-		warn_pod_spec(json_object_get(tree, "spec"), at, ret);
-	else if (streq(kind->kind, "Service"))
-		warn_service(json_object_get(tree, "spec"), ret);
-	else if (streq(kind->kind, "Endpoints"))
-		report_add(ret, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
-				"EndpointSlice");
-	else if (template)
-		warn_pod_spec(json_object_get(template, "spec"), PATH(PATH(at, "template"), "spec"),
-			      ret);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (streq(kinds[i].kind, kind->kind) && streq(kinds[i].group, kind->group))
+			kinds[i].warn(tree, ret);
 }

@@ -30,9 +30,10 @@ static void run(struct scene *s)
 /* Those whose answers are no objects to be listed, or that have no printer. */
 static bool has_no_row(const struct schema_kind *k)
 {
-	static const char *const none[] = { "Pod",   "Event", "ComponentStatus", "LimitRange",
-					    "Role",  "ClusterRole", "CustomResourceDefinition",
-					    "APIService" };
+	static const char *const none[] = {
+		"Pod",  "Event",       "ComponentStatus",          "LimitRange",
+		"Role", "ClusterRole", "CustomResourceDefinition", "APIService"
+	};
 	for (size_t i = 0; i < ARRAY_LEN(none); i++)
 		if (streq(k->kind, none[i]))
 			return true;
