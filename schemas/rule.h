@@ -111,6 +111,8 @@ kind_check validate_definition, validate_api_service;
 kind_check validate_flow_schema, validate_priority_level, validate_signing_request,
 	validate_runtime_class, validate_lease, validate_endpoint_slice, validate_endpoints,
 	validate_core_event, validate_event;
+kind_check validate_device_claim, validate_device_claim_template, validate_device_class,
+	validate_device_slice;
 kind_check validate_network_policy, validate_ip_address, validate_service_cidr, validate_ingress,
 	validate_ingress_class;
 /* The spec of a PersistentVolume; `is_inline`: of one without an object. */

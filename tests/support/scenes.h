@@ -11,7 +11,9 @@
  */
 #pragma once
 
+#include "common/base/jsonx.h"
 #include "schemas/schema.h"
+#include "tests/support/check.h"
 
 struct scene {
 	const char *file;
@@ -20,10 +22,101 @@ struct scene {
 	struct str parts[3]; /* the object, the one before, the answer */
 };
 
+#define SCENE_PART_SIZE_MAX (1 << 18)
+
+static inline void scene_find_kind(struct scene *s)
+{
+	char version[64], kind[64], group[64] = "";
+	const char *of = strstr(s->head, " of ");
+	for (const char *next = of; next; next = strstr(next + 1, " of "))
+		of = next;
+	CHECK(of != NULL);
+	CHECK_INT(sscanf(of, " of %63s %63s", version, kind), 2);
+	const char *slash = strchr(version, '/');
+	if (slash)
+		CHECK(snprintf(group, sizeof group, "%.*s", (int)(slash - version), version) > 0);
+	s->kind = schema_kind_by_kind(group, slash ? slash + 1 : version, kind);
+	if (!s->kind)
+		fprintf(stderr, "%s: %s", s->file, s->head);
+	CHECK(s->kind != NULL);
+}
+
+static inline void scene_begin(struct scene *s)
+{
+	*s->head = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(s->parts); i++) {
+		str_init(&s->parts[i], SCENE_PART_SIZE_MAX);
+		str_add(&s->parts[i], "");
+	}
+}
+
+static inline void scene_end(struct scene *s, void (*run)(struct scene *s))
+{
+	if (*s->head) {
+		scene_find_kind(s);
+		run(s);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(s->parts); i++)
+		str_fini(&s->parts[i]);
+}
+
 /* Calls `run` with each scene; ends the program where the file cannot be read. */
-void scenes_read(const char *path, const char *word, void (*run)(struct scene *s));
+static inline void scenes_read(const char *path, const char *word, void (*run)(struct scene *s))
+{
+	FILE *file = fopen(path, "re");
+	auto_free char *line = NULL;
+	size_t size = 0, part = 0;
+	struct scene s = { .file = path };
+	if (!file)
+		fprintf(stderr, "cannot read %s\n", path);
+	CHECK(file != NULL);
+	scene_begin(&s);
+	while (getline(&line, &size, file) > 0) {
+		size_t n = strlen(word);
+		if (strncmp(line, word, n) == 0 && line[n] == ' ') {
+			scene_end(&s, run);
+			scene_begin(&s);
+			part = 0;
+			CHECK(snprintf(s.head, sizeof s.head, "%s", line) < (int)sizeof s.head);
+		} else if (streq(line, "was\n") && part == 0) {
+			part = 1;
+		} else if (streq(line, "----\n")) {
+			part = 2;
+		} else if (*s.head && !(part == 2 && (*line == '\n' || *line == '#'))) {
+			str_add(&s.parts[part], line);
+		}
+	}
+	scene_end(&s, run);
+	CHECK_INT(fclose(file), 0);
+}
+
 /* The tree of a part with defaults, named x (in namespace d) where it has no name; NULL: `out` says
  * why it cannot be read. */
-json_t *scene_parse(const struct scene *s, size_t part, struct str *out);
+static inline json_t *scene_parse(const struct scene *s, size_t part, struct str *out)
+{
+	struct error err = { 0 };
+	json_t *tree = NULL;
+	const struct str *yaml = &s->parts[part];
+	if (schema_decode(s->kind->type, SCHEMA_YAML, yaml->data, yaml->len, &tree, NULL, &err) <
+	    0) {
+		str_addf(out, "undecodable: %s\n", err.text);
+		return NULL;
+	}
+	if (!json_dig(tree, "metadata.name")) {
+		json_put_str(tree, "metadata.name", "x");
+		if (s->kind->is_namespaced)
+			json_put_str(tree, "metadata.namespace", "d");
+	}
+	schema_default(s->kind, tree);
+	return tree;
+}
+
 /* False, and both texts printed, where the answer is not `got`. */
-bool scene_check(const struct scene *s, const char *got);
+static inline bool scene_check(const struct scene *s, const char *got)
+{
+	const char *want = s->parts[2].data;
+	if (streq(got, want))
+		return true;
+	fprintf(stderr, "%s: %s  got\n%s  expected\n%s\n", s->file, s->head, got, want);
+	return false;
+}
