@@ -1,0 +1,224 @@
+"""Two API servers on an etcd of three members, under load, while members and servers are killed: what is
+acknowledged stays, and every read and write fits into one order that agrees with real time."""
+import base64
+import ctypes
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+from harness import check, skiff, wait_for
+
+LOAD_S = 16
+KEYS = 3
+CLIENTS = 6
+SEED = 20
+
+
+def die_with_us():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL) # PR_SET_PDEATHSIG: a killed test leaves nothing
+
+
+def free_ports(n):
+    sockets = [socket.socket() for _ in range(n)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Program:
+    def __init__(self, argv, log):
+        self.argv, self.log = argv, log
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log,
+                                            preexec_fn=die_with_us)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class World:
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.dir = cluster.root + "/many"
+        os.makedirs(self.dir)
+        self.programs = []
+        self.members = self.start_members()
+        self.servers, self.ports = self.start_servers()
+        self.tls = self.client_tls()
+
+    def start_program(self, argv, name):
+        program = Program(argv, "%s/%s.log" % (self.dir, name))
+        self.programs.append(program)
+        return program
+
+    def start_members(self):
+        ports = free_ports(6)
+        urls = [("http://127.0.0.1:%d" % ports[2 * i], "http://127.0.0.1:%d" % ports[2 * i + 1])
+                for i in range(3)]
+        self.endpoints = [client for client, _ in urls]
+        everybody = ",".join("m%d=%s" % (i, peer) for i, (_, peer) in enumerate(urls))
+        return [self.start_program([
+            "etcd", "--name=m%d" % i, "--data-dir=%s/m%d" % (self.dir, i),
+            "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
+            "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
+            "--initial-cluster=" + everybody, "--logger=zap", "--log-level=error",
+            "--max-request-bytes=8388608"], "m%d" % i) for i, (client, peer) in enumerate(urls)]
+
+    def start_servers(self):
+        pki = self.cluster.root + "/pki"
+        ports = free_ports(2)
+        program = os.path.join(os.path.dirname(skiff()), "skiff-apiserver")
+        servers = []
+        for i, port in enumerate(ports):
+            # Each prefers another member.
+            etcd = ",".join(self.endpoints[i:] + self.endpoints[:i])
+            servers.append(self.start_program([
+                program, "--listen=127.0.0.1:%d" % port, "--etcd=" + etcd,
+                "--cluster-id=" + self.cluster.id, "--tls-cert=%s/apiserver.crt" % pki,
+                "--tls-key=%s/apiserver.key" % pki, "--client-ca=%s/ca.crt" % pki,
+                "--token-key=%s/token.key" % pki], "api%d" % i))
+        return servers, ports
+
+    def client_tls(self):
+        with open(self.cluster.kubeconfig, encoding="ascii") as f:
+            config = f.read()
+        context = ssl.create_default_context(cafile=self.cluster.root + "/pki/ca.crt")
+        for part in ("certificate", "key"):
+            data = re.search("client-%s-data: \"?([A-Za-z0-9+/=]+)" % part, config)[1]
+            with open("%s/admin.%s" % (self.dir, part), "wb") as f:
+                f.write(base64.b64decode(data))
+        context.load_cert_chain(self.dir + "/admin.certificate", self.dir + "/admin.key")
+        return context
+
+    def close(self):
+        for program in self.programs:
+            program.kill()
+
+
+class Client:
+    """One request at a time; None: whether it was carried out is not known."""
+
+    def __init__(self, world, server):
+        self.world, self.server, self.connection = world, server, None
+
+    def call(self, method, path, body=None, seconds=8):
+        try:
+            if not self.connection:
+                self.connection = http.client.HTTPSConnection(
+                    "127.0.0.1", self.world.ports[self.server], timeout=seconds,
+                    context=self.world.tls)
+            self.connection.request(method, path, body and json.dumps(body),
+                                    {"Content-Type": "application/json"})
+            answer = self.connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            self.connection = None
+            return None, None
+
+
+PATH = "/api/v1/namespaces/default/configmaps"
+
+
+def config_map(key, value):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "r%d" % key},
+            "data": {"v": value}}
+
+
+def load(world, number, until, history):
+    client, draw = Client(world, number % 2), random.Random(SEED + number)
+    for n in range(1 << 30):
+        if time.monotonic() > until:
+            return
+        key, is_write = draw.randrange(KEYS), draw.random() < 0.5
+        value = "%d-%d" % (number, n)
+        begin = time.monotonic()
+        if is_write:
+            status, body = client.call("PUT", "%s/r%d" % (PATH, key), config_map(key, value))
+        else:
+            status, body = client.call("GET", "%s/r%d" % (PATH, key))
+        end = time.monotonic()
+        if status == 200:
+            history.append((begin, end, key, is_write, int(body["metadata"]["resourceVersion"]),
+                            body["data"]["v"]))
+        else:
+            history.append((begin, end, key, is_write, None, value))
+            time.sleep(0.05)
+
+
+def check_order(history):
+    """Versions are the order. It must agree with real time, and each has one value."""
+    for key in range(KEYS):
+        values, newest = {}, 0
+        done = [h for h in history if h[2] == key and h[4]]
+        for _, _, _, is_write, version, value in done:
+            check(values.setdefault(version, value) == value, "a version has one value", version,
+                  values[version], value)
+        # What ended before another began is not newer, and a write is newer than it.
+        ends = sorted((h[1], h[4]) for h in done)
+        at = 0
+        for begin, _, _, is_write, version, value in sorted(done):
+            while at < len(ends) and ends[at][0] < begin:
+                newest = max(newest, ends[at][1])
+                at += 1
+            check(version > newest if is_write else version >= newest,
+                  "%s of r%d goes back in time" % ("a write" if is_write else "a read", key),
+                  "version %d (%s) after %d was told" % (version, value, newest))
+
+
+def case_members_and_servers_die(cluster):
+    world = World(cluster)
+    try:
+        first = Client(world, 0)
+        wait_for("the servers are ready", lambda: all(
+            Client(world, i).call("GET", PATH)[0] == 200 for i in range(2)), 20)
+        for key in range(KEYS):
+            wait_for("a first value", lambda k=key: first.call("POST", PATH, config_map(k, "first"))[
+                0] in (201, 409), 20)
+        history = []
+        until = time.monotonic() + LOAD_S
+        threads = [threading.Thread(target=load, args=(world, i, until, history))
+                   for i in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for what, then in ((world.members[0], 2), (world.members[1], 2), (world.servers[0], 1)):
+            time.sleep(2)
+            what.kill()
+            time.sleep(then)
+            what.start()
+        for thread in threads:
+            thread.join()
+        check_order(history)
+        good = [h for h in history if h[4]]
+        check(len(good) > 300, "most requests were answered", len(good), len(history))
+        late = [h for h in good if h[0] > until - 2]
+        check({h[3] for h in late} == {True, False}, "reads and writes work at the end", len(late))
+        for key in range(KEYS):
+            told = max(h[4] for h in good if h[2] == key)
+            for i in range(2):
+                now = wait_for("an answer", lambda s=i, k=key: Client(world, s).call(
+                    "GET", "%s/r%d" % (PATH, k))[1], 10)
+                check(int(now["metadata"]["resourceVersion"]) >= told, "nothing told is lost")
+        print("       %d of %d requests answered; longest pause %.1f s" % (
+            len(good), len(history), longest_pause(good)))
+    finally:
+        world.close()
+
+
+def longest_pause(good):
+    ends = sorted(h[1] for h in good)
+    return max(b - a for a, b in zip(ends, ends[1:]))
