@@ -1,4 +1,4 @@
-/* CSV: plain fields between commas, no quotes; the columns are found by name. */
+/* CSV: plain fields between commas, no quotes; the columns are found by the names in the first line. */
 #include "cli/simulate_lines.h"
 #include "schemas/quantity.h"
 
@@ -148,7 +148,7 @@ static int read_job(struct lines *l, const struct trace_form *f, const struct he
 		return lines_error(l, err, "an empty line");
 	size_t n = split(l->text, fields);
 	if (n != h->count)
-		return lines_error(l, err, "%zu fields, where the first line names %zu columns", n,
+		return lines_error(l, err, "%zu fields, where there are %zu columns", n,
 				   h->count);
 	for (size_t i = 0; i < n; i++) {
 		int c = h->columns[i], code = 0;
@@ -170,12 +170,20 @@ static int read_job(struct lines *l, const struct trace_form *f, const struct he
 	return builder_add(b, &job, err);
 }
 
+/* A first line of numbers is a job already: the columns are the three that are needed. */
+static bool is_job(const char *text)
+{
+	return *text && text[strspn(text, "0123456789-, \t")] == 0;
+}
+
 int csv_read(struct lines *l, const struct trace_form *f, struct trace_builder *b,
 	     struct error *err)
 {
-	struct header h = { .count = 0 };
-	if (read_header(l, f, b, &h, err) < 0)
-		return err->code;
+	struct header h = { .columns = { COLUMN_ID, COLUMN_ARRIVAL, COLUMN_SIZE }, .count = 3 };
+	b->has_requests = f->resources_count > 0;
+	int code = is_job(l->text) ? read_job(l, f, &h, b, err) : read_header(l, f, b, &h, err);
+	if (code < 0)
+		return code;
 	while (lines_next(l, err)) {
 		if (read_job(l, f, &h, b, err) < 0)
 			return err->code;
