@@ -15,7 +15,7 @@ static const char *read_text(const char *text, size_t len, const char *path, str
 	return code < 0 ? err->text : "";
 }
 
-#define H "id,arrival_us,size_us\n"
+#define H       "id,arrival_us,size_us\n"
 #define SWF_JOB " 0 10 2 -1 -1 2 20 -1 1 7 1 3 1 -1 -1 -1\n"
 
 static void test_refused(void)
@@ -26,21 +26,26 @@ static void test_refused(void)
 		{ "only a header", "t.csv", H, "t.csv: no jobs in it" },
 		{ "a gap", "t.csv", H "1,0,5\n2,,5\n", "t.csv:3: arrival_us is empty" },
 		{ "an empty line", "t.csv", H "1,0,5\n\n2,1,5\n", "t.csv:3: an empty line" },
-		{ "cut off", "t.csv", H "1,0,5\n2,1", "t.csv:3: 2 fields, where there are 3 columns" },
-		{ "too much", "t.csv", H "1,0,5,6\n", "t.csv:2: 4 fields, where there are 3 columns" },
-		{ "negative arrival", "t.csv", H "1,-1,5\n", "t.csv:2: the arrival -1 is negative" },
+		{ "cut off", "t.csv", H "1,0,5\n2,1",
+		  "t.csv:3: 2 fields, where there are 3 columns" },
+		{ "too much", "t.csv", H "1,0,5,6\n",
+		  "t.csv:2: 4 fields, where there are 3 columns" },
+		{ "negative arrival", "t.csv", H "1,-1,5\n",
+		  "t.csv:2: the arrival -1 is negative" },
 		{ "negative size", "t.csv", H "1,1,-5\n", "t.csv:2: the size -5 is negative" },
 		{ "unsorted", "t.csv", H "1,9,5\n2,3,5\n",
 		  "t.csv:3: arrival 3 comes after 9: sort the trace by arrival, or give --sort" },
 		{ "twice", "t.csv", H "4,0,5\n4,0,5\n", "t.csv:3: the id 4 is also in line 2" },
 		{ "a word", "t.csv", H "1,0,five\n", "t.csv:2: size_us 'five' is no whole number" },
-		{ "a fraction", "t.csv", H "1,0,1.5\n", "t.csv:2: size_us '1.5' is no whole number" },
+		{ "a fraction", "t.csv", H "1,0,1.5\n",
+		  "t.csv:2: size_us '1.5' is no whole number" },
 		{ "infinite", "t.csv", H "1,0,inf\n", "t.csv:2: size_us 'inf' is no whole number" },
 		{ "too large a number", "t.csv", H "1,0,99999999999999999999\n",
 		  "t.csv:2: size_us '99999999999999999999' is no whole number" },
 		{ "too long a time", "t.csv", H "1,0,9223372036854775807\n",
 		  "t.csv:2: the times are too large: together over 18,000 years" },
-		{ "estimate too long", "t.csv", "id,arrival_us,size_us,estimate_us\n1,0,1,9223372036854775807\n",
+		{ "estimate too long", "t.csv",
+		  "id,arrival_us,size_us,estimate_us\n1,0,1,9223372036854775807\n",
 		  "t.csv:2: the estimate 9223372036854775807 is out of bounds" },
 		{ "column unknown", "t.csv", "id,arrival_us,size_us,colour\n1,0,1,red\n",
 		  "t.csv:1: there is no column 'colour': known are id, arrival_us, size_us, estimate_us, priority, "
@@ -72,9 +77,10 @@ static void test_refused(void)
 		AUTO_TRACE t = { 0 };
 		struct trace_form f = { 0 };
 		struct error err;
-		CHECK_TEXT(rows[i].name,
-			   read_text(rows[i].text, strlen(rows[i].text), rows[i].path, &f, &t, &err),
-			   rows[i].error);
+		CHECK_TEXT(
+			rows[i].name,
+			read_text(rows[i].text, strlen(rows[i].text), rows[i].path, &f, &t, &err),
+			rows[i].error);
 	}
 }
 
@@ -88,14 +94,16 @@ static void test_bytes(void)
 	CHECK_TEXT("no end of a line", read_text(line, 10000, "t.csv", &f, &t, &err),
 		   "t.csv:1: a line of more than 4094 characters, or a zero byte");
 	free(line);
-	CHECK_TEXT("a zero byte", read_text(H "1,0\0,5\n2,3,4\n", sizeof(H) + 13, "t.csv", &f, &t, &err),
+	CHECK_TEXT("a zero byte",
+		   read_text(H "1,0\0,5\n2,3,4\n", sizeof(H) + 13, "t.csv", &f, &t, &err),
 		   "t.csv:2: a line of more than 4094 characters, or a zero byte");
 }
 
 static void test_columns(void)
 {
-	static const char text[] = "\xef\xbb\xbfid, arrival_us ,size_us,priority,deadline_us,class,cpu,memory\r\n"
-				   "9,0,5,,,a,500m,1Gi\r\n3,0,6,-2,40,b,2,512Mi\r\n4,7,0,1,0,a,500m,1Gi";
+	static const char text[] =
+		"\xef\xbb\xbfid, arrival_us ,size_us,priority,deadline_us,class,cpu,memory\r\n"
+		"9,0,5,,,a,500m,1Gi\r\n3,0,6,-2,40,b,2,512Mi\r\n4,7,0,1,0,a,500m,1Gi";
 	static const char *const names[] = { "cpu", "memory" };
 	AUTO_TRACE t = { 0 };
 	struct trace_form f = { .resources = names, .resources_count = 2 };
@@ -119,14 +127,16 @@ static void test_columns(void)
 
 static void test_swf(void)
 {
-	static const char text[] = "; MaxProcs: 64\n\n1 10" SWF_JOB "2 20 0 -1 -1 -1 -1 4 9 -1 5 7 1 3 1 -1 -1 -1\n"
-				   "3 30 0 2.5 8 -1 -1 -1 -1 -1 1 7 1 4 1 -1 -1 -1\n";
+	static const char text[] =
+		"; MaxProcs: 64\n\n1 10" SWF_JOB "2 20 0 -1 -1 -1 -1 4 9 -1 5 7 1 3 1 -1 -1 -1\n"
+		"3 30 0 2.5 8 -1 -1 -1 -1 -1 1 7 1 4 1 -1 -1 -1\n";
 	AUTO_TRACE t = { 0 };
 	struct trace_form f = { 0 };
 	struct error err;
 	CHECK_TEXT("read", read_text(text, sizeof text - 1, "t", &f, &t, &err), "");
 	CHECK(t.replay.count == 2 && t.skipped == 1 && t.processors == 64);
-	CHECK(t.arrival_us[0] == 10000000 && t.size_us[0] == 10000000 && t.estimate_us[0] == 20000000);
+	CHECK(t.arrival_us[0] == 10000000 && t.size_us[0] == 10000000 &&
+	      t.estimate_us[0] == 20000000);
 	CHECK(t.requests[t.request_of[1]].need[0] == 8 && t.size_us[1] == 2500000);
 	CHECK(t.estimate_us[1] == 2500000 && t.classes_count == 2);
 }
@@ -138,14 +148,16 @@ static void test_machines(void)
 	} rows[] = {
 		{ "0", "no servers: --servers is a number from 1 to 1000000000, not '0'" },
 		{ "", "no servers: --servers is a number from 1 to 1000000000, not ''" },
-		{ "many", "neither a number nor nodes (cpu=4;cpu=2): --servers is a number from 1 to 1000000000, not "
-			  "'many'" },
+		{ "many",
+		  "neither a number nor nodes (cpu=4;cpu=2): --servers is a number from 1 to 1000000000, not "
+		  "'many'" },
 		{ "cpu=0", "--servers: 'cpu=0': nothing could ever run with that" },
 		{ "cpu=x", "--servers: 'cpu=x' is no amount: write cpu=4 or memory=8Gi" },
 		{ "0*cpu=1", "--servers: 1 to 10000 nodes" },
 		{ "20000*cpu=1", "--servers: 1 to 10000 nodes" },
 		{ "=4", "--servers: a resource has a name: cpu=4" },
-		{ "a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1", "--servers: more than 8 different resources" },
+		{ "a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1",
+		  "--servers: more than 8 different resources" },
 	};
 	struct error err;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -161,17 +173,22 @@ static void test_machines(void)
 
 static void test_laws(void)
 {
-	static const char *const bad[] = { "exp", "exp:", "exp:0", "exp:-1", "exp:x", "exp:nan", "exp:1,2",
-					   "det:-1", "pareto:1.5,2", "pareto:1.5,2,1", "pareto:0,1,2",
-					   "pareto:1,0,2", "gauss:1" };
-	static const char *const bad_rates[] = { "poisson", "poisson:0", "poisson:inf", "poisson:1e9", "0.5" };
+	static const char *const bad[] = {
+		"exp",          "exp:",         "exp:0",  "exp:-1",       "exp:x",
+		"exp:nan",      "exp:1,2",      "det:-1", "pareto:1.5,2", "pareto:1.5,2,1",
+		"pareto:0,1,2", "pareto:1,0,2", "gauss:1"
+	};
+	static const char *const bad_rates[] = { "poisson", "poisson:0", "poisson:inf",
+						 "poisson:1e9", "0.5" };
 	struct service s;
 	struct error err;
 	double rate;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		CHECK(service_parse(bad[i], &s, &err) < 0 && starts_with(err.text, "--service is "));
+		CHECK(service_parse(bad[i], &s, &err) < 0 &&
+		      starts_with(err.text, "--service is "));
 	for (size_t i = 0; i < ARRAY_LEN(bad_rates); i++)
-		CHECK(rate_parse(bad_rates[i], &rate, &err) < 0 && starts_with(err.text, "--arrivals is "));
+		CHECK(rate_parse(bad_rates[i], &rate, &err) < 0 &&
+		      starts_with(err.text, "--arrivals is "));
 	AUTO_TRACE a = { 0 }, b = { 0 };
 	CHECK(trace_draw("poisson:0.5", "pareto:1.5,0.4,40", 1000, 7, &a, &err) == 0);
 	CHECK(trace_draw("poisson:0.5", "pareto:1.5,0.4,40", 1000, 7, &b, &err) == 0);
