@@ -135,6 +135,18 @@ bool accept_choose(const char *header, const struct accept_offer *offer, struct 
 	return best > 0;
 }
 
+bool accept_gzip(const char *header)
+{
+	const char *p = header;
+	for (int i = 0; p && i < 64; i++) {
+		struct media m;
+		p = next_media(p, &m);
+		if (strcasecmp(m.type, "gzip") == 0)
+			return m.q > 0;
+	}
+	return false;
+}
+
 bool content_type_is(const char *header, const char *type)
 {
 	if (!header)

@@ -30,5 +30,7 @@ bool accept_choose(const char *header, const struct accept_offer *offer, struct 
 
 /* From a Content-Type; missing means JSON. False: one we cannot read (415). */
 bool content_type_encoding(const char *header, enum schema_encoding *ret);
+/* An Accept-Encoding that takes gzip. */
+bool accept_gzip(const char *header);
 /* True where the media type (without parameters) is `type`. */
 bool content_type_is(const char *header, const char *type);

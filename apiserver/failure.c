@@ -160,11 +160,12 @@ int fail_path(struct failure *f)
 	return fail(f, 404, "NotFound", "the server could not find the requested resource");
 }
 
-int fail_not_acceptable(struct failure *f)
+int fail_not_acceptable(struct failure *f, const struct accept_offer *offer)
 {
 	return fail(f, 406, "NotAcceptable",
-		    "only the following media types are accepted: application/json, "
-		    "application/yaml, application/vnd.kubernetes.protobuf");
+		    "only the following media types are accepted: application/json%s%s",
+		    offer->yaml ? ", application/yaml" : "",
+		    offer->protobuf ? ", application/vnd.kubernetes.protobuf" : "");
 }
 
 int fail_media_type(struct failure *f)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "apiserver/accept.h"
 #include "common/base/str.h"
 #include "schemas/schema.h"
 
@@ -33,7 +34,7 @@ int fail_forbidden(struct failure *f, const struct schema_kind *kind, const char
 int fail_bad_request(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_method(struct failure *f);
 int fail_path(struct failure *f); /* 404 without a resource */
-int fail_not_acceptable(struct failure *f);
+int fail_not_acceptable(struct failure *f, const struct accept_offer *offer);
 int fail_media_type(struct failure *f);
 int fail_expired(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current);

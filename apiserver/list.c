@@ -1,7 +1,9 @@
 /* LIST: from an immutable snapshot of the index, in slices as the client takes them. */
+#include "apiserver/gzip.h"
 #include "apiserver/read.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/text_source.h"
+#include "apiserver/work.h"
 #include "common/base/jsonx.h"
 #include "common/io/tls.h"
 
@@ -29,11 +31,15 @@ struct list {
 	char *next; /* the key of the next page */
 	size_t remaining;
 	int64_t now_us;
+	struct str rendered; /* the whole, where it is not JSON */
+	const char *content_type;
+	bool is_packed; /* in gzip */
 };
 
 static void list_free(struct list *l)
 {
 	text_source_fini(&l->source);
+	str_fini(&l->rendered);
 	selection_fini(&l->what);
 	index_fini(&l->index);
 	free(l->start);
@@ -257,6 +263,63 @@ static int choose_snapshot(struct list *l, struct failure *f)
 	return 0;
 }
 
+/* JSON is packed as it is made: the whole never stands in memory. */
+static void pack_slices(struct list *l)
+{
+	struct str *json = &l->source.pending;
+	AUTO(gzip) *g = gzip_new();
+	enum refill more = REFILL_MORE;
+	while (more == REFILL_MORE) {
+		gzip_add(g, json->data, json->len, false, &l->rendered);
+		str_clear(json);
+		more = list_refill(&l->source);
+	}
+	gzip_add(g, json->data, json->len, true, &l->rendered);
+	l->content_type = "application/json";
+}
+
+/* On a worker: the snapshot is the list's own and nobody changes it. */
+static void render_step(void *list)
+{
+	struct list *l = list;
+	struct str *json = &l->source.pending;
+	if (l->is_packed && l->r->accept.encoding == SCHEMA_JSON && !l->r->accept.is_pretty) {
+		pack_slices(l);
+		return;
+	}
+	while (list_refill(&l->source) == REFILL_MORE)
+		;
+	AUTO_STR whole;
+	str_init(&whole, RENDER_MAX);
+	l->content_type = render_bytes(&l->r->accept, json->data, json->len, &whole);
+	l->is_packed = l->is_packed && whole.len >= GZIP_BYTES;
+	if (l->is_packed) {
+		AUTO(gzip) *g = gzip_new();
+		gzip_add(g, whole.data, whole.len, true, &l->rendered);
+	} else {
+		struct str empty = l->rendered;
+		l->rendered = whole;
+		whole = empty;
+	}
+}
+
+static void rendered(void *list, bool is_gone)
+{
+	struct list *l = list;
+	struct request *r = TAKE(l->r);
+	struct failure f = { 0 };
+	if (is_gone) {
+		request_abandon(r);
+	} else if (!str_ok(&l->source.pending) || !str_ok(&l->rendered)) {
+		fail(&f, 413, "RequestEntityTooLarge",
+		     "the list is too large for this encoding: ask for pages (limit) or for JSON");
+		reply_failure(r, &f);
+	} else {
+		reply_whole(r, l->content_type, l->is_packed, &l->rendered);
+	}
+	list_free(l);
+}
+
 static void answer(struct list *l)
 {
 	struct request *r = l->r;
@@ -269,19 +332,19 @@ static void answer(struct list *l)
 	l->r = NULL;
 	struct text_source *t = &l->source;
 	enum refill more = REFILL_MORE;
-	while (more == REFILL_MORE && t->pending.len < ANSWER_BYTES)
+	/* Other encodings are made of the whole: a worker's, but for short ones. */
+	bool is_whole = r->accept.encoding != SCHEMA_JSON || r->accept.is_pretty;
+	while (more == REFILL_MORE && t->pending.len < (is_whole ? SLICE_BYTES : ANSWER_BYTES))
 		more = list_refill(t);
+	l->is_packed = accept_gzip(http_header_get(r->x, "Accept-Encoding"));
 	if (more == REFILL_END) {
 		reply_json(r, 200, t->pending.data, t->pending.len);
 		list_free(l);
 		return;
 	}
-	if (r->accept.encoding != SCHEMA_JSON || r->accept.is_pretty) {
-		/* Other encodings need the whole: rare, for people. */
-		while (list_refill(t) == REFILL_MORE)
-			;
-		reply_json(r, 200, t->pending.data, t->pending.len);
-		list_free(l);
+	if (is_whole || l->is_packed) {
+		l->r = r;
+		server_offload(l->server, render_step, rendered, l);
 		return;
 	}
 	reply_stream(r, 200, "application/json", &text_source_ops, t);
@@ -355,6 +418,7 @@ void serve_list(struct request *r)
 	*l = (struct list){ .r = r, .server = r->server, .how = rendering_of(r) };
 	l->now_us = loop_wall_us(r->server->loop);
 	text_source_init(&l->source, list_refill, list_closed);
+	str_init(&l->rendered, RENDER_MAX);
 	struct failure f = { 0 };
 	bool is_set = false;
 	if (selection_init(&l->what, r, &f) < 0 || read_options(l, &is_set, &f) < 0) {

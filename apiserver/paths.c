@@ -196,7 +196,7 @@ static void serve_discovery_root(struct request *r, bool is_core)
 	struct failure f = { 0 };
 	struct accept_offer offer = { .discovery = true, .yaml = true };
 	if (!accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept)) {
-		fail_not_acceptable(&f);
+		fail_not_acceptable(&f, &offer);
 		reply_failure(r, &f);
 		return;
 	}

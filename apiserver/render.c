@@ -15,35 +15,22 @@ const char *render_content_type(const struct accept *a)
 	return "application/json";
 }
 
-static void as_protobuf(const json_t *tree, struct str *out)
-{
-	const char *api_version = json_str_or(tree, "apiVersion", "v1");
-	const char *kind = json_str_or(tree, "kind", "");
-	const char *slash = strchr(api_version, '/');
-	auto_free char *group = slash ? xstrndup(api_version, (size_t)(slash - api_version)) :
-					xstrdup("");
-	const struct schema_kind *k =
-		schema_kind_by_kind(group, slash ? slash + 1 : api_version, kind);
-	const struct schema_type *type = k ? k->type : schema_type_by_name("apis.meta.v1.Status");
-	struct error err;
-	if (!type || schema_encode_protobuf(type, api_version, kind, tree, out, &err) < 0)
-		str_clear(out);
-}
-
 const char *render_bytes(const struct accept *a, const char *bytes, size_t len, struct str *out)
 {
 	struct error err;
 	AUTO_JSON *tree = NULL;
 	bool plain = a->encoding == SCHEMA_JSON && !a->is_pretty;
 	if (!plain && json_parse(bytes, len, &tree, &err) == 0) {
+		bool is_done = true;
 		if (a->encoding == SCHEMA_YAML)
 			yaml_print(tree, out);
 		else if (a->encoding == SCHEMA_PROTOBUF)
-			as_protobuf(tree, out);
+			is_done = render_protobuf(tree, out);
 		else
 			json_print_pretty(tree, out);
-		if (out->len)
+		if (is_done && out->len)
 			return render_content_type(a);
+		str_clear(out);
 	}
 	str_add_bytes(out, bytes, len);
 	return "application/json";

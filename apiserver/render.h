@@ -46,3 +46,12 @@ bool render_omits_owners(const struct request *r);
 void render_item(const struct rendering *how, const struct object *o, bool is_first,
 		 int64_t now_us, struct str *out);
 const char *render_content_type(const struct accept *a);
+
+/* ---- render_protobuf.c ---- */
+
+/* False: kinds of ours that no protobuf was defined for. */
+bool render_has_protobuf(const struct schema_kind *kind);
+/* An object, a list, metadata alone, a Status. False: none that has protobuf; `out` is spoilt. */
+bool render_protobuf(const json_t *tree, struct str *out);
+/* One frame of a watch: its length in four bytes, and a WatchEvent around the object (JSON). */
+bool render_protobuf_event(const char *type, const char *object, size_t len, struct str *out);

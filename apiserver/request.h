@@ -78,6 +78,8 @@ void reply_object(struct request *r, int status, struct object *o, uint64_t revi
 /* A Status of success with details of the object (NULL: none). */
 void reply_success(struct request *r, int status, const struct schema_kind *kind,
 		   const char *name, const char *uid, uint64_t revision);
+/* What a worker has made: bytes of this type, in gzip or not; taken out of `bytes`. */
+void reply_whole(struct request *r, const char *content_type, bool is_packed, struct str *bytes);
 /* A body of unknown length. The request is freed; the source owns its own context. */
 void reply_stream(struct request *r, int status, const char *content_type,
 		  const struct http_source *source, void *ctx);

@@ -331,8 +331,9 @@ void serve_review(struct request *r)
 {
 	struct failure f = { 0 };
 	bool dry;
+	const struct accept_offer offer = { .protobuf = true, .yaml = true };
 	if (r->accept.as != ACCEPT_OBJECT) {
-		fail_not_acceptable(&f);
+		fail_not_acceptable(&f, &offer);
 		reply_failure(r, &f);
 	} else if (body_dry_run(r, NULL, &dry, &f) < 0) {
 		reply_failure(r, &f);

@@ -7,6 +7,7 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
+#include "apiserver/render.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/work.h"
 #include "apiserver/tokens.h"
@@ -124,12 +125,12 @@ static int check_target(struct request *r, struct failure *f)
 static int check_accept(struct request *r, struct failure *f)
 {
 	bool whole = !r->target.subresource;
-	struct accept_offer offer = { .protobuf = false,
+	struct accept_offer offer = { .protobuf = render_has_protobuf(r->target.kind),
 				      .yaml = r->target.verb != VERB_WATCH,
 				      .table = whole,
 				      .partial = whole };
 	if (!accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept))
-		return fail_not_acceptable(f);
+		return fail_not_acceptable(f, &offer);
 	const char *pretty = query_get(&r->query, "pretty");
 	if (pretty && query_bool(&r->query, "pretty"))
 		r->accept.is_pretty = true;

@@ -24,6 +24,7 @@ struct watch {
 	/* Initial events come from a snapshot; then live ones from seq on. */
 	struct index index;
 	struct index_cursor at;
+	bool is_protobuf;
 	bool in_initial, bookmark_due, has_sent_columns, is_over;
 	uint64_t seq;
 	uint64_t version; /* up to which everything was sent */
@@ -91,12 +92,33 @@ static void timed_out(void *ctx)
 
 /* ---- text ---- */
 
+/* JSON stands where it is wanted from the begin on, so that nothing is copied; protobuf is made
+ * of it. Returns where the object begins. */
+static size_t begin_event(struct watch *w, const char *type, struct str *out)
+{
+	if (!w->is_protobuf)
+		str_addf(out, "{\"type\":\"%s\",\"object\":", type);
+	return out->len;
+}
+
+static void end_event(struct watch *w, const char *type, size_t begin, struct str *out)
+{
+	if (!w->is_protobuf) {
+		str_add(out, "}\n");
+		return;
+	}
+	auto_free char *object = xmemdup(out->data + begin, out->len - begin);
+	size_t len = out->len - begin;
+	str_truncate(out, begin);
+	(void)render_protobuf_event(type, object, len, out); /* only kinds that have it are asked */
+}
+
 static void add_event(struct watch *w, const char *type, const struct object *o, struct str *out)
 {
-	str_addf(out, "{\"type\":\"%s\",\"object\":", type);
+	size_t begin = begin_event(w, type, out);
 	render_item(&w->how, o, !w->has_sent_columns, loop_wall_us(w->server->loop), out);
 	w->has_sent_columns = true;
-	str_add(out, "}\n");
+	end_event(w, type, begin, out);
 }
 
 static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
@@ -107,7 +129,7 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 	schema_api_version(k, &api_version);
 	const char *annotation =
 		is_initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "";
-	str_add(out, "{\"type\":\"BOOKMARK\",\"object\":");
+	size_t begin = begin_event(w, "BOOKMARK", out);
 	bool partial = w->how.as == ACCEPT_PARTIAL || w->how.as == ACCEPT_PARTIAL_LIST;
 	if (w->how.as == ACCEPT_TABLE)
 		str_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"
@@ -119,7 +141,9 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 		 partial ? "PartialObjectMetadata" : k->kind,
 		 partial ? "meta.k8s.io/v1" : api_version.data, (unsigned long long)w->version,
 		 annotation);
-	str_add(out, w->how.as == ACCEPT_TABLE ? "}]}}\n" : "}\n");
+	if (w->how.as == ACCEPT_TABLE)
+		str_add(out, "}]}");
+	end_event(w, "BOOKMARK", begin, out);
 }
 
 static void add_expired(struct watch *w, struct str *out)
@@ -128,10 +152,10 @@ static void add_expired(struct watch *w, struct str *out)
 	fail_expired(&f, "too old resource version: %llu (%llu)",
 		     (unsigned long long)w->version,
 		     (unsigned long long)hub_version(w->server->hub));
-	str_add(out, "{\"type\":\"ERROR\",\"object\":");
+	size_t begin = begin_event(w, "ERROR", out);
 	failure_json(&f, out);
 	str_truncate(out, out->len - 1); /* its newline */
-	str_add(out, "}\n");
+	end_event(w, "ERROR", begin, out);
 	failure_fini(&f);
 }
 
@@ -249,7 +273,10 @@ static void begin(struct watch *w)
 		w->next->prev = w;
 	s->watches = w;
 	s->watches_count++;
-	reply_stream(r, 200, "application/json", &text_source_ops, &w->source);
+	reply_stream(r, 200,
+		     w->is_protobuf ? "application/vnd.kubernetes.protobuf;stream=watch"
+				    : "application/json",
+		     &text_source_ops, &w->source);
 }
 
 static void watch_now(void *ctx, const struct error *err)
@@ -311,7 +338,10 @@ static int read_options(struct watch *w, struct failure *f)
 void serve_watch(struct request *r)
 {
 	struct watch *w = xcalloc(1, sizeof *w);
-	*w = (struct watch){ .r = r, .server = r->server, .how = rendering_of(r) };
+	*w = (struct watch){ .r = r,
+			     .server = r->server,
+			     .how = rendering_of(r),
+			     .is_protobuf = r->accept.encoding == SCHEMA_PROTOBUF };
 	text_source_init(&w->source, watch_refill, watch_closed);
 	struct failure f = { 0 };
 	if (selection_init(&w->what, r, &f) < 0 || read_options(w, &f) < 0) {

@@ -214,21 +214,35 @@ static void encode_fields(const struct schema_type *type, unsigned outer, const 
 	}
 }
 
+int schema_encode_message(const struct schema_type *type, const json_t *tree, struct str *out,
+			  struct error *err)
+{
+	encode_fields(type, 0, tree, out);
+	return str_check(out, "the encoded object", err);
+}
+
+void schema_add_envelope(const char *api_version, const char *kind, const void *message,
+			 size_t len, struct str *out)
+{
+	AUTO_STR meta;
+	str_init(&meta, 1024);
+	wire_add_bytes(&meta, 1, api_version, strlen(api_version));
+	wire_add_bytes(&meta, 2, kind, strlen(kind));
+	str_add_bytes(out, "k8s\0", 4);
+	wire_add_bytes(out, 1, meta.data, meta.len);
+	wire_add_bytes(out, 2, message, len);
+	wire_add_bytes(out, 3, "", 0);
+	wire_add_bytes(out, 4, "", 0);
+}
+
 int schema_encode_protobuf(const struct schema_type *type, const char *api_version,
 			   const char *kind, const json_t *tree, struct str *out, struct error *err)
 {
-	AUTO_STR meta, raw;
-	str_init(&meta, 1024);
-	str_init(&raw, out->max);
-	wire_add_bytes(&meta, 1, api_version, strlen(api_version));
-	wire_add_bytes(&meta, 2, kind, strlen(kind));
-	encode_fields(type, 0, tree, &raw);
-	str_add_bytes(out, "k8s\0", 4);
-	wire_add_bytes(out, 1, meta.data, meta.len);
-	wire_add_bytes(out, 2, raw.data, raw.len);
-	wire_add_bytes(out, 3, "", 0);
-	wire_add_bytes(out, 4, "", 0);
-	if (!str_ok(&raw))
-		out->overflow = true;
+	AUTO_STR message;
+	str_init(&message, out->max);
+	int code = schema_encode_message(type, tree, &message, err);
+	if (code < 0)
+		return code;
+	schema_add_envelope(api_version, kind, message.data, message.len, out);
 	return str_check(out, "the encoded object", err);
 }

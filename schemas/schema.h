@@ -157,7 +157,13 @@ int schema_normalize(const struct schema_type *type, json_t *tree, struct schema
 int schema_peek(enum schema_encoding encoding, const void *bytes, size_t len, char **ret_api_version,
 		char **ret_kind, struct error *err) MUST_CHECK;
 
-/* Protobuf, with envelope; for answers where asked, and for tests. */
+/* A message alone: what stands inside an envelope, a list or another message. */
+int schema_encode_message(const struct schema_type *type, const json_t *tree, struct str *out,
+			  struct error *err) MUST_CHECK;
+/* The envelope ("k8s\0" and what kind it is) around a message. */
+void schema_add_envelope(const char *api_version, const char *kind, const void *message,
+			 size_t len, struct str *out);
+/* Both; for answers where asked, and for tests. */
 int schema_encode_protobuf(const struct schema_type *type, const char *api_version,
 			   const char *kind, const json_t *tree, struct str *out,
 			   struct error *err) MUST_CHECK;
