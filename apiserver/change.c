@@ -25,6 +25,24 @@ void change_reset(struct change *c)
 	c->is_create = c->is_delete = c->keeps_managed = false;
 }
 
+static char *header(struct change *c, const char *name)
+{
+	const char *value = http_header_get(c->r->x, name);
+	return value ? xstrdup(value) : NULL;
+}
+
+void change_read_headers(struct change *c)
+{
+	c->content_type = header(c, "Content-Type");
+	c->user_agent = header(c, "User-Agent");
+}
+
+void change_free_headers(struct change *c)
+{
+	free(c->content_type);
+	free(c->user_agent);
+}
+
 bool change_is_kind(const struct change *c, const char *group, const char *kind)
 {
 	return streq(c->kind->group, group) && streq(c->kind->kind, kind);

@@ -65,6 +65,9 @@ struct change {
 	struct str bytes;
 };
 
+/* Once, before anything is decoded: a worker must not ask the exchange. */
+void change_read_headers(struct change *c);
+void change_free_headers(struct change *c);
 /* Forget the present attempt. */
 void change_reset(struct change *c);
 

@@ -305,9 +305,10 @@ static void review_now(void *ctx, const struct error *err)
 			    .asked = r->target.kind,
 			    .verb = CHANGE_CREATE,
 			    .part = PART_MAIN };
-	if (err)
-		fail_unavailable(&f, "%s", err->text);
-	else if (body_decode(&c, &f) == 0) {
+	change_read_headers(&c);
+	int code = err ? fail_unavailable(&f, "%s", err->text) : body_decode(&c, &f);
+	change_free_headers(&c);
+	if (code == 0) {
 		if (streq(r->target.resource, "bindings")) {
 			if (as_pod_binding(r, c.body, &f) == 0) {
 				json_decref(c.body);

@@ -22,8 +22,7 @@ static void change_free(struct change *c)
 	str_fini(&c->bytes);
 	json_decref(c->body);
 	failure_fini(&c->failure);
-	free(c->content_type);
-	free(c->user_agent);
+	change_free_headers(c);
 	free(c->ns);
 	free(c->name);
 	free(c);
@@ -377,10 +376,7 @@ void serve_write(struct request *r)
 	bool fits = c->part == PART_BINDING ? c->verb == CHANGE_CREATE
 		    : c->part == PART_MAIN  ? (c->verb == CHANGE_CREATE) == !r->target.name
 					    : c->verb != CHANGE_CREATE;
-	const char *content_type = http_header_get(r->x, "Content-Type");
-	c->content_type = content_type ? xstrdup(content_type) : NULL;
-	const char *agent = http_header_get(r->x, "User-Agent");
-	c->user_agent = agent ? xstrdup(agent) : NULL;
+	change_read_headers(c);
 	if (!fits)
 		fail_method(&f);
 	else if (body_dry_run(r, NULL, &c->is_dry_run, &f) == 0) {

@@ -198,6 +198,7 @@ def check_edit_verbs(k):
     check_in("kind: Deployment", out, "create --dry-run=client")
     k.ok("apply", "--dry-run=server", "-f", "-", stdin=manifest(deployment("dry")))
     check(k.get("deploy/dry") is None, "a dry run leaves nothing")
+    check(k.ok("auth", "can-i", "create", "pods") == "yes\n", "auth can-i")
     check_in("deployments", k.ok("api-resources", "--namespaced"), "api-resources")
     check_in("apps/v1", k.ok("api-versions"), "api-versions")
 

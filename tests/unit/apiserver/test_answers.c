@@ -224,6 +224,25 @@ static void test_gzip(void)
 	api_world_fini(&w);
 }
 
+/* Questions come in every encoding, as objects do. */
+static void test_review_in_yaml(void)
+{
+	struct api_world w;
+	struct api_answer a;
+	api_world_init(&w, 9);
+	api_world_call(&w, w.admin, "POST",
+		       "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "application/yaml",
+		       PROTOBUF, "spec: {nonResourceAttributes: {verb: get, path: /x}}\n", 20000,
+		       &a);
+	CHECK_INT(a.status, 201);
+	AUTO_STR text;
+	str_init(&text, 65536);
+	decode_at("authorization.v1.SelfSubjectAccessReview", a.body.data, a.body.len, &text);
+	CHECK(strstr(text.data, "\"allowed\":true"));
+	api_answer_fini(&a);
+	api_world_fini(&w);
+}
+
 /* ---- too many at once ---- */
 
 struct burst {
@@ -376,6 +395,7 @@ int main(void)
 {
 	test_protobuf();
 	test_gzip();
+	test_review_in_yaml();
 	test_lanes();
 	test_large();
 	test_large_and_gone();
