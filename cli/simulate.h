@@ -15,13 +15,13 @@ struct simulate_options { /* texts are borrowed from argv; NULL: not given */
 	/* On what, and how. */
 	const char *servers; /* a number, or a list of nodes: cpu=4,memory=8Gi;cpu=2 */
 	const char *policy;
-	const char *estimate; /* exact, noisy:SIGMA, learned */
+	const char *estimate;  /* exact, noisy:SIGMA, learned */
 	const char *objective; /* of auto: wait, slowdown, p99 */
-	int64_t jobs;         /* of --arrivals: how many */
+	int64_t jobs;          /* of --arrivals: how many */
 	int64_t seed;
-	int64_t max_wait_us;  /* 0: none */
-	int64_t switch_us;    /* what a preemption costs */
-	int64_t quantum_us;   /* of LAS; 0: equal shares, as small as can be */
+	int64_t max_wait_us; /* 0: none */
+	int64_t switch_us;   /* what a preemption costs */
+	int64_t quantum_us;  /* of LAS; 0: equal shares, as small as can be */
 	bool backfills;
 	bool preempts;   /* priority and edf */
 	bool sorts;      /* a trace that is not in order of arrival */
@@ -32,8 +32,8 @@ struct simulate_options { /* texts are borrowed from argv; NULL: not given */
 };
 
 /* A whole number of at least 1 in `servers` (NULL: 1); ERR_INVALID says what is allowed. */
-int simulate_servers_count(const struct simulate_options *o, int64_t *ret, struct error *err)
-	MUST_CHECK;
+int simulate_servers_count(const struct simulate_options *o, int64_t *ret,
+			   struct error *err) MUST_CHECK;
 
 /* Each runs, prints and returns an exit code (enum exit_code); errors are printed. */
 int simulate_jobs(const struct simulate_options *o);

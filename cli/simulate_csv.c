@@ -16,9 +16,9 @@ enum column {
 	COLUMN_IGNORED,
 	COLUMN_RESOURCE, /* + its number */
 };
-static const char *const names[COLUMN_IGNORED] = { "id",	  "arrival_us",	 "size_us",
-						   "estimate_us", "priority",	 "deadline_us",
-						   "class",	  "members" };
+static const char *const names[COLUMN_IGNORED] = { "id",          "arrival_us", "size_us",
+						   "estimate_us", "priority",   "deadline_us",
+						   "class",       "members" };
 
 struct header {
 	int columns[COLUMNS_MAX];
@@ -66,11 +66,12 @@ static int read_header(struct lines *l, const struct trace_form *f, struct trace
 	for (size_t i = 0; i < h->count; i++) {
 		int c = column_of(fields[i], f);
 		if (c < 0)
-			return lines_error(l, err,
-					   "there is no column '%s': known are id, arrival_us, size_us, "
-					   "estimate_us, priority, deadline_us, class, members, and the "
-					   "resources that --servers names",
-					   fields[i]);
+			return lines_error(
+				l, err,
+				"there is no column '%s': known are id, arrival_us, size_us, "
+				"estimate_us, priority, deadline_us, class, members, and the "
+				"resources that --servers names",
+				fields[i]);
 		if (has[c] && c != COLUMN_IGNORED)
 			return lines_error(l, err, "the column '%s' stands there twice", fields[i]);
 		has[c] = true;
@@ -94,7 +95,8 @@ static int read_amount(struct lines *l, const char *name, const char *text, int6
 {
 	char canonical[QUANTITY_TEXT_SIZE];
 	if (!quantity_canonical(text, canonical))
-		return lines_error(l, err, "%s '%s' is no amount: write 2, 500m or 4Gi", name, text);
+		return lines_error(l, err, "%s '%s' is no amount: write 2, 500m or 4Gi", name,
+				   text);
 	*ret = quantity_milli(text);
 	if (*ret < 0 || *ret > QUEUE_TIME_MAX / 1024)
 		return lines_error(l, err, "%s '%s' is out of bounds", name, text);
@@ -148,8 +150,7 @@ static int read_job(struct lines *l, const struct trace_form *f, const struct he
 		return lines_error(l, err, "an empty line");
 	size_t n = split(l->text, fields);
 	if (n != h->count)
-		return lines_error(l, err, "%zu fields, where there are %zu columns", n,
-				   h->count);
+		return lines_error(l, err, "%zu fields, where there are %zu columns", n, h->count);
 	for (size_t i = 0; i < n; i++) {
 		int c = h->columns[i], code = 0;
 		if (c == COLUMN_CLASS)

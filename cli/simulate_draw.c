@@ -5,10 +5,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#define WIDTH  960.0
-#define LEFT   64.0
-#define HEIGHT 220.0
-#define STRIP  70.0
+#define WIDTH     960.0
+#define LEFT      64.0
+#define HEIGHT    220.0
+#define STRIP     70.0
 #define STRIP_GAP 26.0
 
 /* A strip a policy, all to one scale: on top of each other they would hide one another. */
@@ -84,8 +84,8 @@ static void add_row(struct gantt *g, const struct run *r, size_t colour, const s
 	double at = (double)t->arrival_us[job];
 	double end = at + r->waits[job] + (double)t->size_us[job];
 	if (r->spans_count == 0) {
-		g->spans[g->n++] = (struct svg_span){ job, at, end, svg_series(colour),
-						      "shares a server" };
+		g->spans[g->n++] =
+			(struct svg_span){ job, at, end, svg_series(colour), "shares a server" };
 		return;
 	}
 	for (size_t i = 0; i < r->spans_count; i++) {

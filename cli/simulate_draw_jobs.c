@@ -27,10 +27,11 @@ static bool numbers(const char *text, double *ret, size_t n)
 int rate_parse(const char *text, double *ret, struct error *err)
 {
 	if (!starts_with(text, "poisson:") || !numbers(text + 8, ret, 1) || *ret <= 0 || *ret > 1e6)
-		return error_set(err, ERR_INVALID,
-				 "--arrivals is poisson:RATE, above 0 and at most 1000000 a second; "
-				 "not '%s'",
-				 text);
+		return error_set(
+			err, ERR_INVALID,
+			"--arrivals is poisson:RATE, above 0 and at most 1000000 a second; "
+			"not '%s'",
+			text);
 	return 0;
 }
 
@@ -42,8 +43,8 @@ int service_parse(const char *text, struct service *ret, struct error *err)
 		s.kind = SERVICE_EXP;
 	else if (starts_with(text, "det:") && numbers(text + 4, v, 1) && v[0] >= 0 && v[0] <= 1e6)
 		s.kind = SERVICE_DET;
-	else if (starts_with(text, "pareto:") && numbers(text + 7, v, 3) && v[0] > 0 && v[0] <= 100 &&
-		 v[1] >= 1e-6 && v[1] < v[2] && v[2] <= 1e8)
+	else if (starts_with(text, "pareto:") && numbers(text + 7, v, 3) && v[0] > 0 &&
+		 v[0] <= 100 && v[1] >= 1e-6 && v[1] < v[2] && v[2] <= 1e8)
 		s.kind = SERVICE_PARETO;
 	if (s.kind == SERVICE_KIND_COUNT)
 		return error_set(err, ERR_INVALID,

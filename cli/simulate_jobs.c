@@ -41,7 +41,8 @@ static int read_estimate(struct simulation *s, struct error *err)
 					 text + 6);
 	} else {
 		return error_set(err, ERR_INVALID,
-				 "--estimate is exact, user, noisy:SIGMA or learned, not '%s'", text);
+				 "--estimate is exact, user, noisy:SIGMA or learned, not '%s'",
+				 text);
 	}
 	return 0;
 }
@@ -102,12 +103,12 @@ static int check_needs(const struct simulation *s, struct error *err)
 					.resources = s->machine.resources_count };
 	for (size_t i = 0; i < t->replay.requests_count; i++)
 		if (!replay_can_start(&fits, &t->requests[i]) && !s->machine.places)
-			return error_set(err, ERR_INVALID,
-					 "%s:%u: a job needs %lld servers, there are %u: give --servers",
-					 t->path, t->lines[i],
-					 (long long)t->requests[i].need[0] *
-						 MAX(1, t->requests[i].members),
-					 s->machine.servers);
+			return error_set(
+				err, ERR_INVALID,
+				"%s:%u: a job needs %lld servers, there are %u: give --servers",
+				t->path, t->lines[i],
+				(long long)t->requests[i].need[0] * MAX(1, t->requests[i].members),
+				s->machine.servers);
 		else if (!replay_can_start(&fits, &t->requests[i]))
 			return error_set(err, ERR_INVALID,
 					 "%s:%u: a job needs more than the nodes of --servers have",
@@ -171,9 +172,9 @@ static int run_asked(const struct simulation *s, struct run *runs, size_t *ret_c
 		return run_all(s, runs, ret_count, err);
 	bool is_auto = strcasecmp(name, "auto") == 0;
 	if (!is_auto && !queue_policy_find(name, &policy))
-		return error_set(err, ERR_INVALID,
-				 "there is no policy '%s': fcfs, sjf, srtf, las, priority, edf, auto",
-				 name);
+		return error_set(
+			err, ERR_INVALID,
+			"there is no policy '%s': fcfs, sjf, srtf, las, priority, edf, auto", name);
 	if (run_one(s, policy, is_auto, &runs[0], err) < 0)
 		return err->code;
 	*ret_count = 1;

@@ -59,7 +59,8 @@ static int read_node(struct machine *m, char *text, int64_t *row, struct error *
 		char *value = strchr(p, '=');
 		if (!value || !quantity_canonical(value + 1, canonical))
 			return error_set(err, ERR_INVALID,
-					 "--servers: '%s' is no amount: write cpu=4 or memory=8Gi", p);
+					 "--servers: '%s' is no amount: write cpu=4 or memory=8Gi",
+					 p);
 		if (resource_number(m, p, (size_t)(value - p), &r, err) < 0)
 			return err->code;
 		row[r] = quantity_milli(value + 1);
@@ -115,9 +116,10 @@ int machine_parse(const char *text, struct machine *ret, struct error *err)
 		struct simulate_options o = { .servers = text };
 		int64_t n;
 		if (simulate_servers_count(&o, &n, err) < 0)
-			return error_wrap(err, "%s", text && *text && !is_number(text)
-							     ? "neither a number nor nodes (cpu=4;cpu=2)"
-							     : "no servers");
+			return error_wrap(err, "%s",
+					  text && *text && !is_number(text)
+						  ? "neither a number nor nodes (cpu=4;cpu=2)"
+						  : "no servers");
 		m.servers = (uint32_t)n;
 	} else if (read_nodes(&m, text, err) < 0) {
 		return err->code;

@@ -33,7 +33,8 @@ static void add_time(struct str *out, double value)
 void report_json(const struct run *r, uint32_t servers, struct str *out)
 {
 	const struct replay_result *x = &r->result;
-	str_addf(out, "{\"policy\": \"%s\", \"servers\": %u, \"n\": %zu, \"mean_wait_us\": ", r->name,
+	str_addf(out,
+		 "{\"policy\": \"%s\", \"servers\": %u, \"n\": %zu, \"mean_wait_us\": ", r->name,
 		 servers, x->count);
 	add_double(out, x->mean_wait_us);
 	str_add(out, ", \"p99_wait_us\": ");
@@ -61,8 +62,8 @@ static void add_line(struct str *out, const char *name, double us)
 void report_text(const struct run *r, uint32_t servers, struct str *out)
 {
 	const struct replay_result *x = &r->result;
-	str_addf(out, "%-15s %s\n%-15s %zu on %u %s\n", "policy", r->name, "jobs", x->count, servers,
-		 servers == 1 ? "server" : "servers");
+	str_addf(out, "%-15s %s\n%-15s %zu on %u %s\n", "policy", r->name, "jobs", x->count,
+		 servers, servers == 1 ? "server" : "servers");
 	add_line(out, "mean wait", x->mean_wait_us);
 	add_line(out, "median wait", x->p50_wait_us);
 	add_line(out, "99 % wait up to", x->p99_wait_us);
@@ -161,8 +162,8 @@ static void add_row(struct table *t, const struct run *r, const struct run *firs
 
 void report_table(const struct run *runs, size_t n, struct str *out)
 {
-	static const char *const heads[] = { "POLICY",	  "MEAN WAIT", "BY FORMULA", "AGAINST FCFS",
-					     "MEDIAN",	  "99 %",      "LONGEST",    "SLOWDOWN",
+	static const char *const heads[] = { "POLICY",    "MEAN WAIT", "BY FORMULA", "AGAINST FCFS",
+					     "MEDIAN",    "99 %",      "LONGEST",    "SLOWDOWN",
 					     "PREEMPTED", "MAKESPAN",  "USED" };
 	bool has_makespan = !is_makespan_same(runs, n);
 	AUTO_TABLE t = { .columns = has_makespan ? ARRAY_LEN(heads) : ARRAY_LEN(heads) - 2 };
@@ -177,7 +178,8 @@ void report_table(const struct run *runs, size_t n, struct str *out)
 	for (size_t i = 0; i < n; i++)
 		add_row(&t, &runs[i], &runs[0], &best, has_makespan);
 	table_text(&t, out);
-	str_add(out, "\n* the best of its column. SLOWDOWN: response / the job's own time. BY FORMULA:\n"
-		     "what queueing theory says of Poisson arrivals with these sizes "
-		     "(docs/queueing.md).\n");
+	str_add(out,
+		"\n* the best of its column. SLOWDOWN: response / the job's own time. BY FORMULA:\n"
+		"what queueing theory says of Poisson arrivals with these sizes "
+		"(docs/queueing.md).\n");
 }

@@ -217,7 +217,8 @@ int run_policy(const struct run_request *q, struct run *ret, struct error *err)
 		.resources = m->resources_count,
 		.resource_names = (const char *const *)m->names,
 		.learned = q->is_learned ? &learned : NULL,
-		.on_span = q->is_drawn && q->trace->replay.count <= RUN_DRAWN_MAX ? keep_span : NULL,
+		.on_span =
+			q->is_drawn && q->trace->replay.count <= RUN_DRAWN_MAX ? keep_span : NULL,
 		.on_steer = chooser ? steer : NULL,
 		.ctx = &watcher,
 	};

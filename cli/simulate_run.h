@@ -7,15 +7,15 @@
 #include "cli/simulate_trace.h"
 
 #define RUN_SAMPLES    500 /* of the number waiting, over time */
-#define RUN_CURVE      120  /* of the distribution */
+#define RUN_CURVE      120 /* of the distribution */
 #define RUN_SPANS_MAX  4000
-#define RUN_DRAWN_MAX  40   /* jobs that a Gantt chart shows */
+#define RUN_DRAWN_MAX  40 /* jobs that a Gantt chart shows */
 #define RUN_PLACES_MAX 10000
 
 /* The machine of --servers. */
 struct machine {
-	uint32_t servers;  /* of the plain number */
-	int64_t *places;   /* rows of resources_count amounts, in thousandths; NULL: plain servers */
+	uint32_t servers; /* of the plain number */
+	int64_t *places;  /* rows of resources_count amounts, in thousandths; NULL: plain servers */
 	uint32_t places_count, resources_count;
 	char *names[QUEUE_RESOURCES_MAX];
 };
@@ -34,7 +34,7 @@ struct run {
 	double theory_us; /* the mean wait by formula; NAN: none holds */
 	/* For a drawing: */
 	double *at_us, *waiting; /* samples over time */
-	size_t samples, every; /* of so many looks one is kept */
+	size_t samples, every;   /* of so many looks one is kept */
 	double *wait_us, *above; /* so long (rising), and the share that waited longer */
 	size_t curve;
 	struct run_span *spans;

@@ -7,14 +7,14 @@
 #define FIELDS 18
 
 enum field { /* numbered from 0 */
-	FIELD_NUMBER = 0,
-	FIELD_SUBMIT = 1,
-	FIELD_RUN = 3,
-	FIELD_ALLOCATED = 4,
-	FIELD_PROCESSORS = 7,
-	FIELD_TIME = 8,
-	FIELD_USER = 11,
-	FIELD_EXECUTABLE = 13,
+	     FIELD_NUMBER = 0,
+	     FIELD_SUBMIT = 1,
+	     FIELD_RUN = 3,
+	     FIELD_ALLOCATED = 4,
+	     FIELD_PROCESSORS = 7,
+	     FIELD_TIME = 8,
+	     FIELD_USER = 11,
+	     FIELD_EXECUTABLE = 13,
 };
 
 /* "; MaxProcs: 128" */
@@ -35,10 +35,12 @@ static int read_fields(const struct lines *l, double fields[FIELDS], struct erro
 		errno = 0;
 		fields[i] = strtod(p, &end);
 		if (end == p && *p == 0)
-			return lines_error(l, err, "%zu numbers, where SWF has %d: is the line cut off?",
-					   i, FIELDS);
+			return lines_error(l, err,
+					   "%zu numbers, where SWF has %d: is the line cut off?", i,
+					   FIELDS);
 		if (end == p || (*end && *end != ' ' && *end != '\t') || !isfinite(fields[i]))
-			return lines_error(l, err, "'%.*s' is no number", (int)strcspn(p, " \t"), p);
+			return lines_error(l, err, "'%.*s' is no number", (int)strcspn(p, " \t"),
+					   p);
 		p = end;
 	}
 	p += strspn(p, " \t");

@@ -51,9 +51,10 @@ static void describe(const struct trace *t, const struct run *first, const struc
 		 first->result.utilization, rate * first->result.mean_response_us);
 	if (servers == 1) {
 		svg_time_text(predict_wait(PREDICT_PS, l, rate), wait);
-		str_addf(out,
-			 "sharing   one server for all at once (PS): a mean wait of %s by formula\n",
-			 isfinite(predict_wait(PREDICT_PS, l, rate)) ? wait : "no bound");
+		str_addf(
+			out,
+			"sharing   one server for all at once (PS): a mean wait of %s by formula\n",
+			isfinite(predict_wait(PREDICT_PS, l, rate)) ? wait : "no bound");
 	}
 	str_add_char(out, '\n');
 }

@@ -137,7 +137,8 @@ static int check_times(struct trace_builder *b, const struct trace_job *job, str
 {
 	const struct lines *l = b->l;
 	if (job->arrival_us < 0)
-		return lines_error(l, err, "the arrival %lld is negative", (long long)job->arrival_us);
+		return lines_error(l, err, "the arrival %lld is negative",
+				   (long long)job->arrival_us);
 	if (job->size_us < 0)
 		return lines_error(l, err, "the size %lld is negative", (long long)job->size_us);
 	if (job->estimate_us < 0 || job->estimate_us > QUEUE_TIME_MAX)
@@ -147,10 +148,11 @@ static int check_times(struct trace_builder *b, const struct trace_job *job, str
 		return lines_error(l, err, "the deadline %lld is out of bounds",
 				   (long long)job->deadline_us);
 	if (!b->sorts && job->arrival_us < b->last_arrival)
-		return lines_error(l, err,
-				   "arrival %lld comes after %lld: sort the trace by arrival, or give "
-				   "--sort",
-				   (long long)job->arrival_us, (long long)b->last_arrival);
+		return lines_error(
+			l, err,
+			"arrival %lld comes after %lld: sort the trace by arrival, or give "
+			"--sort",
+			(long long)job->arrival_us, (long long)b->last_arrival);
 	b->last_arrival = MAX(b->last_arrival, job->arrival_us);
 	if (__builtin_add_overflow(b->size_sum, job->size_us, &b->size_sum) ||
 	    b->size_sum > QUEUE_TIME_MAX / 2 || b->last_arrival > QUEUE_TIME_MAX / 2)
@@ -270,8 +272,9 @@ static int check_ids(const struct trace_builder *b, struct place *places, struct
 		if (places[i - 1].id != places[i].id)
 			continue;
 		if (b->first_line)
-			return error_set(err, ERR_INVALID, "%s:%llu: the id %lld is also in line %llu",
-					 t->path, (unsigned long long)b->first_line + places[i].at, id,
+			return error_set(err, ERR_INVALID,
+					 "%s:%llu: the id %lld is also in line %llu", t->path,
+					 (unsigned long long)b->first_line + places[i].at, id,
 					 (unsigned long long)b->first_line + places[i - 1].at);
 		return error_set(err, ERR_INVALID, "%s: two jobs have the id %lld", t->path, id);
 	}

@@ -43,7 +43,7 @@ void trace_fini(struct trace *t); /* {0} is fine */
 struct trace_form {
 	const char *const *resources; /* names that are columns; or NULL: one server a job */
 	size_t resources_count;
-	bool sorts; /* in any order: sort it */
+	bool sorts;                     /* in any order: sort it */
 	void (*on_line)(uint64_t line); /* now and then, on long files; or NULL */
 };
 int trace_read(const char *path, const struct trace_form *f, struct trace *ret,

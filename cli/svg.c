@@ -27,7 +27,7 @@ static const char style[] =
 	"text.in{fill:#0d1117}}\n"
 	"</style>\n";
 
-static const char *const stroke_classes[SVG_INK_COUNT] = { "k",	 "m",  "w",  "c0", "c1", "c2",
+static const char *const stroke_classes[SVG_INK_COUNT] = { "k",  "m",  "w",  "c0", "c1", "c2",
 							   "c3", "c4", "c5", "c6", "c7" };
 static const char *const fill_classes[SVG_INK_COUNT] = { "kf", "mf", "wf", "f0", "f1", "f2",
 							 "f3", "f4", "f5", "f6", "f7" };
@@ -132,7 +132,7 @@ static const struct {
 	double us;
 	const char *name;
 } units[] = { { 86400e6, "d" }, { 3600e6, "h" }, { 60e6, "min" },
-	      { 1e6, "s" },	{ 1e3, "ms" },	 { 1, "µs" } };
+	      { 1e6, "s" },     { 1e3, "ms" },   { 1, "µs" } };
 
 /* Two whole units read better than 119.5 s: from 2 min, 2 h and 2 d on the larger is used. */
 static size_t unit_of(double us)
@@ -197,9 +197,10 @@ double svg_at_y(const struct svg_plot *p, double value)
 /* About `wanted` round steps: 1, 2 or 5 times a power of ten; of time, as people count it. */
 static double step_of(const struct svg_axis *a, double wanted)
 {
-	static const double times[] = { 1e6,	2e6,	5e6,	 10e6,	  20e6,	    30e6,    60e6,
-					120e6,	300e6,	600e6,	 1200e6,  1800e6,   3600e6,  7200e6,
-					10800e6, 21600e6, 43200e6, 86400e6, 172800e6, 432000e6 };
+	static const double times[] = { 1e6,     2e6,     5e6,     10e6,     20e6,
+					30e6,    60e6,    120e6,   300e6,    600e6,
+					1200e6,  1800e6,  3600e6,  7200e6,   10800e6,
+					21600e6, 43200e6, 86400e6, 172800e6, 432000e6 };
 	double rough = (a->to - a->from) / wanted;
 	if (a->unit == SVG_TIME && rough > 0.5e6 && rough < 432000e6)
 		for (size_t i = 0; i < ARRAY_LEN(times); i++)

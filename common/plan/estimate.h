@@ -20,8 +20,8 @@
 #define ESTIMATE_BUCKETS 204 /* up to 2^51 µs: 71 years; what is longer counts as that */
 
 struct estimate_class {
-	uint64_t count; /* ever, since the last drift */
-	double mean_us, square_sum;   /* Welford's: variance = square_sum / (count - 1) */
+	uint64_t count;             /* ever, since the last drift */
+	double mean_us, square_sum; /* Welford's: variance = square_sum / (count - 1) */
 	double log_mean, log_square_sum;
 	double up, down; /* Page's sums */
 	uint32_t drifts;
@@ -43,8 +43,8 @@ bool estimate_learn(struct estimates *e, size_t class, int64_t run_us);
 
 struct estimate {
 	int64_t low_us, median_us, high_us; /* low … high holds the next run with `coverage` */
-	double mean_us, variation;          /* C²: variance / mean²; 0 with fewer than 2 samples */
-	double coverage;                    /* at most the asked one: with few samples less is known */
+	double mean_us, variation; /* C²: variance / mean²; 0 with fewer than 2 samples */
+	double coverage;           /* at most the asked one: with few samples less is known */
 	uint64_t samples;
 	bool is_own; /* of its class; else of all classes, or nothing is known (samples 0) */
 };
@@ -60,7 +60,7 @@ struct load {
 	double window_us;
 	int64_t last_us, last_arrival_us, begin_us;
 	uint64_t arrivals, completions;
-	double weight, gap_sum, gap_square_sum;     /* of gaps between arrivals, fading by arrivals */
+	double weight, gap_sum, gap_square_sum; /* of gaps between arrivals, fading by arrivals */
 	double size_weight, size_sum, size_square_sum;
 	double present_area; /* jobs present × µs */
 	double response_sum; /* of those that ended */
@@ -71,12 +71,12 @@ void load_arrived(struct load *l, int64_t now_us);
 void load_ended(struct load *l, int64_t now_us, int64_t size_us, int64_t response_us);
 
 struct load_summary {
-	double rate;            /* λ: arrivals a µs */
+	double rate;              /* λ: arrivals a µs */
 	double arrival_variation; /* C² of the gaps: 1 for Poisson arrivals */
-	double mean_us;         /* of the sizes */
-	double variation;       /* C² of the sizes */
-	double utilization;     /* ρ = λ · mean / servers */
-	uint64_t samples;       /* completions behind it */
+	double mean_us;           /* of the sizes */
+	double variation;         /* C² of the sizes */
+	double utilization;       /* ρ = λ · mean / servers */
+	uint64_t samples;         /* completions behind it */
 	/* Little's law: both sides over all the time seen. They differ by the jobs still present, so
 	 * their ratio nears 1; far from 1 after many completions, a measurement is wrong. */
 	double mean_present, rate_times_response;

@@ -3,15 +3,16 @@
 #include <math.h>
 #include <stdio.h>
 
-#define LOOK_EVERY   256
-#define LOOK_LEAST   50     /* jobs ended before the first look */
-#define HYSTERESIS   0.1
-#define TAIL_NOISE   0.3    /* a 99th percentile of a thousand jobs rests on ten */
-#define CLEAR        2.0    /* so many times better needs no second look */
-#define ALIGN(n)     (((n) + 63) / 64 * 64)
+#define LOOK_EVERY 256
+#define LOOK_LEAST 50 /* jobs ended before the first look */
+#define HYSTERESIS 0.1
+#define TAIL_NOISE 0.3 /* a 99th percentile of a thousand jobs rests on ten */
+#define CLEAR      2.0 /* so many times better needs no second look */
+#define ALIGN(n)   (((n) + 63) / 64 * 64)
 
 static const enum queue_policy candidates[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF, QUEUE_LAS };
-static const enum predict_policy theory[] = { PREDICT_FCFS, PREDICT_SJF, PREDICT_SRPT, PREDICT_LAS };
+static const enum predict_policy theory[] = { PREDICT_FCFS, PREDICT_SJF, PREDICT_SRPT,
+					      PREDICT_LAS };
 static const char *const names[] = { "FCFS", "SJF", "SRTF", "LAS" };
 static const char *const objective_names[] = { "wait", "slowdown", "p99" };
 
@@ -111,13 +112,16 @@ static size_t lay_out(const struct policy_auto *a, struct look *l, char *memory)
 		struct replay_settings s = replay_settings_of(a, candidates[i]);
 		most = MAX(most, replay_size(&t, &s));
 	}
-	l->arrival_us = (int64_t *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(int64_t));
+	l->arrival_us = (int64_t *)(void *)(memory + at),
+	at += ALIGN(POLICY_RING * sizeof(int64_t));
 	l->size_us = (int64_t *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(int64_t));
-	l->estimate_us = (int64_t *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(int64_t));
+	l->estimate_us = (int64_t *)(void *)(memory + at),
+	at += ALIGN(POLICY_RING * sizeof(int64_t));
 	l->sorted = (double *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(double));
 	l->chances = (double *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(double));
 	l->shares = (double *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(double));
-	l->request_of = (uint32_t *)(void *)(memory + at), at += ALIGN(POLICY_RING * sizeof(uint32_t));
+	l->request_of = (uint32_t *)(void *)(memory + at),
+	at += ALIGN(POLICY_RING * sizeof(uint32_t));
 	l->replay = memory + at;
 	return at + most;
 }
@@ -251,7 +255,7 @@ static void predict_all(struct policy_auto *a, struct look *l)
 			l->wait[i] = predict_wait(theory[i], &law, a->summary.rate);
 			slowdown = predict_slowdown(theory[i], &law, a->summary.rate);
 		}
-		l->objective[i] = a->settings.objective == POLICY_WAIT	     ? l->wait[i]
+		l->objective[i] = a->settings.objective == POLICY_WAIT       ? l->wait[i]
 				  : a->settings.objective == POLICY_SLOWDOWN ? slowdown
 									     : l->p99[i];
 		a->predicted[candidates[i]] = l->objective[i];
@@ -289,7 +293,8 @@ static size_t best_of(const struct policy_auto *a, const struct look *l, bool *r
 /* "C² = 9.9 at ρ = 0.87: SRTF is predicted to wait 27 × less than FCFS" */
 static void say(struct policy_auto *a, const struct look *l, size_t now, bool keeps)
 {
-	static const char *const verbs[] = { "wait", "be slowed down", "wait at the 99th percentile" };
+	static const char *const verbs[] = { "wait", "be slowed down",
+					     "wait at the 99th percentile" };
 	const char *verb = verbs[a->settings.objective], *bound = "";
 	size_t other = 0;
 	for (size_t i = 1; now == 0 && i < ARRAY_LEN(candidates); i++)
@@ -299,7 +304,8 @@ static void say(struct policy_auto *a, const struct look *l, size_t now, bool ke
 	if (!keeps)
 		bound = "; no policy keeps maxWait";
 	else if (a->settings.max_wait_us && l->p99[other] > (double)a->settings.max_wait_us)
-		bound = now == 0 ? "; others would not keep maxWait" : "; FCFS would not keep maxWait";
+		bound = now == 0 ? "; others would not keep maxWait"
+				 : "; FCFS would not keep maxWait";
 	int n = 0;
 	if (ratio >= 1.005 && !isinf(ratio))
 		n = snprintf(a->why, sizeof a->why,
@@ -307,11 +313,12 @@ static void say(struct policy_auto *a, const struct look *l, size_t now, bool ke
 			     a->summary.variation, a->summary.utilization, names[now], verb, ratio,
 			     names[other], bound);
 	else if (ratio < 0.995)
-		n = snprintf(a->why, sizeof a->why,
-			     "C² = %.1f at ρ = %.2f: %s is kept: with %s jobs are predicted to %s only "
-			     "%.3g × less%s",
-			     a->summary.variation, a->summary.utilization, names[now], names[other],
-			     verb, 1 / ratio, bound);
+		n = snprintf(
+			a->why, sizeof a->why,
+			"C² = %.1f at ρ = %.2f: %s is kept: with %s jobs are predicted to %s only "
+			"%.3g × less%s",
+			a->summary.variation, a->summary.utilization, names[now], names[other],
+			verb, 1 / ratio, bound);
 	else
 		n = snprintf(a->why, sizeof a->why, "C² = %.1f at ρ = %.2f: %s is as good as any%s",
 			     a->summary.variation, a->summary.utilization, names[now], bound);
@@ -336,8 +343,8 @@ static bool is_worth(const struct policy_auto *a, const struct look *l, size_t b
 	if (!is_clear && !(is_second && is_settled))
 		return false;
 	double gain = (l->wait[now] - l->wait[best]) * LOOK_EVERY;
-	bool costs_more = a->settings.objective == POLICY_WAIT &&
-			  gain < (double)a->settings.change_cost_us;
+	bool costs_more =
+		a->settings.objective == POLICY_WAIT && gain < (double)a->settings.change_cost_us;
 	return breaks || (l->objective[best] < l->objective[now] * (1 - least) && !costs_more);
 }
 

@@ -23,11 +23,11 @@ bool policy_objective_find(const char *name, enum policy_objective *ret);
 struct policy_settings {
 	enum policy_objective objective;
 	struct replay_settings machine; /* servers, or places and resources; borrowed */
-	int64_t max_wait_us;     /* of the 99th percentile; 0: no bound */
-	int64_t switch_us;       /* what a preemption costs */
-	int64_t change_cost_us;  /* what changing the policy costs, all jobs' wait together */
-	double hysteresis;       /* the share that the objective must fall by; 0: 0.1 */
-	bool may_preempt;        /* else FCFS and SJF only */
+	int64_t max_wait_us;            /* of the 99th percentile; 0: no bound */
+	int64_t switch_us;              /* what a preemption costs */
+	int64_t change_cost_us; /* what changing the policy costs, all jobs' wait together */
+	double hysteresis;      /* the share that the objective must fall by; 0: 0.1 */
+	bool may_preempt;       /* else FCFS and SJF only */
 };
 
 struct policy_seen {
@@ -40,8 +40,8 @@ struct policy_auto {
 	struct load load;
 	struct policy_seen seen[POLICY_RING];
 	struct queue_request requests[POLICY_RING]; /* what the jobs seen take */
-	uint64_t arrived, looked_at, changed_at; /* counts of arrivals */
-	enum queue_policy candidate; /* of the last look */
+	uint64_t arrived, looked_at, changed_at;    /* counts of arrivals */
+	enum queue_policy candidate;                /* of the last look */
 	uint32_t changes;
 	/* As of the last look: */
 	struct load_summary summary;

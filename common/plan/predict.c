@@ -36,9 +36,10 @@ struct predict_law predict_pareto(double alpha, double least_us, double most_us,
 		double b = least_us * pow(most_us / least_us, (double)(i + 1) / (double)n);
 		double mass = (pow(least_us / a, alpha) - pow(least_us / b, alpha)) / (1 - ratio);
 		double scale = alpha * pow(least_us, alpha) / (1 - ratio);
-		double sum = fabs(alpha - 1) < 1e-9
-				     ? scale * log(b / a)
-				     : scale * (pow(b, 1 - alpha) - pow(a, 1 - alpha)) / (1 - alpha);
+		double sum =
+			fabs(alpha - 1) < 1e-9
+				? scale * log(b / a)
+				: scale * (pow(b, 1 - alpha) - pow(a, 1 - alpha)) / (1 - alpha);
 		chances[i] = mass;
 		sizes[i] = mass > 0 ? MAX(a, MIN(b, sum / mass)) : b;
 	}
@@ -75,11 +76,11 @@ double predict_variation(const struct predict_law *l)
 
 /* What is known when the sizes are walked in rising order: everything up to and with size x. */
 struct walk {
-	double rate, rest;          /* λ; λ E[S²] / 2: the work that an arrival finds in service */
-	double load, load_before;   /* λ E[S; S <= x], and of the sizes below x */
-	double square;              /* E[S²; S <= x] */
-	double chance;              /* P(S <= x) */
-	double last, residence;     /* SRPT: the size before x, and the time under way up to it */
+	double rate, rest;        /* λ; λ E[S²] / 2: the work that an arrival finds in service */
+	double load, load_before; /* λ E[S; S <= x], and of the sizes below x */
+	double square;            /* E[S²; S <= x] */
+	double chance;            /* P(S <= x) */
+	double last, residence;   /* SRPT: the size before x, and the time under way up to it */
 };
 
 static double response_of(enum predict_policy p, const struct walk *w, double rho, double x)
@@ -93,7 +94,8 @@ static double response_of(enum predict_policy p, const struct walk *w, double rh
 	case PREDICT_SJF:
 		return w->rest / ((1 - w->load_before) * (1 - w->load)) + x;
 	case PREDICT_SRPT:
-		return w->rate * cut_square / 2 / ((1 - w->load_before) * (1 - w->load)) + w->residence;
+		return w->rate * cut_square / 2 / ((1 - w->load_before) * (1 - w->load)) +
+		       w->residence;
 	case PREDICT_LAS:
 		return w->rate * cut_square / 2 / ((1 - cut) * (1 - cut)) + x / (1 - cut);
 	case PREDICT_PS:

@@ -45,7 +45,7 @@ double predict_wait_of_many(uint32_t servers, double rate, double mean_us);
 
 /* ---- when will it run? ---- */
 
-struct predict_job { /* in the order in which they came; running ones anywhere */
+struct predict_job {         /* in the order in which they came; running ones anywhere */
 	struct estimate run; /* of the whole run time, see estimate_of; samples 0: nothing known */
 	int64_t estimate_us; /* by which the policy orders it */
 	int64_t attained_us, deadline_us;

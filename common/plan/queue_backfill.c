@@ -105,8 +105,8 @@ static int64_t reserve(struct queue *q, const struct queue_shape *first, int64_t
 		sink(q, i, n, now_us);
 	for (uint32_t i = 0; i < q->limits.places_max; i++)
 		fitting += members_in(q, first, i);
-	while (n > 0 && (fitting < first->members ||
-			 finish_of(q, q->scratch[0], now_us) == start)) {
+	while (n > 0 &&
+	       (fitting < first->members || finish_of(q, q->scratch[0], now_us) == start)) {
 		uint32_t job = pop(q, &n, now_us);
 		fitting += release(q, first, job);
 		if (start == INT64_MAX && fitting >= first->members)
@@ -153,8 +153,7 @@ static uint32_t take_entry(struct queue *q, uint32_t *n)
 {
 	uint32_t entry = q->frontier[0], moved = q->frontier[--*n], at = 0;
 	for (uint32_t child; (child = 2 * at + 1) < *n; at = child) {
-		if (child + 1 < *n &&
-		    entry_before(q, q->frontier[child + 1], q->frontier[child]))
+		if (child + 1 < *n && entry_before(q, q->frontier[child + 1], q->frontier[child]))
 			child++;
 		if (!entry_before(q, q->frontier[child], moved))
 			break;
@@ -180,7 +179,8 @@ static uint32_t place_beside(const struct queue *q, const struct queue_shape *s)
 	if (s->members > 1)
 		return QUEUE_NONE;
 	uint32_t at = 0;
-	while ((at = queue_place_find(q, s, at)) != QUEUE_NONE && !covers(q, spare_at(q, at), s->need))
+	while ((at = queue_place_find(q, s, at)) != QUEUE_NONE &&
+	       !covers(q, spare_at(q, at), s->need))
 		at++;
 	return at;
 }
@@ -208,7 +208,8 @@ static enum verdict try_job(struct queue *q, uint32_t job, int64_t now_us, int64
 
 size_t queue_backfill(struct queue *q, uint32_t first, int64_t now_us, struct queue_action *ret)
 {
-	uint32_t depth = q->settings.backfill_depth ? q->settings.backfill_depth : QUEUE_DEPTH, n = 0;
+	uint32_t depth = q->settings.backfill_depth ? q->settings.backfill_depth : QUEUE_DEPTH,
+		 n = 0;
 	int64_t start = reserve(q, &q->shapes[q->slots[first].shape], now_us);
 	q->first_start_us = start;
 	if (start == INT64_MAX)

@@ -88,7 +88,7 @@ struct queue {
 	uint32_t parts_used, parts_free;
 	struct queue_group_use *groups;
 
-	uint32_t first;        /* whom the last decision kept a place for, or who blocked it */
+	uint32_t first;         /* whom the last decision kept a place for, or who blocked it */
 	int64_t first_start_us; /* by reservation; INT64_MAX: none */
 	uint32_t frontier[QUEUE_FRONTIER_MAX];
 };
@@ -124,9 +124,10 @@ void queue_shift(struct queue *q, uint32_t job, int sign, bool kept_too);
 void queue_parts_drop(struct queue *q, uint32_t job);
 
 /* ---- queue_shape.c ---- */
-void queue_shape_changed(struct queue *q, uint32_t shape); /* its first job, or whether it may run */
-void queue_shape_judge(struct queue *q, uint32_t shape);   /* anew: is it possible, is it held up */
-void queue_shapes_judge(struct queue *q);                  /* all of them */
+void queue_shape_changed(struct queue *q,
+			 uint32_t shape);                /* its first job, or whether it may run */
+void queue_shape_judge(struct queue *q, uint32_t shape); /* anew: is it possible, is it held up */
+void queue_shapes_judge(struct queue *q);                /* all of them */
 int queue_shape_intern(struct queue *q, const struct queue_shape *like, uint32_t *ret,
 		       struct error *err) MUST_CHECK;
 void queue_shape_unref(struct queue *q, uint32_t shape);

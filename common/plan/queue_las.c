@@ -29,7 +29,7 @@ struct group {
 struct las {
 	const int64_t *sizes;
 	struct node *nodes;
-	struct group *groups; /* the top last */
+	struct group *groups;        /* the top last */
 	size_t groups_count, active; /* the last `active` ones are served */
 	uint32_t servers;
 	struct exact now;
@@ -169,8 +169,8 @@ struct las *las_init(void *memory, size_t jobs_max, uint32_t servers, const int6
 	assert((uintptr_t)memory % 16 == 0 && servers > 0);
 	l->sizes = sizes;
 	l->nodes = (struct node *)(void *)((char *)memory + aligned(sizeof *l));
-	l->groups = (struct group *)(void *)((char *)l->nodes +
-					     aligned(jobs_max * sizeof *l->nodes));
+	l->groups =
+		(struct group *)(void *)((char *)l->nodes + aligned(jobs_max * sizeof *l->nodes));
 	l->servers = servers;
 	l->done = l->done_last = QUEUE_NONE;
 	return l;
@@ -200,8 +200,8 @@ static void divide(struct las *l)
 
 /* When the group joins the one below, or false: not before its next completion. Both may move: it at
  * full speed and the one below at s of k. */
-static bool joins(struct las *l, const struct group *g, const struct group *below,
-		  bool is_served, struct exact *ret_when, struct exact *ret_level)
+static bool joins(struct las *l, const struct group *g, const struct group *below, bool is_served,
+		  struct exact *ret_when, struct exact *ret_level)
 {
 	uint32_t s = is_served ? below->servers : 0, k = below->count;
 	struct exact gap = sub(below->level, g->level);
@@ -328,8 +328,7 @@ void las_arrive(struct las *l, uint32_t job, int64_t now_us)
 		g->count++;
 		return;
 	}
-	l->groups[l->groups_count++] =
-		(struct group){ .level = whole(0), .root = job, .count = 1 };
+	l->groups[l->groups_count++] = (struct group){ .level = whole(0), .root = job, .count = 1 };
 }
 
 uint32_t las_completed(struct las *l)

@@ -121,7 +121,7 @@ bool queue_reservation(const struct queue *q, uint32_t *ret_job, int64_t *ret_st
 	return true;
 }
 
-static const char *const policy_names[QUEUE_POLICY_COUNT] = { "fcfs", "sjf",	  "srtf",
+static const char *const policy_names[QUEUE_POLICY_COUNT] = { "fcfs", "sjf",      "srtf",
 							      "las",  "priority", "edf" };
 
 const char *queue_policy_name(enum queue_policy p)
@@ -150,7 +150,7 @@ bool queue_policy_find(const char *name, enum queue_policy *ret)
 
 struct queue_settings queue_settings_of(enum queue_policy p)
 {
-	return (struct queue_settings){ .policy = p,
-					.blocks = p == QUEUE_FCFS || p == QUEUE_PRIORITY ||
-						  p == QUEUE_EDF };
+	return (struct queue_settings){
+		.policy = p, .blocks = p == QUEUE_FCFS || p == QUEUE_PRIORITY || p == QUEUE_EDF
+	};
 }

@@ -40,8 +40,7 @@ static uint32_t descend(const struct queue *q, const struct queue_shape *s, uint
 		return first < q->limits.places_max ? first : QUEUE_NONE;
 	uint32_t half = size / 2;
 	uint32_t found = descend(q, s, from, 2 * node, first, half);
-	return found != QUEUE_NONE ? found
-				   : descend(q, s, from, 2 * node + 1, first + half, half);
+	return found != QUEUE_NONE ? found : descend(q, s, from, 2 * node + 1, first + half, half);
 }
 
 uint32_t queue_place_find(const struct queue *q, const struct queue_shape *s, uint32_t from)

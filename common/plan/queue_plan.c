@@ -21,7 +21,8 @@ void queue_start(struct queue *q, uint32_t job, int64_t now_us, const char *why,
 	*ret = (struct queue_action){ .verb = is_frozen ? QUEUE_RESUME : QUEUE_ADMIT,
 				      .job = job,
 				      .id = s->id,
-				      .place = q->shapes[s->shape].members > 1 ? QUEUE_NONE : s->place,
+				      .place = q->shapes[s->shape].members > 1 ? QUEUE_NONE
+									       : s->place,
 				      .why = why };
 }
 
@@ -71,9 +72,9 @@ static bool can_freeze(const struct queue *q, uint32_t job)
 	bool keeps = false;
 	for (uint32_t r = 0; r < q->limits.resources; r++)
 		keeps |= (q->settings.kept & (1u << r)) && s->need[r] > 0;
-	return !keeps || (s->members == 1 && (q->shapes_free != QUEUE_NONE ||
-					      q->shapes_used + QUEUE_VICTIMS_MAX <
-						      q->limits.shapes_max));
+	return !keeps ||
+	       (s->members == 1 && (q->shapes_free != QUEUE_NONE ||
+				    q->shapes_used + QUEUE_VICTIMS_MAX < q->limits.shapes_max));
 }
 
 static bool is_full(const struct queue *q)

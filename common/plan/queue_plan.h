@@ -35,7 +35,7 @@
 #define QUEUE_TIME_MAX      (INT64_C(1) << 60) /* no time or estimate is larger: about 36,000 years */
 #define QUEUE_SHAPES_MAX    (1u << 22)
 #define QUEUE_QUANTUM_US    100000 /* of LAS where the settings name none */
-#define QUEUE_DEPTH         128    /* waiting jobs that one backfill looks at, where none is named */
+#define QUEUE_DEPTH         128 /* waiting jobs that one backfill looks at, where none is named */
 #define QUEUE_PRIORITY_US   60000000 /* with ageing 1, waiting this long is one step of priority */
 
 enum queue_policy {
@@ -53,12 +53,12 @@ bool queue_policy_find(const char *name, enum queue_policy *ret);
 
 struct queue_settings {
 	enum queue_policy policy;
-	bool backfills;      /* EASY: the first has a reservation, others may use what that leaves */
-	bool preempts;       /* Priority and EDF freeze, too; SRTF and LAS always do */
-	bool blocks;         /* whom the first cannot fit, nobody passes (implied by backfills) */
-	bool may_evict;      /* where freezing does not free enough, work may be thrown away */
-	uint8_t kept;        /* bit r: frozen work keeps resource r (memory) */
-	double ageing;       /* µs of key a waiting µs is worth, 0 … 1000; see queue_plan.c, key_of */
+	bool backfills; /* EASY: the first has a reservation, others may use what that leaves */
+	bool preempts;  /* Priority and EDF freeze, too; SRTF and LAS always do */
+	bool blocks;    /* whom the first cannot fit, nobody passes (implied by backfills) */
+	bool may_evict; /* where freezing does not free enough, work may be thrown away */
+	uint8_t kept;   /* bit r: frozen work keeps resource r (memory) */
+	double ageing; /* µs of key a waiting µs is worth, 0 … 1000; see queue_plan.c, key_of */
 	int64_t max_wait_us; /* who waited longer goes first and is not frozen again; 0: no bound */
 	int64_t quantum_us;  /* LAS freezes whoever is ahead by so much; 0: QUEUE_QUANTUM_US */
 	int64_t switch_us;   /* what a resumption costs: only a larger gain is worth it */
@@ -139,9 +139,9 @@ void queue_set_estimate(struct queue *q, uint32_t job, int64_t estimate_us, int6
 enum queue_verb { QUEUE_ADMIT, QUEUE_FREEZE, QUEUE_RESUME, QUEUE_EVICT, QUEUE_VERB_COUNT };
 struct queue_action {
 	enum queue_verb verb;
-	uint32_t job;   /* handle */
-	uint64_t id;    /* its id */
-	uint32_t place; /* admit, resume: where; QUEUE_NONE: a gang, see queue_parts */
+	uint32_t job;    /* handle */
+	uint64_t id;     /* its id */
+	uint32_t place;  /* admit, resume: where; QUEUE_NONE: a gang, see queue_parts */
 	const char *why; /* static: what people see in events */
 };
 #define QUEUE_ACTIONS_MIN 65 /* one job may need so many: 64 frozen, and itself started */

@@ -51,7 +51,8 @@ static struct queue_limits limits_of(const struct replay_trace *t, const struct 
 	for (size_t i = 0; i < t->requests_count; i++) {
 		groups = MAX(groups, t->requests[i].group + 1);
 		if (t->requests[i].members > 1)
-			parts = (uint32_t)MIN(MAX(t->count, 64) * MAX(s->places_count, 1), 1u << 24);
+			parts = (uint32_t)MIN(MAX(t->count, 64) * MAX(s->places_count, 1),
+					      1u << 24);
 	}
 	return (struct queue_limits){
 		.jobs_max = (uint32_t)MAX(t->count, 1),
@@ -112,7 +113,8 @@ static int init_queue(struct replay *r, struct error *err)
 	struct queue_request one = { .need = { 1 } };
 	size_t n = t->request_of ? t->requests_count : 1;
 	for (size_t i = 0; i < n; i++)
-		if (queue_shape(r->q, t->request_of ? &t->requests[i] : &one, &r->shapes[i], err) < 0)
+		if (queue_shape(r->q, t->request_of ? &t->requests[i] : &one, &r->shapes[i], err) <
+		    0)
 			return err->code;
 	return 0;
 }
@@ -256,7 +258,8 @@ static void count_done(struct replay *r, size_t i, int64_t response_us, int64_t 
 	r->places_sum += places;
 	r->size_sum += size;
 	if (size > 0) {
-		r->slowdown_sum += ((long double)response_us + (long double)rest) / (long double)size;
+		r->slowdown_sum +=
+			((long double)response_us + (long double)rest) / (long double)size;
 		r->slowdown_count++;
 	}
 	if (t->request_of) {
@@ -343,7 +346,8 @@ bool replay_can_start(const struct replay_settings *s, const struct queue_reques
 		int64_t fit = left;
 		for (uint32_t k = 0; k < s->resources; k++)
 			if (q->need[k] > 0)
-				fit = MIN(fit, s->places[(size_t)i * s->resources + k] / q->need[k]);
+				fit = MIN(fit,
+					  s->places[(size_t)i * s->resources + k] / q->need[k]);
 		left -= fit;
 	}
 	return left <= 0;
@@ -448,10 +452,9 @@ static double utilization_of(const struct replay *r)
 void replay_finish(struct replay *r, struct replay_result *ret)
 {
 	size_t n = r->done;
-	*ret = (struct replay_result){ .count = n,
-				       .events = r->events,
-				       .preemptions = r->preemptions,
-				       .missed = r->missed };
+	*ret = (struct replay_result){
+		.count = n, .events = r->events, .preemptions = r->preemptions, .missed = r->missed
+	};
 	assert(n == r->t->count); /* replay_can_start held for all */
 	if (n == 0)
 		return;

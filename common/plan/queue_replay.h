@@ -20,14 +20,14 @@
 struct replay_trace { /* borrowed until the end; arrays of `count`, in order of arrival and rank */
 	size_t count;
 	const int64_t *arrival_us, *size_us;
-	const int64_t *estimate_us;  /* NULL: the sizes are known */
-	const uint32_t *rank;        /* of the ids; NULL: the index */
-	const uint32_t *class_of;    /* with `learned`; NULL: all are class 0 */
-	const uint32_t *request_of;  /* NULL: each takes one of the only resource */
+	const int64_t *estimate_us; /* NULL: the sizes are known */
+	const uint32_t *rank;       /* of the ids; NULL: the index */
+	const uint32_t *class_of;   /* with `learned`; NULL: all are class 0 */
+	const uint32_t *request_of; /* NULL: each takes one of the only resource */
 	const struct queue_request *requests;
 	size_t requests_count;
-	const int32_t *priority;     /* NULL: 0 */
-	const int64_t *deadline_us;  /* NULL or 0: none */
+	const int32_t *priority;    /* NULL: 0 */
+	const int64_t *deadline_us; /* NULL or 0: none */
 };
 
 /* One that ran (or was frozen, or ended) at `to_us`, since `from_us`. */
@@ -38,13 +38,13 @@ typedef bool replay_steer(void *ctx, size_t job, bool has_ended, int64_t estimat
 
 struct replay_settings {
 	struct queue_settings queue;
-	uint32_t servers;           /* of one resource; or, where places_count > 0: */
-	const int64_t *places;      /* rows of `resources` amounts */
+	uint32_t servers;      /* of one resource; or, where places_count > 0: */
+	const int64_t *places; /* rows of `resources` amounts */
 	uint32_t places_count, resources;
 	const char *const *resource_names;
-	struct estimates *learned;  /* estimates from what has ended so far; or NULL */
-	replay_span *on_span;       /* or NULL; LAS by shares has no spans */
-	replay_steer *on_steer;     /* or NULL */
+	struct estimates *learned; /* estimates from what has ended so far; or NULL */
+	replay_span *on_span;      /* or NULL; LAS by shares has no spans */
+	replay_steer *on_steer;    /* or NULL */
 	void *ctx;
 };
 

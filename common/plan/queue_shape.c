@@ -79,7 +79,8 @@ static bool has_limits(const struct queue *q, const struct queue_group *g)
 
 static void judge_group(struct queue *q, uint32_t group)
 {
-	for (uint32_t i = q->groups[group].shapes; i != QUEUE_NONE; i = q->shapes[i].next_in_group) {
+	for (uint32_t i = q->groups[group].shapes; i != QUEUE_NONE;
+	     i = q->shapes[i].next_in_group) {
 		bool is_held_up = !queue_group_takes(q, &q->shapes[i]);
 		if (is_held_up != q->shapes[i].is_held_up) {
 			q->shapes[i].is_held_up = is_held_up;

@@ -63,9 +63,9 @@ static void add_turn(const struct queue *q, uint32_t job, int64_t now_us, struct
 		[QUEUE_EDF] = "has an earlier deadline",
 	};
 	uint32_t shape = queue_shape_first(q);
-	uint32_t first = q->first != QUEUE_NONE		? q->first
-			 : shape == QUEUE_NONE		? job
-							: q->shapes[shape].root;
+	uint32_t first = q->first != QUEUE_NONE ? q->first
+			 : shape == QUEUE_NONE  ? job
+						: q->shapes[shape].root;
 	if (first == job) {
 		str_add(out, "it is the first to start; ");
 		add_short(q, &q->shapes[q->slots[job].shape], q->total_free, "free", out);
@@ -166,7 +166,8 @@ bool queue_meets_deadline(const struct queue *q, const struct queue_job *job, in
 	struct demand d = { .deadline_us = job->deadline_us,
 			    .now_us = now_us,
 			    .limit = (double)(job->deadline_us - now_us),
-			    .is_ordered = q->settings.policy == QUEUE_EDF && q->settings.ageing == 0 };
+			    .is_ordered =
+				    q->settings.policy == QUEUE_EDF && q->settings.ageing == 0 };
 	if (now_us + job->estimate_us > job->deadline_us) {
 		str_add(ret, "cannot meet its deadline: it needs ");
 		add_span(ret, job->estimate_us);
@@ -185,8 +186,9 @@ bool queue_meets_deadline(const struct queue *q, const struct queue_job *job, in
 			add_heap(q, q->shapes[i].root, &d);
 	if (d.work <= d.limit)
 		return true;
-	str_addf(ret, "cannot meet its deadline: %u jobs with earlier deadlines and itself need more "
-		      "than the ",
+	str_addf(ret,
+		 "cannot meet its deadline: %u jobs with earlier deadlines and itself need more "
+		 "than the ",
 		 d.jobs);
 	add_span(ret, job->deadline_us - now_us);
 	str_add(ret, " left");

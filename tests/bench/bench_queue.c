@@ -48,7 +48,7 @@ struct heap {
 	struct entry {
 		int64_t key;
 		uint32_t job;
-	} *at;
+	} * at;
 	size_t n;
 };
 
@@ -130,8 +130,12 @@ static void world_init(struct world *w, enum queue_policy p, bool backfills, siz
 		       uint32_t shapes)
 {
 	static const char *const names[] = { "cpu", "memory" };
-	struct queue_limits l = { .jobs_max = (uint32_t)waiting + 200, .shapes_max = 256, .places_max = 1,
-				  .groups_max = 1, .resources = 2, .resource_names = names,
+	struct queue_limits l = { .jobs_max = (uint32_t)waiting + 200,
+				  .shapes_max = 256,
+				  .places_max = 1,
+				  .groups_max = 1,
+				  .resources = 2,
+				  .resource_names = names,
 				  .has_deadlines = p == QUEUE_EDF };
 	struct queue_settings s = queue_settings_of(p);
 	struct error err;
@@ -142,7 +146,8 @@ static void world_init(struct world *w, enum queue_policy p, bool backfills, siz
 	w->q = queue_init(w->memory, &l, &s);
 	queue_set_place(w->q, 0, (int64_t[]){ 64, 64 });
 	for (w->shapes_count = 0; w->shapes_count < shapes; w->shapes_count++) {
-		struct queue_request r = { .need = { 1 + w->shapes_count % 8, 1 + w->shapes_count / 8 } };
+		struct queue_request r = { .need = { 1 + w->shapes_count % 8,
+						     1 + w->shapes_count / 8 } };
 		if (queue_shape(w->q, &r, &w->shapes[w->shapes_count], &err) < 0)
 			abort();
 	}
@@ -185,14 +190,18 @@ static void bench_decisions(void)
 		for (size_t l = 0; l < ARRAY_LEN(lengths); l++) {
 			double one[RUNS], many[RUNS], filled[RUNS], bare[RUNS], bytes = 0;
 			for (int i = 0; i < RUNS; i++) {
-				one[i] = decision_us((enum queue_policy)p, false, lengths[l], 1, &bytes);
+				one[i] = decision_us((enum queue_policy)p, false, lengths[l], 1,
+						     &bytes);
 				bare[i] = floor_us(lengths[l], 40000);
-				many[i] = decision_us((enum queue_policy)p, false, lengths[l], 64, &bytes);
-				filled[i] = decision_us((enum queue_policy)p, true, lengths[l], 64, &bytes);
+				many[i] = decision_us((enum queue_policy)p, false, lengths[l], 64,
+						      &bytes);
+				filled[i] = decision_us((enum queue_policy)p, true, lengths[l], 64,
+							&bytes);
 			}
 			printf("| %s | %zu | %.2f | %.2f | %.1f | %.2f | %.0f |\n",
-			       queue_policy_name((enum queue_policy)p), lengths[l], median(one, RUNS),
-			       median(many, RUNS), median(filled, RUNS), median(bare, RUNS), bytes);
+			       queue_policy_name((enum queue_policy)p), lengths[l],
+			       median(one, RUNS), median(many, RUNS), median(filled, RUNS),
+			       median(bare, RUNS), bytes);
 			fflush(stdout);
 		}
 }
@@ -214,9 +223,10 @@ static struct jobs draw(size_t n, double load, int law, uint64_t seed)
 		now += -log(uniform(&r)) * 1e6 / load;
 		j.arrival[i] = (int64_t)now;
 		/* Mean 1 s: exponential, constant, bounded Pareto (α 1.2, four decades). */
-		j.size[i] = (int64_t)(law == 0	 ? -log(v) * 1e6
+		j.size[i] = (int64_t)(law == 0   ? -log(v) * 1e6
 				      : law == 1 ? 1e6
-						 : 1.996e5 * pow(1 - v * (1 - pow(1e-4, 1.2)), -1 / 1.2));
+						 : 1.996e5 * pow(1 - v * (1 - pow(1e-4, 1.2)),
+								 -1 / 1.2));
 	}
 	return j;
 }
@@ -286,7 +296,8 @@ static double floor_srtf(const struct jobs *j, double *ret_mean)
 
 static void bench_events(void)
 {
-	static const enum queue_policy policies[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF, QUEUE_LAS };
+	static const enum queue_policy policies[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF,
+						      QUEUE_LAS };
 	struct jobs j = draw(2000000, 0.8, 0, 1);
 	puts("\n## Simulated events a second: two million jobs, M/M/1 at 0.8, median of five\n");
 	puts("| policy | million events/s | a loop that knows only that policy (floor) | mean wait of both "
@@ -294,14 +305,16 @@ static void bench_events(void)
 	for (size_t p = 0; p < ARRAY_LEN(policies); p++) {
 		double took[RUNS], bare[RUNS], mean = 0, wait = 0;
 		for (int i = 0; i < RUNS; i++) {
-			struct replay_settings s = { .queue = queue_settings_of(policies[p]), .servers = 1 };
+			struct replay_settings s = { .queue = queue_settings_of(policies[p]),
+						     .servers = 1 };
 			wait = replay(&j, s, &took[i]).mean_wait_us;
 			bare[i] = policies[p] == QUEUE_FCFS   ? floor_fcfs(&j, &mean)
 				  : policies[p] == QUEUE_SRTF ? floor_srtf(&j, &mean)
 							      : 0;
 		}
 		double events = 2.0 * (double)j.n / 1e6;
-		printf("| %s | %.2f | ", queue_policy_name(policies[p]), events / median(took, RUNS));
+		printf("| %s | %.2f | ", queue_policy_name(policies[p]),
+		       events / median(took, RUNS));
 		if (median(bare, RUNS) > 0)
 			printf("%.1f | %.4f s, %.4f s |\n", events / median(bare, RUNS), wait / 1e6,
 			       mean / 1e6);
@@ -342,7 +355,8 @@ static void bench_memory(void)
 			memset(j.arrival, 0, j.n * sizeof *j.arrival);
 			fill((enum queue_policy)p, &j);
 			getrusage(RUSAGE_SELF, &u);
-			printf("| %s | %.0f | %.0f | 16 |\n", queue_policy_name((enum queue_policy)p),
+			printf("| %s | %.0f | %.0f | 16 |\n",
+			       queue_policy_name((enum queue_policy)p),
 			       (double)u.ru_maxrss * 1024 / 1e6, (double)u.ru_maxrss * 1024 / 1e7);
 			fflush(stdout);
 			_exit(0);
@@ -379,33 +393,41 @@ static bool steer(void *ctx, size_t job, bool has_ended, int64_t estimate_us, in
 
 static double value_of(const struct replay_result *x, enum policy_objective o)
 {
-	return o == POLICY_WAIT ? x->mean_wait_us : o == POLICY_SLOWDOWN ? x->mean_slowdown : x->p99_wait_us;
+	return o == POLICY_WAIT       ? x->mean_wait_us
+	       : o == POLICY_SLOWDOWN ? x->mean_slowdown
+				      : x->p99_wait_us;
 }
 
 static void regret(const char *name, const struct jobs *j, enum policy_objective o)
 {
-	static const enum queue_policy policies[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF, QUEUE_LAS };
+	static const enum queue_policy policies[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF,
+						      QUEUE_LAS };
 	struct chooser *c = xcalloc(1, sizeof *c);
 	double took, best = INFINITY, worst = 0;
 	const char *best_name = "";
 	for (size_t p = 0; p < ARRAY_LEN(policies); p++) {
-		struct replay_settings s = { .queue = queue_settings_of(policies[p]), .servers = 1 };
+		struct replay_settings s = { .queue = queue_settings_of(policies[p]),
+					     .servers = 1 };
 		struct replay_result x = replay(j, s, &took);
 		double v = value_of(&x, o);
 		if (v < best)
 			best = v, best_name = queue_policy_name(policies[p]);
 		worst = MAX(worst, v);
 	}
-	struct policy_settings ps = { .objective = o, .machine = { .servers = 1 }, .may_preempt = true };
+	struct policy_settings ps = { .objective = o,
+				      .machine = { .servers = 1 },
+				      .may_preempt = true };
 	policy_init(&c->state, &ps, QUEUE_FCFS, 0);
 	c->memory = aligned_alloc(64, (policy_size(&c->state) + 63) / 64 * 64);
 	c->j = j;
-	struct replay_settings s = { .queue = queue_settings_of(QUEUE_FCFS), .servers = 1,
-				     .on_steer = steer, .ctx = c };
+	struct replay_settings s = {
+		.queue = queue_settings_of(QUEUE_FCFS), .servers = 1, .on_steer = steer, .ctx = c
+	};
 	struct replay_result x = replay(j, s, &took);
 	double v = value_of(&x, o), unit = o == POLICY_SLOWDOWN ? 1 : 1e6;
-	printf("| %s | %s | %s: %.3g | %.3g | %.3g | %+.1f %% | %u |\n", name, policy_objective_name(o),
-	       best_name, best / unit, worst / unit, v / unit, 100 * (v / best - 1), c->state.changes);
+	printf("| %s | %s | %s: %.3g | %.3g | %.3g | %+.1f %% | %u |\n", name,
+	       policy_objective_name(o), best_name, best / unit, worst / unit, v / unit,
+	       100 * (v / best - 1), c->state.changes);
 	fflush(stdout);
 	free(c->memory);
 	free(c);
@@ -430,7 +452,8 @@ static struct jobs changing(size_t n)
 
 static void bench_auto(void)
 {
-	static const char *const names[] = { "exponential at 0.8", "constant at 0.8", "bounded Pareto at 0.8" };
+	static const char *const names[] = { "exponential at 0.8", "constant at 0.8",
+					     "bounded Pareto at 0.8" };
 	puts("\n## The automatic choice against the best fixed policy (200,000 jobs, from FCFS)\n");
 	puts("| load | objective | best (floor) | worst | auto | regret | changes |\n|---|---|---|---|---|---|---|");
 	for (int o = 0; o < POLICY_OBJECTIVE_COUNT; o++) {

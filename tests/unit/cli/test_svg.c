@@ -22,9 +22,9 @@ static void test_times(void)
 		double us;
 		const char *text;
 	} rows[] = {
-		{ 0, "0" },	     { 1, "1 µs" },	  { 1500, "1.5 ms" }, { 20e6, "20 s" },
+		{ 0, "0" },          { 1, "1 µs" },       { 1500, "1.5 ms" },   { 20e6, "20 s" },
 		{ 119e6, "119 s" },  { 120e6, "2 min" },  { 3600e6, "60 min" }, { 7200e6, "2 h" },
-		{ 86400e6, "24 h" }, { 172800e6, "2 d" }, { 0.25, "0.25 µs" }, { -5e3, "-5 ms" },
+		{ 86400e6, "24 h" }, { 172800e6, "2 d" }, { 0.25, "0.25 µs" },  { -5e3, "-5 ms" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[SVG_TIME_SIZE];

@@ -41,8 +41,8 @@ static int64_t used(const struct twin *t, int place, int r)
 	int64_t sum = 0;
 	for (int i = 0; i < JOBS; i++) {
 		const struct job *j = &t->jobs[i];
-		bool counts = j->is_present && (j->state == QUEUE_RUNNING ||
-						(j->keeps && t->s.kept & (1u << r)));
+		bool counts = j->is_present &&
+			      (j->state == QUEUE_RUNNING || (j->keeps && t->s.kept & (1u << r)));
 		if (counts)
 			sum += j->request.need[r] * j->at[place];
 	}
@@ -205,8 +205,10 @@ static int worst(const struct twin *t, const bool *taken)
 		if (t->s.policy == QUEUE_LAS && w >= 0) {
 			const struct job *v = &t->jobs[w];
 			double age = t->s.ageing;
-			mine = j->attained - j->since + (int64_t)(age * (double)j->facts.arrival_us);
-			other = v->attained - v->since + (int64_t)(age * (double)v->facts.arrival_us);
+			mine = j->attained - j->since +
+			       (int64_t)(age * (double)j->facts.arrival_us);
+			other = v->attained - v->since +
+				(int64_t)(age * (double)v->facts.arrival_us);
 		}
 		if (w < 0 || mine > other || (mine == other && j->facts.id > t->jobs[w].facts.id))
 			w = i;
@@ -257,7 +259,8 @@ static bool preempt(struct twin *t, int i, bool evicts, bool is_full, struct sai
 	}
 	for (size_t k = 0; k < count; k++)
 		if (victims[k] >= 0) {
-			out[(*n)++] = (struct said){ evicts ? QUEUE_EVICT : QUEUE_FREEZE, victims[k] };
+			out[(*n)++] =
+				(struct said){ evicts ? QUEUE_EVICT : QUEUE_FREEZE, victims[k] };
 			stop(t, victims[k], evicts);
 		}
 	int64_t at[PLACES];
@@ -382,7 +385,8 @@ static bool step(struct twin *t, struct said *out, size_t *n)
 
 static struct queue_settings draw_settings(struct rng *r, uint8_t kept)
 {
-	struct queue_settings s = queue_settings_of((enum queue_policy)rng_below(r, QUEUE_POLICY_COUNT));
+	struct queue_settings s =
+		queue_settings_of((enum queue_policy)rng_below(r, QUEUE_POLICY_COUNT));
 	s.backfills = rng_one_in(r, 3);
 	s.preempts = rng_one_in(r, 2);
 	s.blocks = rng_one_in(r, 2);
@@ -427,7 +431,9 @@ static void arrive(struct rng *r, struct twin *t, struct queue *q, int i, uint64
 	j->facts = (struct queue_job){ .id = id,
 				       .arrival_us = t->now - (int64_t)rng_below(r, 2),
 				       .estimate_us = (int64_t)rng_below(r, 30),
-				       .deadline_us = rng_one_in(r, 4) ? 0 : t->now + (int64_t)rng_below(r, 90),
+				       .deadline_us = rng_one_in(r, 4)
+							      ? 0
+							      : t->now + (int64_t)rng_below(r, 90),
 				       .priority = (int32_t)rng_below(r, 4),
 				       .shape = shape };
 	j->since = j->facts.arrival_us;
@@ -471,27 +477,29 @@ static void dump(const struct twin *t)
 	fprintf(stderr,
 		"now %lld %s backfills %d preempts %d blocks %d evict %d kept %d ageing %g max_wait %lld "
 		"quantum %lld switch %lld running_max %u\n",
-		(long long)t->now, queue_policy_name(s->policy), s->backfills, s->preempts, s->blocks,
-		s->may_evict, s->kept, s->ageing, (long long)s->max_wait_us, (long long)s->quantum_us,
-		(long long)s->switch_us, s->running_max);
+		(long long)t->now, queue_policy_name(s->policy), s->backfills, s->preempts,
+		s->blocks, s->may_evict, s->kept, s->ageing, (long long)s->max_wait_us,
+		(long long)s->quantum_us, (long long)s->switch_us, s->running_max);
 	for (int p = 0; p < PLACES; p++)
 		fprintf(stderr, "place %d: %lld %lld\n", p, (long long)t->capacity[p][0],
 			(long long)t->capacity[p][1]);
 	for (int g = 0; g < GROUPS; g++)
-		fprintf(stderr, "group %d: at most %u, quota %lld %lld\n", g, t->groups[g].running_max,
-			(long long)t->groups[g].quota[0], (long long)t->groups[g].quota[1]);
+		fprintf(stderr, "group %d: at most %u, quota %lld %lld\n", g,
+			t->groups[g].running_max, (long long)t->groups[g].quota[0],
+			(long long)t->groups[g].quota[1]);
 	for (int i = 0; i < JOBS; i++) {
 		const struct job *j = &t->jobs[i];
 		if (j->is_present)
 			fprintf(stderr,
 				"job %d id %llu state %d arrival %lld est %lld had %lld since %lld prio %d dl %lld "
 				"need %lld %lld x%u g%u at %lld %lld %lld kept %d\n",
-				i, (unsigned long long)j->facts.id, j->state, (long long)j->facts.arrival_us,
-				(long long)j->facts.estimate_us, (long long)j->attained, (long long)j->since,
-				j->facts.priority, (long long)j->facts.deadline_us,
-				(long long)j->request.need[0], (long long)j->request.need[1],
-				j->request.members, j->request.group, (long long)j->at[0],
-				(long long)j->at[1], (long long)j->at[2], j->is_kept);
+				i, (unsigned long long)j->facts.id, j->state,
+				(long long)j->facts.arrival_us, (long long)j->facts.estimate_us,
+				(long long)j->attained, (long long)j->since, j->facts.priority,
+				(long long)j->facts.deadline_us, (long long)j->request.need[0],
+				(long long)j->request.need[1], j->request.members, j->request.group,
+				(long long)j->at[0], (long long)j->at[1], (long long)j->at[2],
+				j->is_kept);
 	}
 }
 
@@ -507,11 +515,14 @@ static void compare(struct twin *t, struct queue *q, uint64_t seed, int when)
 		n = queue_next(q, t->now, actions, ARRAY_LEN(actions));
 		for (size_t i = 0; i < n; i++, done++) {
 			int job = job_of(t, actions[i].job);
-			if (done >= count || said[done].verb != actions[i].verb || said[done].job != job) {
-				fprintf(stderr, "seed %llu step %d policy %s: action %zu is %d of job %d, the "
-						"twin says %d of job %d\n",
-					(unsigned long long)seed, when, queue_policy_name(t->s.policy), done,
-					actions[i].verb, job, done < count ? (int)said[done].verb : -1,
+			if (done >= count || said[done].verb != actions[i].verb ||
+			    said[done].job != job) {
+				fprintf(stderr,
+					"seed %llu step %d policy %s: action %zu is %d of job %d, the "
+					"twin says %d of job %d\n",
+					(unsigned long long)seed, when,
+					queue_policy_name(t->s.policy), done, actions[i].verb, job,
+					done < count ? (int)said[done].verb : -1,
 					done < count ? said[done].job : -1);
 				dump(&was);
 				exit(1);
@@ -556,9 +567,14 @@ static void live(uint64_t seed, int steps)
 	struct rng r = { seed };
 	struct twin t = { 0 };
 	uint8_t kept = rng_one_in(&r, 3) ? 2 : 0;
-	struct queue_limits limits = { .jobs_max = JOBS, .shapes_max = 256, .places_max = PLACES,
-				       .groups_max = GROUPS, .parts_max = JOBS * PLACES, .resources = R,
-				       .resource_names = names, .has_deadlines = true,
+	struct queue_limits limits = { .jobs_max = JOBS,
+				       .shapes_max = 256,
+				       .places_max = PLACES,
+				       .groups_max = GROUPS,
+				       .parts_max = JOBS * PLACES,
+				       .resources = R,
+				       .resource_names = names,
+				       .has_deadlines = true,
 				       .has_max_wait = true };
 	size_t size = (queue_size(&limits) + 63) / 64 * 64;
 	void *memory = aligned_alloc(64, size);

@@ -19,9 +19,15 @@ struct world {
 
 static void world_init(struct world *w, struct queue_settings s, uint32_t places)
 {
-	struct queue_limits l = { .jobs_max = 64, .shapes_max = 160, .places_max = places, .groups_max = 2,
-				  .parts_max = 64, .resources = 2, .resource_names = resources,
-				  .has_deadlines = true, .has_max_wait = true };
+	struct queue_limits l = { .jobs_max = 64,
+				  .shapes_max = 160,
+				  .places_max = places,
+				  .groups_max = 2,
+				  .parts_max = 64,
+				  .resources = 2,
+				  .resource_names = resources,
+				  .has_deadlines = true,
+				  .has_max_wait = true };
 	size_t size = (queue_size(&l) + 63) / 64 * 64;
 	w->memory = aligned_alloc(64, size);
 	memset(w->memory, 0, size);
@@ -36,12 +42,13 @@ static void world_fini(struct world *w)
 }
 
 /* The job's letter is 'a' + number. */
-static void come(struct world *w, int number, int64_t now_s, int64_t size_s, int64_t cpu, int64_t memory,
-		 uint32_t group)
+static void come(struct world *w, int number, int64_t now_s, int64_t size_s, int64_t cpu,
+		 int64_t memory, uint32_t group)
 {
 	struct queue_request r = { .need = { cpu, memory }, .group = group };
 	struct error err;
-	struct queue_job j = { .id = (uint64_t)number, .arrival_us = now_s * 1000000,
+	struct queue_job j = { .id = (uint64_t)number,
+			       .arrival_us = now_s * 1000000,
 			       .estimate_us = size_s * 1000000 };
 	CHECK(queue_shape(w->q, &r, &j.shape, &err) == 0);
 	CHECK(queue_arrive(w->q, &j, now_s * 1000000, &w->handles[number], &err) == 0);
@@ -77,14 +84,16 @@ static void test_freeze_and_words(void)
 	come(&w, 0, 0, 100, 4, 3, 0);
 	CHECK_TEXT("starts", next(&w, 0), "+a(it has the least left to do)");
 	come(&w, 1, 10, 20, 4, 3, 0);
-	CHECK_TEXT("freezes", next(&w, 10), "!a(another has less left to do) +b(it has the least left to do)");
+	CHECK_TEXT("freezes", next(&w, 10),
+		   "!a(another has less left to do) +b(it has the least left to do)");
 	CHECK_TEXT("twice", next(&w, 10), "");
 	CHECK_TEXT("frozen", why(&w, 0, 10),
 		   "frozen after 10 s of work: it is the first to start; needs 4 cpu, 0 free");
 	come(&w, 2, 11, 5, 4, 3, 0);
 	/* a's memory stays taken, and b's would: freezing b would not make room. */
 	CHECK_TEXT("memory is kept", next(&w, 11), "");
-	CHECK_TEXT("needs", why(&w, 2, 11), "it is the first to start; needs 4 cpu, 0 free; needs 3 memory, 2 free");
+	CHECK_TEXT("needs", why(&w, 2, 11),
+		   "it is the first to start; needs 4 cpu, 0 free; needs 3 memory, 2 free");
 	come(&w, 3, 12, 5, 5, 1, 0);
 	CHECK_TEXT("never", why(&w, 3, 12), "it can never start here: needs 5 cpu, 4 exist");
 	queue_finish(w.q, w.handles[1], 30000000);
@@ -139,7 +148,8 @@ static void test_groups_and_bounds(void)
 	queue_finish(w.q, w.handles[4], 62000000);
 	/* The long one has waited a minute: it goes first, and nobody takes what it needs. */
 	CHECK_TEXT("nobody passes", next(&w, 62), "");
-	CHECK_TEXT("says so", why(&w, 5, 62), "job 3 waited longer than maxWait and goes first; 2 are waiting");
+	CHECK_TEXT("says so", why(&w, 5, 62),
+		   "job 3 waited longer than maxWait and goes first; 2 are waiting");
 	for (int i = 0; i < 3; i++)
 		queue_finish(w.q, w.handles[i], 63000000);
 	CHECK_TEXT("it starts", next(&w, 63), "+d(it waited longer than maxWait)");
@@ -195,7 +205,8 @@ static void test_deadlines(void)
 		const char *words;
 	} rows[] = {
 		{ "no deadline", 1000, 0, "" },
-		{ "too long by itself", 30, 20, "cannot meet its deadline: it needs 30 s and has 20 s" },
+		{ "too long by itself", 30, 20,
+		  "cannot meet its deadline: it needs 30 s and has 20 s" },
 		{ "before the others", 15, 20, "" },
 		{ "the others first, in time", 60, 100, "" },
 		{ "too much before it", 90, 110, "" },
@@ -220,9 +231,10 @@ static void test_deadlines(void)
 	j.deadline_us = 100000000;
 	str_clear(&w.said);
 	CHECK(!queue_meets_deadline(w.q, &j, 0, &w.said));
-	CHECK_TEXT("full", w.said.data,
-		   "cannot meet its deadline: 20 jobs with earlier deadlines and itself need more than the "
-		   "100 s left");
+	CHECK_TEXT(
+		"full", w.said.data,
+		"cannot meet its deadline: 20 jobs with earlier deadlines and itself need more than the "
+		"100 s left");
 	world_fini(&w);
 }
 
@@ -245,8 +257,8 @@ static void backfill_once(uint64_t seed, enum queue_policy policy)
 	for (; now < 400; now++) {
 		/* A shorter newcomer may rightly go before: for SJF all are there from the start. */
 		while (came < 60 && (policy == QUEUE_SJF || rng_one_in(&r, 3))) {
-			come(&w, came, now, 1 + (int64_t)rng_below(&r, 30), 1 + (int64_t)rng_below(&r, 8),
-			     (int64_t)rng_below(&r, 9), 0);
+			come(&w, came, now, 1 + (int64_t)rng_below(&r, 30),
+			     1 + (int64_t)rng_below(&r, 8), (int64_t)rng_below(&r, 9), 0);
 			came++;
 		}
 		for (int i = 0; i < came; i++)
@@ -258,7 +270,8 @@ static void backfill_once(uint64_t seed, enum queue_policy policy)
 			for (size_t i = 0; i < n; i++) {
 				CHECK(a[i].verb == QUEUE_ADMIT);
 				is_running[a[i].id] = true;
-				ends[a[i].id] = now + queue_view(w.q, a[i].job).estimate_us / 1000000;
+				ends[a[i].id] =
+					now + queue_view(w.q, a[i].job).estimate_us / 1000000;
 				passed += strstr(a[i].why, "before the first") != NULL;
 				if (a[i].job == first)
 					CHECK(now * 1000000 <= promised);
@@ -345,8 +358,11 @@ static void test_predictions(void)
 		struct predicted out[JOBS];
 		int64_t arrival[JOBS] = { 0 }, size[JOBS];
 		for (int i = 0; i < JOBS; i++) {
-			jobs[i].run = (struct estimate){ .low_us = 1000000, .median_us = 2000000,
-							 .high_us = 4000000, .coverage = 0.8, .samples = 50,
+			jobs[i].run = (struct estimate){ .low_us = 1000000,
+							 .median_us = 2000000,
+							 .high_us = 4000000,
+							 .coverage = 0.8,
+							 .samples = 50,
 							 .is_own = true };
 			jobs[i].estimate_us = 2000000;
 			jobs[i].is_running = i < 2;
@@ -355,7 +371,10 @@ static void test_predictions(void)
 			size[i] = (int64_t)(2e6 * pow(2, (u - 0.5) / 0.4));
 			arrival[i] = i < 2 ? 0 : 1;
 		}
-		struct predict_request q = { .jobs = jobs, .count = JOBS, .coverage = 0.8, .worlds = 100,
+		struct predict_request q = { .jobs = jobs,
+					     .count = JOBS,
+					     .coverage = 0.8,
+					     .worlds = 100,
 					     .seed = (uint64_t)round,
 					     .machine = { .queue = queue_settings_of(QUEUE_FCFS),
 							  .servers = 2 } };
@@ -375,7 +394,8 @@ static void test_predictions(void)
 			int64_t start = (int64_t)replay_waits(p)[i];
 			CHECK(out[i].start.low_us <= out[i].start.median_us &&
 			      out[i].start.median_us <= out[i].start.high_us);
-			CHECK(out[i].finish.median_us > out[i].start.median_us && out[i].coverage == 0.8);
+			CHECK(out[i].finish.median_us > out[i].start.median_us &&
+			      out[i].coverage == 0.8);
 			inside += start >= out[i].start.low_us && start <= out[i].start.high_us;
 		}
 		CHECK(out[0].start.high_us == 0);
@@ -394,7 +414,9 @@ static void test_predictions(void)
 static const char *auto_says(enum policy_objective o, int64_t max_wait_us, double load, int law,
 			     struct policy_auto *a)
 {
-	struct policy_settings s = { .objective = o, .machine = { .servers = 1 }, .max_wait_us = max_wait_us,
+	struct policy_settings s = { .objective = o,
+				     .machine = { .servers = 1 },
+				     .max_wait_us = max_wait_us,
 				     .may_preempt = true };
 	struct rng r = { 5 };
 	double now = 0, free_at = 0;
@@ -403,7 +425,7 @@ static const char *auto_says(enum policy_objective o, int64_t max_wait_us, doubl
 	for (uint64_t i = 0; i < 3000; i++) {
 		double u = ((double)(rng_next(&r) >> 11) + 0.5) / 9007199254740992.0;
 		double v = ((double)(rng_next(&r) >> 11) + 0.5) / 9007199254740992.0;
-		double size = law == 0	 ? 1e5
+		double size = law == 0   ? 1e5
 			      : law == 1 ? -log(v) * 1e5
 					 : 2e4 * pow(1 - v * (1 - pow(1e-4, 1.2)), -1 / 1.2);
 		now += -log(u) * (law == 2 ? 9.6e4 : 1e5) / load;
@@ -425,7 +447,8 @@ static void test_auto(void)
 	CHECK(starts_with(text, "C² = ") && strstr(text, ": SRTF is predicted to wait ") &&
 	      strstr(text, " × less than FCFS"));
 	text = auto_says(POLICY_WAIT, 0, 0.85, 0, a);
-	CHECK(a->current == QUEUE_FCFS && a->changes == 0 && strstr(text, "FCFS is as good as any"));
+	CHECK(a->current == QUEUE_FCFS && a->changes == 0 &&
+	      strstr(text, "FCFS is as good as any"));
 	(void)auto_says(POLICY_SLOWDOWN, 0, 0.85, 1, a);
 	CHECK(a->current == QUEUE_SRTF);
 	/* The long ones would wait too long under SRTF: the bound decides. */

@@ -110,7 +110,7 @@ static void mean_add(struct mean *m, double x)
 /* Half the interval that holds the true mean but for one time in a thousand (Student's t). */
 static double half_interval(const struct mean *m)
 {
-	static const double t[] = { 0,	  636, 31.6, 12.9, 8.61, 6.87, 5.96, 5.41, 5.04, 4.78,
+	static const double t[] = { 0,    636,  31.6, 12.9, 8.61, 6.87, 5.96, 5.41, 5.04, 4.78,
 				    4.59, 4.44, 4.32, 4.22, 4.14, 4.07, 4.01, 3.97, 3.92, 3.88 };
 	double mean = m->sum / m->n;
 	double variance = (m->squares - m->n * mean * mean) / (m->n - 1);
@@ -122,18 +122,20 @@ static void check_mean(const char *what, double load, const char *policy, const 
 {
 	double got = m->sum / m->n / 1000, half = half_interval(m) / 1000;
 	if (is_told)
-		printf("| %s | %.1f | %s | %.1f | %.1f ± %.1f |\n", what, load, policy, want, got, half);
+		printf("| %s | %.1f | %s | %.1f | %.1f ± %.1f |\n", what, load, policy, want, got,
+		       half);
 	/* A thousandth is the start from an empty server and the cutting of laws into pieces. */
 	if (fabs(got - want) <= half + want * 0.001 + 0.01)
 		return;
-	fprintf(stderr, "%s at %.1f, %s: %.2f ± %.2f, theory says %.2f\n", what, load, policy, got, half,
-		want);
+	fprintf(stderr, "%s at %.1f, %s: %.2f ± %.2f, theory says %.2f\n", what, load, policy, got,
+		half, want);
 	exit(1);
 }
 
 static void test_one_server(int seeds, size_t n, bool is_told)
 {
-	static const enum queue_policy policies[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF, QUEUE_LAS };
+	static const enum queue_policy policies[] = { QUEUE_FCFS, QUEUE_SJF, QUEUE_SRTF,
+						      QUEUE_LAS };
 	static const enum predict_policy theory[] = { PREDICT_FCFS, PREDICT_SJF, PREDICT_SRPT,
 						      PREDICT_LAS };
 	static const double loads[] = { 0.5, 0.7, 0.9 };
@@ -150,8 +152,8 @@ static void test_one_server(int seeds, size_t n, bool is_told)
 				jobs_free(&j);
 			}
 			for (size_t p = 0; p < ARRAY_LEN(policies); p++)
-				check_mean(law_names[l], loads[k], queue_policy_name(policies[p]), &m[p],
-					   predict_wait(theory[p], &law, rate), is_told);
+				check_mean(law_names[l], loads[k], queue_policy_name(policies[p]),
+					   &m[p], predict_wait(theory[p], &law, rate), is_told);
 		}
 }
 
@@ -171,8 +173,8 @@ static void test_many_servers(int seeds, size_t n, bool is_told)
 			}
 			int wrote = snprintf(what, sizeof what, "M/M/%u", servers[c]);
 			(void)wrote;
-			check_mean(what, loads[k], "fcfs", &m, predict_wait_of_many(servers[c], rate, 1000),
-				   is_told);
+			check_mean(what, loads[k], "fcfs", &m,
+				   predict_wait_of_many(servers[c], rate, 1000), is_told);
 		}
 }
 
@@ -199,8 +201,9 @@ static void test_known_values(void)
 	CHECK(fabs(predict_erlang_c(5, 4) - 0.5541) < 1e-4);
 	CHECK(predict_erlang_c(3, 3) == 1 && isinf(predict_wait_of_many(3, 3, 1)));
 	struct predict_law p = predict_pareto(1.5, 400, 40000, sizes, chances, PIECES);
-	double k = 400, m = 40000, mean = 1.5 * pow(k, 1.5) / (1 - pow(k / m, 1.5)) *
-					    (pow(k, -0.5) - pow(m, -0.5)) / 0.5;
+	double k = 400, m = 40000,
+	       mean = 1.5 * pow(k, 1.5) / (1 - pow(k / m, 1.5)) * (pow(k, -0.5) - pow(m, -0.5)) /
+		      0.5;
 	CHECK(fabs(predict_mean(&p) / mean - 1) < 1e-9);
 	double measured[] = { 1, 1, 4 }, thirds[3];
 	struct predict_law s = predict_measured(measured, thirds, 3);
@@ -248,13 +251,18 @@ static void test_laws(void)
 		int32_t levels[40];
 		double sum = -1, makespan = -1, best = INFINITY, others = INFINITY;
 		for (size_t i = 0; i < j.n; i++)
-			levels[i] = (int32_t)rng_below(&r, 5), priority[i] = 1 + (int64_t)rng_below(&r, 200);
+			levels[i] = (int32_t)rng_below(&r, 5),
+			priority[i] = 1 + (int64_t)rng_below(&r, 200);
 		for (int p = 0; p < QUEUE_POLICY_COUNT; p++) {
-			struct replay_trace t = { .count = j.n, .arrival_us = j.arrival, .size_us = j.size,
-						  .priority = levels, .deadline_us = priority };
+			struct replay_trace t = { .count = j.n,
+						  .arrival_us = j.arrival,
+						  .size_us = j.size,
+						  .priority = levels,
+						  .deadline_us = priority };
 			struct load load;
-			struct replay_settings s = { .queue = queue_settings_of((enum queue_policy)p),
-						     .servers = 1 };
+			struct replay_settings s = {
+				.queue = queue_settings_of((enum queue_policy)p), .servers = 1
+			};
 			struct replay_result x;
 			void *memory;
 			struct replay *done = replay_all(&t, &s, &memory, NULL);
@@ -344,7 +352,9 @@ static void check_small(const int *arrival, const int *size, const int *deadline
 	int left[SMALL];
 	for (int i = 0; i < n; i++)
 		a[i] = arrival[i], s[i] = size[i], d[i] = deadline[i], left[i] = size[i];
-	struct replay_trace t = { .count = (size_t)n, .arrival_us = a, .size_us = s, .deadline_us = d };
+	struct replay_trace t = {
+		.count = (size_t)n, .arrival_us = a, .size_us = s, .deadline_us = d
+	};
 	struct replay_settings p = { .queue = queue_settings_of(QUEUE_SRTF), .servers = 1 };
 	struct replay_result x;
 	void *memory;
@@ -400,12 +410,13 @@ static void test_textbooks(void)
 		{ "LAS", QUEUE_LAS, 3, { 0 }, { 2, 2, 1 }, (5 - 2 + 5 - 2 + 3 - 1) / 3.0 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct jobs j = { (size_t)rows[i].n, xmemdup(rows[i].arrival, sizeof rows[i].arrival),
+		struct jobs j = { (size_t)rows[i].n,
+				  xmemdup(rows[i].arrival, sizeof rows[i].arrival),
 				  xmemdup(rows[i].size, sizeof rows[i].size) };
 		struct replay_result x = run(&j, rows[i].policy, 1);
 		if (fabs(x.mean_wait_us - rows[i].mean_wait) > 1e-12) {
-			fprintf(stderr, "%s: mean wait %g, expected %g\n", rows[i].name, x.mean_wait_us,
-				rows[i].mean_wait);
+			fprintf(stderr, "%s: mean wait %g, expected %g\n", rows[i].name,
+				x.mean_wait_us, rows[i].mean_wait);
 			exit(1);
 		}
 		jobs_free(&j);
