@@ -8,7 +8,7 @@ libuv1-dev libmicrohttpd-dev libjansson-dev libcurl4-gnutls-dev libhttp-parser-d
 libprotobuf-c-dev libnftables-dev libgnutls28-dev libldns-dev libmnl-dev
 libnetfilter-conntrack-dev zlib1g-dev"
 RUN_PACKAGES="curl iproute2 nftables procps util-linux busybox-static containernetworking-plugins
-ca-certificates mmdebstrap tar"
+ca-certificates mmdebstrap tar tzdata"
 # What only scripts/test needs: the second compiler's warnings, and the format.
 TEST_PACKAGES="clang clang-format-14"
 

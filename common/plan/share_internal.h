@@ -23,7 +23,7 @@ struct node {
 	bool is_assumed; /* while victims are looked for: its head is the task that it would lose */
 	bool is_tried;   /* to find room for */
 	bool can_start;  /* it, or something below it */
-	bool is_guaranteed; /* what would start is within its guarantee */
+	bool is_guaranteed; /* what would start is within a guarantee */
 	uint32_t best;      /* of a pool: the child that is next */
 	uint32_t leaf;      /* the leaf that is next below it */
 	double share;       /* weighted */
@@ -34,6 +34,7 @@ struct node {
 	double scaled[SHARE_RESOURCES_MAX]; /* what it counts as having */
 	double least; /* of a pool: the share that its children were scaled to */
 	uint32_t last_child;
+	uint32_t stamp;     /* of the search that took of it */
 	uint32_t newest[2]; /* task, or SHARE_NONE; [1]: of the revocable ones */
 	struct share_node spec;
 	struct share_amounts revocable;          /* with what is below */
@@ -77,6 +78,8 @@ void share_judge(struct share_tree *t);
 void share_all_dirty(struct share_tree *t);
 int64_t share_kept_from(const struct share_tree *t, uint32_t leaf, uint32_t r);
 bool share_is_guaranteed(const struct share_tree *t, uint32_t n, const struct share_amounts *head);
+/* Would a leaf's head be within its own guarantee, or that of a pool above it? */
+bool share_has_guarantee(const struct share_tree *t, uint32_t leaf);
 double share_dominant(const struct share_tree *t, const double *amounts);
 
 uint32_t share_next_task(const struct share_tree *t);

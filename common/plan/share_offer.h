@@ -44,8 +44,8 @@ enum offer_change_kind {
 	OFFER_FRAMEWORK_GONE, /* it runs nothing and is offered nothing any more */
 	/* Machine `machine` has `amounts` in all; none: it is gone, with what runs on it. */
 	OFFER_MACHINE_IS,
-	OFFER_MADE,       /* as the action asked */
-	OFFER_ACCEPTED,   /* `amounts` of offer `offer` are used, the rest is declined for filter_us */
+	OFFER_MADE,     /* as the action asked */
+	OFFER_ACCEPTED, /* `amounts` of offer `offer` are used, the rest is declined for filter_us */
 	OFFER_DECLINED,   /* offer `offer`, for filter_us */
 	OFFER_RESCINDED,  /* as the action asked */
 	OFFER_TASK_ENDED, /* `framework` gives `amounts` on `machine` back */

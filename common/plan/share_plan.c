@@ -70,6 +70,14 @@ bool share_is_guaranteed(const struct share_tree *t, uint32_t n, const struct sh
 	return true;
 }
 
+bool share_has_guarantee(const struct share_tree *t, uint32_t leaf)
+{
+	for (uint32_t n = leaf; t->has_guarantees && n != 0; n = t->nodes[n].parent)
+		if (share_is_guaranteed(t, n, &t->nodes[leaf].head))
+			return true;
+	return false;
+}
+
 /* ---- shares ---- */
 
 static double part_of(const struct share_tree *t, double amount, uint32_t r)
@@ -178,8 +186,7 @@ void share_judge(struct share_tree *t)
 			judge_pool(t, i);
 		else
 			judge_own(t, i);
-		n->is_guaranteed = t->has_guarantees && n->can_start &&
-				   share_is_guaranteed(t, i, &t->nodes[n->leaf].head);
+		n->is_guaranteed = n->can_start && share_has_guarantee(t, n->leaf);
 	}
 	(void)choose_child(t, &t->nodes[0]); /* what the root has in all is nobody's share */
 	t->is_judged = true;

@@ -25,8 +25,7 @@ static bool precedes(const struct share_tree *t, uint32_t x, uint32_t y)
 {
 	uint32_t a, b;
 	split(t, x, y, &a, &b);
-	bool first = share_is_guaranteed(t, a, &t->nodes[x].head);
-	bool second = share_is_guaranteed(t, b, &t->nodes[y].head);
+	bool first = share_has_guarantee(t, x), second = share_has_guarantee(t, y);
 	if (first != second)
 		return first;
 	if (t->nodes[a].share != t->nodes[b].share)
@@ -46,7 +45,8 @@ static double share_with(const struct share_tree *t, uint32_t n, const struct sh
 }
 
 struct search {
-	uint32_t leaf; /* whose head wants room */
+	uint32_t leaf;      /* whose head wants room */
+	bool is_guaranteed; /* it does by a guarantee */
 	bool lacks[SHARE_RESOURCES_MAX];
 };
 
@@ -64,7 +64,7 @@ static bool may_take(const struct share_tree *t, const struct search *s, uint32_
 			    share_have(&t->nodes[n], r) - k->amounts.of[r] <
 				    t->nodes[n].spec.guarantee.of[r])
 				return false;
-	if (share_is_guaranteed(t, a, head))
+	if (s->is_guaranteed)
 		return true;
 	return t->reclaims_fairly && share_with(t, a, head, 1) <= share_with(t, b, &k->amounts, -1);
 }
@@ -135,7 +135,7 @@ static void take(struct share_tree *t, uint32_t task)
 {
 	struct task *k = &t->tasks[task];
 	struct node *leaf = &t->nodes[k->leaf];
-	k->stamp = t->stamp;
+	k->stamp = leaf->stamp = t->stamp;
 	for (uint32_t n = k->leaf; n != SHARE_NONE; n = t->nodes[n].parent) {
 		t->nodes[n].is_dirty = true;
 		for (uint32_t r = 0; r < t->resources; r++)
@@ -149,12 +149,18 @@ static void take(struct share_tree *t, uint32_t task)
 	t->is_judged = false;
 }
 
-/* Is the head still the one that goes first? */
-static bool still_claims(struct share_tree *t, uint32_t leaf)
+/* Is the head still the one that goes first, while there is not yet room for it? */
+static bool still_claims(const struct share_tree *t, uint32_t leaf)
 {
-	share_judge(t);
 	const struct node *root = &t->nodes[0];
 	return !root->can_start || root->leaf == leaf || precedes(t, leaf, root->leaf);
+}
+
+/* There is room: would not one who just lost a task take it? */
+static bool gets_room(const struct share_tree *t, uint32_t leaf)
+{
+	const struct node *root = &t->nodes[0];
+	return root->can_start && (root->leaf == leaf || t->nodes[root->leaf].stamp != t->stamp);
 }
 
 /* The first of the tasks that make room for the head together; SHARE_NONE: there are none such. Only
@@ -162,24 +168,22 @@ static bool still_claims(struct share_tree *t, uint32_t leaf)
  * vain, again and again. */
 static uint32_t first_of_victims(struct share_tree *t, uint32_t leaf)
 {
-	struct search s = { .leaf = leaf };
+	struct search s = { .leaf = leaf, .is_guaranteed = share_has_guarantee(t, leaf) };
 	uint32_t first = SHARE_NONE, found = SHARE_NONE;
 	bool lacks = true;
 	t->stamp++;
 	for (int n = 0; n < VICTIMS_MAX; n++) {
 		share_judge(t);
 		find_lacks(t, &s, &lacks);
-		if (!lacks) {
-			found = first;
+		if (!lacks)
+			found = gets_room(t, leaf) ? first : SHARE_NONE;
+		if (!lacks || !still_claims(t, leaf))
 			break;
-		}
 		uint32_t task = find_victim(t, &s);
 		if (task == SHARE_NONE)
 			break;
 		first = first == SHARE_NONE ? task : first;
 		take(t, task);
-		if (!still_claims(t, leaf))
-			break;
 	}
 	take_back(t);
 	share_judge(t);
@@ -187,14 +191,6 @@ static uint32_t first_of_victims(struct share_tree *t, uint32_t leaf)
 }
 
 /* ---- claims ---- */
-
-static bool has_guarantee(const struct share_tree *t, uint32_t leaf)
-{
-	for (uint32_t n = leaf; t->nodes[n].parent != SHARE_NONE; n = t->nodes[n].parent)
-		if (share_is_guaranteed(t, n, &t->nodes[leaf].head))
-			return true;
-	return false;
-}
 
 static bool may_claim(const struct share_tree *t, uint32_t leaf, uint32_t start)
 {
@@ -204,7 +200,7 @@ static bool may_claim(const struct share_tree *t, uint32_t leaf, uint32_t start)
 		return false;
 	if (start != SHARE_NONE && !precedes(t, leaf, start))
 		return false;
-	return t->reclaims_fairly || has_guarantee(t, leaf);
+	return t->reclaims_fairly || share_has_guarantee(t, leaf);
 }
 
 uint32_t share_find_claim(struct share_tree *t, uint32_t start, uint32_t *ret_task,
@@ -222,7 +218,7 @@ uint32_t share_find_claim(struct share_tree *t, uint32_t start, uint32_t *ret_ta
 				best = i;
 		if (best == SHARE_NONE)
 			return SHARE_NONE;
-		bool is_guarantee = has_guarantee(t, best);
+		bool is_guarantee = share_has_guarantee(t, best);
 		if (!is_guarantee && ++fair_tries > CLAIMS_MAX)
 			return SHARE_NONE;
 		*ret_task = first_of_victims(t, best);

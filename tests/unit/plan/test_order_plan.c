@@ -322,6 +322,125 @@ static void test_gates(void)
 	}
 }
 
+/*
+ * Services and jobs in one graph, brought up from nothing: in each round everything starts whose gate
+ * holds; then what started is ready, or has completed, or (the jobs named in `failing`) has failed.
+ */
+static const struct {
+	const char *name, *graph, *failing, *rounds;
+} mixed[] = {
+	{ "a job between services", "api:db,Job/migrate:completed J/migrate:db db", "",
+	  "db | migrate | api" },
+	{ "a job after a service, a service after a job",
+	  "web:api api:Job/seed:completed J/seed:db db J/warm:web", "",
+	  "db | seed | api | web | warm" },
+	{ "jobs after jobs", "J/c:Job/b:completed J/b:Job/a:completed J/a", "", "a | b | c" },
+	{ "a job that is only started", "api:Job/stream:started J/stream:db db", "",
+	  "db | stream | api" },
+	{ "a job that has completed has started too", "api:Job/a:started J/a", "", "a | api" },
+	{ "independent branches side by side",
+	  "web:api,Job/assets:completed api:db J/assets J/migrate:db db J/report:api,Job/migrate:completed",
+	  "", "assets db | api migrate | web report" },
+	{ "through a service", "J/load:Service/s S/s=api api:db db", "", "db | api | load" },
+	{ "one name, both kinds", "x:a:exists,Job/a:completed a J/a", "", "a Job/a | x" },
+	{ "a plain name means both, and both ready", "x:a a:Job/a:completed J/a:b b", "",
+	  "b | Job/a | a; never x: DependenciesPending: waiting for Job/a (0/1 ready)" },
+	{ "a failed job is named", "web:api api:db,Job/migrate:completed J/migrate:db db",
+	  "migrate",
+	  "db | migrate; never web: DependenciesPending: waiting for Deployment/api (0/1 ready); never "
+	  "api: DependencyFailed: waiting for Job/migrate (failed: BackoffLimitExceeded)" },
+	{ "a failed job holds up only what needs it", "a:Job/x:completed b:Job/y:completed J/x J/y",
+	  "x",
+	  "x y | b; never a: DependencyFailed: waiting for Job/x (failed: BackoffLimitExceeded)" },
+	{ "a cycle of both kinds", "api:Job/migrate:completed J/migrate:api db", "",
+	  "db; never api: DependencyCycle: it depends on itself: api → migrate → api; never migrate: "
+	  "DependencyCycle: it depends on itself: migrate → api → migrate" },
+	{ "a cycle of both kinds, through a service",
+	  "api:Job/migrate:completed J/migrate:Service/s S/s=api", "",
+	  "; never api: DependencyCycle: it depends on itself: api → migrate → api (Service/s); never "
+	  "migrate: DependencyCycle: it depends on itself: migrate → api (Service/s) → migrate" },
+};
+
+struct bring_up {
+	struct order_facts facts[16];
+	bool has_started[16], services_ready[16];
+};
+
+static void look_at_services(const struct order_graph *g, struct bring_up *b)
+{
+	for (size_t s = 0; s < g->services_count; s++)
+		for (size_t n = 0; n < g->nodes_count; n++)
+			b->services_ready[s] |=
+				b->facts[n].is_ready &&
+				json_equal((json_t *)(uintptr_t)g->services[s].selector,
+					   (json_t *)(uintptr_t)g->nodes[n].pod_labels);
+}
+
+/* Two nodes may share a name. */
+static void add_node(const struct order_graph *g, size_t n, struct str *ret)
+{
+	bool is_shared = false;
+	for (size_t i = 0; i < n; i++)
+		is_shared |= streq(g->nodes[i].name, g->nodes[n].name);
+	if (is_shared)
+		str_addf(ret, "%s/", g->nodes[n].kind->kind);
+	str_add(ret, g->nodes[n].name);
+}
+
+static bool start_round(const struct order_graph *g, struct bring_up *b, const char *failing,
+			bool is_first, struct str *ret)
+{
+	bool starts[16] = { 0 }, is_any = false;
+	for (size_t n = 0; n < g->nodes_count; n++) {
+		AUTO_STR text;
+		str_init(&text, 4096);
+		starts[n] = !b->has_started[n] && order_gate(g, n, b->facts, b->services_ready,
+							     &text) == ORDER_GATE_HOLDS;
+	}
+	for (size_t n = 0; n < g->nodes_count; n++) {
+		if (!starts[n])
+			continue;
+		str_add(ret, is_any ? " " : is_first ? "" : " | ");
+		add_node(g, n, ret);
+		is_any = b->has_started[n] = true;
+		struct order_facts *f = &b->facts[n];
+		bool is_job = streq(g->nodes[n].kind->kind, "Job");
+		f->has_started = true;
+		f->has_failed = is_job && streq(g->nodes[n].name, failing);
+		f->failure = f->has_failed ? "BackoffLimitExceeded" : NULL;
+		f->has_completed = is_job && !f->has_failed;
+		f->is_ready = !is_job;
+	}
+	look_at_services(g, b);
+	return is_any;
+}
+
+static void test_mixed(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mixed); i++) {
+		struct drawn d = draw(mixed[i].graph);
+		struct bring_up b = { 0 };
+		AUTO_STR got;
+		str_init(&got, 4096);
+		for (size_t n = 0; n < d.g->nodes_count; n++)
+			b.facts[n].wanted_count = 1;
+		for (int round = 0; start_round(d.g, &b, mixed[i].failing, round == 0, &got);)
+			round++;
+		for (size_t n = 0; n < d.g->nodes_count; n++) {
+			AUTO_STR text;
+			str_init(&text, 4096);
+			if (b.has_started[n])
+				continue;
+			enum order_gate gate = order_gate(d.g, n, b.facts, b.services_ready, &text);
+			str_add(&got, "; never ");
+			add_node(d.g, n, &got);
+			str_addf(&got, ": %s: %s", order_gate_reason(gate), text.data);
+		}
+		CHECK_TEXT(mixed[i].name, got.data, mixed[i].rounds);
+		erase(&d);
+	}
+}
+
 static void test_latch(void)
 {
 	static const struct {
@@ -504,6 +623,7 @@ int main(void)
 	test_graphs();
 	test_every_graph();
 	test_gates();
+	test_mixed();
 	test_latch();
 	test_stops();
 	test_every_stop();
