@@ -114,8 +114,8 @@ static bool looks_at_owners(const struct change *c)
 int change_build(struct change *c, struct failure *f)
 {
 	if (c->old)
-		c->old_tree = looks_at_owners(c) ? object_tree(c->old)
-						 : object_tree_unowned(c->old);
+		c->old_tree =
+			looks_at_owners(c) ? object_tree(c->old) : object_tree_unowned(c->old);
 	if (c->is_apply)
 		return apply_build(c, f);
 	if (c->part == PART_SCALE)

@@ -214,8 +214,7 @@ static void finish(struct request *r, int status, struct headers *h, const void 
 	add_packed_headers(h);
 	p->h.count = h->count;
 	for (size_t i = 0; i < h->count; i++)
-		p->h.at[i] =
-			(struct http_header){ h->at[i].name, xstrdup(h->at[i].value) };
+		p->h.at[i] = (struct http_header){ h->at[i].name, xstrdup(h->at[i].value) };
 	server_offload(r->server, pack_step, packed, p);
 }
 

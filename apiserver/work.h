@@ -13,8 +13,8 @@
 #define WORK_BYTES (64u << 10)
 
 /* `done` on the loop; is_gone: the server was freed meanwhile, only free what you own. */
-void server_offload(struct server *s, void (*work)(void *ctx), void (*done)(void *ctx, bool is_gone),
-		    void *ctx);
+void server_offload(struct server *s, void (*work)(void *ctx),
+		    void (*done)(void *ctx, bool is_gone), void *ctx);
 /* Frees trees of large objects, which takes as long as making them. */
 void server_free_trees(struct server *s, json_t *const *trees, size_t n);
 /* The server goes: what is under way is told when it is done. */

@@ -221,8 +221,8 @@ int schema_encode_message(const struct schema_type *type, const json_t *tree, st
 	return str_check(out, "the encoded object", err);
 }
 
-void schema_add_envelope(const char *api_version, const char *kind, const void *message,
-			 size_t len, struct str *out)
+void schema_add_envelope(const char *api_version, const char *kind, const void *message, size_t len,
+			 struct str *out)
 {
 	AUTO_STR meta;
 	str_init(&meta, 1024);

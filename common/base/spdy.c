@@ -48,7 +48,7 @@ int spdy_open_add(struct str *out, bool *has_begun, uint32_t stream,
 				   (uint8_t)~block.len, (uint8_t)(~block.len >> 8) };
 	control_add(out, SYN_STREAM, 0, 10 + begin + sizeof stored + block.len + sizeof flush);
 	add_u32(out, stream);
-	add_u32(out, 0);              /* belongs to no other stream */
+	add_u32(out, 0);               /* belongs to no other stream */
 	str_add_bytes(out, "\0\0", 2); /* priority and credential slot */
 	str_add_bytes(out, zlib_begin, begin);
 	str_add_bytes(out, stored, sizeof stored);
@@ -97,7 +97,7 @@ static int take_head(struct spdy_reader *r, char **bytes, size_t *n, struct erro
 	while (r->head_len < head_size(r)) {
 		if (!*n)
 			return 0;
-		r->head[r->head_len++] = (uint8_t) **bytes;
+		r->head[r->head_len++] = (uint8_t) * *bytes;
 		(*bytes)++;
 		(*n)--;
 		if (r->head_len < 8)
@@ -138,8 +138,8 @@ static void describe(const struct spdy_reader *r, struct spdy_piece *ret)
 		break;
 	}
 	if (r->head_len == 12)
-		ret->stream = ret->kind == SPDY_PING ? u32(r->head + 8)
-						     : u32(r->head + 8) & 0x7fffffff;
+		ret->stream =
+			ret->kind == SPDY_PING ? u32(r->head + 8) : u32(r->head + 8) & 0x7fffffff;
 }
 
 int spdy_reader_next(struct spdy_reader *r, char **bytes, size_t *n, struct spdy_piece *ret,

@@ -98,7 +98,7 @@ static int take_head(struct ws_reader *r, char **bytes, size_t *n, struct error 
 	while (r->head_len < head_size(r)) {
 		if (!*n)
 			return 0;
-		r->head[r->head_len++] = (uint8_t) **bytes;
+		r->head[r->head_len++] = (uint8_t) * *bytes;
 		(*bytes)++;
 		(*n)--;
 		/* At once: who forgets the mask would be waited for. */

@@ -76,8 +76,7 @@ static int prepare(struct stream_dial *d, const struct stream_dial_options *o)
 	if (code >= 0)
 		code = gnutls_set_default_priority(d->session);
 	if (code >= 0)
-		code = gnutls_credentials_set(d->session, GNUTLS_CRD_CERTIFICATE,
-					      d->credentials);
+		code = gnutls_credentials_set(d->session, GNUTLS_CRD_CERTIFICATE, d->credentials);
 	return code;
 }
 
@@ -99,8 +98,7 @@ static bool wait_for(const struct stream_dial *d, short events, int limit_ms)
 	return n > 0;
 }
 
-static int handshake(struct stream_dial *d, const struct stream_dial_options *o,
-		     struct error *err)
+static int handshake(struct stream_dial *d, const struct stream_dial_options *o, struct error *err)
 {
 	int code = prepare(d, o);
 	if (code < 0)

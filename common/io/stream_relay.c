@@ -12,10 +12,10 @@
 
 struct side {
 	const struct stream_end *end;
-	struct str out;   /* to be written to it */
-	size_t sent;      /* of that */
-	bool has_ended;   /* it says no more */
-	bool must_shut;   /* nothing more is added to `out` */
+	struct str out; /* to be written to it */
+	size_t sent;    /* of that */
+	bool has_ended; /* it says no more */
+	bool must_shut; /* nothing more is added to `out` */
 	bool is_shut;
 	bool has_hung_up; /* poll() would say so again and again */
 };

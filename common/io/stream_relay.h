@@ -17,8 +17,8 @@ struct stream_end {
 	ssize_t (*read)(void *ctx, void *buf, size_t max);
 	/* How many were taken; STREAM_BROKEN, STREAM_LATER. */
 	ssize_t (*write)(void *ctx, const void *bytes, size_t n);
-	void (*shut)(void *ctx);              /* nothing more will be written */
-	bool (*has_pending)(void *ctx);       /* bytes wait that poll() does not see; may be NULL */
+	void (*shut)(void *ctx);        /* nothing more will be written */
+	bool (*has_pending)(void *ctx); /* bytes wait that poll() does not see; may be NULL */
 	int fd;
 	void *ctx;
 };

@@ -85,9 +85,10 @@ static void test_protobuf(void)
 		{ "one", NS "/configmaps/a", PROTOBUF, "core.v1.ConfigMap", "\"k\":\"v\"" },
 		{ "first of both", NS "/configmaps/a", PROTOBUF ",application/json",
 		  "core.v1.ConfigMap", "\"name\":\"a\"" },
-		{ "the better of both", NS "/configmaps/a", PROTOBUF ";q=0.5,application/json", NULL,
+		{ "the better of both", NS "/configmaps/a", PROTOBUF ";q=0.5,application/json",
+		  NULL, "\"k\":\"v\"" },
+		{ "not at all", NS "/configmaps/a", PROTOBUF ";q=0,*/*;q=0.1", NULL,
 		  "\"k\":\"v\"" },
-		{ "not at all", NS "/configmaps/a", PROTOBUF ";q=0,*/*;q=0.1", NULL, "\"k\":\"v\"" },
 		{ "a list", NS "/configmaps", PROTOBUF, "core.v1.ConfigMapList",
 		  "\"items\":[{\"metadata\":{\"name\":\"a\"" },
 		{ "a large list", "/api/v1/namespaces/kube-public/configmaps", PROTOBUF,
@@ -109,7 +110,8 @@ static void test_protobuf(void)
 	struct api_world w;
 	struct api_answer a;
 	api_world_init(&w, 7);
-	call(&w, "POST", NS "/configmaps", "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}");
+	call(&w, "POST", NS "/configmaps",
+	     "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}");
 	for (int i = 0; i < 10; i++) {
 		char name[20];
 		CHECK(snprintf(name, sizeof name, "large-%d", i) > 0);
@@ -353,14 +355,15 @@ static void test_large(void)
 	expect(&w, "PUT", NS "/configmaps/large?fieldValidation=Strict", NULL, unknown, 400,
 	       "unknown field \\\"nonsense\\\"");
 	uint64_t before = w.server->works_total;
-	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"small\":\"1\"}}", 200,
-	       "\"small\":\"1\"");
+	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"small\":\"1\"}}",
+	       200, "\"small\":\"1\"");
 	CHECK(w.server->works_total > before); /* the object is large, not the patch */
 	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"k\":null}}", 200,
 	       "\"small\":\"1\"");
 	before = w.server->works_total;
 	expect(&w, "GET", NS "/configmaps/large", NULL, NULL, 200, "\"data\":{\"small\":\"1\"}");
-	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"t\":\"2\"}}", 200, "");
+	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"t\":\"2\"}}", 200,
+	       "");
 	CHECK_INT(w.server->works_total, before);
 	expect(&w, "DELETE", NS "/configmaps/large", NULL, NULL, 200, "");
 	api_world_fini(&w);
@@ -374,10 +377,9 @@ static void test_large_and_gone(void)
 	struct burst b = { 0 };
 	auto_free char *body = large_body("large", 'a');
 	api_world_init(&w, 6);
-	struct http_request q = { .method = "POST",
-				  .target = NS "/configmaps",
-				  .body = body,
-				  .body_len = strlen(body) };
+	struct http_request q = {
+		.method = "POST", .target = NS "/configmaps", .body = body, .body_len = strlen(body)
+	};
 	struct burst_call *c = xcalloc(1, sizeof *c);
 	*c = (struct burst_call){ &b, 0 };
 	http_start(w.admin, &q, &burst_events, c);

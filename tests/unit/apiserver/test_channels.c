@@ -21,8 +21,11 @@ static const struct {
 	struct channels options;
 	const char *said, *heard;
 } rows[] = {
-#define EXEC(...) { .kind = CHANNELS_EXEC, __VA_ARGS__ }
-#define ALL       .has_stdin = true, .has_stdout = true, .has_stderr = true
+#define EXEC(...)                                                                                  \
+	{                                                                                          \
+		.kind = CHANNELS_EXEC, __VA_ARGS__                                                 \
+	}
+#define ALL .has_stdin = true, .has_stdout = true, .has_stderr = true
 	{ "streams of an exec", EXEC(ALL), "",
 	  "c1: n1+streamtype=error n3+streamtype=stdin n5+streamtype=stdout n7+streamtype=stderr" },
 	{ "a terminal has one output and sizes", EXEC(ALL, .has_tty = true), "C4:{\"Width\":1}",
@@ -56,22 +59,30 @@ static const struct {
 	{ "streams of nobody", SHORT, "N9:x N4:x N0:x Nreset:9", BEGIN },
 	{ "stdin is refused", SHORT, "Nreset:3 C0:x N5:y", BEGIN "c1:y" },
 
-	{ "a port", { .kind = CHANNELS_FORWARD, .ports = { 80 }, .ports_count = 1 },
+	{ "a port",
+	  { .kind = CHANNELS_FORWARD, .ports = { 80 }, .ports_count = 1 },
 	  "C0:GET N3:200 C1:x C2:x",
 	  "c0:P\\0 c1:P\\0 n1+streamtype=error,port=80,requestid=0 n1! "
 	  "n3+streamtype=data,port=80,requestid=0 n3:GET c0:200" },
-	{ "two ports, one fails", { .kind = CHANNELS_FORWARD, .ports = { 80, 258 }, .ports_count = 2 },
+	{ "two ports, one fails",
+	  { .kind = CHANNELS_FORWARD, .ports = { 80, 258 }, .ports_count = 2 },
 	  "C2:x N5:refused N5! N7! N3:y N3! N1!",
 	  "c0:P\\0 c1:P\\0 c2:\\2\\1 c3:\\2\\1 n1+streamtype=error,port=80,requestid=0 n1! "
 	  "n3+streamtype=data,port=80,requestid=0 n5+streamtype=error,port=258,requestid=1 n5! "
 	  "n7+streamtype=data,port=258,requestid=1 n7:x c3:refused c0:y cbye:1000" },
 
-	{ "a tunnel", { .kind = CHANNELS_TUNNEL }, "Craw:\\202\\202\\0\\0\\0\\0ab Nraw:xyz Nend",
+	{ "a tunnel",
+	  { .kind = CHANNELS_TUNNEL },
+	  "Craw:\\202\\202\\0\\0\\0\\0ab Nraw:xyz Nend",
 	  "nraw:ab craw:xyz cbye:1000" },
 	{ "a log", { .kind = CHANNELS_LOG }, "Nraw:line C0:x Nend", "c: craw:line cbye:1000" },
-	{ "a log in base64", { .kind = CHANNELS_LOG_BASE64 }, "Nraw:line Nraw:s! Nend",
+	{ "a log in base64",
+	  { .kind = CHANNELS_LOG_BASE64 },
+	  "Nraw:line Nraw:s! Nend",
 	  "ctext: ctext:bGlu ctext:ZXMh cbye:1000" },
-	{ "its rest", { .kind = CHANNELS_LOG_BASE64 }, "Nraw:line Nend",
+	{ "its rest",
+	  { .kind = CHANNELS_LOG_BASE64 },
+	  "Nraw:line Nend",
 	  "ctext: ctext:bGlu ctext:ZQ== cbye:1000" },
 };
 
@@ -93,8 +104,8 @@ static void unescape(const char *text, size_t n, struct str *out)
 
 static void spdy_control(struct str *out, unsigned type, uint32_t id, size_t more)
 {
-	const uint8_t bytes[] = { 0x80, 3, 0, (uint8_t)type, 0, 0, 0, (uint8_t)(4 + more), 0, 0, 0,
-				  (uint8_t)id };
+	const uint8_t bytes[] = { 0x80, 3, 0, (uint8_t)type, 0, 0, 0, (uint8_t)(4 + more),
+				  0,    0, 0, (uint8_t)id };
 	str_add_bytes(out, bytes, sizeof bytes);
 	for (size_t i = 0; i < more; i++)
 		str_add_char(out, 1);
@@ -257,8 +268,8 @@ static void feed(struct channels *c, bool is_client, struct str *bytes, size_t s
 		struct error err;
 		size_t n = MIN(slice, bytes->len - at);
 		auto_free char *copy = xmemdup(bytes->data + at, n);
-		int code = (is_client ? channels_from_client : channels_from_node)(
-			c, copy, n, &to_client, &to_node, &err);
+		int code = (is_client ? channels_from_client
+				      : channels_from_node)(c, copy, n, &to_client, &to_node, &err);
 		hear_client(h, &to_client);
 		hear_node(h, &to_node);
 		if (code < 0)

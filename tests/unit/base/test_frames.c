@@ -147,8 +147,14 @@ static const struct {
 	{                                                                                          \
 		name, bytes, sizeof(bytes) - 1, want                                               \
 	}
-	ROW("data", "\0\0\0\x05\0\0\0\x03" "abc", "data 5 abc"),
-	ROW("data and its end", "\0\0\0\x05\1\0\0\x03" "abc", "data 5 abc!"),
+	ROW("data",
+	    "\0\0\0\x05\0\0\0\x03"
+	    "abc",
+	    "data 5 abc"),
+	ROW("data and its end",
+	    "\0\0\0\x05\1\0\0\x03"
+	    "abc",
+	    "data 5 abc!"),
 	ROW("only the end", "\0\0\0\x05\1\0\0\0", "data 5 !"),
 	ROW("a reply with headers", "\x80\x03\0\x02\0\0\0\x06\0\0\0\x07zz", "reply 7 "),
 	ROW("a reset", "\x80\x03\0\x03\0\0\0\x08\0\0\0\x07\0\0\0\x05", "reset 7 !"),
@@ -178,14 +184,13 @@ static void test_spdy_table(void)
 static void test_spdy_open(void)
 {
 	static const struct spdy_header header = { "streamtype", "error" };
-	static const char want[] =
-		"\x80\x03\0\x01\0\0\0\x35\0\0\0\x01\0\0\0\0\0\0"
-		"\x78\xbb\xe3\xc6\xa7\xc2"
-		"\0\x1b\0\xe4\xff\0\0\0\x01\0\0\0\x0astreamtype\0\0\0\x05"
-		"error\0\0\0\xff\xff"
-		"\x80\x03\0\x01\0\0\0\x2f\0\0\0\x03\0\0\0\0\0\0"
-		"\0\x1b\0\xe4\xff\0\0\0\x01\0\0\0\x0astreamtype\0\0\0\x05"
-		"error\0\0\0\xff\xff";
+	static const char want[] = "\x80\x03\0\x01\0\0\0\x35\0\0\0\x01\0\0\0\0\0\0"
+				   "\x78\xbb\xe3\xc6\xa7\xc2"
+				   "\0\x1b\0\xe4\xff\0\0\0\x01\0\0\0\x0astreamtype\0\0\0\x05"
+				   "error\0\0\0\xff\xff"
+				   "\x80\x03\0\x01\0\0\0\x2f\0\0\0\x03\0\0\0\0\0\0"
+				   "\0\x1b\0\xe4\xff\0\0\0\x01\0\0\0\x0astreamtype\0\0\0\x05"
+				   "error\0\0\0\xff\xff";
 	AUTO_STR out;
 	struct error err;
 	bool has_begun = false;

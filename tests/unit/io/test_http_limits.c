@@ -164,8 +164,8 @@ int main(void)
 	too_many();
 	is_ended("no request line", "GET /ec", IDLE_S * 1000 + HEAD_MS);
 	is_ended("no end of the head", "GET /echo HTTP/1.1\r\nHost: x\r\nA: ", HEAD_MS);
-	is_ended("no end of the body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n",
-		 BODY_MS);
+	is_ended("no end of the body",
+		 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n", BODY_MS);
 	is_patient();
 	is_asked();
 	http_server_free(server);
