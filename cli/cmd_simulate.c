@@ -25,7 +25,7 @@ static int check(const struct simulate_options *o, const struct arguments *a, st
 
 static int run(int argc, char **argv)
 {
-	struct simulate_options o = { .seed = 1 };
+	struct simulate_options o = { .seed = 1, .jobs = 100000 };
 	const struct option table[] = {
 		{ .name = "trace", .text = &o.trace },
 		{ .name = "arrivals", .text = &o.arrivals },

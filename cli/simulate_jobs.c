@@ -8,8 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define JOBS_DRAWN 100000 /* of --arrivals, where --jobs says nothing */
-#define RUNS_MAX   (QUEUE_POLICY_COUNT + 1)
+#define RUNS_MAX (QUEUE_POLICY_COUNT + 1)
 
 enum estimates_kind { ESTIMATE_EXACT, ESTIMATE_USER, ESTIMATE_NOISY, ESTIMATE_LEARNED };
 
@@ -74,7 +73,7 @@ static int read_trace(struct simulation *s, struct error *err)
 	if (s->machine.places)
 		return error_set(err, ERR_INVALID,
 				 "drawn jobs take one server each: give --servers a number");
-	int64_t n = o->jobs ? o->jobs : JOBS_DRAWN;
+	int64_t n = o->jobs;
 	if (n < 1 || n > TRACE_JOBS_MAX)
 		return error_set(err, ERR_INVALID, "--jobs is 1 to %d", TRACE_JOBS_MAX);
 	return trace_draw(o->arrivals, o->service, (size_t)n, (uint64_t)o->seed, &s->trace, err);
