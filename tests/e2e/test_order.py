@@ -1,6 +1,7 @@
 """Dependency order: what starts and stops when, what is refused, and what is not held up."""
 import concurrent.futures
 import datetime
+import json
 import random
 import re
 import time
@@ -8,6 +9,7 @@ import time
 from harness import check, check_in, run, skiff, wait_for
 from kube import (Kube, container_ids, deployment, job, manifest, pod, pod_spec,
                   service)
+from tapes import Upstream
 
 HELD_S = 3 # so long a closed gate is watched
 
@@ -220,12 +222,24 @@ def three(k):
     return objects
 
 
+def delete_together(k, objects):
+    """As `kubectl delete -f` does, one after the other, but surely within the second that counts."""
+    upstream, resources = Upstream(k.cluster), {
+        "Deployment": "/apis/apps/v1/namespaces/%s/deployments/%s",
+        "Service": "/api/v1/namespaces/%s/services/%s", "Pod": "/api/v1/namespaces/%s/pods/%s"}
+    for o in objects:
+        connection, answer = upstream.ask("DELETE", resources[o["kind"]] % (
+            k.namespace, o["metadata"]["name"]), {}, json.dumps(
+                {"propagationPolicy": "Background"}).encode())
+        check(answer.status == 200, "delete", answer.read())
+        connection.close()
+
+
 def case_stop_order(cluster):
     """delete -f of all: front, then api, then db."""
     k = Kube(cluster, "stop")
     objects = three(k)
-    gone = ends(k, ["front", "api", "db"], lambda: k.ok(
-        "delete", "--wait=false", "-f", "-", stdin=manifest(*objects)))
+    gone = ends(k, ["front", "api", "db"], lambda: delete_together(k, objects))
     check(gone["front"] < gone["api"] < gone["db"], "the order of the end", gone)
     wait_for("the Deployments are gone", lambda: not k.get("deploy")["items"], 20)
 
@@ -245,8 +259,8 @@ def case_stop_deaf(cluster):
     def watch_service(names):
         if "api" in names:
             check(k.get("svc/db"), "the Service is there while what names it stops")
-    gone = ends(k, ["last", "web", "api", "db"], lambda: k.ok(
-        "delete", "--wait=false", "-f", "-", stdin=manifest(*objects)), watch=watch_service)
+    gone = ends(k, ["last", "web", "api", "db"], lambda: delete_together(
+        k, objects), watch=watch_service)
     check(gone["last"] < gone["web"] < gone["api"] < gone["db"], "the order of the end", gone)
     wait_for("all is gone", lambda: not k.get("deploy,svc,pods")["items"], 20)
 

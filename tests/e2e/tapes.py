@@ -1,0 +1,253 @@
+"""Tapes: the requests of a kubectl, as one line of JSON each, and what the answers looked like.
+
+`tapes.py KUBECTL` starts a cluster, runs the commands of COMMANDS with that kubectl through a proxy that
+writes down what passes, and makes tests/golden/kubectl-VERSION.tape. test_tapes.py replays them, so that
+versions which cannot be had are tested all the same. What upgrades its connection (exec, attach,
+port-forward) is not on the tapes.
+
+The server's own values stand as {{uid:Kind/name}} and {{rv:Kind/name}}: those of the last answer.
+"""
+import base64
+import gzip
+import http.client
+import http.server
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import threading
+
+sys.dont_write_bytecode = True
+from harness import SOURCE, Cluster # noqa: E402
+
+FOLDER = os.path.join(SOURCE, "tests", "golden")
+NAMESPACE = "tape-000" # every replay has one of the same length: protobuf counts bytes
+KEPT_HEADERS = ("Content-Type", "Accept")
+TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": {
+    "terminationGracePeriodSeconds": 0, "containers": [{
+        "name": "web", "image": "localhost/busybox:1", "command": ["sleep", "3600"]}]}}
+WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+    "replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE}}
+SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {
+    "selector": {"app": "web"}, "ports": [{"port": 80}]}}
+
+
+def web(**more):
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [dict(WEB, **more), SERVICE]})
+
+
+COMMANDS = [
+    ("version",), ("api-resources",), ("api-versions",), ("create", "namespace", NAMESPACE),
+    ("apply", "-f", "-", web()), ("apply", "-f", "-", web()),
+    ("apply", "-f", "-", web(metadata={"name": "web", "labels": {"tier": "front"}})),
+    ("rollout", "status", "deploy/web", "--timeout=30s"),
+    ("get", "deployments"), ("get", "pods", "-o", "wide"), ("get", "deploy", "web", "-o", "yaml"),
+    ("get", "all"), ("get", "pods", "-l", "app=web", "--field-selector", "status.phase=Running"),
+    ("get", "deploy", "nobody"), ("get", "pods", "--sort-by=.metadata.name"),
+    ("describe", "deployment", "web"), ("describe", "service", "web"),
+    ("label", "deploy/web", "a=b"), ("annotate", "deploy/web", "note=hello"),
+    ("patch", "deploy/web", "-p", '{"metadata":{"labels":{"a":"c"}}}'),
+    ("patch", "deploy/web", "--type=merge", "-p", '{"metadata":{"labels":{"a":"d"}}}'),
+    ("patch", "deploy/web", "--type=json", "-p",
+     '[{"op":"replace","path":"/metadata/annotations/note","value":"bye"}]'),
+    ("scale", "deploy/web", "--replicas=2"),
+    ("scale", "deploy/web", "--replicas=1", "--current-replicas=9"),
+    ("set", "env", "deploy/web", "V=2"), ("rollout", "status", "deploy/web", "--timeout=30s"),
+    ("rollout", "history", "deploy/web"), ("rollout", "pause", "deploy/web"),
+    ("rollout", "resume", "deploy/web"), ("rollout", "restart", "deploy/web"),
+    ("rollout", "status", "deploy/web", "--timeout=30s"),
+    ("diff", "-f", "-", web(metadata={"name": "web", "labels": {"tier": "back"}})),
+    ("apply", "--dry-run=server", "-f", "-", web()),
+    ("apply", "--server-side", "--force-conflicts", "-f", "-", web()),
+    ("create", "configmap", "settings", "--from-literal=colour=blue"),
+    ("create", "secret", "generic", "password", "--from-literal=word=sesame"),
+    ("create", "deployment", "made", "--image=localhost/busybox:1"),
+    ("create", "job", "once", "--image=localhost/busybox:1", "--", "true"),
+    ("create", "serviceaccount", "robot"),
+    ("get", "configmap", "settings", "-o", "json"), ("delete", "deploy/made"),
+    ("run", "talker", "--image=localhost/busybox:1", "--restart=Never", "--", "echo", "hello"),
+    ("get", "pod", "talker"), ("get", "events"), ("explain", "deployment.spec"),
+    ("wait", "deploy/web", "--for=condition=Available", "--timeout=30s"),
+    ("delete", "service", "web"), ("delete", "deploy/web", "--grace-period=0"),
+    ("delete", "configmap,secret", "--all"), ("delete", "namespace", NAMESPACE, "--wait=false"),
+]
+
+
+# ---- what an answer looks like ----
+
+def shape(content_type, body):
+    """What must stay the same of an answer: its kind, and what clients show of it."""
+    if "json" not in (content_type or ""):
+        return {}
+    line = body.split(b"\n", 1)[0] if body.count(b"\n") > 1 else body
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    if set(value) == {"type", "object"}:
+        return {"event": value["object"].get("kind")}
+    got = {"kind": value.get("kind"), "apiVersion": value.get("apiVersion")}
+    if value.get("kind") == "Table":
+        got["columns"] = [c["name"] for c in value["columnDefinitions"]]
+    if value.get("kind") == "Status" and value.get("status") == "Failure":
+        got["reason"] = value.get("reason")
+    return got
+
+
+class Values:
+    """uids and resourceVersions, by what they belong to."""
+
+    def __init__(self):
+        self.of, self.by_value = {}, {}
+
+    def see(self, body, kind=None):
+        for line in body.split(b"\n"):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                self.see_object(value.get("object", value), kind)
+
+    def see_object(self, value, kind=None):
+        if not isinstance(value, dict):
+            return
+        meta = value.get("metadata") or {}
+        kind = value.get("kind") or kind
+        key = "%s/%s" % (kind, meta.get("name", ""))
+        for name, field in (("uid", "uid"), ("rv", "resourceVersion")):
+            if meta.get(field):
+                self.of["%s:%s" % (name, key)] = meta[field]
+                self.by_value[meta[field]] = "%s:%s" % (name, key)
+        for item in value.get("items") or []:
+            self.see_object(item, (kind or "").replace("List", ""))
+
+    def hide(self, text):
+        for value, key in self.by_value.items():
+            if len(value) > 4:
+                text = re.sub(r"(?<![0-9a-f-])%s(?![0-9a-f-])" % re.escape(value),
+                              "{{%s}}" % key, text)
+        return text
+
+    def show(self, text):
+        return re.sub(r"\{\{([^}]*)\}\}", lambda m: self.of.get(m.group(1), "0"), text)
+
+
+class Upstream:
+    """Connections to a cluster's API as its administrator."""
+
+    def __init__(self, cluster):
+        self.port = cluster.config["apiPort"]
+        self.tls = ssl.create_default_context(cafile=cluster.root + "/pki/ca.crt")
+        self.tls.load_cert_chain(cluster.root + "/pki/admin.crt", cluster.root + "/pki/admin.key")
+
+    def ask(self, method, target, headers, body, timeout=60):
+        c = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, timeout=timeout)
+        c.request(method, target, body, headers)
+        return c, c.getresponse()
+
+
+def is_watch(target):
+    return re.search(r"[?&](watch|follow)=(true|1)", target) is not None
+
+
+# ---- recording ----
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream, values, tape, lock = None, None, None, threading.Lock()
+
+    def log_message(self, *_):
+        pass
+
+    def relay(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else b""
+        with self.lock:
+            entry = self.entry(body)
+            self.tape.append(entry)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in (
+            "host", "accept-encoding", "content-length", "connection")}
+        connection, answer = self.upstream.ask(self.command, self.path, headers, body)
+        self.send_response(answer.status)
+        for key, value in answer.getheaders():
+            if key.lower() not in ("transfer-encoding", "content-length", "connection"):
+                self.send_header(key, value)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            self.pass_on(entry, answer)
+        except OSError:
+            pass # it has seen enough, as `wait` does
+        connection.close()
+
+    def pass_on(self, entry, answer):
+        got = b""
+        while True:
+            piece = answer.readline() if is_watch(self.path) else answer.read()
+            if not piece:
+                break
+            got += piece
+            with self.lock:
+                self.note(entry, answer, got)
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.flush()
+            if not is_watch(self.path):
+                break
+        with self.lock:
+            self.note(entry, answer, got)
+        self.wfile.write(b"0\r\n\r\n")
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay
+
+    def entry(self, body):
+        one = {"method": self.command, "target": self.values.hide(self.path)}
+        for name in KEPT_HEADERS:
+            if self.headers.get(name):
+                one[name] = self.headers[name]
+        if body:
+            try:
+                one["body"] = self.values.hide(body.decode())
+            except UnicodeDecodeError:
+                one["base64"] = base64.b64encode(body).decode()
+        return one
+
+    def note(self, entry, answer, got):
+        entry["status"] = answer.status
+        entry["shape"] = shape(answer.getheader("Content-Type"), got)
+        if is_watch(self.path):
+            entry["lines"] = got.count(b"\n")
+        self.values.see(got)
+
+
+def record(kubectl):
+    version = json.loads(subprocess.check_output([kubectl, "version", "--client", "-o", "json"]))[
+        "clientVersion"]["gitVersion"]
+    cluster = Cluster()
+    Recorder.upstream, Recorder.values, Recorder.tape = Upstream(cluster), Values(), []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = [kubectl, "--server", "http://127.0.0.1:%d" % server.server_port, "-n", NAMESPACE]
+    env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff")
+    for command in COMMANDS:
+        stdin = command[-1] if command[-1].startswith('{"apiVersion"') else None
+        argv = base + list(command[:-1] if stdin else command)
+        Recorder.tape.append({"command": " ".join(argv[5:])})
+        done = subprocess.run(argv, input=stdin, env=env, text=True, timeout=90, check=False,
+                              capture_output=True)
+        print("%3d %s" % (done.returncode, " ".join(argv[5:])), flush=True)
+    cluster.close()
+    path = os.path.join(FOLDER, "kubectl-%s.tape.gz" % version.lstrip("v"))
+    text = "".join(json.dumps(e, sort_keys=True) + "\n" for e in Recorder.tape)
+    with open(path, "wb") as f:
+        f.write(gzip.compress(text.encode(), 9, mtime=0))
+    print("%s: %d requests" % (path, sum("method" in e for e in Recorder.tape)))
+
+
+if __name__ == "__main__":
+    record(sys.argv[1])
