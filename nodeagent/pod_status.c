@@ -200,8 +200,30 @@ static bool container_is_ready(const struct container_facts *c)
 	return c->now.state == INSTANCE_RUNNING && c->is_ready;
 }
 
+/* What was said of the end of a container that the runtime has forgotten since: of a pod that goes
+ * nothing newer is known, and an end is final. */
+static json_t *said_of_end(const struct pod_facts *f, const struct container_facts *c)
+{
+	const json_t *list =
+		json_dig(f->object, c->kind == CONTAINER_APP ? "status.containerStatuses"
+							     : "status.initContainerStatuses");
+	size_t i;
+	json_t *said;
+	if (c->now.state != INSTANCE_NONE || !f->is_deleted)
+		return NULL;
+	json_array_foreach (list, i, said) {
+		if (streq(json_str_or(said, "name", ""), c->name) &&
+		    json_dig(said, "state.terminated"))
+			return said;
+	}
+	return NULL;
+}
+
 static json_t *container_status(const struct pod_facts *f, const struct container_facts *c)
 {
+	json_t *said = said_of_end(f, c);
+	if (said)
+		return json_incref(said);
 	json_t *s = json_object(), *last;
 	bool exists = c->now.state != INSTANCE_NONE;
 	json_put_str(s, "name", c->name);

@@ -362,6 +362,14 @@ static void test_deletion(struct node_world *n)
 	CHECK_INT(run(n, "GET", PODS "/job", NULL), 404);
 	CHECK_INT(runtime_table_sandboxes(n->table), 0);
 	CHECK_INT(runtime_table_running(n->table), 0);
+	/* One that is not restarted: when the runtime has forgotten it, its end stays said. */
+	auto_free char *once = pod_body("once", "Never", "\"serve\"");
+	CHECK_INT(run(n, "POST", PODS, once), 201);
+	pass(n, 3000);
+	check_pod(n, "once runs", "once", "Running", 0);
+	CHECK_INT(run(n, "DELETE", PODS "/once", NULL), 200);
+	pass(n, 5000);
+	CHECK_INT(run(n, "GET", PODS "/once", NULL), 404);
 }
 
 /* Renewed not long ago, also when the answer to a renewal never comes. */
