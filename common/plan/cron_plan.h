@@ -130,7 +130,7 @@ void cron_run_name(const char *name, int64_t tick_s, char ret[CRON_RUN_NAME_SIZE
 enum cron_overlap { CRON_ALLOW, CRON_FORBID, CRON_REPLACE, CRON_OVERLAP_COUNT };
 enum cron_catch_up {
 	CRON_LATEST, /* of several missed ticks the last runs (Kubernetes; Airflow's catchup=False) */
-	CRON_ALL, /* all of them, oldest first */
+	CRON_ALL,    /* all of them, oldest first */
 	CRON_CATCH_UP_COUNT
 };
 struct cron_facts {

@@ -114,8 +114,7 @@ static enum workflow_verdict twin_judge(const struct twin *t, size_t s)
 		}
 	}
 	enum workflow_verdict v = reference_judge(trigger_of(t, s), states, is_setup, n);
-	return v == WORKFLOW_RUN && is_held ? WORKFLOW_HOLD
-										   : v;
+	return v == WORKFLOW_RUN && is_held ? WORKFLOW_HOLD : v;
 }
 
 static void finish(struct twin *t, size_t s, struct cell *c, enum workflow_state state)
