@@ -55,7 +55,7 @@ static inline uint32_t find_queue(const struct share_world *w, const char *name,
 	for (uint32_t i = 1; i < share_nodes_count(w->tree); i++)
 		if (strlen(w->queues[i].name) == n && strncmp(w->queues[i].name, name, n) == 0)
 			return i;
-	CHECK(!"such a queue");
+	CHECK(false); /* no such queue */
 	return 0;
 }
 

@@ -49,7 +49,7 @@ static void perform(struct desk *d)
 				  .amounts = act.amounts,
 			  });
 	}
-	CHECK(!"an end");
+	CHECK(false); /* no end */
 }
 
 static int64_t read_filter(const char *at)
@@ -107,7 +107,7 @@ static void read_word(struct desk *d, const char *w)
 		c.kind = OFFER_SUPPRESSED;
 		break;
 	default:
-		CHECK(!"a word");
+		CHECK(false); /* no such word */
 	}
 	happen(d, c);
 }

@@ -356,7 +356,7 @@ static void forget_task(struct mirror *m, uint32_t task)
 				(m->count - k) * sizeof *m->is_revocable);
 			return;
 		}
-	CHECK(!"a task that runs");
+	CHECK(false); /* no such task runs */
 }
 
 /* The same present, made from nothing: tasks start in their order, then all else is set. */
