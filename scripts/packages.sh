@@ -34,13 +34,22 @@ check_machine() {
 		fail "no cgroups are mounted under /sys/fs/cgroup: mount them, or leave the restricted container"
 }
 
+# check_disk DIR - room for the build, the tools and a cluster.
+check_disk() {
+	place=$1
+	while [ ! -d "$place" ]; do place=$(dirname "$place"); done
+	[ "$(df -Pk "$place" | awk 'NR == 2 { print $4 }')" -ge 1048576 ] ||
+		fail "less than 1 GiB is free under $1: make room, or use another disk with --root DIR"
+}
+
 apt() {
 	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
 }
 
 update_once() {
 	[ -n "${APT_UPDATED:-}" ] && return
-	apt update >/dev/null 2>&1 ||
+	# Without this apt only warns when it reaches nobody.
+	apt -o APT::Update::Error-Mode=any update >/dev/null 2>&1 ||
 		fail "the package lists cannot be fetched: is the network there? (try 'apt-get update')"
 	APT_UPDATED=1
 }
