@@ -1,6 +1,7 @@
 #include "common/client/kubeconfig.h"
 
 #include "common/base/jsonx.h"
+#include "schemas/base64.h"
 #include "schemas/schema.h"
 
 #include <errno.h>
@@ -76,41 +77,23 @@ static char *path_of(const json_t *o, const char *name, const char *folder)
 	return text[0] == '/' ? xstrdup(text) : xasprintf("%s/%s", folder, text);
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
+/* Blanks are skipped too: people indent what they paste. */
 static int decoded(const json_t *o, const char *name, char **ret, struct error *err)
 {
 	const char *text = json_member_str(o, name);
 	if (!text || !*text)
 		return 0;
-	AUTO_STR out;
+	AUTO_STR plain, out;
+	str_init(&plain, FILE_MAX_BYTES);
 	str_init(&out, FILE_MAX_BYTES);
-	unsigned bits = 0;
-	int held = 0;
-	for (const char *p = text; *p && *p != '='; p++) {
-		int digit = base64_digit(*p);
-		if (digit < 0 && (*p == '\n' || *p == '\r' || *p == ' '))
-			continue;
-		if (digit < 0)
-			return error_set(err, ERR_INVALID, "%s is no base64", name);
-		bits = (bits << 6) | (unsigned)digit;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			str_add_char(&out, (char)((bits >> held) & 0xff));
-		}
-	}
-	if (str_check(&out, name, err) < 0)
+	for (const char *p = text; *p; p++)
+		if (*p != ' ')
+			str_add_char(&plain, *p);
+	if (str_check(&plain, name, err) < 0)
 		return err->code;
+	if (base64_check(plain.data, plain.len) >= 0)
+		return error_set(err, ERR_INVALID, "%s is no base64", name);
+	base64_decode(plain.data, plain.len, &out);
 	*ret = str_take(&out);
 	return 0;
 }
