@@ -277,6 +277,10 @@ static bool is_ready_node(const json_t *node, const char *boot_id)
 		return false; /* what it said before it was restarted */
 	size_t i;
 	json_t *c;
+	/* The controller takes the taint away a moment later: till then nothing is placed there. */
+	json_array_foreach (json_dig(node, "spec.taints"), i, c)
+		if (streq(json_str_or(c, "key", ""), "node.kubernetes.io/not-ready"))
+			return false;
 	json_array_foreach (json_dig(node, "status.conditions"), i, c)
 		if (streq(json_str_or(c, "type", ""), "Ready"))
 			return streq(json_str_or(c, "status", ""), "True");

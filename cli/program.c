@@ -1,6 +1,7 @@
 #include "cli/program.h"
 #include "cli/files.h"
 #include "common/base/jsonx.h"
+#include "common/io/process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -90,90 +91,7 @@ int program_write_pid(const char *root, const char *name, const struct process_i
 	return file_write(path, text, strlen(text), 0644, err);
 }
 
-/* ---- in the child, between fork and exec: only system calls and what is prepared ---- */
-
-struct launch {
-	char *argv[ARGS_MAX + 1];
-	size_t argc;
-	char netns[128];                /* path, or "" */
-	const char *cwd;                /* or NULL */
-	const char *stale[SOCKETS_MAX]; /* left by an earlier life, removed first */
-	size_t stale_count;
-	int log_fd;
-	const int *sockets; /* the caller's; passed from LISTEN_FD on */
-	size_t sockets_count;
-	char names[256]; /* LISTEN_FDNAMES */
-	int report_fd;   /* what went wrong, as text */
-};
-
-static void give_up(const struct launch *l, const char *what)
-{
-	dprintf(l->report_fd, "%s: %s", what, strerror(errno));
-	_exit(127);
-}
-
-/* Sockets may stand where others are to go: first out of the way, then into place. */
-static void place_sockets(const struct launch *l)
-{
-	int moved[SOCKETS_MAX];
-	for (size_t i = 0; i < l->sockets_count; i++)
-		if ((moved[i] = fcntl(l->sockets[i], F_DUPFD_CLOEXEC, LISTEN_FD + SOCKETS_MAX)) < 0)
-			give_up(l, "dup");
-	for (size_t i = 0; i < l->sockets_count; i++)
-		if (dup2(moved[i], LISTEN_FD + (int)i) < 0)
-			give_up(l, "dup2");
-}
-
-static void run_child(const struct launch *l)
-{
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	if (setsid() < 0)
-		give_up(l, "setsid");
-	if (*l->netns) {
-		int ns = open(l->netns, O_RDONLY | O_CLOEXEC);
-		if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
-			give_up(l, l->netns);
-	}
-	if (chdir(l->cwd ? l->cwd : "/") < 0)
-		give_up(l, "chdir");
-	for (size_t i = 0; i < l->stale_count; i++)
-		if (unlink(l->stale[i]) < 0 && errno != ENOENT)
-			give_up(l, l->stale[i]);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (dup2(null, 0) < 0 || dup2(l->log_fd, 1) < 0 || dup2(l->log_fd, 2) < 0)
-		give_up(l, "dup2");
-	place_sockets(l);
-	if (l->sockets_count) {
-		char pid[16], count[16];
-		snprintf(pid, sizeof pid, "%d", (int)getpid());
-		snprintf(count, sizeof count, "%zu", l->sockets_count);
-		setenv("LISTEN_PID", pid, 1);
-		setenv("LISTEN_FDS", count, 1);
-		setenv("LISTEN_FDNAMES", l->names, 1);
-	}
-	execv(l->argv[0], l->argv);
-	give_up(l, l->argv[0]);
-}
-
-/* ---- in the parent ---- */
-
-static int name_sockets(const json_t *d, struct launch *l, struct error *err)
-{
-	size_t i;
-	json_t *s;
-	json_array_foreach (json_object_get(d, "sockets"), i, s) {
-		size_t used = strlen(l->names);
-		int n = snprintf(l->names + used, sizeof l->names - used, "%s%s", used ? ":" : "",
-				 json_str_or(s, "name", ""));
-		if (n < 0 || (size_t)n >= sizeof l->names - used)
-			return error_set(err, ERR_LIMIT, "socket names are too long");
-	}
-	return 0;
-}
+/* ---- sockets ---- */
 
 static int open_socket(const json_t *s, struct error *err)
 {
@@ -228,84 +146,98 @@ int program_open_sockets(const json_t *description, struct program_sockets *ret,
 	return code;
 }
 
-static int prepare(const json_t *d, struct launch *l, struct error *err)
+/* ---- starting ---- */
+
+struct words {
+	const char **at; /* NULL-terminated; the words are somebody else's */
+	size_t count;
+};
+
+static void words_fini(struct words *w)
 {
-	size_t i;
-	json_t *a;
-	json_array_foreach (json_object_get(d, "argv"), i, a)
-		if (l->argc < ARGS_MAX)
-			l->argv[l->argc++] = xstrdup(json_string_value(a));
-	if (l->argc == 0)
-		return error_set(err, ERR_INVALID, "no command");
-	l->cwd = json_str(d, "cwd");
-	json_array_foreach (json_object_get(d, "unlink"), i, a)
-		if (l->stale_count < SOCKETS_MAX)
-			l->stale[l->stale_count++] = json_string_value(a);
-	const char *netns = json_str_or(d, "netns", "");
-	if (*netns) {
-		int n = snprintf(l->netns, sizeof l->netns, "/run/netns/%s", netns);
-		assert(n > 0);
-	}
-	const char *log = json_str_or(d, "log", "/dev/null");
-	l->log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (l->log_fd < 0)
-		return error_set(err, ERR_UNAVAILABLE, "open %s: %s", log, strerror(errno));
-	return name_sockets(d, l, err);
+	free(w->at);
+}
+#define AUTO_WORDS __attribute__((cleanup(words_fini))) struct words
+
+static void words_add(struct words *w, const char *word)
+{
+	w->at = xrealloc(w->at, w->count + 2, sizeof *w->at);
+	w->at[w->count++] = word;
+	w->at[w->count] = NULL;
 }
 
-static void set_environment(const json_t *d)
+static void add_list(struct words *w, const json_t *list)
 {
 	size_t i;
-	json_t *e;
-	json_array_foreach (json_object_get(d, "env"), i, e) {
-		const char *text = json_string_value(e), *equals = strchr(text, '=');
-		if (!equals)
-			continue;
-		auto_free char *name = xstrndup(text, (size_t)(equals - text));
-		setenv(name, equals + 1, 1);
-	}
+	json_t *word;
+	json_array_foreach (list, i, word)
+		words_add(w, json_string_value(word));
 }
 
-static int launch(const json_t *d, struct launch *l, struct process_id *ret, struct error *err)
+/* Ours without what the description sets, and that. */
+static void make_env(struct words *w, const json_t *own)
 {
-	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_set(err, ERR_UNAVAILABLE, "pipe: %s", strerror(errno));
-	/* The passed sockets take the numbers from 3 on: the report must stand above them. */
-	l->report_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, LISTEN_FD + 2 * SOCKETS_MAX);
-	pid_t pid = fork();
-	if (pid == 0) {
-		set_environment(d);
-		run_child(l);
+	for (char **e = environ; *e; e++) {
+		size_t name = strcspn(*e, "=") + 1, i;
+		bool is_own = false;
+		json_t *word;
+		json_array_foreach (own, i, word)
+			is_own |= strncmp(json_string_value(word), *e, name) == 0;
+		if (!is_own)
+			words_add(w, *e);
 	}
-	close(fds[1]);
-	close(l->report_fd);
-	char why[256] = "";
-	ssize_t n = pid > 0 ? read(fds[0], why, sizeof why - 1) : 0;
-	close(fds[0]);
-	if (pid < 0)
-		return error_set(err, ERR_UNAVAILABLE, "fork: %s", strerror(errno));
-	if (n > 0)
-		return error_set(err, ERR_UNAVAILABLE, "%s", why);
-	if (!process_read(pid, ret))
-		*ret = (struct process_id){ .pid = pid };
-	return 0;
+	add_list(w, own);
+}
+
+static void name_sockets(const json_t *list, struct str *out)
+{
+	size_t i;
+	json_t *s;
+	json_array_foreach (list, i, s)
+		str_addf(out, "%s%s", i ? ":" : "", json_str_or(s, "name", ""));
+}
+
+/* Left by an earlier life; etcd does not start while they are there. */
+static void remove_stale(const json_t *d, const char *cwd)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (json_object_get(d, "unlink"), i, name) {
+		auto_free char *path = xasprintf("%s/%s", cwd, json_string_value(name));
+		(void)unlink(path); /* what cannot go, the program itself complains of */
+	}
 }
 
 int program_start(const json_t *description, const struct program_sockets *sockets,
 		  struct process_id *ret, struct error *err)
 {
-	struct launch l = { .log_fd = -1 };
-	if (sockets) {
-		l.sockets = sockets->fds;
-		l.sockets_count = sockets->count;
-	}
-	int code = prepare(description, &l, err);
-	if (code == 0)
-		code = launch(description, &l, ret, err);
-	for (size_t i = 0; i < l.argc; i++)
-		free(l.argv[i]);
-	if (l.log_fd >= 0)
-		close(l.log_fd);
-	return code < 0 ? error_wrap(err, "start %s", json_str_or(description, "name", "?")) : 0;
+	AUTO_WORDS argv = { 0 }, env = { 0 };
+	AUTO_STR names;
+	str_init(&names, 1024);
+	const char *name = json_str_or(description, "name", "?");
+	const char *netns = json_str_or(description, "netns", "");
+	const char *cwd = json_str_or(description, "cwd", "/");
+	auto_free char *ns_path = *netns ? xasprintf("/run/netns/%s", netns) : NULL;
+	add_list(&argv, json_object_get(description, "argv"));
+	make_env(&env, json_object_get(description, "env"));
+	name_sockets(json_object_get(description, "sockets"), &names);
+	if (argv.count == 0)
+		return error_set(err, ERR_INVALID, "start %s: no command", name);
+	remove_stale(description, cwd);
+	bool has_sockets = sockets && sockets->count > 0;
+	struct process_options o = { .argv = argv.at,
+				     .env = env.at,
+				     .cwd = cwd,
+				     .fds = has_sockets ? sockets->fds : NULL,
+				     .fds_count = has_sockets ? sockets->count : 0,
+				     .fd_names = has_sockets ? names.data : NULL,
+				     .log_file = json_str_or(description, "log", "/dev/null"),
+				     .new_session = true,
+				     .netns = ns_path };
+	pid_t pid;
+	if (process_start(&o, &pid, err) < 0)
+		return error_wrap(err, "start %s", name);
+	if (!process_read(pid, ret))
+		*ret = (struct process_id){ .pid = pid };
+	return 0;
 }

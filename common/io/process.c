@@ -225,6 +225,13 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
 	return 0;
 }
 
+int process_start(const struct process_options *options, pid_t *ret, struct error *err)
+{
+	int output = -1;
+	assert(!options->line && !options->exited);
+	return process_start_child(options, ret, &output, err);
+}
+
 void process_free(struct process *p)
 {
 	if (!p)

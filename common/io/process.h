@@ -52,6 +52,9 @@ struct process_options {
 int process_spawn(struct loop *loop, const struct process_options *options, struct process **ret,
 		  struct error *err) MUST_CHECK;
 
+/* The same without a loop: whoever waits for all children reaps it. No lines, no exit. */
+int process_start(const struct process_options *options, pid_t *ret, struct error *err) MUST_CHECK;
+
 /* A process that somebody else started. ERR_NOT_FOUND: it is not running any more (or the pid
  * is another's now). */
 int process_adopt(struct loop *loop, pid_t pid, uint64_t start_time,
