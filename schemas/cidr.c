@@ -130,7 +130,8 @@ void rule_cidr(struct field_errors *e, const struct path *at, const char *text, 
 		check_canonical(e, at, text, &c, true);
 }
 
-void rule_address(struct field_errors *e, const struct path *at, const char *text)
+void rule_address(struct field_errors *e, const struct path *at, const char *text,
+		  bool is_canonical)
 {
 	struct cidr c;
 	const char *problem = NULL;
@@ -142,6 +143,6 @@ void rule_address(struct field_errors *e, const struct path *at, const char *tex
 		problem = "must not be an IPv4-mapped IPv6 address";
 	if (problem)
 		rule_bad_text(e, FIELD_INVALID, at, text, "%s", problem);
-	else
+	else if (is_canonical)
 		check_canonical(e, at, text, &c, false);
 }

@@ -21,4 +21,6 @@ bool cidr_contains(const struct cidr *outer, const struct cidr *inner);
 
 /* Strict: no leading zeros, no bits beyond the prefix; `is_canonical`: and as it would be printed. */
 void rule_cidr(struct field_errors *e, const struct path *at, const char *text, bool is_canonical);
-void rule_address(struct field_errors *e, const struct path *at, const char *text);
+/* `is_canonical`: and as it would be printed. */
+void rule_address(struct field_errors *e, const struct path *at, const char *text,
+		  bool is_canonical);

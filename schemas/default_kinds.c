@@ -120,7 +120,7 @@ void default_service(json_t *service)
 	if (!json_is_object(spec))
 		return;
 	size_t i;
-	json_t *port;
+	json_t *port, *point;
 	json_array_foreach (json_object_get(spec, "ports"), i, port)
 		if (is_unset_port(json_object_get(port, "targetPort")))
 			json_put_int(port, "targetPort", json_int_or(port, "port", 0));
@@ -141,6 +141,9 @@ void default_service(json_t *service)
 		default_text(spec, "internalTrafficPolicy", "Cluster");
 	if (is_balanced && !json_object_get(spec, "allocateLoadBalancerNodePorts"))
 		json_put_bool(spec, "allocateLoadBalancerNodePorts", true);
+	json_array_foreach (json_dig(service, "status.loadBalancer.ingress"), i, point)
+		if (is_balanced && *json_str_or(point, "ip", ""))
+			default_text(point, "ipMode", "VIP");
 }
 
 void default_secret(json_t *secret)

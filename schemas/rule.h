@@ -75,6 +75,11 @@ void validate_container_security(const json_t *context, bool has_host_users, con
 /* Changes of the status subresource. */
 void validate_pod_status(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_job_status(const json_t *job, const json_t *old, struct field_errors *e);
+/* Of the kinds of validate_kind_status.c; false: it is none of them. */
+bool validate_kind_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+			  struct field_errors *e);
+/* Amounts of a ResourceQuota, by resource. */
+void validate_quota_amounts(const json_t *amounts, const struct path *at, struct field_errors *e);
 void validate_volumes(const json_t *volumes, const struct path *at, struct field_errors *e);
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);

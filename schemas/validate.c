@@ -89,35 +89,17 @@ void schema_validate(const struct schema_kind *kind, const json_t *tree, const j
 		validate_config(kind->kind, tree, old, errors);
 }
 
-/* Counts of a Deployment or ReplicaSet that no cluster can have. */
-static void check_replica_counts(const json_t *status, struct field_errors *e)
-{
-	static const char *const parts[] = { "updatedReplicas", "readyReplicas",
-					     "availableReplicas", "fullyLabeledReplicas" };
-	const struct path *at = PATH(NULL, "status");
-	int64_t all = json_int_or(status, "replicas", 0);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (json_int_or(status, parts[i], 0) > all)
-			rule_broken(e, FIELD_INVALID, PATH(at, parts[i]),
-				    json_object_get(status, parts[i]),
-				    "cannot be greater than status.replicas");
-	if (json_int_or(status, "availableReplicas", 0) > json_int_or(status, "readyReplicas", 0))
-		rule_broken(e, FIELD_INVALID, PATH(at, "availableReplicas"),
-			    json_object_get(status, "availableReplicas"),
-			    "cannot be greater than readyReplicas");
-}
-
 void schema_validate_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 			    struct field_errors *errors)
 {
 	validate_metadata(kind, tree, old, errors);
+	if (validate_kind_status(kind, tree, old, errors))
+		return;
 	const struct schema_field *status = schema_field_of(kind->type, "status");
 	const json_t *value = json_object_get(tree, "status");
 	if (status && status->form == SCHEMA_OBJECT && value)
 		validate_tables(status->type, value, json_object_get(old, "status"),
 				PATH(NULL, "status"), errors);
-	if (streq(kind->group, "apps"))
-		check_replica_counts(value, errors);
 	if (old && streq(kind->kind, "Pod") && streq(kind->group, ""))
 		validate_pod_status(tree, old, errors);
 	if (old && streq(kind->kind, "Job") && streq(kind->group, "batch"))

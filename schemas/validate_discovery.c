@@ -85,7 +85,7 @@ static void check_slice_address(const char *text, const char *family, const stru
 	bool wants_v6 = streq(family, "IPv6");
 	size_t before = e->count;
 	if (wants_v6)
-		rule_address(e, at, text);
+		rule_address(e, at, text, true);
 	else if (streq(family, "IPv4"))
 		(void)check_address(text, at, e);
 	else

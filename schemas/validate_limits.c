@@ -199,7 +199,7 @@ static bool is_quota_resource(const char *name)
 	return (rule_is_one_of(name, standard) && !streq(name, "storage")) || is_huge_page(name);
 }
 
-static void check_hard(const json_t *hard, const struct path *at, struct field_errors *e)
+void validate_quota_amounts(const json_t *hard, const struct path *at, struct field_errors *e)
 {
 	const char *name;
 	json_t *value;
@@ -336,7 +336,7 @@ void validate_quota(const json_t *tree, const json_t *old, struct field_errors *
 {
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(tree, "spec");
-	check_hard(json_object_get(spec, "hard"), PATH(at, "hard"), e);
+	validate_quota_amounts(json_object_get(spec, "hard"), PATH(at, "hard"), e);
 	check_scopes(spec, PATH(at, "scopes"), e);
 	check_scope_selector(spec, at, e);
 	if (old)

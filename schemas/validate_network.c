@@ -114,7 +114,7 @@ void validate_ip_address(const json_t *tree, const json_t *old, struct field_err
 		return;
 	}
 	rule_address(e, PATH(PATH(NULL, "metadata"), "name"),
-		     json_str_or(tree, "metadata.name", ""));
+		     json_str_or(tree, "metadata.name", ""), true);
 	if (!parent) {
 		rule_required(e, at, NULL);
 		return;

@@ -8,7 +8,8 @@
  *	----
  *	an error a line, then "warning: …"
  *
- * The answers are those of the original, but for ours.txt.
+ * Those of status.txt are written through the status subresource. The answers are those of the
+ * original, but for ours.txt.
  */
 #include "common/base/jsonx.h"
 #include "tests/support/check.h"
@@ -28,7 +29,9 @@ static void run(struct scene *s)
 	AUTO_JSON *old = is_update ? scene_parse(s, 1, &got) : NULL;
 	struct field_errors errors = { 0 };
 	struct schema_report warnings = { 0 };
-	if (tree && (old || !is_update))
+	if (tree && old && strstr(s->file, "/status.txt"))
+		schema_validate_status(s->kind, tree, old, &errors);
+	else if (tree && (old || !is_update))
 		schema_validate(s->kind, tree, old, &errors);
 	for (size_t i = 0; i < errors.count; i++) {
 		field_error_text(&errors.at[i], &got);
