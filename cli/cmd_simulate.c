@@ -37,6 +37,7 @@ static int run(int argc, char **argv)
 		{ .name = "objective", .text = &o.objective },
 		{ .name = "jobs", .number = &o.jobs },
 		{ .name = "seed", .number = &o.seed },
+		{ .name = "ageing", .text = &o.ageing },
 		{ .name = "max-wait", .span_us = &o.max_wait_us },
 		{ .name = "switch-cost", .span_us = &o.switch_us },
 		{ .name = "quantum", .span_us = &o.quantum_us },
@@ -75,6 +76,7 @@ const struct command command_simulate = {
 		"  --backfill             EASY: others pass a blocked first job without delaying it\n"
 		"  --preempt              priority and edf freeze what runs, as srtf and las do\n"
 		"  --max-wait 10m         who waited longer goes first\n"
+		"  --ageing A             a second waited counts as A seconds less to do\n"
 		"  --quantum 1s           of las; without it, servers are shared equally\n"
 		"  --switch-cost 5ms      what going on after a preemption costs\n"
 		"  --objective O          of auto: wait, slowdown, p99\n"

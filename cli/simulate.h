@@ -19,6 +19,7 @@ struct simulate_options { /* texts are borrowed from argv; NULL: not given */
 	const char *objective; /* of auto: wait, slowdown, p99 */
 	int64_t jobs;          /* of --arrivals: how many */
 	int64_t seed;
+	const char *ageing;  /* µs of the policy's key that a waiting µs is worth */
 	int64_t max_wait_us; /* 0: none */
 	int64_t switch_us;   /* what a preemption costs */
 	int64_t quantum_us;  /* of LAS; 0: equal shares, as small as can be */

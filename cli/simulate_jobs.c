@@ -17,7 +17,7 @@ struct simulation {
 	struct trace trace;
 	struct machine machine;
 	enum estimates_kind estimates;
-	double sigma;
+	double sigma, ageing;
 };
 
 static int read_estimate(struct simulation *s, struct error *err)
@@ -49,6 +49,19 @@ static int read_estimate(struct simulation *s, struct error *err)
 static void tell_line(uint64_t line)
 {
 	run_tell("reading", line, 0);
+}
+
+static int read_ageing(struct simulation *s, struct error *err)
+{
+	char *end = NULL;
+	if (!s->o->ageing)
+		return 0;
+	errno = 0;
+	s->ageing = strtod(s->o->ageing, &end);
+	if (end == s->o->ageing || *end || errno || !(s->ageing >= 0 && s->ageing <= 1000))
+		return error_set(err, ERR_INVALID, "--ageing is a number from 0 to 1000, not '%s'",
+				 s->o->ageing);
+	return 0;
 }
 
 static int read_trace(struct simulation *s, struct error *err)
@@ -122,7 +135,7 @@ static int prepare(struct simulation *s, struct error *err)
 		return error_set(err, ERR_INVALID, "--objective is wait, slowdown or p99, not '%s'",
 				 s->o->objective);
 	if (machine_parse(s->o->servers, &s->machine, err) < 0 || read_estimate(s, err) < 0 ||
-	    read_trace(s, err) < 0)
+	    read_ageing(s, err) < 0 || read_trace(s, err) < 0)
 		return err->code;
 	if (!s->o->servers && s->trace.processors)
 		s->machine.servers = (uint32_t)s->trace.processors;
@@ -141,6 +154,7 @@ static int run_one(const struct simulation *s, enum queue_policy policy, bool is
 				 .trace = &s->trace,
 				 .machine = &s->machine,
 				 .is_auto = is_auto,
+				 .ageing = s->ageing,
 				 .is_learned = s->estimates == ESTIMATE_LEARNED,
 				 .policy = policy,
 				 .is_drawn = s->o->svg != NULL };

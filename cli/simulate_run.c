@@ -192,6 +192,7 @@ static struct queue_settings queue_settings_for(const struct run_request *q)
 	struct queue_settings s = queue_settings_of(q->policy);
 	s.backfills = o->backfills;
 	s.preempts = o->preempts;
+	s.ageing = q->ageing;
 	s.max_wait_us = o->max_wait_us;
 	s.switch_us = o->switch_us;
 	s.quantum_us = o->quantum_us;

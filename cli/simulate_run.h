@@ -49,6 +49,7 @@ struct run_request {
 	const struct trace *trace;
 	const struct machine *machine;
 	bool is_auto, is_learned;
+	double ageing;
 	enum queue_policy policy;
 	bool is_drawn;
 };

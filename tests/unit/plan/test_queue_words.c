@@ -156,6 +156,32 @@ static void test_groups_and_bounds(void)
 	world_fini(&w);
 }
 
+/* With ageing 0.5 a job of 100 s is passed only by those that come within 200 s minus twice their own
+ * length: the stream of short ones never ends, and it starts all the same. */
+static void test_ageing(void)
+{
+	struct world w;
+	struct queue_settings s = queue_settings_of(QUEUE_SJF);
+	s.ageing = 0.5;
+	world_init(&w, s, 1);
+	queue_set_place(w.q, 0, (int64_t[]){ 1, 10 });
+	come(&w, 0, 0, 100, 1, 1, 0);
+	int64_t now = 0, started = -1;
+	for (int i = 1; i < 60 && started < 0; i++, now += 10) {
+		come(&w, i, now, 10, 1, 1, 0);
+		const char *said = next(&w, now);
+		if (strstr(said, "+a"))
+			started = now;
+		else
+			CHECK(said[0] == '+');
+		if (started < 0)
+			queue_finish(w.q, w.handles[i], (now + 10) * 1000000);
+	}
+	/* Keys: 100 s against 10 s + now / 2: at 180 s they are equal, and the lower id goes first. */
+	CHECK_INT(started, 180);
+	world_fini(&w);
+}
+
 static void test_restart(void)
 {
 	struct world w;
@@ -464,6 +490,7 @@ int main(void)
 	test_freeze_and_words();
 	test_evicts();
 	test_groups_and_bounds();
+	test_ageing();
 	test_restart();
 	test_deadlines();
 	for (uint64_t seed = 1; seed <= 60; seed++)
