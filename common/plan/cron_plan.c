@@ -136,7 +136,8 @@ static bool is_due_after_gap(const struct cron_schedule *s, const struct cron_sp
 	return local_after(s, gap_s) < gap_s + jump;
 }
 
-/* Where in the span the clock shows something for the first time. */
+/* Where in the span the clock shows something for the first time: no zone of tzdata has had an offset
+ * for a shorter time than the jump back that ended it, so what is shown again was shown just before. */
 static int64_t begin_of_new(const struct cron_schedule *s, const struct cron_span *span)
 {
 	int64_t jump = jump_s(s, span);

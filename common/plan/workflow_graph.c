@@ -69,7 +69,8 @@ static bool is_name(const char *name)
 		char c = name[i];
 		bool is_letter =
 			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		if (!is_letter && (i == 0 || i + 1 == n || (c != '-' && c != '_' && c != '.')))
+		/* No dot: it parts what attempts are named by. */
+		if (!is_letter && (i == 0 || i + 1 == n || (c != '-' && c != '_')))
 			return false;
 	}
 	return true;
@@ -99,8 +100,7 @@ static int check_step(const struct workflow_step *s, struct error *err)
 {
 	if (!is_name(s->name))
 		return graph_refuse(
-			s, err,
-			"its name is not made of letters, digits and, inside, '-', '_', '.'");
+			s, err, "its name is not made of letters, digits and, inside, '-' and '_'");
 	if (!is_span(s->timeout_us) || !is_span(s->poke_us) || !is_span(s->estimate_us))
 		return graph_refuse(s, err, "a time of it is negative or too long");
 	if (s->is_sensor && s->poke_us == 0)

@@ -178,7 +178,7 @@ enum workflow_change_kind {
 	WORKFLOW_STARTED,   /* as the action asked */
 	WORKFLOW_ENDED,     /* an attempt, or a sensor's condition: `outcome` */
 	WORKFLOW_POKED,     /* a sensor was asked: not yet */
-	WORKFLOW_TOLD,      /* it was told to stop */
+	WORKFLOW_TOLD,      /* it was told to stop; a sensor: asked, the answer will come */
 	WORKFLOW_EXPANDED,  /* `count` items; 0: the step is skipped */
 	WORKFLOW_POOL_SIZE, /* pool number `place.step` has `count` slots */
 	WORKFLOW_CANCELLED, /* the run: nothing new starts but teardowns whose setup ran */

@@ -1,4 +1,5 @@
 /* simulate --workflow: files that are refused, and workflows played, as tables. */
+#include "cli/files.h"
 #include "cli/simulate_workflow_show.h"
 #include "common/base/jsonx.h"
 #include "tests/support/check.h"
@@ -61,7 +62,7 @@ static const struct {
 	{ "workers", "workers: 0\n" STEP "time: 1\n",
 	  "f.yaml:1: workers: a whole number from 1 to 1000000 is wanted" },
 	{ "name", "steps:\n- name: a b\n  time: 1\n",
-	  "f.yaml:2: step 'a b': its name is not made of letters, digits and, inside, '-', '_', '.'" },
+	  "f.yaml:2: step 'a b': its name is not made of letters, digits and, inside, '-' and '_'" },
 	{ "a name that YAML takes for true", "steps:\n- name: y\n  time: 1\n",
 	  "f.yaml:2: name: a text is wanted (y, n, yes, no, on and off need quotes)" },
 	{ "branch", STEP "time: 1\n  branch: [b]\n- name: b\n  time: 1\n",
@@ -221,6 +222,38 @@ static void test_chart(void)
 	free(w.played.bars);
 }
 
+/* The example of docs/workflows-and-cron.md is what the page says it is. */
+static void test_page(void)
+{
+	AUTO_ARENA a = { 0 };
+	AUTO_STR page, text, got;
+	struct workflow_shown w = { 0 };
+	struct error err = { .text = "" };
+	str_init(&page, 1 << 20);
+	str_init(&text, 1 << 20);
+	str_init(&got, 1 << 20);
+	CHECK_INT(file_read("docs/workflows-and-cron.md", &page, &err), 0);
+	const char *at = strstr(page.data, "    name: nightly\n");
+	CHECK(at);
+	for (const char *end; starts_with(at, "    "); at = end + 1) {
+		end = strchr(at, '\n');
+		str_add_bytes(&text, at + 4, (size_t)(end + 1 - at - 4));
+	}
+	int code = read_and_play(text.data, 3, &a, &w, &err);
+	CHECK_TEXT("the page's workflow", code < 0 ? err.text : "", "");
+	workflow_show_text(&w, 100, false, false, &got);
+	char *state = NULL;
+	for (char *line = strtok_r(got.data, "\n", &state);
+	     line && !starts_with(line, "wait-for-dump "); line = strtok_r(NULL, "\n", &state)) {
+		AUTO_STR shown;
+		str_init(&shown, 4096);
+		str_addf(&shown, "    %s\n", line);
+		if (!strstr(page.data, shown.data))
+			CHECK_TEXT("a line of the page", "not there", shown.data);
+	}
+	free(w.played.bars);
+}
+
 /* Ten thousand steps on few workers: charts by worker, and nothing slow. */
 static void test_large(void)
 {
@@ -251,6 +284,7 @@ int main(void)
 	test_bad();
 	test_plays();
 	test_chart();
+	test_page();
 	test_large();
 	return 0;
 }

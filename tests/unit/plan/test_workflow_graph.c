@@ -19,7 +19,9 @@ static const struct {
 	  "step 'a': it waits for itself: a → c → a; to break the cycle, take 'a' out of the needs of "
 	  "'c'" },
 	{ "name", "a_",
-	  "step 'a_': its name is not made of letters, digits and, inside, '-', '_', '.'" },
+	  "step 'a_': its name is not made of letters, digits and, inside, '-' and '_'" },
+	{ "a dot, as in the name of an attempt", "a a.2",
+	  "step 'a.2': its name is not made of letters, digits and, inside, '-' and '_'" },
 	{ "slots", "a!p3", "step 'a': it needs 3 slots, but pool 'p' has 2" },
 	{ "sensor", "a!s0", "step 'a': a sensor needs to know how often it asks" },
 	{ "branch", "a!Bm", "step 'a': a branch cannot be mapped" },
