@@ -141,6 +141,26 @@ static bool holds_up(const struct following *f, const struct order_node *n,
 	return n->depends.at[e->entry].condition != ORDER_EXISTS && to->state != READY_YES;
 }
 
+/* One that runs does not wait any more; what it has lost since is said all the same. */
+static void tell_lost(struct following *f, size_t node)
+{
+	static const char goes_on[] = "it runs on without";
+	const struct order_node *n = &f->g->nodes[node];
+	for (size_t i = 0; i < n->edges_count; i++) {
+		const struct tree_node *to = &f->nodes[n->edges[i].to];
+		if (!holds_up(f, n, &n->edges[i]))
+			continue;
+		str_add(f->out, "└─ ");
+		add_name(f->g, n->edges[i].to, f->out);
+		str_addf(f->out, "  %s (%s)\n", to->text, goes_on);
+	}
+	for (size_t i = 0; i < n->depends.count; i++)
+		if (!is_found(n, i))
+			str_addf(f->out, "└─ %s%s%s  is not there (%s)\n",
+				 n->depends.at[i].kind ? n->depends.at[i].kind : "",
+				 n->depends.at[i].kind ? "/" : "", n->depends.at[i].name, goes_on);
+}
+
 static void follow(struct following *f, size_t node, size_t depth)
 {
 	const struct order_node *n = &f->g->nodes[node];
@@ -149,6 +169,8 @@ static void follow(struct following *f, size_t node, size_t depth)
 		str_add(f->out, i + 1 < depth ? "   " : "└─ ");
 	add_name(f->g, node, f->out);
 	str_addf(f->out, "  %s\n", view->text);
+	if (depth == 0 && view->state == READY_YES)
+		tell_lost(f, node);
 	if (f->is_seen[node] || view->state == READY_YES || depth >= DEPTH_MAX)
 		return;
 	f->is_seen[node] = true;

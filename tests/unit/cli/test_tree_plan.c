@@ -77,6 +77,19 @@ static const struct row {
 	  "└─ Deployment/b  cycle\n"
 	  "   └─ Deployment/a  cycle\n"
 	  "[]" },
+	{ "runs, and has lost what it needed",
+	  { { "Deployment", "a", "b, Job/x:completed, c:exists", READY_YES, false, "1/1 ready" },
+	    { "Deployment", "b", "d", READY_STUCK, false, "0/1 ready" },
+	    { "Deployment", "c", "", READY_WAITING, false, "0/1 ready" } },
+	  "✓ Deployment/a  1/1 ready\n"
+	  "├─ ! Deployment/b  0/1 ready\n"
+	  "│  └─ ! d  is not there\n"
+	  "├─ ! Job/x  is not there\n"
+	  "└─ · Deployment/c:exists  0/1 ready\n",
+	  "Deployment/a  1/1 ready\n"
+	  "└─ Deployment/b  0/1 ready (it runs on without)\n"
+	  "└─ Job/x  is not there (it runs on without)\n"
+	  "[]" },
 	{ "not because of others",
 	  { { "Deployment", "a", "b", READY_STUCK, false, "0/1 ready" },
 	    { "Deployment", "b", "", READY_WAITING, false, "0/1 ready" } },
