@@ -105,7 +105,7 @@ int apply_build(struct change *c, struct failure *f);
 int change_build(struct change *c, struct failure *f);
 
 /* ---- strategy.c: what the server keeps, sets and forgets ---- */
-int strategy_create(struct change *c, struct failure *f);
+int strategy_create(struct change *c, struct failure *f); /* on the loop: it draws a uid */
 int strategy_update(struct change *c, struct failure *f);
 /* True if the finished update leaves a deleted object without anything to wait for. */
 bool strategy_is_over(const struct schema_kind *kind, const json_t *tree);

@@ -120,12 +120,14 @@ static void build_step(void *change)
 	managed_take_sent(c);
 	if (c->is_create)
 		managed_note(c);
+	else
+		c->code = strategy_update(c, &c->failure);
 }
 
 /* What needs to know the other objects; the loop's. */
 static int admit(struct change *c, struct failure *f)
 {
-	int code = c->is_create ? strategy_create(c, f) : strategy_update(c, f);
+	int code = c->is_create ? strategy_create(c, f) : 0;
 	return code < 0 ? code : admit_mutate(c, f);
 }
 
