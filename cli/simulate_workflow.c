@@ -85,6 +85,9 @@ static int find_critical(struct workflow_shown *w, struct arena *a, struct error
 	/* What took no time at the end of the way is none of it, unless all took none. */
 	while (w->critical_count > 1 && !ran[w->critical[w->critical_count - 1]])
 		w->critical_count--;
+	w->is_critical = arena_alloc(a, d.steps_count, sizeof *w->is_critical);
+	for (size_t i = 0; i < w->critical_count; i++)
+		w->is_critical[w->critical[i]] = true;
 	return 0;
 }
 

@@ -11,10 +11,7 @@
 
 bool workflow_is_critical(const struct workflow_shown *w, uint32_t step)
 {
-	for (size_t i = 0; i < w->critical_count; i++)
-		if (w->critical[i] == step)
-			return true;
-	return false;
+	return w->is_critical[step];
 }
 
 int64_t workflow_critical_us(const struct workflow_shown *w)

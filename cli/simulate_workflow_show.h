@@ -18,6 +18,7 @@ struct workflow_shown {
 	uint32_t workers;
 	uint32_t *critical; /* the longest way through what happened */
 	size_t critical_count;
+	bool *is_critical; /* by step */
 };
 
 /* Plays w->file on w->workers; errors name w->path and the line. The bars are the caller's to free. */

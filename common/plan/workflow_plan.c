@@ -80,19 +80,17 @@ static void end_badly(struct workflow_run *r, struct instance *i, bool is_for_go
 	timer_set(r, i, r->now_us + retry_delay_us(r, i));
 }
 
-static int check_chosen(const struct workflow_run *r, const struct workflow_change *c,
-			struct error *err)
+static int check_chosen(struct workflow_run *r, const struct workflow_change *c, struct error *err)
 {
 	const struct list *children = &r->g->nodes[c->place.step].children;
-	for (size_t k = 0; k < c->chosen_count; k++) {
-		bool is_child = false;
-		for (uint32_t n = 0; n < children->count; n++)
-			is_child |= children->at[n] == c->chosen[k];
-		if (!is_child)
+	r->stamp++;
+	for (uint32_t n = 0; n < children->count; n++)
+		r->stamps[children->at[n]] = r->stamp;
+	for (size_t k = 0; k < c->chosen_count; k++)
+		if (c->chosen[k] >= r->g->count || r->stamps[c->chosen[k]] != r->stamp)
 			return error_set(err, ERR_INVALID,
 					 "branch '%.100s' chose what does not depend on it",
 					 r->g->nodes[c->place.step].is.name);
-	}
 	return 0;
 }
 
