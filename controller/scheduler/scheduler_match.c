@@ -140,11 +140,17 @@ static bool is_same_image(const char *wanted, const char *present)
 	return k == n || present[k - n - 1] == '/';
 }
 
+/* Smaller ones are pulled in no time: to save that must not outweigh an even spread. Kubernetes'
+ * ImageLocality has the same bound. */
+#define IMAGE_MIN_BYTES (23ll << 20)
+
 static bool has_image(const char *wanted, const json_t *images)
 {
 	size_t i, k;
 	json_t *image, *name;
 	json_array_foreach (images, i, image) {
+		if (json_int_or(image, "sizeBytes", 0) < IMAGE_MIN_BYTES)
+			continue;
 		json_array_foreach (json_object_get(image, "names"), k, name) {
 			if (json_is_string(name) && is_same_image(wanted, json_string_value(name)))
 				return true;

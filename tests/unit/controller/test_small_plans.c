@@ -248,6 +248,17 @@ static void test_slices(void)
 }
 
 /* ---- scheduler ---- */
+/* An image counts where pulling it would take long. */
+static void test_image_locality(void)
+{
+	AUTO_JSON *pod = json_pack("{s:[{s:s}]}", "containers", "image", "localhost/busybox:1");
+	for (int64_t mb = 2; mb < 100; mb += 21) {
+		AUTO_JSON *images = json_pack("[{s:[s], s:I}]", "names", "localhost/busybox:1",
+					      "sizeBytes", (json_int_t)mb << 20);
+		CHECK(sched_has_images(pod, images) == (mb >= 23));
+	}
+}
+
 static void test_scheduler(void)
 {
 	static const struct {
@@ -442,6 +453,7 @@ int main(void)
 	test_taints();
 	test_garbage();
 	test_slices();
+	test_image_locality();
 	test_scheduler();
 	test_indexes();
 	test_jobs();
