@@ -75,8 +75,11 @@ bool program_read_pid(const char *root, const char *name, struct process_id *ret
 	int pid;
 	unsigned long long start;
 	char boot[40];
-	if (file_read(path, &text, &err) < 0 ||
-	    sscanf(text.data, "%d %llu %39s", &pid, &start, boot) != 3 || !streq(boot, boot_id()))
+	int n = file_read(path, &text, &err) < 0
+			? 0
+			: sscanf(text.data, "%d %llu %39s", &pid, &start, boot);
+	/* Earlier versions wrote no boot id: `down` of a new one must find what they started. */
+	if (n < 2 || (n == 3 && !streq(boot, boot_id())))
 		return false;
 	*ret = (struct process_id){ pid, start };
 	return true;
