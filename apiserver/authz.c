@@ -184,3 +184,15 @@ int authorize(struct request *r, struct failure *f)
 	}
 	return allowed ? 0 : refuse(r, &a, &reason, f);
 }
+
+int authorize_create(struct request *r, struct failure *f)
+{
+	struct access a;
+	AUTO_SELECTOR fields = { 0 };
+	AUTO_STR reason;
+	str_init(&reason, REASON_MAX);
+	authz_access_of(r, &a);
+	narrow(r, &fields, &a);
+	a.verb = "create";
+	return decide(r->server, &r->who, &a, &reason) ? 0 : refuse(r, &a, &reason, f);
+}

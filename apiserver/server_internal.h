@@ -85,3 +85,5 @@ bool authenticate(struct server *s, struct http_exchange *x, struct identity *re
 		  struct failure *f);
 /* May they? 0, or 403 in f. */
 int authorize(struct request *r, struct failure *f);
+/* For a PUT or an apply that turns out to make the object. */
+int authorize_create(struct request *r, struct failure *f);

@@ -82,7 +82,7 @@ static int find_old(struct change *c, struct failure *f)
 	if (!makes)
 		return fail_not_found(f, c->kind, c->name);
 	c->is_create = true;
-	return 0;
+	return authorize_create(c->r, f);
 }
 
 static int validate(struct change *c, struct failure *f)

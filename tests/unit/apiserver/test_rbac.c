@@ -250,6 +250,20 @@ static const struct api_row story[] = {
 	{ "and cannot open one", "eve", "GET", NS "/pods/x/exec?command=sh", 0, 403,
 	  "cannot create resource \\\"pods/exec\\\"" },
 
+	/* A PUT that makes the object is a create as well. */
+	{ "updates leases", 0, "POST", ROLES,
+	  "{\"metadata\":{\"name\":\"put\"},\"rules\":[{\"verbs\":[\"update\"],\"apiGroups\":["
+	  "\"coordination.k8s.io\"],\"resources\":[\"leases\"]}]}",
+	  201, "" },
+	{ "its binding", 0, "POST", BINDS,
+	  "{\"metadata\":{\"name\":\"put\"}," GRANT("Role", "put", "User", "pat") "}", 201, "" },
+	{ "and makes none", "pat", "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l",
+	  CM("l"), 403, "cannot create resource \\\"leases\\\"" },
+	{ "where there is one", 0, "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l",
+	  CM("l"), 201, "" },
+	{ "updates it", "pat", "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l",
+	  CM("l"), 422, "must be specified for an update" },
+
 	/* Nobody grants what they do not hold. */
 	{ "an admin of the namespace", 0, "POST", BINDS,
 	  "{\"metadata\":{\"name\":\"admins\"}," GRANT("ClusterRole", "admin", "User", "ann") "}",
