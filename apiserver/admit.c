@@ -141,17 +141,6 @@ static void admit_tolerations(json_t *spec)
 							"tolerationSeconds", 300));
 }
 
-static void admit_priority(json_t *spec)
-{
-	const char *class = json_str_or(spec, "priorityClassName", "");
-	int64_t value = streq(class, "system-cluster-critical") ? 2000000000
-			: streq(class, "system-node-critical")  ? 2000001000
-								: 0;
-	json_put_int(spec, "priority", value);
-	if (!json_object_get(spec, "preemptionPolicy"))
-		json_put_str(spec, "preemptionPolicy", "PreemptLowerPriority");
-}
-
 static int admit_pod(struct change *c, struct failure *f)
 {
 	json_t *spec = json_object_get(c->tree, "spec");
@@ -160,8 +149,7 @@ static int admit_pod(struct change *c, struct failure *f)
 	if (admit_account(c, spec, f) < 0)
 		return -1;
 	admit_tolerations(spec);
-	admit_priority(spec);
-	return 0;
+	return admit_pod_classes(c, spec, f) < 0 ? -1 : admit_limits(c);
 }
 
 /* ---- leases, roles ---- */
@@ -202,10 +190,13 @@ int admit_mutate(struct change *c, struct failure *f)
 {
 	if (check_namespace(c, f) < 0)
 		return -1;
+	if (c->part == PART_BINDING)
+		admit_topology(c);
 	if (c->part != PART_MAIN && c->part != PART_SCALE)
 		return 0;
 	if (change_is_kind(c, "", "Pod"))
 		return admit_pod(c, f);
+	admit_classes(c);
 	if (change_is_kind(c, "", "Service"))
 		return alloc_service(c, f);
 	if (change_is_kind(c, "coordination.k8s.io", "Lease"))
@@ -217,7 +208,8 @@ int admit_validate(struct change *c, struct failure *f)
 {
 	if (change_is_kind(c, "", "ServiceAccount") && check_role(c, f) < 0)
 		return -1;
-	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0)
+	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0 || admit_check_classes(c, f) < 0 ||
+	    admit_check_limits(c, f) < 0 || admit_security(c, f) < 0)
 		return -1;
 	return c->part == PART_MAIN ? admit_order(c, f) : 0;
 }

@@ -30,8 +30,8 @@ static void trees_add(struct trees *t, json_t *take_tree)
 
 static const char *depends_text(const json_t *tree)
 {
-	const char *text = json_member_str(json_dig(tree, "metadata.annotations"),
-					   ORDER_DEPENDS_ON);
+	const char *text =
+		json_member_str(json_dig(tree, "metadata.annotations"), ORDER_DEPENDS_ON);
 	return text ? text : "";
 }
 

@@ -60,7 +60,32 @@ static json_t *make_dns(const struct server *s)
 			 "port", 53, "name", "dns-tcp", "protocol", "TCP", "port", 53);
 }
 
+static json_t *make_priority(int64_t value, const char *what)
+{
+	return json_pack("{s:s,s:s,s:{},s:I,s:s}", "apiVersion", "scheduling.k8s.io/v1", "kind",
+			 "PriorityClass", "metadata", "value", (json_int_t)value, "description",
+			 what);
+}
+
+static json_t *make_cluster_critical(const struct server *s)
+{
+	(void)s;
+	return make_priority(2000000000, "Used for system critical pods that must run in the "
+					 "cluster, but can be moved to another node if necessary.");
+}
+
+static json_t *make_node_critical(const struct server *s)
+{
+	(void)s;
+	return make_priority(2000001000, "Used for system critical pods that must not be moved "
+					 "from their current node.");
+}
+
 static const struct item items[] = {
+	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-cluster-critical",
+	  make_cluster_critical },
+	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-node-critical",
+	  make_node_critical },
 	{ "", "v1", "Namespace", "", "kube-system", make_namespace },
 	{ "", "v1", "Namespace", "", "default", make_namespace },
 	{ "", "v1", "Namespace", "", "kube-public", make_namespace },

@@ -123,6 +123,21 @@ int admit_rbac(struct change *c, struct failure *f);
 int admit_node(struct change *c, struct failure *f);
 int admit_node_deletes(struct change *c, bool is_eviction, struct failure *f);
 
+/* ---- admit_defaults.c: what classes and a node's labels give ---- */
+int admit_pod_classes(struct change *c, json_t *spec, struct failure *f);
+void admit_classes(struct change *c);
+int admit_check_classes(struct change *c, struct failure *f);
+void admit_topology(struct change *c);
+
+/* ---- admit_limits.c: LimitRange ---- */
+int admit_limits(struct change *c); /* 0 */
+int admit_check_limits(struct change *c, struct failure *f);
+/* What a pod asks for in all ("requests" or "limits"), by resource; the caller's. */
+json_t *pod_amounts(const json_t *spec, const char *what);
+
+/* ---- admit_security.c: PodSecurity ---- */
+int admit_security(struct change *c, struct failure *f);
+
 /* ---- admit_order.c: skiff.dev/depends-on ---- */
 int admit_order(struct change *c, struct failure *f);
 /* Warnings about live dependents of what is deleted. */

@@ -1,0 +1,603 @@
+#include "apiserver/pod_security.h"
+#include "common/base/jsonx.h"
+
+#include <stdio.h>
+
+#define NAMES_MAX  64
+#define DETAIL_MAX 16384
+
+/* Names of containers or values, as they came or sorted, each value once. */
+struct names {
+	char *at[NAMES_MAX];
+	size_t count;
+};
+
+static void names_fini(struct names *n)
+{
+	for (size_t i = 0; i < n->count; i++)
+		free(n->at[i]);
+	n->count = 0;
+}
+#define AUTO_NAMES __attribute__((cleanup(names_fini))) struct names
+
+static void add(struct names *n, const char *text)
+{
+	if (n->count < NAMES_MAX)
+		n->at[n->count++] = xstrdup(text);
+}
+
+static void add_sorted(struct names *n, const char *text)
+{
+	size_t at = 0;
+	while (at < n->count && strcmp(n->at[at], text) < 0)
+		at++;
+	if (n->count == NAMES_MAX || (at < n->count && streq(n->at[at], text)))
+		return;
+	memmove(&n->at[at + 1], &n->at[at], (n->count - at) * sizeof *n->at);
+	n->at[at] = xstrdup(text);
+	n->count++;
+}
+
+static void print(struct str *out, const struct names *n, bool quoted)
+{
+	for (size_t i = 0; i < n->count; i++)
+		str_addf(out, quoted ? "%s\"%s\"" : "%s%s", i ? ", " : "", n->at[i]);
+}
+
+static void print_containers(struct str *out, const struct names *n)
+{
+	str_add(out, n->count == 1 ? "container " : "containers ");
+	print(out, n, true);
+}
+
+/* ---- walking ---- */
+
+struct look {
+	const json_t *pod, *spec;
+	struct names *bad;
+	struct names *values;
+	struct names *more; /* a second list, where a rule has two */
+};
+
+typedef void visit_container(const struct look *l, const json_t *container, const char *name);
+
+static void each_container(const struct look *l, visit_container *visit)
+{
+	static const char *const lists[] = { "initContainers", "containers",
+					     "ephemeralContainers" };
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		size_t i;
+		json_t *c;
+		json_array_foreach (json_object_get(l->spec, lists[k]), i, c)
+			visit(l, c, json_str_or(c, "name", ""));
+	}
+}
+
+static bool among(const char *text, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (streq(list[i], text))
+			return true;
+	return false;
+}
+
+static bool is_windows(const struct look *l)
+{
+	return streq(json_str_or(l->spec, "os.name", ""), "windows");
+}
+
+/* A pod with users of its own may be root inside. */
+static bool has_own_users(const struct look *l)
+{
+	return !json_bool_or(l->spec, "hostUsers", true);
+}
+
+/* "pod", "container "a"", "pod and containers "a", "b"" */
+static void print_setters(struct str *out, bool pod, const struct names *containers)
+{
+	str_add(out, pod ? "pod" : "");
+	str_add(out, pod && containers->count ? " and " : "");
+	if (containers->count)
+		print_containers(out, containers);
+}
+
+/* ---- baseline ---- */
+
+static bool host_namespaces(struct look *l, struct str *detail)
+{
+	static const char *const fields[] = { "hostNetwork", "hostPID", "hostIPC" };
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (json_bool_or(l->spec, fields[i], false))
+			str_addf(detail, "%s%s=true", detail->len ? ", " : "", fields[i]);
+	return detail->len == 0;
+}
+
+static bool host_paths(struct look *l, struct str *detail)
+{
+	size_t i;
+	json_t *v;
+	json_array_foreach (json_object_get(l->spec, "volumes"), i, v)
+		if (json_object_get(v, "hostPath"))
+			add(l->bad, json_str_or(v, "name", ""));
+	str_add(detail, l->bad->count == 1 ? "volume " : "volumes ");
+	print(detail, l->bad, true);
+	return l->bad->count == 0;
+}
+
+static void look_host_ports(const struct look *l, const json_t *c, const char *name)
+{
+	size_t i;
+	json_t *p;
+	bool bad = false;
+	json_array_foreach (json_object_get(c, "ports"), i, p) {
+		char text[24];
+		int64_t port = json_int_or(p, "hostPort", 0);
+		if (port && snprintf(text, sizeof text, "%lld", (long long)port) > 0) {
+			add_sorted(l->values, text);
+			bad = true;
+		}
+	}
+	if (bad)
+		add(l->bad, name);
+}
+
+static bool host_ports(struct look *l, struct str *detail)
+{
+	each_container(l, look_host_ports);
+	print_containers(detail, l->bad);
+	str_add(detail, l->bad->count == 1 ? " uses " : " use ");
+	str_add(detail, l->values->count == 1 ? "hostPort " : "hostPorts ");
+	print(detail, l->values, false);
+	return l->bad->count == 0;
+}
+
+static void look_hosts(const struct look *l, const json_t *c, const char *name)
+{
+	static const char *const probes[] = { "livenessProbe", "readinessProbe", "startupProbe",
+					      "lifecycle.postStart", "lifecycle.preStop" };
+	static const char *const ways[] = { "httpGet.host", "tcpSocket.host" };
+	static const char *const local[] = { "", "127.0.0.1", "::1" };
+	bool bad = false;
+	for (size_t i = 0; i < ARRAY_LEN(probes); i++)
+		for (size_t k = 0; k < ARRAY_LEN(ways); k++) {
+			const char *host = json_str_or(json_dig(c, probes[i]), ways[k], "");
+			if (among(host, local, ARRAY_LEN(local)))
+				continue;
+			add_sorted(l->values, host);
+			bad = true;
+		}
+	if (bad)
+		add_sorted(l->bad, name);
+}
+
+static bool probe_hosts(struct look *l, struct str *detail)
+{
+	each_container(l, look_hosts);
+	print_containers(detail, l->bad);
+	str_add(detail, l->bad->count == 1 ? " uses " : " use ");
+	str_add(detail,
+		l->values->count == 1 ? "probe or lifecycle host " : "probe or lifecycle hosts ");
+	print(detail, l->values, true);
+	return l->bad->count == 0;
+}
+
+static void look_privileged(const struct look *l, const json_t *c, const char *name)
+{
+	if (json_bool_or(c, "securityContext.privileged", false))
+		add(l->bad, name);
+}
+
+static bool privileged(struct look *l, struct str *detail)
+{
+	each_container(l, look_privileged);
+	print_containers(detail, l->bad);
+	str_add(detail, " must not set securityContext.privileged=true");
+	return l->bad->count == 0;
+}
+
+static void look_added(const struct look *l, const json_t *c, const char *name)
+{
+	static const char *const allowed[] = {
+		"AUDIT_WRITE", "CHOWN",  "DAC_OVERRIDE",     "FOWNER",  "FSETID",
+		"KILL",        "MKNOD",  "NET_BIND_SERVICE", "SETFCAP", "SETGID",
+		"SETPCAP",     "SETUID", "SYS_CHROOT"
+	};
+	size_t i;
+	json_t *v;
+	bool bad = false;
+	json_array_foreach (json_dig(c, "securityContext.capabilities.add"), i, v)
+		if (!among(json_string_value(v), allowed, ARRAY_LEN(allowed))) {
+			add_sorted(l->values, json_string_value(v));
+			bad = true;
+		}
+	if (bad)
+		add(l->bad, name);
+}
+
+static bool capabilities_baseline(struct look *l, struct str *detail)
+{
+	each_container(l, look_added);
+	print_containers(detail, l->bad);
+	str_add(detail, " must not include ");
+	print(detail, l->values, true);
+	str_add(detail, " in securityContext.capabilities.add");
+	return l->bad->count == 0;
+}
+
+static void look_proc(const struct look *l, const json_t *c, const char *name)
+{
+	const char *mount = json_str_or(c, "securityContext.procMount", "Default");
+	if (streq(mount, "Default"))
+		return;
+	add(l->bad, name);
+	add_sorted(l->values, mount);
+}
+
+static bool proc_mount(struct look *l, struct str *detail)
+{
+	each_container(l, look_proc);
+	print_containers(detail, l->bad);
+	str_add(detail, " must not set securityContext.procMount to ");
+	print(detail, l->values, true);
+	return l->bad->count == 0;
+}
+
+static bool proc_mount_baseline(struct look *l, struct str *detail)
+{
+	return has_own_users(l) || proc_mount(l, detail);
+}
+
+/* True where the options are bad; notes what is bad about them. */
+static bool selinux_is_bad(const struct look *l, const json_t *options)
+{
+	static const char *const types[] = { "", "container_t", "container_init_t",
+					     "container_kvm_t", "container_engine_t" };
+	const char *type = json_str_or(options, "type", "");
+	bool bad = false;
+	if (!json_is_object(options))
+		return false;
+	if (!among(type, types, ARRAY_LEN(types))) {
+		add_sorted(l->values, type);
+		bad = true;
+	}
+	/* Sorted otherwise than shown: "user" is told before "role". */
+	if (*json_str_or(options, "user", "")) {
+		add_sorted(l->more, "1user may not be set");
+		bad = true;
+	}
+	if (*json_str_or(options, "role", "")) {
+		add_sorted(l->more, "2role may not be set");
+		bad = true;
+	}
+	return bad;
+}
+
+static void look_selinux(const struct look *l, const json_t *c, const char *name)
+{
+	if (selinux_is_bad(l, json_dig(c, "securityContext.seLinuxOptions")))
+		add(l->bad, name);
+}
+
+static bool selinux(struct look *l, struct str *detail)
+{
+	bool pod = selinux_is_bad(l, json_dig(l->spec, "securityContext.seLinuxOptions"));
+	each_container(l, look_selinux);
+	print_setters(detail, pod, l->bad);
+	str_add(detail, " set forbidden securityContext.seLinuxOptions: ");
+	if (l->values->count) {
+		str_add(detail, l->values->count == 1 ? "type " : "types ");
+		print(detail, l->values, true);
+	}
+	for (size_t i = 0; i < l->more->count; i++)
+		str_addf(detail, "%s%s", i || l->values->count ? "; " : "", l->more->at[i] + 1);
+	return !pod && !l->bad->count;
+}
+
+/* Types of seccomp and AppArmor profiles that are no profile at all. */
+static bool profile_is_bad(const struct look *l, const json_t *profile)
+{
+	const char *type = json_str_or(profile, "type", "");
+	if (!json_is_object(profile) || streq(type, "RuntimeDefault") || streq(type, "Localhost"))
+		return false;
+	add_sorted(l->values, type);
+	return true;
+}
+
+static void look_apparmor(const struct look *l, const json_t *c, const char *name)
+{
+	if (profile_is_bad(l, json_dig(c, "securityContext.appArmorProfile")))
+		add(l->bad, name);
+}
+
+static bool apparmor(struct look *l, struct str *detail)
+{
+	bool pod = profile_is_bad(l, json_dig(l->spec, "securityContext.appArmorProfile"));
+	each_container(l, look_apparmor);
+	print_setters(detail, pod, l->bad);
+	str_add(detail, " must not set AppArmor profile type to ");
+	print(detail, l->values, true);
+	return !pod && !l->bad->count;
+}
+
+static void look_seccomp(const struct look *l, const json_t *c, const char *name)
+{
+	const json_t *profile = json_dig(c, "securityContext.seccompProfile");
+	if (profile_is_bad(l, profile))
+		add(l->bad, name);
+	else if (!profile)
+		add(l->more, name); /* leaves it to the pod */
+}
+
+static bool seccomp_baseline(struct look *l, struct str *detail)
+{
+	bool pod = profile_is_bad(l, json_dig(l->spec, "securityContext.seccompProfile"));
+	each_container(l, look_seccomp);
+	print_setters(detail, pod, l->bad);
+	str_add(detail, " must not set securityContext.seccompProfile.type to ");
+	print(detail, l->values, true);
+	return !pod && !l->bad->count;
+}
+
+static bool sysctls(struct look *l, struct str *detail)
+{
+	static const char *const safe[] = { "kernel.shm_rmid_forced",
+					    "net.ipv4.ip_local_port_range",
+					    "net.ipv4.tcp_syncookies",
+					    "net.ipv4.ping_group_range",
+					    "net.ipv4.ip_unprivileged_port_start",
+					    "net.ipv4.ip_local_reserved_ports",
+					    "net.ipv4.tcp_keepalive_time",
+					    "net.ipv4.tcp_fin_timeout",
+					    "net.ipv4.tcp_keepalive_intvl",
+					    "net.ipv4.tcp_keepalive_probes",
+					    "net.ipv4.tcp_rmem",
+					    "net.ipv4.tcp_wmem" };
+	size_t i;
+	json_t *v;
+	json_array_foreach (json_dig(l->spec, "securityContext.sysctls"), i, v)
+		if (!among(json_str_or(v, "name", ""), safe, ARRAY_LEN(safe)))
+			add(l->bad, json_str_or(v, "name", ""));
+	print(detail, l->bad, false);
+	return l->bad->count == 0;
+}
+
+static void look_host_process(const struct look *l, const json_t *c, const char *name)
+{
+	if (json_bool_or(c, "securityContext.windowsOptions.hostProcess", false))
+		add(l->bad, name);
+}
+
+static bool host_process(struct look *l, struct str *detail)
+{
+	bool pod = json_bool_or(l->spec, "securityContext.windowsOptions.hostProcess", false);
+	each_container(l, look_host_process);
+	print_setters(detail, pod, l->bad);
+	str_add(detail, " must not set securityContext.windowsOptions.hostProcess=true");
+	return !pod && !l->bad->count;
+}
+
+/* ---- restricted ---- */
+
+static void look_escalation(const struct look *l, const json_t *c, const char *name)
+{
+	if (json_bool_or(c, "securityContext.allowPrivilegeEscalation", true))
+		add(l->bad, name);
+}
+
+static bool escalation(struct look *l, struct str *detail)
+{
+	if (is_windows(l))
+		return true;
+	each_container(l, look_escalation);
+	print_containers(detail, l->bad);
+	str_add(detail, " must set securityContext.allowPrivilegeEscalation=false");
+	return l->bad->count == 0;
+}
+
+/* `more` are those that do not drop everything. */
+static void look_capabilities(const struct look *l, const json_t *c, const char *name)
+{
+	size_t i;
+	json_t *v;
+	bool drops = false, adds = false;
+	json_array_foreach (json_dig(c, "securityContext.capabilities.drop"), i, v)
+		drops = drops || streq(json_string_value(v), "ALL");
+	if (!drops)
+		add(l->more, name);
+	json_array_foreach (json_dig(c, "securityContext.capabilities.add"), i, v)
+		if (!streq(json_string_value(v), "NET_BIND_SERVICE")) {
+			add_sorted(l->values, json_string_value(v));
+			adds = true;
+		}
+	if (adds)
+		add(l->bad, name);
+}
+
+static bool capabilities_restricted(struct look *l, struct str *detail)
+{
+	if (is_windows(l))
+		return true;
+	each_container(l, look_capabilities);
+	if (l->more->count) {
+		print_containers(detail, l->more);
+		str_add(detail, " must set securityContext.capabilities.drop=[\"ALL\"]");
+	}
+	if (l->bad->count) {
+		str_add(detail, l->more->count ? "; " : "");
+		print_containers(detail, l->bad);
+		str_add(detail, " must not include ");
+		print(detail, l->values, true);
+		str_add(detail, " in securityContext.capabilities.add");
+	}
+	return !l->more->count && !l->bad->count;
+}
+
+static bool restricted_volumes(struct look *l, struct str *detail)
+{
+	static const char *const allowed[] = {
+		"configMap", "csi",   "downwardAPI",           "emptyDir",
+		"ephemeral", "image", "persistentVolumeClaim", "projected",
+		"secret"
+	};
+	size_t i;
+	json_t *volume, *source;
+	const char *kind;
+	json_array_foreach (json_object_get(l->spec, "volumes"), i, volume) {
+		const char *bad = "unknown";
+		json_object_foreach (volume, kind, source)
+			if (json_is_object(source))
+				bad = among(kind, allowed, ARRAY_LEN(allowed)) ? NULL : kind;
+		if (!bad)
+			continue;
+		add(l->bad, json_str_or(volume, "name", ""));
+		add_sorted(l->values, bad);
+	}
+	str_add(detail, l->bad->count == 1 ? "volume " : "volumes ");
+	print(detail, l->bad, true);
+	str_add(detail, l->bad->count == 1 ? " uses " : " use ");
+	str_add(detail,
+		l->values->count == 1 ? "restricted volume type " : "restricted volume types ");
+	print(detail, l->values, true);
+	return l->bad->count == 0;
+}
+
+static void look_root(const struct look *l, const json_t *c, const char *name)
+{
+	const json_t *set = json_dig(c, "securityContext.runAsNonRoot");
+	if (json_is_false(set))
+		add(l->bad, name);
+	else if (!set)
+		add(l->more, name);
+}
+
+static bool non_root(struct look *l, struct str *detail)
+{
+	const json_t *set = json_dig(l->spec, "securityContext.runAsNonRoot");
+	if (has_own_users(l))
+		return true;
+	each_container(l, look_root);
+	if (json_is_false(set) || l->bad->count) {
+		print_setters(detail, json_is_false(set), l->bad);
+		str_add(detail, " must not set securityContext.runAsNonRoot=false");
+		return false;
+	}
+	if (json_is_true(set) || !l->more->count)
+		return true;
+	str_add(detail, "pod or ");
+	print_containers(detail, l->more);
+	str_add(detail, " must set securityContext.runAsNonRoot=true");
+	return false;
+}
+
+static void look_user(const struct look *l, const json_t *c, const char *name)
+{
+	if (json_int_or(c, "securityContext.runAsUser", 1) == 0)
+		add(l->bad, name);
+}
+
+static bool run_as_user(struct look *l, struct str *detail)
+{
+	bool pod = json_int_or(l->spec, "securityContext.runAsUser", 1) == 0;
+	if (has_own_users(l))
+		return true;
+	each_container(l, look_user);
+	print_setters(detail, pod, l->bad);
+	str_add(detail, " must not set runAsUser=0");
+	return !pod && !l->bad->count;
+}
+
+static bool seccomp_restricted(struct look *l, struct str *detail)
+{
+	const json_t *profile = json_dig(l->spec, "securityContext.seccompProfile");
+	if (is_windows(l))
+		return true;
+	if (!seccomp_baseline(l, detail))
+		return false;
+	str_clear(detail);
+	if (profile || !l->more->count)
+		return true;
+	str_add(detail, "pod or ");
+	print_containers(detail, l->more);
+	str_add(detail, " must set securityContext.seccompProfile.type to \"RuntimeDefault\" or "
+			"\"Localhost\"");
+	return false;
+}
+
+/* ---- levels ---- */
+
+struct rule {
+	const char *reason;
+	bool (*holds)(struct look *l, struct str *detail);
+	bool is_restricted; /* else of the baseline */
+	bool is_replaced;   /* a restricted rule says more */
+};
+
+/* In the order in which upstream tells of them. */
+static const struct rule rules[] = {
+	{ "forbidden AppArmor profile", apparmor, false, false },
+	{ "non-default capabilities", capabilities_baseline, false, true },
+	{ "host namespaces", host_namespaces, false, false },
+	{ "hostPath volumes", host_paths, false, true },
+	{ "hostPort", host_ports, false, false },
+	{ "probe or lifecycle host", probe_hosts, false, false },
+	{ "privileged", privileged, false, false },
+	{ "procMount", proc_mount_baseline, false, true },
+	{ "seLinuxOptions", selinux, false, false },
+	{ "seccompProfile", seccomp_baseline, false, true },
+	{ "forbidden sysctls", sysctls, false, false },
+	{ "hostProcess", host_process, false, false },
+	{ "allowPrivilegeEscalation != false", escalation, true, false },
+	{ "unrestricted capabilities", capabilities_restricted, true, false },
+	{ "procMount", proc_mount, true, false },
+	{ "restricted volume types", restricted_volumes, true, false },
+	{ "runAsNonRoot != true", non_root, true, false },
+	{ "runAsUser=0", run_as_user, true, false },
+	{ "seccompProfile", seccomp_restricted, true, false },
+};
+
+static bool check_rule(const struct rule *rule, const json_t *pod, struct str *why)
+{
+	AUTO_NAMES bad = { .count = 0 };
+	AUTO_NAMES values = { .count = 0 };
+	AUTO_NAMES more = { .count = 0 };
+	AUTO_STR detail;
+	str_init(&detail, DETAIL_MAX);
+	struct look l = { pod, json_object_get(pod, "spec"), &bad, &values, &more };
+	if (rule->holds(&l, &detail))
+		return true;
+	str_addf(why, "%s%s%s (%s)", why->len ? ", " : "", rule->reason,
+		 rule->holds == apparmor && values.count > 1 ? "s" : "", detail.data);
+	return false;
+}
+
+bool pod_security_check(const json_t *pod, enum pod_security_level level, struct str *why)
+{
+	bool good = true;
+	if (level == POD_SECURITY_PRIVILEGED)
+		return true;
+	bool restricted = level == POD_SECURITY_RESTRICTED;
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		bool applies = restricted ? !rules[i].is_replaced : !rules[i].is_restricted;
+		if (applies)
+			good = check_rule(&rules[i], pod, why) && good;
+	}
+	return good;
+}
+
+static const char *const names[POD_SECURITY_LEVEL_COUNT] = { "privileged", "baseline",
+							     "restricted" };
+
+const char *pod_security_level_name(enum pod_security_level level)
+{
+	return names[level];
+}
+
+bool pod_security_level(const char *name, enum pod_security_level *ret)
+{
+	for (size_t i = 0; i < POD_SECURITY_LEVEL_COUNT; i++)
+		if (streq(names[i], name)) {
+			*ret = (enum pod_security_level)i;
+			return true;
+		}
+	return false;
+}
