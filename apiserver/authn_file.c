@@ -52,6 +52,7 @@ static char *take_field(const char **p)
 			str_add_char(&out, *s);
 	}
 	s += quoted && *s == '"';
+	s += *s == '\r';
 	s += *s == ',';
 	*p = s;
 	return str_take(&out);

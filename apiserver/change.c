@@ -1,5 +1,7 @@
 #include "apiserver/change.h"
+#include "apiserver/seal.h"
 #include "common/base/jsonx.h"
+#include "common/io/tls_aead.h"
 
 #include <stdio.h>
 
@@ -51,6 +53,9 @@ bool change_is_kind(const struct change *c, const char *group, const char *kind)
 bool change_is_same(const struct change *c)
 {
 	if (c->is_create || c->is_delete)
+		return false;
+	/* Written again as it is, it is encrypted with the present key: so keys are changed. */
+	if (seal_key(c->server->seal, c->kind) != c->old->sealed_by)
 		return false;
 	AUTO_STR old;
 	str_init(&old, RENDER_LIMIT);
@@ -114,6 +119,24 @@ static bool read_fence(struct request *r, char *key, size_t size, const char **r
 	return n > 0 && (size_t)n < size;
 }
 
+/* What is stored of the object: its bytes, or these encrypted (in `sealed`). */
+static int close_object(struct change *c, struct store_write *w, struct str *sealed,
+			struct failure *f)
+{
+	uint8_t nonce[TLS_AEAD_NONCE], key = seal_key(c->server->seal, c->kind);
+	struct error err;
+	if (!key || c->is_delete)
+		return 0;
+	server_random(c->server, nonce, sizeof nonce);
+	if (seal_close(c->server->seal, key, c->key, nonce, c->bytes.data, c->bytes.len, sealed,
+		       &err) < 0)
+		return fail_error(f, &err);
+	w->bytes = sealed->data;
+	w->len = sealed->len;
+	w->sealed_by = key;
+	return 0;
+}
+
 int change_submit(struct change *c, store_done *done, void *ctx, struct failure *f)
 {
 	struct store_guard guards[CHANGE_EXTRA_MAX + 2];
@@ -131,6 +154,10 @@ int change_submit(struct change *c, store_done *done, void *ctx, struct failure 
 		.len = c->bytes.len,
 		.ttl_s = !c->is_delete && streq(c->kind->kind, "Event") ? 3600 : 0,
 	};
+	AUTO_STR sealed;
+	str_init(&sealed, RENDER_LIMIT + 64);
+	if (close_object(c, &writes[0], &sealed, f) < 0)
+		return -1;
 	for (size_t i = 0; i < c->extras_count; i++) {
 		const struct change_extra *e = &c->extras[i];
 		if (e->has_guard)

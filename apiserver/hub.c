@@ -1,5 +1,6 @@
 #include "apiserver/hub.h"
 #include "apiserver/ring.h"
+#include "apiserver/seal.h"
 #include "common/base/map.h"
 #include "common/io/log.h"
 
@@ -31,6 +32,7 @@ struct waiter {
 struct hub {
 	struct loop *loop;
 	struct store *store;
+	const struct seal *seal;
 	struct hub_kind *kinds; /* as schema_kind_at */
 	size_t kinds_count;
 	struct map by_prefix; /* "o/apps/deployments" → struct hub_kind */
@@ -97,7 +99,7 @@ static void own_clear(struct hub *h)
 }
 
 bool hub_own_key(const struct hub *h, const char *key, const char **ret_bytes, size_t *ret_len,
-		   uint64_t *ret_version)
+		 uint64_t *ret_version)
 {
 	const struct own_key *o = map_get(&h->own, key);
 	if (!o)
@@ -141,8 +143,7 @@ static void wake_waiters(struct hub *h)
 			loop_timer_set(w->timer, 0);
 }
 
-static struct waiter *waiter_new(struct hub *h, int64_t timeout_ms, hub_reached *reached,
-				 void *ctx)
+static struct waiter *waiter_new(struct hub *h, int64_t timeout_ms, hub_reached *reached, void *ctx)
 {
 	struct waiter *w = xcalloc(1, sizeof *w);
 	*w = (struct waiter){ .hub = h, .reached = reached, .ctx = ctx };
@@ -156,8 +157,7 @@ static struct waiter *waiter_new(struct hub *h, int64_t timeout_ms, hub_reached 
 	return w;
 }
 
-void hub_when(struct hub *h, uint64_t revision, int64_t timeout_ms, hub_reached *reached,
-		void *ctx)
+void hub_when(struct hub *h, uint64_t revision, int64_t timeout_ms, hub_reached *reached, void *ctx)
 {
 	bool there = h->is_loaded && revision <= h->revision;
 	struct waiter *w = waiter_new(h, there ? 0 : timeout_ms, reached, ctx);
@@ -194,12 +194,27 @@ static void load_begin(void *ctx)
 	h->object_bytes = 0;
 }
 
-static struct object *object_of(const struct hub_kind *k, const struct store_item *item)
+static struct object *object_of(const struct hub *h, const struct hub_kind *k,
+				const struct store_item *item)
 {
 	struct object *o = NULL;
 	struct error err;
-	if (object_new(k->kind, item->key, item->bytes, item->len, item->version, &o, &err) == 0)
+	AUTO_STR plain = { .max = 0 };
+	const void *bytes = item->bytes;
+	size_t len = item->len;
+	int code = 0;
+	if (item->sealed_by) {
+		str_init(&plain, item->len);
+		code = seal_open(h->seal, item->sealed_by, item->key, bytes, len, &plain, &err);
+		bytes = plain.data;
+		len = plain.len;
+	}
+	if (code == 0)
+		code = object_new(k->kind, item->key, bytes, len, item->version, &o, &err);
+	if (code == 0) {
+		o->sealed_by = item->sealed_by;
 		return o;
+	}
 	log_error("hub", "object left out", "key", item->key, "error", err.text);
 	return NULL;
 }
@@ -212,7 +227,7 @@ static void load_item(void *ctx, const struct store_item *item)
 		own_set(h, item);
 		return;
 	}
-	struct object *o = object_of(k, item);
+	struct object *o = object_of(h, k, item);
 	if (!o)
 		return;
 	h->object_bytes += o->len;
@@ -248,21 +263,20 @@ static void remove_one(struct hub *h, struct hub_kind *k, const struct store_ite
 	if (!old)
 		return;
 	h->object_bytes -= old->len;
-	ring_add(&k->ring,
-		 (struct hub_event){ HUB_DELETED, item->version,
-				       object_at_version(old, item->version), old,
-				       loop_now_ms(h->loop) });
+	ring_add(&k->ring, (struct hub_event){ HUB_DELETED, item->version,
+					       object_at_version(old, item->version), old,
+					       loop_now_ms(h->loop) });
 }
 
 static void put_one(struct hub *h, struct hub_kind *k, const struct store_item *item)
 {
-	struct object *o = object_of(k, item);
+	struct object *o = object_of(h, k, item);
 	if (!o)
 		return;
 	struct object *old = index_put(&k->index, object_ref(o));
 	h->object_bytes += o->len - (old ? old->len : 0);
-	ring_add(&k->ring, (struct hub_event){ old ? HUB_MODIFIED : HUB_ADDED, item->version,
-						 o, old, loop_now_ms(h->loop) });
+	ring_add(&k->ring, (struct hub_event){ old ? HUB_MODIFIED : HUB_ADDED, item->version, o,
+					       old, loop_now_ms(h->loop) });
 }
 
 static void events(void *ctx, const struct store_item *items, size_t count, uint64_t revision)
@@ -319,16 +333,18 @@ static void trim_all(void *ctx)
 	loop_timer_set(h->trim, HUB_KEEP_MS);
 }
 
-struct hub *hub_new(struct loop *loop, struct store *store)
+struct hub *hub_new(struct loop *loop, struct store *store, const struct seal *seal)
 {
 	struct hub *h = xcalloc(1, sizeof *h);
-	*h = (struct hub){ .loop = loop, .store = store, .kinds_count = schema_kinds_count() };
+	*h = (struct hub){
+		.loop = loop, .store = store, .seal = seal, .kinds_count = schema_kinds_count()
+	};
 	h->kinds = xcalloc(h->kinds_count, sizeof *h->kinds);
 	for (size_t i = 0; i < h->kinds_count; i++) {
 		const struct schema_kind *k = schema_kind_at(i);
 		h->kinds[i].kind = k;
-		auto_free char *prefix = xasprintf("o/%s/%s", *k->group ? k->group : "core",
-						   k->resource);
+		auto_free char *prefix =
+			xasprintf("o/%s/%s", *k->group ? k->group : "core", k->resource);
 		if (!k->storage) /* else its objects are another version's */
 			map_put(&h->by_prefix, prefix, &h->kinds[i]);
 	}
@@ -383,7 +399,7 @@ const struct index *hub_index(const struct hub *h, const struct schema_kind *kin
 }
 
 struct object *hub_get(const struct hub *h, const struct schema_kind *kind, const char *ns,
-			 const char *name)
+		       const char *name)
 {
 	auto_free char *key = object_key(kind, ns, name);
 	return index_get(hub_index(h, kind), key);
@@ -411,13 +427,13 @@ void hub_unwatch(struct hub *h, const struct schema_kind *kind, struct hub_watch
 }
 
 bool hub_events_after(const struct hub *h, const struct schema_kind *kind, uint64_t version,
-			uint64_t *ret_seq)
+		      uint64_t *ret_seq)
 {
 	return ring_after(&kind_of(h, kind)->ring, version, ret_seq);
 }
 
 const struct hub_event *hub_event_at(const struct hub *h, const struct schema_kind *kind,
-					 uint64_t seq, bool *ret_lost)
+				     uint64_t seq, bool *ret_lost)
 {
 	return ring_at(&kind_of(h, kind)->ring, seq, ret_lost);
 }
@@ -425,8 +441,8 @@ const struct hub_event *hub_event_at(const struct hub *h, const struct schema_ki
 void hub_counts(const struct hub *h, struct hub_counts *ret)
 {
 	*ret = (struct hub_counts){ .object_bytes = h->object_bytes,
-				      .events_total = h->events_total,
-				      .reloads = h->reloads };
+				    .events_total = h->events_total,
+				    .reloads = h->reloads };
 	for (size_t i = 0; i < h->kinds_count; i++) {
 		const struct hub_kind *k = &h->kinds[i];
 		ret->objects += k->index.count;

@@ -33,7 +33,10 @@ struct hub_watcher {
 
 struct hub;
 
-struct hub *hub_new(struct loop *loop, struct store *store);
+struct seal;
+
+/* `seal` opens what is stored encrypted; NULL: nothing is. Both are borrowed. */
+struct hub *hub_new(struct loop *loop, struct store *store, const struct seal *seal);
 void hub_free(struct hub *h);
 DEFINE_CLEANUP(hub)
 

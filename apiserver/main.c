@@ -26,7 +26,7 @@ struct flags {
 	const char *listen, *etcd, *etcd_api, *etcd_ca, *etcd_cert, *etcd_key;
 	const char *cluster_id, *service_cidr, *advertise, *log_level;
 	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key, *token_file,
-		*oidc_keys;
+		*oidc_keys, *encryption;
 	struct authn_oidc_options oidc;
 	bool memory;
 };
@@ -45,6 +45,7 @@ static const char usage[] =
 	"  --tls-cert, --tls-key=FILE    this server's certificate\n"
 	"  --client-ca=FILE        signs the certificates of clients and nodes\n"
 	"  --token-key=FILE        RSA key that signs ServiceAccount tokens\n"
+	"  --encryption-config=FILE  which objects are stored encrypted, and the keys\n"
 	"  --token-auth-file=FILE  lines of TOKEN,USER,UID,\"GROUP,…\"\n"
 	"  --oidc-issuer-url=URL, --oidc-client-id=ID, --oidc-jwks-file=FILE\n"
 	"                          users by ID tokens of an OpenID Connect issuer\n"
@@ -80,6 +81,7 @@ static int parse_flags(int argc, char **argv, struct flags *f)
 		      { "node-key", &f->node_key },
 		      { "log-level", &f->log_level },
 		      { "token-auth-file", &f->token_file },
+		      { "encryption-config", &f->encryption },
 		      { "oidc-jwks-file", &f->oidc_keys },
 		      { "oidc-issuer-url", &f->oidc.issuer },
 		      { "oidc-client-id", &f->oidc.client_id },
@@ -238,6 +240,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 	auto_free char *cert = read_text(f->cert), *key = read_text(f->key);
 	auto_free char *ca = read_text(f->client_ca), *token_key = read_text(f->token_key);
 	auto_free char *token_file = read_text(f->token_file), *oidc_keys = read_text(f->oidc_keys);
+	auto_free char *encryption = read_text(f->encryption);
 	auto_free char *node_cert = read_text(f->node_cert), *node_key = read_text(f->node_key);
 	if (!cert || !key)
 		return error_set(err, ERR_INVALID, "--tls-cert and --tls-key are needed");
@@ -248,6 +251,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .ca_pem = ca,
 				    .token_key_pem = token_key,
 				    .token_file = token_file,
+				    .encryption = encryption,
 				    .oidc = f->oidc.issuer || f->oidc.client_id ? &f->oidc : NULL,
 				    .oidc_keys = oidc_keys,
 				    .node_cert_pem = node_cert,

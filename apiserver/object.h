@@ -30,6 +30,7 @@ struct object {
 	char **fields; /* one a kind->field_labels entry; "" where absent */
 	char *text;    /* label text block */
 	bool is_deleting, has_finalizers;
+	uint8_t sealed_by; /* the key that it is encrypted with where it is stored; 0: none */
 	char *bytes; /* JSON with metadata.resourceVersion */
 	size_t len;
 	size_t version_at, version_len; /* where the digits stand in bytes */

@@ -299,10 +299,12 @@ static void review_now(void *ctx, const struct error *err)
 {
 	struct request *r = ctx;
 	struct failure f = { 0 };
+	const char *type = http_header_get(r->x, "Content-Type");
 	struct change c = { .r = r,
 			    .server = r->server,
 			    .kind = r->target.kind,
 			    .asked = r->target.kind,
+			    .content_type = (char *)(uintptr_t)type, /* read only */
 			    .verb = CHANGE_CREATE,
 			    .part = PART_MAIN };
 	change_read_headers(&c);

@@ -8,6 +8,7 @@
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
 #include "apiserver/render.h"
+#include "apiserver/seal.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/work.h"
 #include "apiserver/tokens.h"
@@ -361,11 +362,14 @@ static void copy_options(struct server *s, const struct server_options *o)
 	s->options.node_key_pem = copy(o->node_key_pem);
 	/* These live on in what is made of them. */
 	s->options.token_key_pem = s->options.token_file = s->options.oidc_keys = NULL;
+	s->options.encryption = NULL;
 	s->options.oidc = NULL;
 }
 
 static int read_tokens(struct server *s, const struct server_options *o, struct error *err)
 {
+	if (o->encryption && seal_new(o->encryption, &s->seal, err) < 0)
+		return error_wrap(err, "encryption configuration");
 	if (o->token_file && authn_file_new(o->token_file, &s->token_file, err) < 0)
 		return error_wrap(err, "file of tokens");
 	if (!o->oidc)
@@ -389,7 +393,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 		code = read_tokens(s, options, err);
 	if (code < 0)
 		return code;
-	s->hub = hub_new(loop, store);
+	s->hub = hub_new(loop, store, s->seal);
 	s->rbac = rbac_new(s->hub);
 	s->authz_node = authz_node_new(s->hub);
 	s->gatherer = rbac_gatherer_new(s);
@@ -415,6 +419,7 @@ void server_free(struct server *s)
 	authz_node_free(s->authz_node);
 	hub_free(s->hub);
 	tokens_free(s->tokens);
+	seal_free(s->seal);
 	free(s->openapi_index);
 	authn_file_free(s->token_file);
 	authn_oidc_free(s->oidc);

@@ -23,6 +23,7 @@ struct server_options {
 	/* Tokens: RS256 key (PEM); NULL: no ServiceAccount tokens. */
 	const char *token_key_pem;
 	const char *issuer;          /* NULL: https://kubernetes.default.svc.cluster.local */
+	const char *encryption;      /* text of --encryption-config; NULL: nothing is encrypted */
 	const char *token_file;      /* text of --token-auth-file; NULL: none */
 	/* OpenID Connect; NULL: none. oidc_keys: the issuer's JWKS. */
 	const struct authn_oidc_options *oidc;

@@ -27,6 +27,7 @@ struct authn_oidc;
 struct authz_node;
 struct rbac;
 struct rbac_gatherer;
+struct seal;
 struct tokens;
 
 struct server {
@@ -36,6 +37,7 @@ struct server {
 	char *openapi_index; /* rendered once it was asked for */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
+	struct seal *seal; /* NULL: nothing is encrypted */
 	struct tokens *tokens;
 	struct authn_file *token_file; /* NULL: none */
 	struct authn_oidc *oidc;       /* NULL: none */

@@ -56,6 +56,7 @@ struct store_write {
 	const void *bytes; /* object bytes, without the header */
 	size_t len;
 	uint32_t ttl_s; /* 0: for ever; else at least that long, by lease */
+	uint8_t sealed_by; /* number of the key that the bytes are encrypted with; 0: they are not */
 };
 
 /*
@@ -104,6 +105,7 @@ struct store_item {
 	size_t len;
 	uint64_t version;
 	uint32_t schema_revision;
+	uint8_t sealed_by; /* as in store_write */
 };
 
 /*

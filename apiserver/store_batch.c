@@ -115,6 +115,8 @@ static void put_ops(struct store *s, struct store_queued *q, unsigned place, str
 		uint8_t *value = (uint8_t *)w->bytes - STORE_HEADER_SIZE;
 		store_header_write(
 			&(struct store_header){
+				.flags = w->sealed_by ? STORE_FLAG_ENCRYPTED : 0,
+				.key_id = w->sealed_by,
 				.place = (uint8_t)(place + i),
 				.nonce = q->nonce,
 				.schema_revision = s->schema_revision,

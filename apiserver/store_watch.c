@@ -162,6 +162,7 @@ static void deliver(struct store *s, const struct backend_kv *kv)
 		.len = kv->len - skip,
 		.version = store_version(kv->mod_revision, (unsigned)place),
 		.schema_revision = h.schema_revision,
+		.sealed_by = h.flags & STORE_FLAG_ENCRYPTED ? h.key_id : 0,
 	};
 	if (has_header)
 		store_notice(s, kv, &h, (unsigned)place);
@@ -274,6 +275,7 @@ static bool take_revision(struct store *s, const struct backend_kv *kvs, size_t 
 			.len = kv->len - skip,
 			.version = store_version(revision, (unsigned)before),
 			.schema_revision = h.schema_revision,
+			.sealed_by = h.flags & STORE_FLAG_ENCRYPTED ? h.key_id : 0,
 		};
 		if (has_header || !kv->value)
 			store_notice(s, kv, has_header ? &h : NULL, (unsigned)before);

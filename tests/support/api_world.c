@@ -11,6 +11,9 @@ static void seeded_random(void *ctx, void *buf, size_t n)
 	*(uint64_t *)ctx = r.state;
 }
 
+static void begin(struct api_world *w, struct store_backend *backend, uint64_t seed,
+		  const struct server_options *more);
+
 void api_world_init(struct api_world *w, uint64_t seed)
 {
 	api_world_init_with(w, seed, &(struct server_options){ 0 });
@@ -18,10 +21,24 @@ void api_world_init(struct api_world *w, uint64_t seed)
 
 void api_world_init_with(struct api_world *w, uint64_t seed, const struct server_options *more)
 {
-	*w = (struct api_world){ .rng = seed };
-	w->loop = loop_sim_new(seed, 1790000000000000);
-	struct store_backend *backend = store_memory_new(w->loop);
+	struct loop *loop = loop_sim_new(seed, 1790000000000000);
+	struct store_backend *backend = store_memory_new(loop);
+	*w = (struct api_world){ .rng = seed, .loop = loop };
 	w->etcd = memory_etcd_ref(store_memory_etcd(backend));
+	begin(w, backend, seed, more);
+}
+
+void api_world_join(struct api_world *w, uint64_t seed, const struct server_options *more,
+		    const struct api_world *first)
+{
+	*w = (struct api_world){ .rng = seed, .loop = first->loop, .is_guest = true };
+	w->etcd = memory_etcd_ref(first->etcd);
+	begin(w, store_memory_on(first->etcd), seed, more);
+}
+
+static void begin(struct api_world *w, struct store_backend *backend, uint64_t seed,
+		  const struct server_options *more)
+{
 	w->store =
 		store_new(w->loop, backend,
 			  &(struct store_options){ .cluster_id = "abc123", .schema_revision = 1 });
@@ -42,7 +59,7 @@ void api_world_init_with(struct api_world *w, uint64_t seed, const struct server
 				     server_handle, w->server, NULL);
 	w->other = sim_transport_new(w->loop, seed, &(struct sim_peer){ NULL, NULL }, server_handle,
 				     w->server, NULL);
-	loop_sim_run_until(w->loop, 2000);
+	loop_sim_run_until(w->loop, loop_now_ms(w->loop) + 2000);
 }
 
 void api_world_fini(struct api_world *w)
@@ -52,7 +69,8 @@ void api_world_fini(struct api_world *w)
 	store_free(w->store);
 	server_free(w->server);
 	memory_etcd_unref(w->etcd);
-	loop_free(w->loop);
+	if (!w->is_guest)
+		loop_free(w->loop);
 }
 
 struct waiting {

@@ -19,6 +19,7 @@ struct api_world {
 	struct server *server;
 	struct http_transport *admin, *other;
 	uint64_t rng;
+	bool is_guest; /* loop and etcd are another world's */
 	/* Sent with each call, beside Content-Type and Accept. */
 	struct http_header extra[API_WORLD_EXTRA_MAX];
 	size_t extra_count;
@@ -27,6 +28,9 @@ struct api_world {
 void api_world_init(struct api_world *w, uint64_t seed);
 /* With more of the server's options: keys, tokens, policies. What the world sets itself stays. */
 void api_world_init_with(struct api_world *w, uint64_t seed, const struct server_options *more);
+/* A second server on the etcd and the loop of `first`, which must outlive it. */
+void api_world_join(struct api_world *w, uint64_t seed, const struct server_options *more,
+		    const struct api_world *first);
 void api_world_fini(struct api_world *w);
 
 struct api_answer {

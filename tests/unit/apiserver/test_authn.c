@@ -1,0 +1,355 @@
+/*
+ * Whose is this token: OpenID Connect by fixed tokens (their keys were thrown away), the others
+ * through a whole server.
+ */
+#include "apiserver/authn_file.h"
+#include "apiserver/authn_oidc.h"
+#include "common/base/jsonx.h"
+#include "common/io/tls.h"
+#include "tests/support/api_rows.h"
+#include "tests/support/check.h"
+
+static const char keys[] =
+	"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"ec\",\"use\":\"sig\",\"alg\":"
+	"\"ES256\",\"x\":\"V6XCT9Rnecd7ABgUwer1ZQOr864Jipcx5PVU4UGAGzQ\",\"y\":\"LYmJ9rhD3jRS"
+	"Rezs2bW7NaGpNaXXDa9L14qkpIVLOv4\"},{\"kty\":\"RSA\",\"kid\":\"rsa\",\"n\":\"z0aF2TtZ"
+	"wEtdHLIWeqkxRDqHIzC3feGfkN8UdbXHdnkuexTpuon296l8ZSSjlFDJATe869bq269VqAgUCsWojnvwdoqv"
+	"hiuCJfAtKIbmAu8QX1kckWKjeYHW5bxNQtQSYSUByu_vI_zit9bBub2p8NbmP4LoJW6tAPRgs0ky4VSmleOy"
+	"CcREERN0chkfzdmB6rinp8G-CJNWYa0ZRJW_i0UPs8NEbxZD21L-0C85BL-jrZ_kySvf5yBLXaS4jVEzl-Ci"
+	"URQCpm-fumI6rA-Ho82SODAwASQ9bgJm_K2le-IOzJoTD_nm5q0cmkJR2fG4FLGOgfOoZE30CPUK46VxnQ\""
+	",\"e\":\"AQAB\"},{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"AAAA\"}]}";
+
+static const char es256[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV4"
+	"YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1w"
+	"bGUub3JnIn0.ZSSeA_s-raXv6E9DaHHzRThqldszBXRWAu_685tuhf20351PSUqOAm9jej9XozDKrwC6mtwk"
+	"-QHAs2B7-CqYHA";
+
+static const char rs256[] =
+	"eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXV"
+	"kIjoic2tpZmYiLCJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InUxIiwiZW1haWwiOiJhbm5AZXhhbXBsZS5vcmc"
+	"iLCJlbWFpbF92ZXJpZmllZCI6dHJ1ZSwiZ3JvdXBzIjpbImEiLCJiIl0sImhkIjoiZXhhbXBsZS5vcmcifQ."
+	"rTqKmdl9gkXz14zS_shGkvAspmAcg1EsthaGY3hxhPpQ5WuwwGyO2KJ9_880BYonY8vzuE-XigVrk2tvnT_K"
+	"huPFavib6UCkMUygHh9fyrt1g-2kIjjXxQrzKbeup2-NaEIM7GsQ9BdQ8j3uHKSosZtCLWXHeOWnBZDB8Gsi"
+	"fTOkavvcWMs-43qDwSng_-mNpZmEuYKNgAtB2BTKvzlgBl8QZb4uWWc3TCHLP0tkH6d1yz2y2G3oGefUo3a3"
+	"R-BaXVfnN57pW_FxLLuPAw7YuYottf9fsaSc1hwxu1Af-56KQB0A0kt_vKK4uKkggg7NazzuqMrhdeXNA7kl"
+	"PkKJ5Q";
+
+static const char no_kid[] =
+	"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjpbInNraWZmIiw"
+	"ib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV4YW1wbGUub3JnIiw"
+	"iZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1wbGUub3JnIn0.ggG"
+	"2lzgTGGS2U5Njp7oDlkW8jPBfak6l59A4QFbtEs_9R4rq065bEJUXs4Km3mUeICd60jlDje4cmjSWAW5Hew";
+
+static const char expired[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjoxNzAwMDAwMDAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV4"
+	"YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1w"
+	"bGUub3JnIn0.aEdQblu71xHj2bWtCmDafnakBv9zLeo6h-mXMC3tR9FrIq0tiK_d9IbRrIi0VSqicrlxXVpT"
+	"kHgEJc4KRlG4Hw";
+
+static const char eternal[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwic3ViIjoidTEiLCJlbWFpbCI6ImFubkBleGFtcGxlLm9yZyIsImVtYWls"
+	"X3ZlcmlmaWVkIjp0cnVlLCJncm91cHMiOlsiYSIsImIiXSwiaGQiOiJleGFtcGxlLm9yZyJ9.8WQIB3pBlJr"
+	"MEks8jyxx9EnWykTL1NbD8VCPpJ-qedmGk35LnXIBNxB0ahqNQCwMeNYLkywnWzGa1DNmW7wvNg";
+
+static const char other_audience[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"Ijoib3RoZXIiLCJleHAiOjQxMDI0NDQ4MDAsInN1YiI6InUxIiwiZW1haWwiOiJhbm5AZXhhbXBsZS5vcmci"
+	"LCJlbWFpbF92ZXJpZmllZCI6dHJ1ZSwiZ3JvdXBzIjpbImEiLCJiIl0sImhkIjoiZXhhbXBsZS5vcmcifQ.V"
+	"rHZBZsCUVHDD4uhrln2xvHyGAKEspAhr9ZIF9njpFbdWS4X4x-KpNwWfBSqK3Zgm_W_NlS8F34JD41nQPI9v"
+	"A";
+
+static const char other_issuer[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlLyIsImF1"
+	"ZCI6WyJza2lmZiIsIm90aGVyIl0sImV4cCI6NDEwMjQ0NDgwMCwic3ViIjoidTEiLCJlbWFpbCI6ImFubkBl"
+	"eGFtcGxlLm9yZyIsImVtYWlsX3ZlcmlmaWVkIjp0cnVlLCJncm91cHMiOlsiYSIsImIiXSwiaGQiOiJleGFt"
+	"cGxlLm9yZyJ9.xNcLzOTW2q4hTkxKBU-E6zK600fiafJRxfMq6SpdfwmwhYkiC2d4KYXMVuXC61UnvJ053Ys"
+	"dxzxgRQEEm0US7g";
+
+static const char other_domain[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV4"
+	"YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV2aWwu"
+	"ZXhhbXBsZSJ9.e22jtdtWwn3RBmwzLLbF-pPhUi159q8Vz8yNvqRNnA1dJasYlpzsSDMNxFkWIvONYwoIhEU"
+	"PmkvtzkeVtf8wkw";
+
+static const char unverified[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV4"
+	"YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOmZhbHNlLCJncm91cHMiOlsiYSIsImIiXSwiaGQiOiJleGFt"
+	"cGxlLm9yZyJ9.chwZFuVXQ7Qf6k6FhgLCXj6o_8vRyrkGdOiZvw3dc6tsWWNmAqsu7VKFI4fiFRysEe7brIy"
+	"aU2gmYPgoM3NmJQ";
+
+static const char nameless[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsX3ZlcmlmaWVk"
+	"Ijp0cnVlLCJncm91cHMiOlsiYSIsImIiXSwiaGQiOiJleGFtcGxlLm9yZyJ9.PbcbYA50Hz8Wq-SRYhJG08s"
+	"s5rAwUJfaAQI2dcJpETUGEjW_t9Qjoxs3CzFUIu9RLrs8gwoZcAkHkgoMc2HIGg";
+
+static const char unknown_key[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6Im5ldyJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXV"
+	"kIjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV"
+	"4YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1"
+	"wbGUub3JnIn0.AwLeZh-vcR8nx_s1bJU1Zm9S3n39GoVR9MiIbnGA2BOxSHV4_-5OIOHkp4KemdVibTkYhZV"
+	"yRGKWXh30PRsq3w";
+
+static const char wrong_algorithm[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXV"
+	"kIjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV"
+	"4YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1"
+	"wbGUub3JnIn0.83-RdVZ_niJct02uPhpJ_W5Sr6YBE86S0vvoYiDqnSCnnEijCQ80krStT3NB2cQSr-AqfVk"
+	"zbButGuVhNpbJmw";
+
+static const char unsigned_token[] =
+	"eyJhbGciOiJub25lIiwia2lkIjoiZWMifQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkI"
+	"jpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV4Y"
+	"W1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1wb"
+	"GUub3JnIn0.";
+
+static const char claims_changed[] =
+	"eyJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVk"
+	"IjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoicm9vdEBl"
+	"eGFtcGxlLm9yZyIsImVtYWlsX3ZlcmlmaWVkIjp0cnVlLCJncm91cHMiOlsiYSIsImIiXSwiaGQiOiJleGFt"
+	"cGxlLm9yZyJ9.SwOcv0KQqe2V80nIe2VdB-lVUGgjI_5EKMF4dtlcJn0M7LDNs_BuuJmpFPVnWJatjQRK4iR"
+	"nsXkHT09jBcc-OQ";
+
+static const char hmac_by_public_key[] =
+	"eyJhbGciOiJIUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXV"
+	"kIjpbInNraWZmIiwib3RoZXIiXSwiZXhwIjo0MTAyNDQ0ODAwLCJzdWIiOiJ1MSIsImVtYWlsIjoiYW5uQGV"
+	"4YW1wbGUub3JnIiwiZW1haWxfdmVyaWZpZWQiOnRydWUsImdyb3VwcyI6WyJhIiwiYiJdLCJoZCI6ImV4YW1"
+	"wbGUub3JnIn0.e7HAFca7Wuiw11DCqEjR5ISch-iToEXkognR6NXXTHs";
+
+#define NOW_S 1790000000
+
+static const struct {
+	const char *name, *token, *error;
+} oidc[] = {
+	{ "ES256", es256, NULL },
+	{ "RS256", rs256, NULL },
+	{ "no key named", no_kid, NULL },
+	{ "expired", expired, "token has expired" },
+	{ "never expires", eternal, "token that never expires" },
+	{ "for another client", other_audience, "OpenID Connect: for another client" },
+	{ "a slash more", other_issuer, "OpenID Connect: another issuer" },
+	{ "claim differs", other_domain, "OpenID Connect: a required claim is missing or differs" },
+	{ "not verified", unverified, "OpenID Connect: the address is not verified" },
+	{ "no name", nameless, "OpenID Connect: it has no user name" },
+	{ "unknown key", unknown_key, "OpenID Connect: no known key has signed it" },
+	{ "key of another kind", wrong_algorithm, "OpenID Connect: no known key has signed it" },
+	{ "alg none", unsigned_token, "OpenID Connect: no known key has signed it" },
+	{ "claims changed", claims_changed, "OpenID Connect: no known key has signed it" },
+	{ "HS256 by the public key", hmac_by_public_key,
+	  "OpenID Connect: no known key has signed it" },
+	{ "no token", "abc", "the token has not three parts" },
+	{ "four parts", "a.b.c.d", "the token has not three parts" },
+	{ "no JSON", "YQ.YQ.YQ", "a part of the token is no JSON object" },
+	{ "empty", "", "the token has not three parts" },
+};
+
+static void test_oidc(void)
+{
+	struct authn_oidc *o = NULL;
+	struct error err;
+	const struct authn_oidc_options options = { .issuer = "https://issuer.example",
+						    .client_id = "skiff",
+						    .username_claim = "email",
+						    .groups_claim = "groups",
+						    .groups_prefix = "oidc:",
+						    .required_claims = "hd=example.org" };
+	CHECK(authn_oidc_new(&options, &o, &err) == 0);
+	struct identity who = { 0 };
+	CHECK(!authn_oidc_token(o, es256, NOW_S, &who, &err)); /* no keys yet */
+	CHECK(authn_oidc_wants_keys(o) && !authn_oidc_wants_keys(o));
+	CHECK(authn_oidc_set_keys(o, "{\"keys\":[]}", &err) == ERR_INVALID);
+	CHECK(authn_oidc_set_keys(o, keys, &err) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(oidc); i++) {
+		bool good = authn_oidc_token(o, oidc[i].token, NOW_S, &who, &err);
+		CHECK_TEXT(oidc[i].name, good ? "" : err.text, oidc[i].error ? oidc[i].error : "");
+		if (good) {
+			CHECK_TEXT("user", who.name, "ann@example.org");
+			CHECK(identity_in_group(&who, "oidc:a") &&
+			      identity_in_group(&who, "system:authenticated"));
+		}
+		identity_fini(&who);
+	}
+	CHECK(authn_oidc_wants_keys(o)); /* one token named a key that is not known */
+	auto_free char *huge = xcalloc(40000, 1);
+	memset(huge, 'a', 39999);
+	CHECK(!authn_oidc_token(o, huge, NOW_S, &who, &err));
+	CHECK_INT(err.code, ERR_LIMIT);
+	authn_oidc_free(o);
+	CHECK(authn_oidc_new(&(struct authn_oidc_options){ .issuer = "x" }, &o, &err) ==
+	      ERR_INVALID);
+}
+
+static void test_file(void)
+{
+	static const struct {
+		const char *text, *error;
+	} bad[] = { { "a,b\n", "line 1: it must be TOKEN,USER,UID[,\"GROUP,GROUP…\"]" },
+		    { "t,u,1\n\n,u,2\n", "line 3: it must be TOKEN,USER,UID[,\"GROUP,GROUP…\"]" },
+		    { "t,u,1,\"g\",x\n", "line 1: it must be TOKEN,USER,UID[,\"GROUP,GROUP…\"]" } };
+	struct authn_file *f = NULL;
+	struct error err;
+	struct identity who = { 0 };
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK(authn_file_new(bad[i].text, &f, &err) == ERR_MALFORMED);
+		CHECK_TEXT("error", err.text, bad[i].error);
+	}
+	CHECK(authn_file_new("# comment\ns1,ann,7,\"a,b\"\r\n\"s,2\",\"b \"\"b\"\"\",8", &f,
+			     &err) == 0);
+	CHECK(authn_file_token(f, "s1", &who));
+	CHECK_TEXT("user", who.name, "ann");
+	CHECK(identity_in_group(&who, "a") && identity_in_group(&who, "b"));
+	identity_fini(&who);
+	CHECK(authn_file_token(f, "s,2", &who));
+	CHECK_TEXT("user", who.name, "b \"b\"");
+	identity_fini(&who);
+	CHECK(!authn_file_token(f, "s", &who) && !authn_file_token(f, "", &who));
+	authn_file_free(f);
+}
+
+/* ---- through a server ---- */
+
+#define ME     "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+#define REVIEW "/apis/authentication.k8s.io/v1/tokenreviews"
+#define NS     "/api/v1/namespaces/default"
+#define SECRET(name, type, data)                                                                   \
+	"{\"metadata\":{\"name\":\"" name "\"},\"type\":\"" type "\",\"stringData\":{" data "}}"
+#define BOOT(id, secret, more)                                                                     \
+	SECRET("bootstrap-token-" id, "bootstrap.kubernetes.io/token",                             \
+	       "\"token-id\":\"" id "\",\"token-secret\":\"" secret "\"" more)
+#define GOOD_SECRET "0123456789abcdef"
+#define USED        ",\"usage-bootstrap-authentication\":\"true\""
+
+static const struct api_row others[] = {
+	{ "from the file", "|Authorization: Bearer file-token", "POST", ME, "{}", 201,
+	  "\"username\":\"ann\" & \"ops\" & \"uid\":\"7\"" },
+	{ "not in it", "|Authorization: Bearer file-toke", "POST", ME, "{}", 401,
+	  "\"message\":\"Unauthorized\" & \"reason\":\"Unauthorized\" & WWW-Authenticate" },
+	{ "no bearer", "|Authorization: Basic YTpi", "POST", ME, "{}", 401, "" },
+
+	{ "bootstrap", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
+	  BOOT("abcdef", GOOD_SECRET, USED ",\"auth-extra-groups\":\"system:bootstrappers:x\""),
+	  201, "" },
+	{ "is known", "|Authorization: Bearer abcdef." GOOD_SECRET, "POST", ME, "{}", 201,
+	  "\"username\":\"system:bootstrap:abcdef\" & \"system:bootstrappers\",\"system:bootstrappers:x\"" },
+	{ "may ask for certificates", "|Authorization: Bearer abcdef." GOOD_SECRET, "GET",
+	  "/apis/certificates.k8s.io/v1/certificatesigningrequests", 0, 200, "" },
+	{ "and nothing else", "|Authorization: Bearer abcdef." GOOD_SECRET, "GET", NS "/secrets", 0,
+	  403, "" },
+	{ "another secret", "|Authorization: Bearer abcdef.0123456789abcdee", "POST", ME, "{}", 401,
+	  "" },
+	{ "another id", "|Authorization: Bearer abcdeg." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+	{ "not for this", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
+	  BOOT("unused", GOOD_SECRET, ""), 201, "" },
+	{ "is refused", "|Authorization: Bearer unused." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+	{ "over", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
+	  BOOT("overxx", GOOD_SECRET, USED ",\"expiration\":\"2020-01-01T00:00:00Z\""), 201, "" },
+	{ "is refused", "|Authorization: Bearer overxx." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+	{ "a group too high", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
+	  BOOT("highxx", GOOD_SECRET, USED ",\"auth-extra-groups\":\"system:masters\""), 201, "" },
+	{ "is refused", "|Authorization: Bearer highxx." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+	{ "in another namespace", 0, "POST", NS "/secrets", BOOT("elsewh", GOOD_SECRET, USED), 201,
+	  "" },
+	{ "is refused", "|Authorization: Bearer elsewh." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+
+	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
+	  "" },
+	{ "pod", 0, "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+	  201, "" },
+	{ "too short a life", 0, "POST", NS "/serviceaccounts/default/token",
+	  "{\"spec\":{\"expirationSeconds\":10}}", 422,
+	  "may not specify a duration less than 10 minutes" },
+	{ "bound to what is not there", 0, "POST", NS "/serviceaccounts/default/token",
+	  "{\"spec\":{\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"name\":\"q\"}}}",
+	  404, "" },
+};
+
+/* The token that the server gives out for the account. */
+static char *ask_token(struct api_world *w, const char *spec)
+{
+	struct api_answer a;
+	struct error err;
+	AUTO_JSON *tree = NULL;
+	api_world_call(w, w->admin, "POST", NS "/serviceaccounts/default/token", NULL, NULL, spec,
+		       20000, &a);
+	CHECK_INT(a.status, 201);
+	CHECK(json_parse(a.body.data, a.body.len, &tree, &err) == 0);
+	char *token = xstrdup(json_str_or(tree, "status.token", ""));
+	api_answer_fini(&a);
+	return token;
+}
+
+static void expect(struct api_world *w, const char *name, const char *token, int status,
+		   const char *has)
+{
+	auto_free char *as = xasprintf("|Authorization: Bearer %s", token);
+	api_rows_run(w, &(struct api_row){ name, as, "POST", ME, "{}", status, has }, 1);
+}
+
+static void review(struct api_world *w, const char *name, const char *token, const char *audiences,
+		   const char *has)
+{
+	auto_free char *body =
+		xasprintf("{\"spec\":{\"token\":\"%s\",\"audiences\":[%s]}}", token, audiences);
+	api_rows_run(w, &(struct api_row){ name, NULL, "POST", REVIEW, body, 201, has }, 1);
+}
+
+static void test_accounts(struct api_world *w)
+{
+	auto_free char *plain = ask_token(w, "{}");
+	auto_free char *vault = ask_token(w, "{\"spec\":{\"audiences\":[\"vault\"]}}");
+	auto_free char *bound = ask_token(w, "{\"spec\":{\"boundObjectRef\":{\"kind\":\"Pod\","
+					     "\"apiVersion\":\"v1\",\"name\":\"p\"}}}");
+	expect(w, "an account", plain, 201,
+	       "system:serviceaccount:default:default & system:serviceaccounts:default & JTI=");
+	expect(w, "for somebody else", vault, 401, "");
+	expect(w, "bound", bound, 201, "\"authentication.kubernetes.io/pod-name\":[\"p\"]");
+	review(w, "ours", plain, "",
+	       "\"authenticated\":true & \"audiences\":[\"https://kubernetes.default.svc");
+	review(w, "not vault's", plain, "\"vault\"",
+	       "!\"authenticated\":true & invalid bearer token");
+	review(w, "vault's", vault, "\"vault\",\"x\"",
+	       "\"authenticated\":true & \"audiences\":[\"vault\"]");
+	review(w, "not ours", vault, "", "!\"authenticated\":true");
+	static const struct api_row gone[] = {
+		{ "the pod goes", 0, "DELETE", NS "/pods/p?gracePeriodSeconds=0", 0, 200, "" },
+	};
+	api_rows_run(w, gone, 1);
+	expect(w, "its token with it", bound, 401, "");
+	expect(w, "the other stays", plain, 201, "");
+	loop_sim_run_until(w->loop, loop_now_ms(w->loop) + 3700000);
+	expect(w, "an hour later", plain, 401, "");
+	auto_free char *again = ask_token(w, "{}");
+	expect(w, "a new one", again, 201, "");
+	static const struct api_row end[] = {
+		{ "the account goes", 0, "DELETE", NS "/serviceaccounts/default", 0, 200, "" },
+		{ "and comes back", 0, "POST", NS "/serviceaccounts",
+		  "{\"metadata\":{\"name\":\"default\"}}", 201, "" },
+	};
+	api_rows_run(w, end, ARRAY_LEN(end));
+	expect(w, "as another", again, 401, "");
+}
+
+int main(void)
+{
+	struct api_world w;
+	struct error err;
+	auto_free char *pem = NULL;
+	test_oidc();
+	test_file();
+	CHECK(tls_rsa_generate(&pem, &err) == 0);
+	api_world_init_with(&w, 9,
+			    &(struct server_options){ .token_key_pem = pem,
+						      .token_file = "file-token,ann,7,ops\n" });
+	api_rows_run(&w, others, ARRAY_LEN(others));
+	test_accounts(&w);
+	api_world_fini(&w);
+	puts("ok");
+	return 0;
+}
