@@ -1,16 +1,8 @@
-#include "apiserver/pod_security.h"
-#include "common/base/jsonx.h"
+#include "apiserver/pod_security_internal.h"
 
 #include <stdio.h>
 
-#define NAMES_MAX  64
 #define DETAIL_MAX 16384
-
-/* Names of containers or values, as they came or sorted, each value once. */
-struct names {
-	char *at[NAMES_MAX];
-	size_t count;
-};
 
 static void names_fini(struct names *n)
 {
@@ -20,13 +12,13 @@ static void names_fini(struct names *n)
 }
 #define AUTO_NAMES __attribute__((cleanup(names_fini))) struct names
 
-static void add(struct names *n, const char *text)
+void security_add(struct names *n, const char *text)
 {
 	if (n->count < NAMES_MAX)
 		n->at[n->count++] = xstrdup(text);
 }
 
-static void add_sorted(struct names *n, const char *text)
+void security_add_sorted(struct names *n, const char *text)
 {
 	size_t at = 0;
 	while (at < n->count && strcmp(n->at[at], text) < 0)
@@ -38,30 +30,21 @@ static void add_sorted(struct names *n, const char *text)
 	n->count++;
 }
 
-static void print(struct str *out, const struct names *n, bool quoted)
+void security_print(struct str *out, const struct names *n, bool quoted)
 {
 	for (size_t i = 0; i < n->count; i++)
 		str_addf(out, quoted ? "%s\"%s\"" : "%s%s", i ? ", " : "", n->at[i]);
 }
 
-static void print_containers(struct str *out, const struct names *n)
+void security_print_containers(struct str *out, const struct names *n)
 {
 	str_add(out, n->count == 1 ? "container " : "containers ");
-	print(out, n, true);
+	security_print(out, n, true);
 }
 
 /* ---- walking ---- */
 
-struct look {
-	const json_t *pod, *spec;
-	struct names *bad;
-	struct names *values;
-	struct names *more; /* a second list, where a rule has two */
-};
-
-typedef void visit_container(const struct look *l, const json_t *container, const char *name);
-
-static void each_container(const struct look *l, visit_container *visit)
+void security_each_container(const struct look *l, visit_container *visit)
 {
 	static const char *const lists[] = { "initContainers", "containers",
 					     "ephemeralContainers" };
@@ -73,7 +56,7 @@ static void each_container(const struct look *l, visit_container *visit)
 	}
 }
 
-static bool among(const char *text, const char *const *list, size_t count)
+bool security_among(const char *text, const char *const *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (streq(list[i], text))
@@ -81,24 +64,24 @@ static bool among(const char *text, const char *const *list, size_t count)
 	return false;
 }
 
-static bool is_windows(const struct look *l)
+bool security_is_windows(const struct look *l)
 {
 	return streq(json_str_or(l->spec, "os.name", ""), "windows");
 }
 
 /* A pod with users of its own may be root inside. */
-static bool has_own_users(const struct look *l)
+bool security_has_own_users(const struct look *l)
 {
 	return !json_bool_or(l->spec, "hostUsers", true);
 }
 
 /* "pod", "container "a"", "pod and containers "a", "b"" */
-static void print_setters(struct str *out, bool pod, const struct names *containers)
+void security_print_setters(struct str *out, bool pod, const struct names *containers)
 {
 	str_add(out, pod ? "pod" : "");
 	str_add(out, pod && containers->count ? " and " : "");
 	if (containers->count)
-		print_containers(out, containers);
+		security_print_containers(out, containers);
 }
 
 /* ---- baseline ---- */
@@ -118,9 +101,9 @@ static bool host_paths(struct look *l, struct str *detail)
 	json_t *v;
 	json_array_foreach (json_object_get(l->spec, "volumes"), i, v)
 		if (json_object_get(v, "hostPath"))
-			add(l->bad, json_str_or(v, "name", ""));
+			security_add(l->bad, json_str_or(v, "name", ""));
 	str_add(detail, l->bad->count == 1 ? "volume " : "volumes ");
-	print(detail, l->bad, true);
+	security_print(detail, l->bad, true);
 	return l->bad->count == 0;
 }
 
@@ -133,21 +116,21 @@ static void look_host_ports(const struct look *l, const json_t *c, const char *n
 		char text[24];
 		int64_t port = json_int_or(p, "hostPort", 0);
 		if (port && snprintf(text, sizeof text, "%lld", (long long)port) > 0) {
-			add_sorted(l->values, text);
+			security_add_sorted(l->values, text);
 			bad = true;
 		}
 	}
 	if (bad)
-		add(l->bad, name);
+		security_add(l->bad, name);
 }
 
 static bool host_ports(struct look *l, struct str *detail)
 {
-	each_container(l, look_host_ports);
-	print_containers(detail, l->bad);
+	security_each_container(l, look_host_ports);
+	security_print_containers(detail, l->bad);
 	str_add(detail, l->bad->count == 1 ? " uses " : " use ");
 	str_add(detail, l->values->count == 1 ? "hostPort " : "hostPorts ");
-	print(detail, l->values, false);
+	security_print(detail, l->values, false);
 	return l->bad->count == 0;
 }
 
@@ -161,36 +144,36 @@ static void look_hosts(const struct look *l, const json_t *c, const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(probes); i++)
 		for (size_t k = 0; k < ARRAY_LEN(ways); k++) {
 			const char *host = json_str_or(json_dig(c, probes[i]), ways[k], "");
-			if (among(host, local, ARRAY_LEN(local)))
+			if (security_among(host, local, ARRAY_LEN(local)))
 				continue;
-			add_sorted(l->values, host);
+			security_add_sorted(l->values, host);
 			bad = true;
 		}
 	if (bad)
-		add_sorted(l->bad, name);
+		security_add_sorted(l->bad, name);
 }
 
 static bool probe_hosts(struct look *l, struct str *detail)
 {
-	each_container(l, look_hosts);
-	print_containers(detail, l->bad);
+	security_each_container(l, look_hosts);
+	security_print_containers(detail, l->bad);
 	str_add(detail, l->bad->count == 1 ? " uses " : " use ");
 	str_add(detail,
 		l->values->count == 1 ? "probe or lifecycle host " : "probe or lifecycle hosts ");
-	print(detail, l->values, true);
+	security_print(detail, l->values, true);
 	return l->bad->count == 0;
 }
 
 static void look_privileged(const struct look *l, const json_t *c, const char *name)
 {
 	if (json_bool_or(c, "securityContext.privileged", false))
-		add(l->bad, name);
+		security_add(l->bad, name);
 }
 
 static bool privileged(struct look *l, struct str *detail)
 {
-	each_container(l, look_privileged);
-	print_containers(detail, l->bad);
+	security_each_container(l, look_privileged);
+	security_print_containers(detail, l->bad);
 	str_add(detail, " must not set securityContext.privileged=true");
 	return l->bad->count == 0;
 }
@@ -206,20 +189,20 @@ static void look_added(const struct look *l, const json_t *c, const char *name)
 	json_t *v;
 	bool bad = false;
 	json_array_foreach (json_dig(c, "securityContext.capabilities.add"), i, v)
-		if (!among(json_string_value(v), allowed, ARRAY_LEN(allowed))) {
-			add_sorted(l->values, json_string_value(v));
+		if (!security_among(json_string_value(v), allowed, ARRAY_LEN(allowed))) {
+			security_add_sorted(l->values, json_string_value(v));
 			bad = true;
 		}
 	if (bad)
-		add(l->bad, name);
+		security_add(l->bad, name);
 }
 
 static bool capabilities_baseline(struct look *l, struct str *detail)
 {
-	each_container(l, look_added);
-	print_containers(detail, l->bad);
+	security_each_container(l, look_added);
+	security_print_containers(detail, l->bad);
 	str_add(detail, " must not include ");
-	print(detail, l->values, true);
+	security_print(detail, l->values, true);
 	str_add(detail, " in securityContext.capabilities.add");
 	return l->bad->count == 0;
 }
@@ -229,22 +212,22 @@ static void look_proc(const struct look *l, const json_t *c, const char *name)
 	const char *mount = json_str_or(c, "securityContext.procMount", "Default");
 	if (streq(mount, "Default"))
 		return;
-	add(l->bad, name);
-	add_sorted(l->values, mount);
+	security_add(l->bad, name);
+	security_add_sorted(l->values, mount);
 }
 
-static bool proc_mount(struct look *l, struct str *detail)
+bool security_proc_mount(struct look *l, struct str *detail)
 {
-	each_container(l, look_proc);
-	print_containers(detail, l->bad);
+	security_each_container(l, look_proc);
+	security_print_containers(detail, l->bad);
 	str_add(detail, " must not set securityContext.procMount to ");
-	print(detail, l->values, true);
+	security_print(detail, l->values, true);
 	return l->bad->count == 0;
 }
 
 static bool proc_mount_baseline(struct look *l, struct str *detail)
 {
-	return has_own_users(l) || proc_mount(l, detail);
+	return security_has_own_users(l) || security_proc_mount(l, detail);
 }
 
 /* True where the options are bad; notes what is bad about them. */
@@ -256,17 +239,17 @@ static bool selinux_is_bad(const struct look *l, const json_t *options)
 	bool bad = false;
 	if (!json_is_object(options))
 		return false;
-	if (!among(type, types, ARRAY_LEN(types))) {
-		add_sorted(l->values, type);
+	if (!security_among(type, types, ARRAY_LEN(types))) {
+		security_add_sorted(l->values, type);
 		bad = true;
 	}
 	/* Sorted otherwise than shown: "user" is told before "role". */
 	if (*json_str_or(options, "user", "")) {
-		add_sorted(l->more, "1user may not be set");
+		security_add_sorted(l->more, "1user may not be set");
 		bad = true;
 	}
 	if (*json_str_or(options, "role", "")) {
-		add_sorted(l->more, "2role may not be set");
+		security_add_sorted(l->more, "2role may not be set");
 		bad = true;
 	}
 	return bad;
@@ -275,18 +258,18 @@ static bool selinux_is_bad(const struct look *l, const json_t *options)
 static void look_selinux(const struct look *l, const json_t *c, const char *name)
 {
 	if (selinux_is_bad(l, json_dig(c, "securityContext.seLinuxOptions")))
-		add(l->bad, name);
+		security_add(l->bad, name);
 }
 
 static bool selinux(struct look *l, struct str *detail)
 {
 	bool pod = selinux_is_bad(l, json_dig(l->spec, "securityContext.seLinuxOptions"));
-	each_container(l, look_selinux);
-	print_setters(detail, pod, l->bad);
+	security_each_container(l, look_selinux);
+	security_print_setters(detail, pod, l->bad);
 	str_add(detail, " set forbidden securityContext.seLinuxOptions: ");
 	if (l->values->count) {
 		str_add(detail, l->values->count == 1 ? "type " : "types ");
-		print(detail, l->values, true);
+		security_print(detail, l->values, true);
 	}
 	for (size_t i = 0; i < l->more->count; i++)
 		str_addf(detail, "%s%s", i || l->values->count ? "; " : "", l->more->at[i] + 1);
@@ -299,23 +282,23 @@ static bool profile_is_bad(const struct look *l, const json_t *profile)
 	const char *type = json_str_or(profile, "type", "");
 	if (!json_is_object(profile) || streq(type, "RuntimeDefault") || streq(type, "Localhost"))
 		return false;
-	add_sorted(l->values, type);
+	security_add_sorted(l->values, type);
 	return true;
 }
 
 static void look_apparmor(const struct look *l, const json_t *c, const char *name)
 {
 	if (profile_is_bad(l, json_dig(c, "securityContext.appArmorProfile")))
-		add(l->bad, name);
+		security_add(l->bad, name);
 }
 
 static bool apparmor(struct look *l, struct str *detail)
 {
 	bool pod = profile_is_bad(l, json_dig(l->spec, "securityContext.appArmorProfile"));
-	each_container(l, look_apparmor);
-	print_setters(detail, pod, l->bad);
+	security_each_container(l, look_apparmor);
+	security_print_setters(detail, pod, l->bad);
 	str_add(detail, " must not set AppArmor profile type to ");
-	print(detail, l->values, true);
+	security_print(detail, l->values, true);
 	return !pod && !l->bad->count;
 }
 
@@ -323,18 +306,18 @@ static void look_seccomp(const struct look *l, const json_t *c, const char *name
 {
 	const json_t *profile = json_dig(c, "securityContext.seccompProfile");
 	if (profile_is_bad(l, profile))
-		add(l->bad, name);
+		security_add(l->bad, name);
 	else if (!profile)
-		add(l->more, name); /* leaves it to the pod */
+		security_add(l->more, name); /* leaves it to the pod */
 }
 
-static bool seccomp_baseline(struct look *l, struct str *detail)
+bool security_seccomp_baseline(struct look *l, struct str *detail)
 {
 	bool pod = profile_is_bad(l, json_dig(l->spec, "securityContext.seccompProfile"));
-	each_container(l, look_seccomp);
-	print_setters(detail, pod, l->bad);
+	security_each_container(l, look_seccomp);
+	security_print_setters(detail, pod, l->bad);
 	str_add(detail, " must not set securityContext.seccompProfile.type to ");
-	print(detail, l->values, true);
+	security_print(detail, l->values, true);
 	return !pod && !l->bad->count;
 }
 
@@ -355,172 +338,25 @@ static bool sysctls(struct look *l, struct str *detail)
 	size_t i;
 	json_t *v;
 	json_array_foreach (json_dig(l->spec, "securityContext.sysctls"), i, v)
-		if (!among(json_str_or(v, "name", ""), safe, ARRAY_LEN(safe)))
-			add(l->bad, json_str_or(v, "name", ""));
-	print(detail, l->bad, false);
+		if (!security_among(json_str_or(v, "name", ""), safe, ARRAY_LEN(safe)))
+			security_add(l->bad, json_str_or(v, "name", ""));
+	security_print(detail, l->bad, false);
 	return l->bad->count == 0;
 }
 
 static void look_host_process(const struct look *l, const json_t *c, const char *name)
 {
 	if (json_bool_or(c, "securityContext.windowsOptions.hostProcess", false))
-		add(l->bad, name);
+		security_add(l->bad, name);
 }
 
 static bool host_process(struct look *l, struct str *detail)
 {
 	bool pod = json_bool_or(l->spec, "securityContext.windowsOptions.hostProcess", false);
-	each_container(l, look_host_process);
-	print_setters(detail, pod, l->bad);
+	security_each_container(l, look_host_process);
+	security_print_setters(detail, pod, l->bad);
 	str_add(detail, " must not set securityContext.windowsOptions.hostProcess=true");
 	return !pod && !l->bad->count;
-}
-
-/* ---- restricted ---- */
-
-static void look_escalation(const struct look *l, const json_t *c, const char *name)
-{
-	if (json_bool_or(c, "securityContext.allowPrivilegeEscalation", true))
-		add(l->bad, name);
-}
-
-static bool escalation(struct look *l, struct str *detail)
-{
-	if (is_windows(l))
-		return true;
-	each_container(l, look_escalation);
-	print_containers(detail, l->bad);
-	str_add(detail, " must set securityContext.allowPrivilegeEscalation=false");
-	return l->bad->count == 0;
-}
-
-/* `more` are those that do not drop everything. */
-static void look_capabilities(const struct look *l, const json_t *c, const char *name)
-{
-	size_t i;
-	json_t *v;
-	bool drops = false, adds = false;
-	json_array_foreach (json_dig(c, "securityContext.capabilities.drop"), i, v)
-		drops = drops || streq(json_string_value(v), "ALL");
-	if (!drops)
-		add(l->more, name);
-	json_array_foreach (json_dig(c, "securityContext.capabilities.add"), i, v)
-		if (!streq(json_string_value(v), "NET_BIND_SERVICE")) {
-			add_sorted(l->values, json_string_value(v));
-			adds = true;
-		}
-	if (adds)
-		add(l->bad, name);
-}
-
-static bool capabilities_restricted(struct look *l, struct str *detail)
-{
-	if (is_windows(l))
-		return true;
-	each_container(l, look_capabilities);
-	if (l->more->count) {
-		print_containers(detail, l->more);
-		str_add(detail, " must set securityContext.capabilities.drop=[\"ALL\"]");
-	}
-	if (l->bad->count) {
-		str_add(detail, l->more->count ? "; " : "");
-		print_containers(detail, l->bad);
-		str_add(detail, " must not include ");
-		print(detail, l->values, true);
-		str_add(detail, " in securityContext.capabilities.add");
-	}
-	return !l->more->count && !l->bad->count;
-}
-
-static bool restricted_volumes(struct look *l, struct str *detail)
-{
-	static const char *const allowed[] = {
-		"configMap", "csi",   "downwardAPI",           "emptyDir",
-		"ephemeral", "image", "persistentVolumeClaim", "projected",
-		"secret"
-	};
-	size_t i;
-	json_t *volume, *source;
-	const char *kind;
-	json_array_foreach (json_object_get(l->spec, "volumes"), i, volume) {
-		const char *bad = "unknown";
-		json_object_foreach (volume, kind, source)
-			if (json_is_object(source))
-				bad = among(kind, allowed, ARRAY_LEN(allowed)) ? NULL : kind;
-		if (!bad)
-			continue;
-		add(l->bad, json_str_or(volume, "name", ""));
-		add_sorted(l->values, bad);
-	}
-	str_add(detail, l->bad->count == 1 ? "volume " : "volumes ");
-	print(detail, l->bad, true);
-	str_add(detail, l->bad->count == 1 ? " uses " : " use ");
-	str_add(detail,
-		l->values->count == 1 ? "restricted volume type " : "restricted volume types ");
-	print(detail, l->values, true);
-	return l->bad->count == 0;
-}
-
-static void look_root(const struct look *l, const json_t *c, const char *name)
-{
-	const json_t *set = json_dig(c, "securityContext.runAsNonRoot");
-	if (json_is_false(set))
-		add(l->bad, name);
-	else if (!set)
-		add(l->more, name);
-}
-
-static bool non_root(struct look *l, struct str *detail)
-{
-	const json_t *set = json_dig(l->spec, "securityContext.runAsNonRoot");
-	if (has_own_users(l))
-		return true;
-	each_container(l, look_root);
-	if (json_is_false(set) || l->bad->count) {
-		print_setters(detail, json_is_false(set), l->bad);
-		str_add(detail, " must not set securityContext.runAsNonRoot=false");
-		return false;
-	}
-	if (json_is_true(set) || !l->more->count)
-		return true;
-	str_add(detail, "pod or ");
-	print_containers(detail, l->more);
-	str_add(detail, " must set securityContext.runAsNonRoot=true");
-	return false;
-}
-
-static void look_user(const struct look *l, const json_t *c, const char *name)
-{
-	if (json_int_or(c, "securityContext.runAsUser", 1) == 0)
-		add(l->bad, name);
-}
-
-static bool run_as_user(struct look *l, struct str *detail)
-{
-	bool pod = json_int_or(l->spec, "securityContext.runAsUser", 1) == 0;
-	if (has_own_users(l))
-		return true;
-	each_container(l, look_user);
-	print_setters(detail, pod, l->bad);
-	str_add(detail, " must not set runAsUser=0");
-	return !pod && !l->bad->count;
-}
-
-static bool seccomp_restricted(struct look *l, struct str *detail)
-{
-	const json_t *profile = json_dig(l->spec, "securityContext.seccompProfile");
-	if (is_windows(l))
-		return true;
-	if (!seccomp_baseline(l, detail))
-		return false;
-	str_clear(detail);
-	if (profile || !l->more->count)
-		return true;
-	str_add(detail, "pod or ");
-	print_containers(detail, l->more);
-	str_add(detail, " must set securityContext.seccompProfile.type to \"RuntimeDefault\" or "
-			"\"Localhost\"");
-	return false;
 }
 
 /* ---- levels ---- */
@@ -543,16 +379,16 @@ static const struct rule rules[] = {
 	{ "privileged", privileged, false, false },
 	{ "procMount", proc_mount_baseline, false, true },
 	{ "seLinuxOptions", selinux, false, false },
-	{ "seccompProfile", seccomp_baseline, false, true },
+	{ "seccompProfile", security_seccomp_baseline, false, true },
 	{ "forbidden sysctls", sysctls, false, false },
 	{ "hostProcess", host_process, false, false },
-	{ "allowPrivilegeEscalation != false", escalation, true, false },
-	{ "unrestricted capabilities", capabilities_restricted, true, false },
-	{ "procMount", proc_mount, true, false },
-	{ "restricted volume types", restricted_volumes, true, false },
-	{ "runAsNonRoot != true", non_root, true, false },
-	{ "runAsUser=0", run_as_user, true, false },
-	{ "seccompProfile", seccomp_restricted, true, false },
+	{ "allowPrivilegeEscalation != false", security_escalation, true, false },
+	{ "unrestricted capabilities", security_capabilities_restricted, true, false },
+	{ "procMount", security_proc_mount, true, false },
+	{ "restricted volume types", security_restricted_volumes, true, false },
+	{ "runAsNonRoot != true", security_non_root, true, false },
+	{ "runAsUser=0", security_run_as_user, true, false },
+	{ "seccompProfile", security_seccomp_restricted, true, false },
 };
 
 static bool check_rule(const struct rule *rule, const json_t *pod, struct str *why)

@@ -86,7 +86,7 @@ static int read_providers(struct seal *s, const json_t *providers, uint8_t *ret,
 					 "provider %zu is neither aesgcm with keys nor identity",
 					 i + 1);
 		json_array_foreach ((json_t *)(uintptr_t)keys, k, key) {
-			uint8_t number;
+			uint8_t number = 0;
 			if (read_key(s, key, &number, err) < 0)
 				return err->code;
 			if (i == 0 && k == 0)
