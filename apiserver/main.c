@@ -1,4 +1,5 @@
 /* skiff-apiserver: flags, files, and the parts put together. */
+#include "apiserver/audit.h"
 #include "apiserver/authn_oidc.h"
 #include "apiserver/server.h"
 #include "apiserver/store_etcd.h"
@@ -27,6 +28,7 @@ struct flags {
 	const char *cluster_id, *service_cidr, *advertise, *log_level;
 	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key, *token_file,
 		*oidc_keys, *encryption;
+	const char *audit_path, *audit_policy, *audit_size, *audit_age, *audit_backups;
 	struct authn_oidc_options oidc;
 	bool memory;
 };
@@ -45,6 +47,9 @@ static const char usage[] =
 	"  --tls-cert, --tls-key=FILE    this server's certificate\n"
 	"  --client-ca=FILE        signs the certificates of clients and nodes\n"
 	"  --token-key=FILE        RSA key that signs ServiceAccount tokens\n"
+	"  --audit-log-path=FILE   who did what, a line a request; --audit-policy-file=FILE\n"
+	"                          says how much of which; --audit-log-maxsize=MB (100),\n"
+	"                          --audit-log-maxage=DAYS, --audit-log-maxbackup=N keep it small\n"
 	"  --encryption-config=FILE  which objects are stored encrypted, and the keys\n"
 	"  --token-auth-file=FILE  lines of TOKEN,USER,UID,\"GROUP,…\"\n"
 	"  --oidc-issuer-url=URL, --oidc-client-id=ID, --oidc-jwks-file=FILE\n"
@@ -82,6 +87,11 @@ static int parse_flags(int argc, char **argv, struct flags *f)
 		      { "log-level", &f->log_level },
 		      { "token-auth-file", &f->token_file },
 		      { "encryption-config", &f->encryption },
+		      { "audit-log-path", &f->audit_path },
+		      { "audit-policy-file", &f->audit_policy },
+		      { "audit-log-maxsize", &f->audit_size },
+		      { "audit-log-maxage", &f->audit_age },
+		      { "audit-log-maxbackup", &f->audit_backups },
 		      { "oidc-jwks-file", &f->oidc_keys },
 		      { "oidc-issuer-url", &f->oidc.issuer },
 		      { "oidc-client-id", &f->oidc.client_id },
@@ -228,6 +238,34 @@ static void http_metrics(void *ctx, struct str *out)
 			 (unsigned long long)rows[i].value);
 }
 
+/* Decimal digits; NULL: 0. */
+static int number_of(const char *flag, const char *text, int64_t *ret, struct error *err)
+{
+	size_t n = text ? strlen(text) : 0;
+	*ret = 0;
+	if (n > 9 || (text && strspn(text, "0123456789") != n))
+		return error_set(err, ERR_INVALID, "--%s=%s: it must be a number", flag, text);
+	for (size_t i = 0; i < n; i++)
+		*ret = *ret * 10 + (text[i] - '0');
+	return 0;
+}
+
+static int audit_options(const struct flags *f, const char *policy, struct audit_options *ret,
+			 struct error *err)
+{
+	int64_t megabytes = 0;
+	*ret = (struct audit_options){ .path = f->audit_path, .policy = policy };
+	int code = number_of("audit-log-maxsize", f->audit_size, &megabytes, err);
+	if (code == 0)
+		code = number_of("audit-log-maxage", f->audit_age, &ret->age_max_days, err);
+	if (code == 0)
+		code = number_of("audit-log-maxbackup", f->audit_backups, &ret->backups_max, err);
+	if (code == 0 && policy && !f->audit_path)
+		code = error_set(err, ERR_INVALID, "--audit-policy-file needs --audit-log-path");
+	ret->size_max = megabytes << 20;
+	return code;
+}
+
 static int start(const struct flags *f, struct parts *p, struct error *err)
 {
 	char address[64];
@@ -241,9 +279,14 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 	auto_free char *ca = read_text(f->client_ca), *token_key = read_text(f->token_key);
 	auto_free char *token_file = read_text(f->token_file), *oidc_keys = read_text(f->oidc_keys);
 	auto_free char *encryption = read_text(f->encryption);
+	auto_free char *audit_policy = read_text(f->audit_policy);
 	auto_free char *node_cert = read_text(f->node_cert), *node_key = read_text(f->node_key);
 	if (!cert || !key)
 		return error_set(err, ERR_INVALID, "--tls-cert and --tls-key are needed");
+	struct audit_options audit;
+	code = audit_options(f, audit_policy, &audit, err);
+	if (code < 0)
+		return code;
 	struct server_options o = { .cluster_id = f->cluster_id,
 				    .service_cidr = f->service_cidr,
 				    .advertise_address = f->advertise,
@@ -252,6 +295,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .token_key_pem = token_key,
 				    .token_file = token_file,
 				    .encryption = encryption,
+				    .audit = f->audit_path ? &audit : NULL,
 				    .oidc = f->oidc.issuer || f->oidc.client_id ? &f->oidc : NULL,
 				    .oidc_keys = oidc_keys,
 				    .node_cert_pem = node_cert,

@@ -1,4 +1,5 @@
 #include "apiserver/request.h"
+#include "apiserver/audit.h"
 #include "apiserver/gzip.h"
 #include "apiserver/render.h"
 #include "apiserver/server_internal.h"
@@ -145,6 +146,7 @@ static void finish_now(struct request *r, int status, struct headers *h, const v
 	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
 			     loop_now_ms(r->server->loop) - r->start_ms);
 	struct http_exchange *x = r->x;
+	audit_tell(r->server->audit, r, AUDIT_COMPLETE, status, body, len);
 	http_reply(x, status, h->at, h->count, body, len, release, release_ctx);
 	request_drop(r);
 }
@@ -361,6 +363,7 @@ void reply_stream(struct request *r, int status, const char *content_type,
 	common_headers(r, &h, content_type, 0);
 	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
 			     loop_now_ms(r->server->loop) - r->start_ms);
+	audit_tell(r->server->audit, r, AUDIT_STARTED, status, NULL, 0);
 	http_stream(r->x, status, h.at, h.count, source, ctx);
 	request_drop(r);
 }

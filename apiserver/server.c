@@ -1,5 +1,6 @@
 #include "apiserver/server.h"
 #include "apiserver/alloc.h"
+#include "apiserver/audit.h"
 #include "apiserver/authn.h"
 #include "apiserver/authn_file.h"
 #include "apiserver/authn_oidc.h"
@@ -159,6 +160,7 @@ static void serve_resource(struct request *r)
 		return;
 	}
 	if (sub && is_stream(sub)) {
+		audit_tell(r->server->audit, r, AUDIT_RECEIVED, 0, NULL, 0);
 		serve_node_stream(r);
 		return;
 	}
@@ -364,10 +366,13 @@ static void copy_options(struct server *s, const struct server_options *o)
 	s->options.token_key_pem = s->options.token_file = s->options.oidc_keys = NULL;
 	s->options.encryption = NULL;
 	s->options.oidc = NULL;
+	s->options.audit = NULL;
 }
 
 static int read_tokens(struct server *s, const struct server_options *o, struct error *err)
 {
+	if (o->audit && audit_new(s->loop, o->audit, &s->audit, err) < 0)
+		return err->code;
 	if (o->encryption && seal_new(o->encryption, &s->seal, err) < 0)
 		return error_wrap(err, "encryption configuration");
 	if (o->token_file && authn_file_new(o->token_file, &s->token_file, err) < 0)
@@ -420,6 +425,7 @@ void server_free(struct server *s)
 	hub_free(s->hub);
 	tokens_free(s->tokens);
 	seal_free(s->seal);
+	audit_free(s->audit);
 	free(s->openapi_index);
 	authn_file_free(s->token_file);
 	authn_oidc_free(s->oidc);

@@ -11,6 +11,7 @@
 #include "common/io/http_exchange.h"
 #include "common/io/loop.h"
 
+struct audit_options;
 struct authn_oidc_options;
 struct server;
 
@@ -23,6 +24,7 @@ struct server_options {
 	/* Tokens: RS256 key (PEM); NULL: no ServiceAccount tokens. */
 	const char *token_key_pem;
 	const char *issuer;          /* NULL: https://kubernetes.default.svc.cluster.local */
+	const struct audit_options *audit; /* NULL: no audit log */
 	const char *encryption;      /* text of --encryption-config; NULL: nothing is encrypted */
 	const char *token_file;      /* text of --token-auth-file; NULL: none */
 	/* OpenID Connect; NULL: none. oidc_keys: the issuer's JWKS. */

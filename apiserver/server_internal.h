@@ -22,6 +22,7 @@ struct snapshot {
 };
 
 struct address_ranges;
+struct audit;
 struct authn_file;
 struct authn_oidc;
 struct authz_node;
@@ -37,6 +38,7 @@ struct server {
 	char *openapi_index; /* rendered once it was asked for */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
+	struct audit *audit; /* NULL: nothing is told */
 	struct seal *seal; /* NULL: nothing is encrypted */
 	struct tokens *tokens;
 	struct authn_file *token_file; /* NULL: none */

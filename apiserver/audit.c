@@ -1,0 +1,257 @@
+#include "apiserver/audit.h"
+#include "apiserver/authz.h"
+#include "common/base/jsonx.h"
+#include "common/base/time_text.h"
+#include "common/io/log.h"
+
+#define WAITING_MAX      (16u << 20)
+#define LINE_MAX         (8u << 20)
+#define SIZE_MAX_DEFAULT (100 << 20)
+#define GATHER_MS        100
+
+struct audit {
+	struct loop *loop;
+	struct audit_policy *policy;
+	struct audit_file file;
+	struct loop_timer *timer;
+	struct str waiting; /* the loop's */
+	struct str writing; /* the worker's, while it works */
+	int64_t write_at_us;
+	struct error err; /* of the last write; code 0: none */
+	bool is_working, is_gone;
+	uint64_t dropped;
+};
+
+/* ---- the worker ---- */
+
+static void release(struct audit *a)
+{
+	audit_policy_free(a->policy);
+	str_fini(&a->waiting);
+	str_fini(&a->writing);
+	free(a->file.path);
+	free(a);
+}
+
+static void write_lines(void *ctx)
+{
+	struct audit *a = ctx;
+	/* A failure is told of on the loop. */
+	if (audit_file_write(&a->file, a->writing.data, a->writing.len, a->write_at_us, &a->err) ==
+	    0)
+		a->err.code = 0;
+}
+
+static void start_writing(void *ctx);
+
+static void written(void *ctx)
+{
+	struct audit *a = ctx;
+	a->is_working = false;
+	str_clear(&a->writing);
+	if (a->is_gone) {
+		release(a);
+		return;
+	}
+	if (a->err.code)
+		log_error("audit", "lines are lost", "error", a->err.text);
+	if (a->waiting.len)
+		start_writing(a);
+}
+
+static void start_writing(void *ctx)
+{
+	struct audit *a = ctx;
+	if (a->is_working || !a->waiting.len)
+		return;
+	struct str empty = a->writing;
+	a->writing = a->waiting;
+	a->waiting = empty;
+	a->write_at_us = loop_wall_us(a->loop);
+	a->is_working = true;
+	loop_offload(a->loop, write_lines, written, a);
+}
+
+int audit_new(struct loop *loop, const struct audit_options *o, struct audit **ret,
+	      struct error *err)
+{
+	struct audit_policy *policy = NULL;
+	int code = o->policy ? audit_policy_read(o->policy, &policy, err) : 0;
+	if (code < 0)
+		return error_wrap(err, "audit policy");
+	struct audit *a = xcalloc(1, sizeof *a);
+	*a = (struct audit){ .loop = loop, .policy = policy };
+	a->file = (struct audit_file){ .path = xstrdup(o->path),
+				       .size_max = o->size_max ? o->size_max : SIZE_MAX_DEFAULT,
+				       .age_max_days = o->age_max_days,
+				       .backups_max = o->backups_max };
+	str_init(&a->waiting, WAITING_MAX);
+	str_init(&a->writing, WAITING_MAX);
+	a->timer = loop_timer_new(loop, start_writing, a);
+	*ret = a;
+	return 0;
+}
+
+void audit_free(struct audit *a)
+{
+	struct error err;
+	if (!a)
+		return;
+	loop_timer_free(a->timer);
+	if (a->waiting.len && audit_file_write(&a->file, a->waiting.data, a->waiting.len,
+					       loop_wall_us(a->loop), &err) < 0)
+		log_error("audit", "lines are lost", "error", err.text);
+	a->is_gone = true;
+	if (!a->is_working)
+		release(a);
+}
+
+/* ---- a line ---- */
+
+static json_t *user_of(const struct identity *who)
+{
+	json_t *user = json_pack("{s:s}", "username", who->name ? who->name : "");
+	json_t *groups = json_array();
+	if (who->uid && *who->uid)
+		json_put_str(user, "uid", who->uid);
+	for (size_t i = 0; i < who->groups_count; i++)
+		json_array_append_new(groups, json_string(who->groups[i]));
+	json_object_set_new(user, "groups", groups);
+	if (json_object_size(who->extra))
+		json_object_set(user, "extra", who->extra);
+	return user;
+}
+
+static void put_if(json_t *o, const char *name, const char *value)
+{
+	if (value && *value)
+		json_put_str(o, name, value);
+}
+
+static json_t *object_of(const struct target *t)
+{
+	json_t *o = json_object();
+	put_if(o, "resource", t->resource);
+	put_if(o, "namespace", t->ns);
+	put_if(o, "name", t->name);
+	put_if(o, "apiGroup", t->group);
+	put_if(o, "apiVersion", t->version);
+	put_if(o, "subresource", t->subresource);
+	return o;
+}
+
+/* What nobody may read in a log. */
+static bool is_secret(const struct target *t)
+{
+	static const char *const resources[] = { "secrets", "configmaps", "tokenreviews" };
+	for (size_t i = 0; t->is_resource && i < ARRAY_LEN(resources); i++)
+		if (streq(t->resource, resources[i]))
+			return true;
+	return t->is_resource && t->subresource && streq(t->subresource, "token");
+}
+
+static void put_bytes(json_t *event, const char *name, const void *bytes, size_t len)
+{
+	json_t *tree = NULL;
+	struct error err;
+	if (len && len < LINE_MAX && json_parse(bytes, len, &tree, &err) == 0)
+		json_object_set_new(event, name, tree);
+}
+
+/* A body in any encoding; a patch as it is. */
+static void put_body(json_t *event, struct request *r)
+{
+	enum schema_encoding encoding;
+	json_t *tree = NULL;
+	struct schema_report report = { 0 };
+	struct error err;
+	const char *type = http_header_get(r->x, "Content-Type");
+	if (!r->x->body_len)
+		return;
+	bool known = content_type_encoding(type, &encoding);
+	if (known && encoding == SCHEMA_PROTOBUF && r->target.kind && !r->target.subresource) {
+		if (schema_decode(r->target.kind->type, encoding, r->x->body, r->x->body_len, &tree,
+				  &report, &err) == 0)
+			json_object_set_new(event, "requestObject", tree);
+		schema_report_fini(&report);
+	} else if (!known || encoding == SCHEMA_JSON) {
+		put_bytes(event, "requestObject", r->x->body, r->x->body_len);
+	}
+}
+
+static json_t *event_of(struct audit *a, struct request *r, enum audit_level level,
+			enum audit_stage stage, int status)
+{
+	static const char *const levels[] = { "None", "Metadata", "Request", "RequestResponse" };
+	static const char *const stages[] = { "RequestReceived", "ResponseStarted",
+					      "ResponseComplete" };
+	char now[TIME_TEXT_SIZE], began[TIME_TEXT_SIZE];
+	int64_t now_us = loop_wall_us(a->loop);
+	struct access access;
+	authz_access_of(r, &access);
+	time_format_micro(now_us, now);
+	time_format_micro(now_us - (loop_now_ms(a->loop) - r->start_ms) * 1000, began);
+	auto_free char *uri = xasprintf("%s%s%s", r->x->path, *r->x->query ? "?" : "", r->x->query);
+	json_t *e = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", "Event", "apiVersion",
+			      "audit.k8s.io/v1", "level", levels[level], "auditID", r->audit_id,
+			      "stage", stages[stage], "requestURI", uri, "verb", access.verb);
+	if (!e) /* the path is no UTF-8 */
+		return NULL;
+	json_object_set_new(e, "user", user_of(r->real.name ? &r->real : &r->who));
+	if (r->real.name)
+		json_object_set_new(e, "impersonatedUser", user_of(&r->who));
+	if (r->x->peer.address) {
+		const char *colon = strrchr(r->x->peer.address, ':');
+		size_t n =
+			colon ? (size_t)(colon - r->x->peer.address) : strlen(r->x->peer.address);
+		json_object_set_new(e, "sourceIPs",
+				    json_pack("[s%]", r->x->peer.address, (size_t)n));
+	}
+	put_if(e, "userAgent", http_header_get(r->x, "User-Agent"));
+	if (r->target.is_resource)
+		json_object_set_new(e, "objectRef", object_of(&r->target));
+	if (stage != AUDIT_RECEIVED)
+		json_object_set_new(e, "responseStatus",
+				    json_pack("{s:{},s:i}", "metadata", "code", status));
+	json_put_str(e, "requestReceivedTimestamp", began);
+	json_put_str(e, "stageTimestamp", now);
+	if (stage != AUDIT_RECEIVED)
+		json_object_set_new(e, "annotations",
+				    json_pack("{s:s}", "authorization.k8s.io/decision",
+					      status == 403 || status == 401 ? "forbid" : "allow"));
+	return e;
+}
+
+void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,
+		const void *body, size_t len)
+{
+	struct access access;
+	if (!a)
+		return;
+	authz_access_of(r, &access);
+	enum audit_level level =
+		audit_policy_level(a->policy, &r->who, &r->target, access.verb, r->x->path, stage);
+	if (level == AUDIT_NONE)
+		return;
+	if (is_secret(&r->target) || status == 401)
+		level = AUDIT_METADATA;
+	AUTO_JSON *e = event_of(a, r, level, stage, status);
+	if (level >= AUDIT_REQUEST)
+		put_body(e, r);
+	if (level >= AUDIT_REQUEST_RESPONSE)
+		put_bytes(e, "responseObject", body, len);
+	AUTO_STR line;
+	str_init(&line, LINE_MAX);
+	json_print(e, &line);
+	str_add_char(&line, '\n');
+	if (!e || !str_ok(&line) || a->waiting.len + line.len > WAITING_MAX) {
+		if (a->dropped++ % 1000 == 0)
+			log_error("audit",
+				  "lines are dropped: the disk does not keep up, or a line "
+				  "is too long");
+		return;
+	}
+	str_add_bytes(&a->waiting, line.data, line.len);
+	if (!a->is_working)
+		loop_timer_set(a->timer, GATHER_MS);
+}

@@ -1,0 +1,202 @@
+/* The audit log: which rule fits, what a line holds and never holds, and how the file turns. */
+#include "apiserver/audit.h"
+#include "common/base/jsonx.h"
+#include "tests/support/api_rows.h"
+#include "tests/support/check.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+#define NS "/api/v1/namespaces/default"
+
+static const char policy_text[] =
+	"apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n"
+	"- {level: None, users: [\"system:noise\"]}\n"
+	"- {level: None, nonResourceURLs: [\"/healthz*\", /version]}\n"
+	"- {level: Metadata, userGroups: [ops]}\n"
+	"- {level: Request, verbs: [create], resources: [{group: \"\", resources: [pods, secrets]}]}\n"
+	"- {level: RequestResponse, resources: [{group: apps, resources: [deployments],"
+	" resourceNames: [web]}]}\n"
+	"- {level: Metadata, namespaces: [prod], resources: [{group: \"\", resources: [\"pods/exec\","
+	" \"*/status\"]}]}\n"
+	"- {level: None, verbs: [watch]}\n"
+	"- {level: Metadata, omitStages: [ResponseStarted]}\n";
+
+static const struct {
+	const char *name, *user, *group, *verb, *api_group, *resource, *subresource, *ns, *object,
+		*path;
+	enum audit_stage stage;
+	enum audit_level level;
+} fits[] = {
+	{ "a user", "system:noise", "x", "get", "", "pods", 0, "n", 0, "", AUDIT_COMPLETE,
+	  AUDIT_NONE },
+	{ "a path", "u", "x", "get", 0, 0, 0, 0, 0, "/healthz/etcd", AUDIT_COMPLETE, AUDIT_NONE },
+	{ "an exact path", "u", "x", "get", 0, 0, 0, 0, 0, "/version/x", AUDIT_COMPLETE,
+	  AUDIT_METADATA },
+	{ "a group", "u", "ops", "create", "", "pods", 0, "n", 0, "", AUDIT_COMPLETE,
+	  AUDIT_METADATA },
+	{ "verb and resource", "u", "x", "create", "", "pods", 0, "n", 0, "", AUDIT_COMPLETE,
+	  AUDIT_REQUEST },
+	{ "another verb", "u", "x", "delete", "", "pods", 0, "n", "p", "", AUDIT_COMPLETE,
+	  AUDIT_METADATA },
+	{ "a name", "u", "x", "patch", "apps", "deployments", 0, "n", "web", "", AUDIT_COMPLETE,
+	  AUDIT_REQUEST_RESPONSE },
+	{ "another name", "u", "x", "patch", "apps", "deployments", 0, "n", "db", "",
+	  AUDIT_COMPLETE, AUDIT_METADATA },
+	{ "another group", "u", "x", "watch", "", "deployments", 0, "n", "web", "", AUDIT_STARTED,
+	  AUDIT_NONE },
+	{ "omitted by its rule", "u", "x", "get", "", "pods", "exec", "n", "p", "", AUDIT_STARTED,
+	  AUDIT_NONE },
+	{ "a subresource", "u", "x", "get", "", "pods", "exec", "prod", "p", "", AUDIT_STARTED,
+	  AUDIT_METADATA },
+	{ "omitted by all", "u", "x", "get", "", "pods", "exec", "prod", "p", "", AUDIT_RECEIVED,
+	  AUDIT_NONE },
+};
+
+static void test_policy(void)
+{
+	struct audit_policy *p = NULL;
+	struct error err;
+	CHECK(audit_policy_read(policy_text, &p, &err) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(fits); i++) {
+		struct identity who = { .name = (char *)(uintptr_t)fits[i].user };
+		identity_add_group(&who, fits[i].group);
+		struct target t = { .is_resource = fits[i].resource != NULL,
+				    .group = (char *)(uintptr_t)fits[i].api_group,
+				    .resource = (char *)(uintptr_t)fits[i].resource,
+				    .subresource = (char *)(uintptr_t)fits[i].subresource,
+				    .ns = (char *)(uintptr_t)fits[i].ns,
+				    .name = (char *)(uintptr_t)fits[i].object };
+		enum audit_level got =
+			audit_policy_level(p, &who, &t, fits[i].verb, fits[i].path, fits[i].stage);
+		if (got != fits[i].level) {
+			fprintf(stderr, "row '%s': level %d, expected %d\n", fits[i].name, got,
+				fits[i].level);
+			exit(1);
+		}
+		free(who.groups[0]);
+	}
+	audit_policy_free(p);
+	CHECK(audit_policy_read("kind: Policy\nrules: [{level: Much}]\n", &p, &err) == ERR_INVALID);
+	CHECK_TEXT("level", err.text,
+		   "rules[0].level: 'Much' is not None, Metadata, Request or RequestResponse");
+	CHECK(audit_policy_read("kind: Policy\n", &p, &err) == ERR_INVALID);
+}
+
+/* ---- files ---- */
+
+static char folder[] = "/tmp/skiff-audit-XXXXXX";
+
+static size_t files_count(bool remove)
+{
+	size_t n = 0;
+	DIR *d = opendir(folder);
+	for (struct dirent *e; (e = readdir(d));) {
+		if (*e->d_name == '.')
+			continue;
+		n++;
+		auto_free char *path = xasprintf("%s/%s", folder, e->d_name);
+		if (remove)
+			CHECK(unlink(path) == 0);
+	}
+	closedir(d);
+	return n;
+}
+
+static void test_file(void)
+{
+	auto_free char *path = xasprintf("%s/audit.log", folder);
+	struct audit_file f = { .path = path, .size_max = 20, .backups_max = 2 };
+	struct error err;
+	int64_t day = 24 * 3600 * (int64_t)1000000, now = 1790000000 * (int64_t)1000000;
+	for (int i = 0; i < 6; i++)
+		CHECK(audit_file_write(&f, "0123456789abcde\n", 16, now + i, &err) == 0);
+	CHECK_INT(files_count(false), 3); /* the file and two of five */
+	f.backups_max = 0;
+	f.age_max_days = 7;
+	CHECK(audit_file_write(&f, "0123456789abcde\n", 16, now + 8 * day, &err) == 0);
+	CHECK_INT(files_count(true), 2); /* the file and what was rotated now */
+	f.path = (char *)(uintptr_t) "/nowhere/audit.log";
+	CHECK(audit_file_write(&f, "x\n", 2, now, &err) == ERR_UNAVAILABLE);
+}
+
+/* ---- lines ---- */
+
+static const struct api_row requests[] = {
+	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
+	  "" },
+	{ "pod", "ann/dev|User-Agent: kubectl/1", "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"p\"},\"spec\":{}}", 403, "" },
+	{ "secret", 0, "POST", NS "/secrets",
+	  "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"p\":\"hunter2\"}}", 201, "" },
+	{ "secrets", 0, "GET", NS "/secrets", 0, 200, "aHVudGVyMg==" },
+	{ "as another", "@|Impersonate-User: bob", "GET", NS "/pods", 0, 403, "" },
+	{ "health", "", "GET", "/healthz", 0, 200, "" },
+	{ "a terminal", 0, "GET", NS "/pods/p/exec?command=sh", 0, 404, "" },
+};
+
+static char *read_all(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	CHECK(f);
+	char *text = xcalloc(1, 1 << 20);
+	size_t n = fread(text, 1, (1 << 20) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void test_lines(void)
+{
+	static const char *const has[] = {
+		/* What was asked, by whom, and what came of it. */
+		"\"level\":\"Request\",\"auditID\":\"",
+		"\"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1/namespaces/default/pods\","
+		"\"verb\":\"create\",\"user\":{\"username\":\"ann\",\"groups\":[\"dev\","
+		"\"system:authenticated\"]}",
+		"\"userAgent\":\"kubectl/1\",\"objectRef\":{\"resource\":\"pods\",\"namespace\":\"default\","
+		"\"apiVersion\":\"v1\"},\"responseStatus\":{\"metadata\":{},\"code\":403}",
+		"\"annotations\":{\"authorization.k8s.io/decision\":\"forbid\"}",
+		"\"requestObject\":{\"metadata\":{\"name\":\"p\"},\"spec\":{}}",
+		"\"impersonatedUser\":{\"username\":\"bob\"",
+		"\"resource\":\"secrets\"",
+		"/pods/p/exec?command=sh",
+	};
+	static const char *const never[] = { "hunter2", "aHVudGVyMg", "/healthz" };
+	auto_free char *path = xasprintf("%s/audit.log", folder);
+	struct api_world w;
+	api_world_init_with(
+		&w, 4,
+		&(struct server_options){
+			.audit = &(struct audit_options){ .path = path, .policy = policy_text } });
+	api_rows_run(&w, requests, ARRAY_LEN(requests));
+	loop_sim_run_until(w.loop, loop_now_ms(w.loop) + 1000);
+	auto_free char *text = read_all(path);
+	for (size_t i = 0; i < ARRAY_LEN(has); i++)
+		if (!strstr(text, has[i])) {
+			fprintf(stderr, "missing: %s\nin: %s\n", has[i], text);
+			exit(1);
+		}
+	for (size_t i = 0; i < ARRAY_LEN(never); i++)
+		CHECK(!strstr(text, never[i]));
+	/* Each line is an object. */
+	char *rest = text;
+	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+		struct error err;
+		AUTO_JSON *tree = NULL;
+		CHECK(json_parse(line, strlen(line), &tree, &err) == 0);
+	}
+	api_world_fini(&w);
+	files_count(true);
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(folder));
+	test_policy();
+	test_file();
+	test_lines();
+	CHECK(rmdir(folder) == 0);
+	puts("ok");
+	return 0;
+}
