@@ -211,7 +211,9 @@ int admit_validate(struct change *c, struct failure *f)
 	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0 || admit_check_classes(c, f) < 0 ||
 	    admit_check_limits(c, f) < 0 || admit_security(c, f) < 0)
 		return -1;
-	return c->part == PART_MAIN ? admit_order(c, f) : 0;
+	if (c->part == PART_MAIN && admit_order(c, f) < 0)
+		return -1;
+	return admit_quota(c, f);
 }
 
 void admit_release(struct change *c, const json_t *tree)

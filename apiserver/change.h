@@ -135,6 +135,9 @@ int admit_check_limits(struct change *c, struct failure *f);
 /* What a pod asks for in all ("requests" or "limits"), by resource; the caller's. */
 json_t *pod_amounts(const json_t *spec, const char *what);
 
+/* ---- admit_quota.c: ResourceQuota, last of all ---- */
+int admit_quota(struct change *c, struct failure *f);
+
 /* ---- admit_security.c: PodSecurity ---- */
 int admit_security(struct change *c, struct failure *f);
 

@@ -6,6 +6,7 @@
 #include "apiserver/authn_oidc.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
 #include "apiserver/render.h"
@@ -402,6 +403,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->rbac = rbac_new(s->hub);
 	s->authz_node = authz_node_new(s->hub);
 	s->gatherer = rbac_gatherer_new(s);
+	s->quotas = quota_keeper_new(s);
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
 	bootstrap_start(s);
@@ -418,8 +420,8 @@ void server_free(struct server *s)
 	loop_timer_free(s->bootstrap);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
 		index_fini(&s->snapshots[i].index);
-	if (s->hub)
-		rbac_gatherer_free(s->gatherer);
+	quota_keeper_free(s->quotas);
+	rbac_gatherer_free(s->gatherer);
 	rbac_free(s->rbac);
 	authz_node_free(s->authz_node);
 	hub_free(s->hub);

@@ -26,6 +26,7 @@ struct audit;
 struct authn_file;
 struct authn_oidc;
 struct authz_node;
+struct quota_keeper;
 struct rbac;
 struct rbac_gatherer;
 struct seal;
@@ -45,6 +46,7 @@ struct server {
 	struct authn_oidc *oidc;       /* NULL: none */
 	struct rbac *rbac;
 	struct rbac_gatherer *gatherer;
+	struct quota_keeper *quotas;
 	struct authz_node *authz_node;
 	struct snapshot snapshots[SNAPSHOTS_MAX];
 	struct loop_timer *bookmarks;
