@@ -21,5 +21,5 @@ bool quota_same_resource(const char *a, const char *b);
 /* Amounts as they are shown. */
 void quota_print(const char *resource, int64_t milli, struct str *out);
 
-/* Containers that say nothing of a bounded compute resource: "limits.cpu for: a,b; requests.memory for: a". */
+/* Containers that say nothing of a bounded compute resource: "limits.cpu for: a,b; memory for: a". */
 void quota_unsaid(const json_t *quota, const json_t *pod, struct str *out);
