@@ -190,13 +190,20 @@ static void test_lines(void)
 	files_count(true);
 }
 
+/* Also when a check ends the program. */
+static void clean(void)
+{
+	(void)files_count(true);
+	(void)rmdir(folder);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder));
+	CHECK(atexit(clean) == 0);
 	test_policy();
 	test_file();
 	test_lines();
-	CHECK(rmdir(folder) == 0);
 	puts("ok");
 	return 0;
 }
