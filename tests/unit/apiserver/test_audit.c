@@ -154,7 +154,7 @@ static void test_lines(void)
 		"\"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1/namespaces/default/pods\","
 		"\"verb\":\"create\",\"user\":{\"username\":\"ann\",\"groups\":[\"dev\","
 		"\"system:authenticated\"]}",
-		"\"userAgent\":\"kubectl/1\",\"objectRef\":{\"resource\":\"pods\",\"namespace\":\"default\","
+		"\"userAgent\":\"kubectl/1\",\"objectRef\":{\"resource\":\"pods\",\"namespace\":\"default\"",
 		"\"apiVersion\":\"v1\"},\"responseStatus\":{\"metadata\":{},\"code\":403}",
 		"\"annotations\":{\"authorization.k8s.io/decision\":\"forbid\"}",
 		"\"requestObject\":{\"metadata\":{\"name\":\"p\"},\"spec\":{}}",
