@@ -1,4 +1,5 @@
 #include "common/base/jsonx.h"
+#include "schemas/custom.h"
 #include "schemas/default.h"
 #include "schemas/print.h"
 
@@ -107,6 +108,10 @@ json_t *default_object(json_t *o, const char *name)
 
 void schema_default(const struct schema_kind *kind, json_t *tree)
 {
+	if (kind->custom) {
+		custom_default(kind->custom, tree);
+		return;
+	}
 	default_fields(kind->type, tree);
 	const char *name = kind->kind;
 	if (streq(kind->group, "")) {

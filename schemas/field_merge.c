@@ -128,7 +128,9 @@ static json_t *merge_list(const struct field_slot *s, json_t *base, json_t *over
 
 static json_t *merge(const struct field_slot *s, json_t *base, json_t *over)
 {
-	switch (field_relation_of(s)) {
+	if (field_relation_at(s, base) != field_relation_at(s, over))
+		return json_incref(over);
+	switch (field_relation_at(s, over)) {
 	case FIELD_LEAF:
 		break;
 	case FIELD_STRUCT:

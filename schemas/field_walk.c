@@ -25,6 +25,15 @@ enum field_relation field_relation_of(const struct field_slot *s)
 	return f->list_type == SCHEMA_LIST_MAP ? FIELD_KEYED_LIST : FIELD_LEAF;
 }
 
+enum field_relation field_relation_at(const struct field_slot *s, const json_t *value)
+{
+	enum field_relation r = field_relation_of(s);
+	if (!value || s->root)
+		return r;
+	bool is_list = r == FIELD_SET_LIST || r == FIELD_KEYED_LIST;
+	return (is_list ? json_is_array(value) : json_is_object(value)) ? r : FIELD_LEAF;
+}
+
 static const struct schema_type *type_at(const struct field_slot *s)
 {
 	return s->root ? s->root : s->field->type;
@@ -34,7 +43,14 @@ struct field_slot field_slot_below(const struct field_slot *s, const char *name)
 {
 	if (field_relation_of(s) != FIELD_STRUCT)
 		return (struct field_slot){ .field = s->field, .is_element = true };
-	return (struct field_slot){ .field = schema_field_of(type_at(s), name) };
+	const struct schema_type *type = type_at(s);
+	const struct schema_field *field = schema_field_of(type, name);
+	return (struct field_slot){ .field = field ? field : type->rest, .is_rest = !field };
+}
+
+static bool is_custom(const struct field_slot *s)
+{
+	return s->root ? s->root->is_custom : s->field->type && s->field->type->is_custom;
 }
 
 /* The key's value in the element, or what defaulting would put there. */
@@ -105,13 +121,15 @@ static void belows_fini(struct belows *b)
 	free(b->at);
 }
 
-static void take_members(const json_t *tree, struct belows *out)
+/* Nulls are values of custom objects only. */
+static void take_members(const struct field_slot *s, const json_t *tree, struct belows *out)
 {
+	bool takes_nulls = is_custom(s);
 	const char *name;
 	json_t *value;
 	out->at = xcalloc(json_object_size(tree) + 1, sizeof *out->at);
 	json_object_foreach ((json_t *)(uintptr_t)tree, name, value)
-		if (!json_is_null(value))
+		if (takes_nulls || !json_is_null(value))
 			out->at[out->count++] =
 				(struct below){ xasprintf("f:%s", name), value, false, NULL };
 }
@@ -147,7 +165,7 @@ static void belows_of(const struct field_slot *s, const json_t *value, struct be
 	enum field_relation r = field_relation_of(s);
 	*out = (struct belows){ 0 };
 	if (r == FIELD_STRUCT || r == FIELD_MAP)
-		take_members(value, out);
+		take_members(s, value, out);
 	else
 		take_elements(s, value, out);
 }
@@ -200,7 +218,7 @@ static bool check_list(const struct field_slot *s, const json_t *list, const str
 static bool check_lists(const struct field_slot *s, const json_t *value, struct str *path,
 			struct str *why)
 {
-	enum field_relation r = field_relation_of(s);
+	enum field_relation r = field_relation_at(s, value);
 	struct belows b;
 	if (r == FIELD_LEAF)
 		return true;
@@ -239,14 +257,15 @@ static void add_fields(const struct field_slot *s, const json_t *value, json_t *
 		if (!at.field)
 			continue;
 		json_t *below = json_object();
-		if (b.at[i].is_twice || field_relation_of(&at) == FIELD_LEAF) {
+		if (b.at[i].is_twice || field_relation_at(&at, item) == FIELD_LEAF) {
 			json_object_set_new_nocheck(node, b.at[i].name, below);
 			continue;
 		}
 		add_fields(&at, item, below);
 		/* An element of a list or map is a field of its own; so is an empty object. What
 		 * holds nothing but an empty list owns nothing. */
-		bool is_own = r != FIELD_STRUCT || (json_is_object(item) && size_of(item) == 0);
+		bool is_own = r != FIELD_STRUCT || at.is_rest ||
+			      (json_is_object(item) && size_of(item) == 0);
 		if (is_own)
 			field_node_add_self(below);
 		if (is_own || json_object_size(below) > 0)
@@ -353,9 +372,16 @@ static void compare_elements(const struct field_slot *s, const json_t *before, c
 static void compare_values(const struct field_slot *s, const json_t *before, const json_t *now,
 			   json_t *ret[OUTCOMES])
 {
-	enum field_relation r = field_relation_of(s);
+	enum field_relation r = field_relation_at(s, before);
 	if (before == now)
 		return;
+	if (before && now && field_relation_at(s, now) != r) {
+		/* A value of another shape: all of one goes, all of the other comes. */
+		compare_values(s, before, NULL, ret);
+		compare_values(s, NULL, now, ret);
+		return;
+	}
+	r = before ? r : field_relation_at(s, now);
 	/* Both empty: whether there is one at all is all that can differ. */
 	if (r == FIELD_LEAF || (size_of(before) == 0 && size_of(now) == 0)) {
 		compare_leaf(before, now, ret);
@@ -410,7 +436,7 @@ static json_t *without_below(const struct field_slot *s, const char *name, json_
 
 static json_t *without(const struct field_slot *s, const json_t *value, const json_t *set)
 {
-	enum field_relation r = field_relation_of(s);
+	enum field_relation r = field_relation_at(s, value);
 	json_t *whole = (json_t *)(uintptr_t)value;
 	if (r == FIELD_LEAF || size_of(value) == 0)
 		return json_incref(whole);

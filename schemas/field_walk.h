@@ -13,14 +13,17 @@
 
 /* What stands at a place: a whole type, a field, or an element of a field's list or map. */
 struct field_slot {
-	const struct schema_type *root;   /* the object itself; or NULL */
+	const struct schema_type *root; /* the object itself; or NULL */
 	const struct schema_field *field;
 	bool is_element;
+	bool is_rest; /* of a custom type: no field names it */
 };
 
 enum field_relation { FIELD_LEAF, FIELD_STRUCT, FIELD_MAP, FIELD_SET_LIST, FIELD_KEYED_LIST };
 
 enum field_relation field_relation_of(const struct field_slot *s);
+/* The same where `value` stands there: what is not of the slot's shape is one field. NULL: absent. */
+enum field_relation field_relation_at(const struct field_slot *s, const json_t *value);
 /* The members' slot; field NULL: unknown name. */
 struct field_slot field_slot_below(const struct field_slot *s, const char *name);
 /* "k:{…}" or "v:…" of a list's element; NULL: none of its keys is there. The caller's. */

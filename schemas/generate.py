@@ -152,7 +152,7 @@ def write_types(tables, types):
             tables.out += lines + ['};']
             tables.out.append('static const uint16_t by_name_%d[] = { %s };' % (
                 i, ', '.join(str(n) for n in by_name)))
-        rows.append('\t{ %s, %s, %d, %s, %s, %s },' % (
+        rows.append('\t{ %s, %s, %d, %s, %s, %s, false, NULL },' % (
             text(name), 'fields_%d' % i if lines else 'NULL', len(lines),
             'by_name_%d' % i if lines else 'NULL', text(types[name].get('description') or ''),
             'true' if types[name].get('atomic') else 'false'))

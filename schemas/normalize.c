@@ -3,6 +3,7 @@
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 #include "schemas/base64.h"
+#include "schemas/custom.h"
 #include "schemas/quantity.h"
 
 #include <stdio.h>
@@ -336,8 +337,7 @@ static int normalize_map(struct context *c, json_t *map, const struct path *wher
 	const char *key;
 	json_t *item;
 	void *next;
-	json_object_foreach_safe(map, next, key, item)
-	{
+	json_object_foreach_safe (map, next, key, item) {
 		json_t *now = json_is_null(item) ? zero_of(c->field) : json_incref(item);
 		struct context here = *c;
 		int code = normalize_one(&here, &now, PATH(where, key));
@@ -379,8 +379,7 @@ static int normalize_fields(struct context *c, const struct schema_type *type, j
 	const char *name;
 	json_t *value;
 	void *next;
-	json_object_foreach_safe(tree, next, name, value)
-	{
+	json_object_foreach_safe (tree, next, name, value) {
 		const struct schema_field *f = schema_field_of(type, name);
 		if (!f) {
 			report_field(c->report, "unknown", PATH(where, name));
@@ -402,6 +401,8 @@ int normalize_object(const struct schema_type *type, json_t *tree, const struct 
 		     struct schema_report *report, struct error *err)
 {
 	struct context c = { .report = report, .err = err };
+	if (type->is_custom)
+		return custom_normalize(custom_of(type), tree, report, err);
 	if (!json_is_object(tree)) {
 		char what[64];
 		describe(tree, what, sizeof what);

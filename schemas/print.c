@@ -1,6 +1,7 @@
 #include "schemas/print.h"
 
 #include "common/base/jsonx.h"
+#include "schemas/custom.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,8 @@ const char **sorted_keys(const json_t *object, size_t *ret_count)
 	const char **keys = xcalloc(count + 1, sizeof *keys);
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) keys[n++] = key;
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value)
+		keys[n++] = key;
 	qsort(keys, n, sizeof *keys, by_text);
 	*ret_count = n;
 	return keys;
@@ -218,5 +220,8 @@ static void print_fields(const struct schema_type *type, const json_t *tree, str
 
 void schema_print(const struct schema_type *type, const json_t *tree, struct str *out)
 {
-	print_fields(type, tree, out);
+	if (type->is_custom)
+		custom_print(custom_of(type), tree, out);
+	else
+		print_fields(type, tree, out);
 }

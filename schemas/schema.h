@@ -1,8 +1,8 @@
 /*
  * schema.h - what every object is: constant tables generated from schemas/<group>_<version>.yaml,
  * and what they drive: decoding, defaulting, validation, canonical bytes, strategic
- * merge, tables, discovery, OpenAPI. A CustomResourceDefinition will build the same
- * structures at run time, so nothing here may assume that a table is constant.
+ * merge, tables, discovery, OpenAPI. A CustomResourceDefinition builds the same
+ * structures at run time (schemas/custom.h), so nothing here may assume that a table is constant.
  *
  * Source: the Kubernetes API v1.36 (GA groups). Pure: no I/O, no clock, no globals
  * but the constant tables. Threads: any.
@@ -26,8 +26,8 @@ enum schema_form {
 	SCHEMA_DURATION,
 	SCHEMA_QUANTITY,
 	SCHEMA_INT_OR_STRING,
-	SCHEMA_OBJECT,     /* of `type` */
-	SCHEMA_ANY,        /* RawExtension, JSON: kept as received */
+	SCHEMA_OBJECT, /* of `type` */
+	SCHEMA_ANY,    /* RawExtension, JSON: kept as received */
 	SCHEMA_FIELDS_V1,
 	SCHEMA_STRING_LIST, /* a list of texts as a value of a map */
 	/* JSON schemas only: an object of `type`, or in its place … */
@@ -42,6 +42,7 @@ enum schema_shape { SCHEMA_ONE, SCHEMA_LIST, SCHEMA_MAP }; /* MAP: string → fo
 enum schema_list_type { SCHEMA_LIST_ATOMIC, SCHEMA_LIST_SET, SCHEMA_LIST_MAP };
 
 struct schema_type;
+struct custom;
 
 struct schema_field {
 	const char *name; /* in JSON */
@@ -60,26 +61,28 @@ struct schema_field {
 	const char *default_json;       /* or NULL: filled when absent and the parent is there */
 	const char *const *enum_values; /* NULL-terminated, or NULL */
 	bool patch_merge, patch_replace, patch_retain_keys; /* strategic merge */
-	const char *patch_merge_key;    /* or NULL */
+	const char *patch_merge_key;                        /* or NULL */
 	enum schema_list_type list_type;
 	const char *const *list_map_keys; /* NULL-terminated, or NULL */
-	bool is_atomic_map; /* server-side apply takes the map as one field */
+	bool is_atomic_map;               /* server-side apply takes the map as one field */
 	const char *description;
 };
 
 struct schema_type {
-	const char *name; /* "core.v1.PodSpec" */
+	const char *name;                  /* "core.v1.PodSpec" */
 	const struct schema_field *fields; /* in table order: the order of canonical bytes */
 	size_t fields_count;
 	const uint16_t *by_name; /* indexes into fields, sorted by name */
 	const char *description;
 	bool is_atomic; /* server-side apply takes the struct as one field */
+	bool is_custom; /* made at run time, and part of a struct custom: schemas/custom.h */
+	const struct schema_field *rest; /* custom: what members are that no field names; or NULL */
 };
 
 struct schema_column {
 	const char *name, *format, *description;
-	const char *type;  /* "string", "integer", "date" … */
-	int priority;      /* > 0: only with -o wide */
+	const char *type; /* "string", "integer", "date" … */
+	int priority;     /* > 0: only with -o wide */
 };
 
 /* One served resource. */
@@ -95,8 +98,8 @@ struct schema_kind {
 	/* The kind as which its objects are stored, another version's; NULL: itself. */
 	const struct schema_kind *storage;
 	bool is_namespaced, has_status, has_scale;
-	bool creates_on_update;          /* PUT makes it where absent */
-	bool needs_version_on_update;    /* no unconditional update */
+	bool creates_on_update;       /* PUT makes it where absent */
+	bool needs_version_on_update; /* no unconditional update */
 	bool returns_object_on_delete;
 	bool has_generation;             /* spec changes count up metadata.generation */
 	const char *const *subresources; /* beside status and scale: "log", "exec", "token" … */
@@ -104,6 +107,7 @@ struct schema_kind {
 	const char *const *field_labels;
 	const struct schema_column *columns;
 	size_t columns_count;
+	const struct custom *custom; /* of a CustomResourceDefinition's version; NULL: built in */
 };
 
 /* ---- finding (borrowed, for ever) ---- */
@@ -147,22 +151,23 @@ void schema_report_fini(struct schema_report *r);
  * ERR_LIMIT: too deep (JSON 512, YAML 100, protobuf 100), too many aliases.
  */
 int schema_decode(const struct schema_type *type, enum schema_encoding encoding, const void *bytes,
-		  size_t len, json_t **ret, struct schema_report *report, struct error *err) MUST_CHECK;
+		  size_t len, json_t **ret, struct schema_report *report,
+		  struct error *err) MUST_CHECK;
 
 /* The same checks on a tree (after a patch): prunes and canonicalizes in place. */
 int schema_normalize(const struct schema_type *type, json_t *tree, struct schema_report *report,
 		     struct error *err) MUST_CHECK;
 
 /* apiVersion and kind of a body in any encoding, without decoding it ("" where absent). */
-int schema_peek(enum schema_encoding encoding, const void *bytes, size_t len, char **ret_api_version,
-		char **ret_kind, struct error *err) MUST_CHECK;
+int schema_peek(enum schema_encoding encoding, const void *bytes, size_t len,
+		char **ret_api_version, char **ret_kind, struct error *err) MUST_CHECK;
 
 /* A message alone: what stands inside an envelope, a list or another message. */
 int schema_encode_message(const struct schema_type *type, const json_t *tree, struct str *out,
 			  struct error *err) MUST_CHECK;
 /* The envelope ("k8s\0" and what kind it is) around a message. */
-void schema_add_envelope(const char *api_version, const char *kind, const void *message,
-			 size_t len, struct str *out);
+void schema_add_envelope(const char *api_version, const char *kind, const void *message, size_t len,
+			 struct str *out);
 /* Both; for answers where asked, and for tests. */
 int schema_encode_protobuf(const struct schema_type *type, const char *api_version,
 			   const char *kind, const json_t *tree, struct str *out,
@@ -179,7 +184,8 @@ struct yaml_documents {
 	struct yaml_document *at;
 	size_t count;
 };
-int yaml_parse(const char *text, size_t len, struct yaml_documents *ret, struct error *err) MUST_CHECK;
+int yaml_parse(const char *text, size_t len, struct yaml_documents *ret,
+	       struct error *err) MUST_CHECK;
 void yaml_documents_fini(struct yaml_documents *d);
 /* The same, and where each node stands, for messages: as long as the trees live and are not changed.
  * 0: not known (true, false, null, what an alias copied): ask about what it stands in. */
@@ -195,7 +201,8 @@ int yaml_parse_lines(const char *text, size_t len, struct yaml_documents *ret,
 		     struct yaml_lines *lines, struct error *err) MUST_CHECK;
 size_t yaml_line_of(const struct yaml_lines *l, const json_t *node);
 void yaml_lines_fini(struct yaml_lines *l); /* {0} is fine */
-void yaml_print(const json_t *tree, struct str *out); /* block style, as kubectl prints: keys sorted */
+void yaml_print(const json_t *tree,
+		struct str *out); /* block style, as kubectl prints: keys sorted */
 
 /* ---- canonical form, defaults, rules ---- */
 /* Canonical bytes: fields in table order, map keys sorted, no blanks, empty values gone as Go's
@@ -206,14 +213,22 @@ void schema_print(const struct schema_type *type, const json_t *tree, struct str
 void schema_default(const struct schema_kind *kind, json_t *tree);
 
 enum field_error_type {
-	FIELD_REQUIRED, FIELD_DUPLICATE, FIELD_INVALID, FIELD_NOT_SUPPORTED, FIELD_FORBIDDEN,
-	FIELD_TOO_LONG, FIELD_TOO_MANY, FIELD_NOT_FOUND, FIELD_TYPE_INVALID, FIELD_INTERNAL,
+	FIELD_REQUIRED,
+	FIELD_DUPLICATE,
+	FIELD_INVALID,
+	FIELD_NOT_SUPPORTED,
+	FIELD_FORBIDDEN,
+	FIELD_TOO_LONG,
+	FIELD_TOO_MANY,
+	FIELD_NOT_FOUND,
+	FIELD_TYPE_INVALID,
+	FIELD_INTERNAL,
 	FIELD_ERROR_TYPE_COUNT,
 };
 struct field_error {
 	enum field_error_type type;
-	char *field;  /* "spec.containers[0].name" */
-	char *value;  /* as shown, JSON-quoted where a string; NULL: not shown */
+	char *field; /* "spec.containers[0].name" */
+	char *value; /* as shown, JSON-quoted where a string; NULL: not shown */
 	char *detail;
 };
 struct field_errors {
@@ -224,7 +239,7 @@ void field_errors_fini(struct field_errors *e);
 /* `value` may be NULL; detail is formatted. At most 256 are kept. */
 void field_errors_add(struct field_errors *e, enum field_error_type type, const char *field,
 		      const json_t *value, const char *detail, ...) PRINTF_LIKE(5, 6);
-const char *field_error_reason(enum field_error_type type); /* "FieldValueInvalid" */
+const char *field_error_reason(enum field_error_type type);          /* "FieldValueInvalid" */
 void field_error_body(const struct field_error *e, struct str *out); /* 'Invalid value: "v": d' */
 /* 'spec.x: Invalid value: "v": d' */
 void field_error_text(const struct field_error *e, struct str *out);
@@ -241,8 +256,10 @@ void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct 
 /* ---- patches (schemas/patch.c) ---- */
 /* New trees; inputs stay as they are. ERR_INVALID: a test failed or a path is missing (422);
  * ERR_MALFORMED: the patch is no patch (400). `type` NULL for objects without schema. */
-int patch_json(const json_t *target, const json_t *patch, json_t **ret, struct error *err) MUST_CHECK;
-int patch_merge(const json_t *target, const json_t *patch, json_t **ret, struct error *err) MUST_CHECK;
+int patch_json(const json_t *target, const json_t *patch, json_t **ret,
+	       struct error *err) MUST_CHECK;
+int patch_merge(const json_t *target, const json_t *patch, json_t **ret,
+		struct error *err) MUST_CHECK;
 int patch_strategic(const struct schema_type *type, const json_t *target, const json_t *patch,
 		    json_t **ret, struct error *err) MUST_CHECK;
 /* The three-way strategic merge patch a client-side apply sends (CLI): from the last applied,
@@ -255,9 +272,9 @@ int patch_three_way(const struct schema_type *type, const json_t *last, const js
 json_t *table_cells(const struct schema_kind *kind, const json_t *tree, int64_t now_us);
 
 /* Discovery documents, JSON text. */
-void discovery_api_versions(struct str *out);                                  /* /api */
-void discovery_group_list(struct str *out);                                    /* /apis */
-bool discovery_group(const char *group, struct str *out);                      /* /apis/G */
+void discovery_api_versions(struct str *out);             /* /api */
+void discovery_group_list(struct str *out);               /* /apis */
+bool discovery_group(const char *group, struct str *out); /* /apis/G */
 /* /api/v1, /apis/G/V */
 bool discovery_resources(const char *group, const char *version, struct str *out);
 /* apidiscovery.k8s.io/v2 APIGroupDiscoveryList */

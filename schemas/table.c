@@ -1,5 +1,6 @@
 #include "common/base/time_text.h"
 #include "schemas/cells.h"
+#include "schemas/custom.h"
 
 #include <ctype.h>
 
@@ -226,6 +227,8 @@ static int by_kind(const void *key, const void *row)
 
 json_t *table_cells(const struct schema_kind *kind, const json_t *tree, int64_t now_us)
 {
+	if (kind->custom)
+		return custom_cells(kind->custom, tree, now_us);
 	json_t *row = json_array();
 	if (streq(kind->kind, "Event")) {
 		table_event(tree, now_us, row);
@@ -240,6 +243,6 @@ json_t *table_cells(const struct schema_kind *kind, const json_t *tree, int64_t 
 	if (at < ARRAY_LEN(printers))
 		printers[at].cells(tree, now_us, row);
 	else
-		cell_age(row, tree, now_us); /* custom kinds and those without columns of theirs */
+		cell_age(row, tree, now_us); /* those without columns of theirs */
 	return row;
 }

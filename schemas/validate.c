@@ -1,3 +1,4 @@
+#include "schemas/custom.h"
 #include "schemas/rule.h"
 
 /* One value against the bounds of its field. */
@@ -79,6 +80,10 @@ static void validate_core(const char *kind, const json_t *tree, const json_t *ol
 void schema_validate(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 		     struct field_errors *errors)
 {
+	if (kind->custom) {
+		custom_validate(kind, tree, old, errors);
+		return;
+	}
 	validate_metadata(kind, tree, old, errors);
 	if (validate_kind(kind, tree, old, errors))
 		return;
@@ -92,6 +97,10 @@ void schema_validate(const struct schema_kind *kind, const json_t *tree, const j
 void schema_validate_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 			    struct field_errors *errors)
 {
+	if (kind->custom) {
+		custom_validate_status(kind, tree, old, errors);
+		return;
+	}
 	validate_metadata(kind, tree, old, errors);
 	if (validate_kind_status(kind, tree, old, errors))
 		return;

@@ -2,8 +2,8 @@
 #include "schemas/rule.h"
 
 #define ADMISSION "admissionregistration.k8s.io"
-#define FLOW "flowcontrol.apiserver.k8s.io"
-#define RBAC "rbac.authorization.k8s.io"
+#define FLOW      "flowcontrol.apiserver.k8s.io"
+#define RBAC      "rbac.authorization.k8s.io"
 
 /* Names that their kind's rules look at. */
 static size_t name_any(const char *value, const char *ret[NAME_PROBLEMS_MAX])
@@ -90,6 +90,8 @@ name_check *validate_name_rule(const struct schema_kind *kind)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (streq(kinds[i].kind, kind->kind) && streq(kinds[i].group, kind->group))
 			return kinds[i].name ? kinds[i].name : name_dns_subdomain;
+	if (kind->custom)
+		return name_dns_subdomain;
 	if (streq(kind->kind, "Namespace") || streq(kind->kind, "Service"))
 		return name_dns_label;
 	return name_dns_subdomain;

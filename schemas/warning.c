@@ -1,6 +1,7 @@
 #include "schemas/warning.h"
 
 #include "common/base/jsonx.h"
+#include "schemas/custom.h"
 #include "schemas/names.h"
 #include "schemas/report.h"
 
@@ -274,6 +275,8 @@ static const struct {
 
 void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct schema_report *ret)
 {
+	if (kind->custom)
+		custom_warnings(kind->custom, tree, ret);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (streq(kinds[i].kind, kind->kind) && streq(kinds[i].group, kind->group))
 			kinds[i].warn(tree, ret);
