@@ -29,6 +29,7 @@ struct flags {
 	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key, *token_file,
 		*oidc_keys, *encryption;
 	const char *audit_path, *audit_policy, *audit_size, *audit_age, *audit_backups;
+	const char *per_client;
 	struct authn_oidc_options oidc;
 	bool memory;
 };
@@ -57,6 +58,7 @@ static const char usage[] =
 	"  --oidc-username-claim, --oidc-username-prefix, --oidc-groups-claim,\n"
 	"  --oidc-groups-prefix, --oidc-required-claim=TEXT   how its claims name them\n"
 	"  --node-cert, --node-key=FILE  certificate shown to the nodes' agents\n"
+	"  --connections-per-client=N  of one address at a time (4096)\n"
 	"  --log-level=debug|info|warn|error\n"
 	"  --version, --help\n";
 
@@ -87,6 +89,7 @@ static int parse_flags(int argc, char **argv, struct flags *f)
 		      { "log-level", &f->log_level },
 		      { "token-auth-file", &f->token_file },
 		      { "encryption-config", &f->encryption },
+		      { "connections-per-client", &f->per_client },
 		      { "audit-log-path", &f->audit_path },
 		      { "audit-policy-file", &f->audit_policy },
 		      { "audit-log-maxsize", &f->audit_size },
@@ -233,7 +236,8 @@ static void http_metrics(void *ctx, struct str *out)
 		  "Connections too slow with a handshake, a head or a body.", c.timed_out_total },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		str_addf(out, "# HELP skiff_http_%s %s\n# TYPE skiff_http_%s %s\nskiff_http_%s %llu\n",
+		str_addf(out,
+			 "# HELP skiff_http_%s %s\n# TYPE skiff_http_%s %s\nskiff_http_%s %llu\n",
 			 rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
 			 (unsigned long long)rows[i].value);
 }
@@ -284,7 +288,10 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 	if (!cert || !key)
 		return error_set(err, ERR_INVALID, "--tls-cert and --tls-key are needed");
 	struct audit_options audit;
+	int64_t per_client;
 	code = audit_options(f, audit_policy, &audit, err);
+	if (code == 0)
+		code = number_of("connections-per-client", f->per_client, &per_client, err);
 	if (code < 0)
 		return code;
 	struct server_options o = { .cluster_id = f->cluster_id,
@@ -312,7 +319,9 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 					 .key_pem = key,
 					 .client_ca_pem = ca,
 					 .idle_timeout_s = IDLE_TIMEOUT_S,
-					 .connections_per_client_max = CONNECTIONS_PER_CLIENT,
+					 .connections_per_client_max =
+						 per_client ? (size_t)per_client
+							    : CONNECTIONS_PER_CLIENT,
 					 .handle = server_handle,
 					 .wants_stream = server_wants_stream,
 					 .may_take_over = server_may_take_over,

@@ -1,12 +1,13 @@
 #!/bin/sh
 # run.sh [RUNS [BENCH…]] - all benches as one table, each figure beside its floor from the same run;
-# medians of RUNS (5) alternating runs. BENCH: read, store, cluster, services. Needs root, wrk and the
-# build tools; starts its own servers and clusters and leaves nothing.
+# medians of RUNS (5) alternating runs. BENCH: read, writes, collection, lists, watch, turns, two, store,
+# cluster, services. Needs root, wrk and the build tools; starts its own servers and clusters and leaves
+# nothing.
 set -eu
 cd "$(dirname "$0")/../.."
 runs=${1:-5}
 [ $# -gt 0 ] && shift
-benches=${*:-read store cluster services}
+benches=${*:-read writes collection lists watch turns two store cluster services}
 . scripts/packages.sh
 provide_tools "$PWD/build/tools-test"
 export PATH="$PATH:$PWD/build/tools-test/usr/bin:$PWD/build/tools-test/usr/sbin"
@@ -19,10 +20,12 @@ for bench in $benches; do
 	printf '… %s\n' "$bench" >&2
 	case $bench in
 	read) sh tests/bench/bench_read.sh 2 "$runs" ;;
+	writes | collection | lists | watch | turns | two)
+		/usr/bin/python3 "tests/bench/bench_$bench.py" "$runs" ;;
 	store) build/release/bin/bench_store 2 ;;
 	cluster) /usr/bin/python3 tests/bench/bench_cluster.py "$runs" ;;
 	services) unshare -n build/release/bin/bench_services ;;
-	*) fail "there is no bench '$bench': read, store, cluster, services" ;;
+	*) fail "there is no bench '$bench'; the head of this file names them" ;;
 	esac >>"$rows"
 done
 printf '%s, %s cores, load %s\n\n' "$(uname -sr)" "$(nproc)" "$(cut -d' ' -f1-3 /proc/loadavg)"
