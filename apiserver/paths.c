@@ -3,6 +3,7 @@
 #include "apiserver/tokens.h"
 #include "common/base/jsonx.h"
 #include "common/base/map.h"
+#include "schemas/discovery.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -110,7 +111,7 @@ static void request_metrics(const struct server *s, struct str *out)
 	str_add(out, "# HELP apiserver_request_total Requests answered.\n"
 		     "# TYPE apiserver_request_total counter\n");
 	for (int v = 0; v < VERB_COUNT; v++)
-		for (int class = 1; class < 6; class++)
+		for (int class = 1; class < 6; class ++)
 			if (s->requests_total[v][class])
 				str_addf(out,
 					 "apiserver_request_total{verb=\"%s\",code=\"%dxx\"} "
@@ -137,9 +138,9 @@ static void request_metrics(const struct server *s, struct str *out)
 
 static void lane_metrics(const struct server *s, struct str *out)
 {
-	static const char *const names[] = { [LANE_NONE] = "other",
-					     [LANE_USER] = "user",
-					     [LANE_SYSTEM] = "system" };
+	static const char *const names[] = {
+		[LANE_NONE] = "other", [LANE_USER] = "user", [LANE_SYSTEM] = "system"
+	};
 	str_add(out, "# HELP apiserver_current_inflight_requests Requests under way.\n"
 		     "# TYPE apiserver_current_inflight_requests gauge\n");
 	for (size_t i = 0; i < LANE_COUNT; i++)
@@ -167,8 +168,7 @@ static void serve_metrics(struct request *r)
 	       hub.objects);
 	metric(&out, "skiff_object_bytes", "gauge", "Bytes of all objects.", hub.object_bytes);
 	metric(&out, "skiff_event_bytes", "gauge", "Bytes of recent events.", hub.event_bytes);
-	metric(&out, "skiff_events_total", "counter", "Events from the store.",
-	       hub.events_total);
+	metric(&out, "skiff_events_total", "counter", "Events from the store.", hub.events_total);
 	metric(&out, "skiff_watchers", "gauge", "Open watches.", hub.watchers);
 	metric(&out, "skiff_cache_loads_total", "counter", "Times the store was read whole.",
 	       hub.reloads);
@@ -203,7 +203,7 @@ static void serve_discovery_root(struct request *r, bool is_core)
 	AUTO_STR text;
 	str_init(&text, TEXT_MAX);
 	if (r->accept.as == ACCEPT_DISCOVERY) {
-		discovery_aggregated(is_core, &text);
+		discovery_aggregated(r->server->kinds, is_core, &text);
 		reply_cached(r,
 			     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
 			     text.data, text.len, false);
@@ -212,7 +212,7 @@ static void serve_discovery_root(struct request *r, bool is_core)
 	if (is_core)
 		discovery_api_versions(&text);
 	else
-		discovery_group_list(&text);
+		discovery_group_list(r->server->kinds, &text);
 	json_text(r, text.data, text.len);
 }
 
@@ -220,6 +220,7 @@ static void serve_discovery_root(struct request *r, bool is_core)
 static bool serve_discovery(struct request *r)
 {
 	const char *path = r->x->path;
+	const struct kinds *kinds = r->server->kinds;
 	bool core = starts_with(path, "/api/"), named = starts_with(path, "/apis/");
 	if (!core && !named)
 		return false;
@@ -231,10 +232,10 @@ static bool serve_discovery(struct request *r)
 	str_init(&text, TEXT_MAX);
 	bool found;
 	if (core)
-		found = !*second && discovery_resources("", first, &text);
+		found = !*second && discovery_resources(kinds, "", first, &text);
 	else
-		found = *second ? discovery_resources(first, second, &text) :
-				  discovery_group(first, &text);
+		found = *second ? discovery_resources(kinds, first, second, &text)
+				: discovery_group(kinds, first, &text);
 	if (found)
 		json_text(r, text.data, text.len);
 	return found;
@@ -264,7 +265,7 @@ static bool serve_openapi(struct request *r)
 	if (streq(path, "/openapi/v3")) {
 		struct server *s = r->server;
 		if (!s->openapi_index) { /* it takes the hashes of all documents: once */
-			openapi_v3_index(&text);
+			openapi_v3_index(s->kinds, &text);
 			s->openapi_index = xstrdup(text.data);
 		}
 		reply_cached(r, "application/json", s->openapi_index, strlen(s->openapi_index),
@@ -275,12 +276,12 @@ static bool serve_openapi(struct request *r)
 		const char *accept = http_header_get(r->x, "Accept");
 		bool protobuf = accept && strstr(accept, "openapi.spec.v2@v1.0+protobuf");
 		if (protobuf)
-			openapi_v2_protobuf(&text);
+			openapi_v2_protobuf(r->server->kinds, &text);
 		else
-			openapi_v2_json(&text);
+			openapi_v2_json(r->server->kinds, &text);
 		reply_cached(r,
-			     protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" :
-					"application/json",
+			     protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+				      : "application/json",
 			     text.data, text.len, false);
 		return true;
 	}
@@ -291,7 +292,7 @@ static bool serve_openapi(struct request *r)
 	size_t n = core ? 0 : strcspn(rest, "/");
 	auto_free char *group = xstrndup(rest, n);
 	const char *version = core ? rest : rest[n] ? rest + n + 1 : "";
-	if (!openapi_v3_document(group, version, &text))
+	if (!openapi_v3_document(r->server->kinds, group, version, &text))
 		return false;
 	serve_openapi_document(r, &text);
 	return true;
@@ -336,8 +337,7 @@ static void serve_root(struct request *r)
 static bool is_path(const struct request *r, const char *path)
 {
 	size_t n = strlen(path);
-	return strncmp(r->x->path, path, n) == 0 &&
-	       (!r->x->path[n] || streq(r->x->path + n, "/"));
+	return strncmp(r->x->path, path, n) == 0 && (!r->x->path[n] || streq(r->x->path + n, "/"));
 }
 
 void serve_path(struct request *r)
@@ -357,8 +357,8 @@ void serve_path(struct request *r)
 	} else if (streq(r->x->path, "/")) {
 		serve_root(r);
 	} else if (!serve_health(r, "/healthz", false) && !serve_health(r, "/livez", true) &&
-		   !serve_health(r, "/readyz", false) && !serve_discovery(r) &&
-		   !serve_openapi(r) && !serve_openid(r)) {
+		   !serve_health(r, "/readyz", false) && !serve_discovery(r) && !serve_openapi(r) &&
+		   !serve_openid(r)) {
 		fail_path(&f);
 		reply_failure(r, &f);
 	}

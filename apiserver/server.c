@@ -399,6 +399,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 		code = read_tokens(s, options, err);
 	if (code < 0)
 		return code;
+	s->kinds = kinds_new();
 	s->hub = hub_new(loop, store, s->seal);
 	s->rbac = rbac_new(s->hub);
 	s->authz_node = authz_node_new(s->hub);
@@ -429,6 +430,7 @@ void server_free(struct server *s)
 	seal_free(s->seal);
 	audit_free(s->audit);
 	free(s->openapi_index);
+	kinds_free(s->kinds);
 	authn_file_free(s->token_file);
 	authn_oidc_free(s->oidc);
 	free(s->ranges);

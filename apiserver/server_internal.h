@@ -7,11 +7,12 @@
 #include "apiserver/request.h"
 #include "apiserver/server.h"
 #include "common/base/rng.h"
+#include "schemas/kinds.h"
 
-#define SNAPSHOTS_MAX     64
-#define SNAPSHOT_KEEP_MS  300000
-#define LIST_WAIT_MS      3000 /* for a resourceVersion that is not there yet */
-#define LATENCY_BUCKETS   12
+#define SNAPSHOTS_MAX    64
+#define SNAPSHOT_KEEP_MS 300000
+#define LIST_WAIT_MS     3000 /* for a resourceVersion that is not there yet */
+#define LATENCY_BUCKETS  12
 
 /* A list that was begun with a limit goes on from the state it began with. */
 struct snapshot {
@@ -36,11 +37,12 @@ struct server {
 	struct loop *loop;
 	struct store *store;
 	struct hub *hub;
-	char *openapi_index; /* rendered once it was asked for */
+	struct kinds *kinds;           /* what is served */
+	char *openapi_index;           /* rendered once it was asked for */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct audit *audit; /* NULL: nothing is told */
-	struct seal *seal; /* NULL: nothing is encrypted */
+	struct seal *seal;   /* NULL: nothing is encrypted */
 	struct tokens *tokens;
 	struct authn_file *token_file; /* NULL: none */
 	struct authn_oidc *oidc;       /* NULL: none */
@@ -54,7 +56,7 @@ struct server {
 	size_t watches_count;
 	size_t in_flight[LANE_COUNT];
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
-	struct server_work *works; /* computations on workers */
+	struct server_work *works;          /* computations on workers */
 	uint64_t works_total;
 	bool has_system_objects;
 	struct loop_timer *bootstrap;
@@ -77,9 +79,9 @@ void serve_get(struct request *r);
 void serve_list(struct request *r);
 void serve_watch(struct request *r);
 void serve_watch_all(struct request *r); /* skiff.dev/v1 metadata: every kind in one stream */
-void serve_write(struct request *r);       /* create, update, patch */
-void serve_delete(struct request *r);      /* one, and collections */
-void serve_review(struct request *r);      /* kinds that can be created only: answered, not stored */
+void serve_write(struct request *r);     /* create, update, patch */
+void serve_delete(struct request *r);    /* one, and collections */
+void serve_review(struct request *r);    /* kinds that can be created only: answered, not stored */
 void serve_subresource(struct request *r); /* what is neither status nor scale */
 void serve_path(struct request *r);        /* no resource: health, discovery, OpenAPI … */
 void serve_node_stream(struct request *r); /* log, exec, attach, port-forward */

@@ -1,4 +1,4 @@
-#include "schemas/schema.h"
+#include "schemas/discovery.h"
 
 /* A subresource that is not status or scale. */
 struct subresource {
@@ -61,11 +61,6 @@ static void add_list(struct str *out, const char *name, const char *const *value
 	str_add_char(out, ']');
 }
 
-static bool is_served(const char *group, const char *version)
-{
-	return schema_group_version_exists(group, version);
-}
-
 void discovery_api_versions(struct str *out)
 {
 	str_add(out,
@@ -82,22 +77,22 @@ static void add_version(struct str *out, const struct schema_kind *k)
 }
 
 /* The kind at `i` is the first of its group version, or of its group. */
-static bool is_first(size_t i, bool of_group)
+static bool is_first(const struct kinds *kinds, size_t i, bool of_group)
 {
-	const struct schema_kind *k = schema_kind_at(i);
-	const struct schema_kind *before = i ? schema_kind_at(i - 1) : NULL;
+	const struct schema_kind *k = kinds_at(kinds, i);
+	const struct schema_kind *before = i ? kinds_at(kinds, i - 1) : NULL;
 	return !before || !streq(before->group, k->group) ||
 	       (!of_group && !streq(before->version, k->version));
 }
 
-static void add_group_body(struct str *out, const char *group)
+static void add_group_body(struct str *out, const struct kinds *kinds, const char *group)
 {
 	const struct schema_kind *preferred = NULL;
 	add_text(out, "name", group);
 	str_add(out, ",\"versions\":[");
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
-		if (!streq(k->group, group) || !is_first(i, false))
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
+		if (!streq(k->group, group) || !is_first(kinds, i, false))
 			continue;
 		if (preferred)
 			str_add_char(out, ',');
@@ -110,33 +105,41 @@ static void add_group_body(struct str *out, const char *group)
 	add_version(out, preferred);
 }
 
-void discovery_group_list(struct str *out)
+void discovery_group_list(const struct kinds *kinds, struct str *out)
 {
 	bool has_one = false;
 	str_add(out, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
-		if (!*k->group || !is_first(i, true))
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
+		if (!*k->group || !is_first(kinds, i, true))
 			continue;
 		str_add(out, has_one ? ",{" : "{");
-		add_group_body(out, k->group);
+		add_group_body(out, kinds, k->group);
 		str_add_char(out, '}');
 		has_one = true;
 	}
 	str_add(out, "]}");
 }
 
-bool discovery_group(const char *group, struct str *out)
+bool discovery_group(const struct kinds *kinds, const char *group, struct str *out)
 {
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		if (!*group || !streq(schema_kind_at(i)->group, group))
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		if (!*group || !streq(kinds_at(kinds, i)->group, group))
 			continue;
 		str_add(out, "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
-		add_group_body(out, group);
+		add_group_body(out, kinds, group);
 		str_add_char(out, '}');
 		return true;
 	}
 	return false;
+}
+
+/* While a definition is being deleted, nothing new is made of it. */
+static const char *const *verbs_shown(const struct schema_kind *k)
+{
+	static const char *const ending[] = { "delete", "deletecollection", "get", "list", "watch",
+					      NULL };
+	return k->is_ending ? ending : k->verbs;
 }
 
 static void add_subresource(struct str *out, const struct schema_kind *k,
@@ -153,7 +156,7 @@ static void add_resource(struct str *out, const struct schema_kind *k)
 {
 	str_addf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
 		 k->resource, k->singular, k->is_namespaced ? "true" : "false", k->kind);
-	add_list(out, "verbs", k->verbs);
+	add_list(out, "verbs", verbs_shown(k));
 	if (k->short_names) {
 		str_add_char(out, ',');
 		add_list(out, "shortNames", k->short_names);
@@ -169,17 +172,18 @@ static void add_resource(struct str *out, const struct schema_kind *k)
 		add_subresource(out, k, list[i]);
 }
 
-bool discovery_resources(const char *group, const char *version, struct str *out)
+bool discovery_resources(const struct kinds *kinds, const char *group, const char *version,
+			 struct str *out)
 {
 	bool has_one = false;
-	if (!is_served(group, version))
+	if (!kinds_has_group_version(kinds, group, version))
 		return false;
 	str_addf(out,
 		 "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
 		 "\"%s%s%s\",\"resources\":[",
 		 group, *group ? "/" : "", version);
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
 		if (!streq(k->group, group) || !streq(k->version, version))
 			continue;
 		if (has_one)
@@ -204,7 +208,7 @@ static void add_aggregated_resource(struct str *out, const struct schema_kind *k
 	add_response_kind(out, k->group, k->version, k->kind);
 	str_addf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",",
 		 k->is_namespaced ? "Namespaced" : "Cluster", k->singular);
-	add_list(out, "verbs", k->verbs);
+	add_list(out, "verbs", verbs_shown(k));
 	if (k->short_names) {
 		str_add_char(out, ',');
 		add_list(out, "shortNames", k->short_names);
@@ -229,14 +233,14 @@ static void add_aggregated_resource(struct str *out, const struct schema_kind *k
 	str_add(out, count ? "]}" : "}");
 }
 
-void discovery_aggregated(bool is_core, struct str *out)
+void discovery_aggregated(const struct kinds *kinds, bool is_core, struct str *out)
 {
 	const struct schema_kind *last = NULL;
 	str_add(out,
 		"{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
 		"\"metadata\":{},\"items\":[");
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
 		if ((*k->group == '\0') != is_core)
 			continue;
 		bool new_group = !last || !streq(last->group, k->group);

@@ -244,18 +244,18 @@ static void add_common_types(struct str *out)
 		"\"integer\"},{\"type\":\"string\"}],\"format\":\"int-or-string\"}");
 }
 
-bool openapi_v3_document(const char *group, const char *version, struct str *out)
+bool openapi_v3_document(const struct kinds *kinds, const char *group, const char *version,
+			 struct str *out)
 {
 	bool has_one = false;
 	struct map seen = { 0 };
-	if (!schema_group_version_exists(group, version))
+	if (!kinds_has_group_version(kinds, group, version))
 		return false;
 	str_add(out,
-		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\""
-		OPENAPI_VERSION
+		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
 		"\"},\"paths\":{");
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
 		if (!streq(k->group, group) || !streq(k->version, version))
 			continue;
 		if (has_one)
@@ -265,8 +265,8 @@ bool openapi_v3_document(const char *group, const char *version, struct str *out
 	}
 	str_add(out, "},\"components\":{\"schemas\":{");
 	add_common_types(out);
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
 		if (streq(k->group, group) && streq(k->version, version))
 			add_types(out, &seen, k->type, k);
 	}
@@ -275,18 +275,18 @@ bool openapi_v3_document(const char *group, const char *version, struct str *out
 	return true;
 }
 
-void openapi_v3_index(struct str *out)
+void openapi_v3_index(const struct kinds *kinds, struct str *out)
 {
 	const struct schema_kind *last = NULL;
 	str_add(out, "{\"paths\":{");
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
 		if (last && streq(last->group, k->group) && streq(last->version, k->version))
 			continue;
 		AUTO_STR document, path;
 		str_init(&document, DOCUMENT_SIZE_MAX);
 		str_init(&path, 1024);
-		(void)openapi_v3_document(k->group, k->version, &document); /* it exists */
+		(void)openapi_v3_document(kinds, k->group, k->version, &document); /* it exists */
 		str_add(&path, *k->group ? "apis/" : "api/");
 		schema_api_version(k, &path);
 		str_addf(out, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%016llX\"}",

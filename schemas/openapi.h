@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "schemas/schema.h"
+#include "schemas/discovery.h"
 
 #define OPENAPI_VERSION "v1.36.3"
 

@@ -19,13 +19,13 @@ enum { ANY_YAML = 2 };
 static const char *const patch_parameters[] = { "dryRun", "fieldManager", "fieldValidation",
 						"force" };
 
-void openapi_v2_json(struct str *out)
+void openapi_v2_json(const struct kinds *kinds, struct str *out)
 {
 	str_add(out,
 		"{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
 		"\"},\"paths\":{");
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
 		str_add(out, i ? ",\"" : "\"");
 		openapi_path(k, true, out);
 		str_addf(out,
@@ -88,7 +88,7 @@ static void add_path(struct str *paths, const struct schema_kind *k)
 	add_inside(paths, PATHS_PATH, &b);
 }
 
-void openapi_v2_protobuf(struct str *out)
+void openapi_v2_protobuf(const struct kinds *kinds, struct str *out)
 {
 	AUTO_STR info, paths;
 	str_init(&info, PART_SIZE_MAX);
@@ -97,7 +97,7 @@ void openapi_v2_protobuf(struct str *out)
 	add_text(&info, INFO_TITLE, "Kubernetes");
 	add_text(&info, INFO_VERSION, OPENAPI_VERSION);
 	add_inside(out, DOCUMENT_INFO, &info);
-	for (size_t i = 0; i < schema_kinds_count(); i++)
-		add_path(&paths, schema_kind_at(i));
+	for (size_t i = 0; i < kinds_count(kinds); i++)
+		add_path(&paths, kinds_at(kinds, i));
 	add_inside(out, DOCUMENT_PATHS, &paths);
 }

@@ -105,9 +105,13 @@ struct schema_kind {
 	const char *const *subresources; /* beside status and scale: "log", "exec", "token" … */
 	/* Selectable fields beside metadata.name and metadata.namespace: dotted paths. */
 	const char *const *field_labels;
+	/* What objects of it are indexed by, where other versions have more labels; NULL: its own. */
+	const char *const *indexed_labels;
 	const struct schema_column *columns;
 	size_t columns_count;
 	const struct custom *custom; /* of a CustomResourceDefinition's version; NULL: built in */
+	const char *deprecation;     /* what requests are warned of; NULL: nothing */
+	bool is_ending;              /* its definition is being deleted: nothing new is made */
 };
 
 /* ---- finding (borrowed, for ever) ---- */
@@ -270,19 +274,3 @@ int patch_three_way(const struct schema_type *type, const json_t *last, const js
 /* ---- renderings ---- */
 /* The cells of one object's row, in column order, as kubectl's server-side printers give them. */
 json_t *table_cells(const struct schema_kind *kind, const json_t *tree, int64_t now_us);
-
-/* Discovery documents, JSON text. */
-void discovery_api_versions(struct str *out);             /* /api */
-void discovery_group_list(struct str *out);               /* /apis */
-bool discovery_group(const char *group, struct str *out); /* /apis/G */
-/* /api/v1, /apis/G/V */
-bool discovery_resources(const char *group, const char *version, struct str *out);
-/* apidiscovery.k8s.io/v2 APIGroupDiscoveryList */
-void discovery_aggregated(bool is_core, struct str *out);
-
-void openapi_v3_index(struct str *out);
-bool openapi_v3_document(const char *group, const char *version, struct str *out);
-void openapi_v2_json(struct str *out);
-/* Asked for as application/com.github.proto-openapi.spec.v2@v1.0+protobuf; the answer's type is
- * "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", for Go refuses to parse an @. */
-void openapi_v2_protobuf(struct str *out);

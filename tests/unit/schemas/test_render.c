@@ -1,4 +1,4 @@
-#include "schemas/schema.h"
+#include "schemas/discovery.h"
 
 #include "common/base/jsonx.h"
 #include "tests/support/check.h"
@@ -23,35 +23,34 @@ static void test_discovery(void)
 	AUTO_JSON *versions = load(&text);
 	CHECK_TEXT("versions", json_str(versions, "kind"), "APIVersions");
 	str_clear(&text);
-	discovery_group_list(&text);
+	discovery_group_list(kinds_constant(), &text);
 	AUTO_JSON *groups = load(&text);
 	CHECK_INT(json_array_size(json_object_get(groups, "groups")), 20);
 	CHECK_TEXT("group", json_str(json_array_get(json_object_get(groups, "groups"), 3), "name"),
 		   "apps");
 	str_clear(&text);
-	CHECK(discovery_group("batch", &text));
+	CHECK(discovery_group(kinds_constant(), "batch", &text));
 	AUTO_JSON *group = load(&text);
 	CHECK_TEXT("preferred", json_str(group, "preferredVersion.groupVersion"), "batch/v1");
-	CHECK(!discovery_group("none", &text));
-	CHECK(!discovery_group("", &text));
+	CHECK(!discovery_group(kinds_constant(), "none", &text));
+	CHECK(!discovery_group(kinds_constant(), "", &text));
 	str_clear(&text);
-	CHECK(discovery_resources("apps", "v1", &text));
+	CHECK(discovery_resources(kinds_constant(), "apps", "v1", &text));
 	CHECK(strstr(text.data, "{\"name\":\"deployments/scale\",\"singularName\":\"\","
 				"\"namespaced\":true,\"group\":\"autoscaling\",\"version\":\"v1\","
 				"\"kind\":\"Scale\",\"verbs\":[\"get\",\"patch\",\"update\"]}"));
 	str_clear(&text);
-	CHECK(discovery_resources("policy", "v1", &text));
-	CHECK_TEXT(
-		"resources", text.data,
-		"{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
-		"\"policy/v1\",\"resources\":[{\"name\":\"poddisruptionbudgets\","
-		"\"singularName\":\"poddisruptionbudget\",\"namespaced\":true,\"kind\":"
-		"\"PodDisruptionBudget\",\"verbs\":[\"create\",\"delete\",\"deletecollection\","
-		"\"get\",\"list\",\"patch\",\"update\",\"watch\"],\"shortNames\":[\"pdb\"]},"
-		"{\"name\":\"poddisruptionbudgets/status\",\"singularName\":\"\",\"namespaced\":"
-		"true,\"kind\":\"PodDisruptionBudget\",\"verbs\":[\"get\",\"patch\","
-		"\"update\"]}]}");
-	CHECK(!discovery_resources("apps", "v2", &text));
+	CHECK(discovery_resources(kinds_constant(), "policy", "v1", &text));
+	CHECK_TEXT("resources", text.data,
+		   "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+		   "\"policy/v1\",\"resources\":[{\"name\":\"poddisruptionbudgets\","
+		   "\"singularName\":\"poddisruptionbudget\",\"namespaced\":true,\"kind\":"
+		   "\"PodDisruptionBudget\",\"verbs\":[\"create\",\"delete\",\"deletecollection\","
+		   "\"get\",\"list\",\"patch\",\"update\",\"watch\"],\"shortNames\":[\"pdb\"]},"
+		   "{\"name\":\"poddisruptionbudgets/status\",\"singularName\":\"\",\"namespaced\":"
+		   "true,\"kind\":\"PodDisruptionBudget\",\"verbs\":[\"get\",\"patch\","
+		   "\"update\"]}]}");
+	CHECK(!discovery_resources(kinds_constant(), "apps", "v2", &text));
 }
 
 static void test_aggregated(void)
@@ -59,7 +58,7 @@ static void test_aggregated(void)
 	for (int is_core = 0; is_core < 2; is_core++) {
 		AUTO_STR text;
 		str_init(&text, 1 << 20);
-		discovery_aggregated(is_core, &text);
+		discovery_aggregated(kinds_constant(), is_core, &text);
 		AUTO_JSON *all = load(&text);
 		const json_t *items = json_object_get(all, "items");
 		CHECK_INT(json_array_size(items), is_core ? 1 : 20);
@@ -78,11 +77,11 @@ static void check_refs(const json_t *tree, const json_t *schemas)
 	json_t *value;
 	size_t i;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, value) check_refs(value, schemas);
+		json_array_foreach (tree, i, value)
+			check_refs(value, schemas);
 		return;
 	}
-	json_object_foreach((json_t *)(uintptr_t)tree, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)tree, key, value) {
 		const char *ref = streq(key, "$ref") ? json_string_value(value) : NULL;
 		if (ref && !json_object_get(schemas, ref + strlen(prefix))) {
 			fprintf(stderr, "%s leads nowhere\n", ref);
@@ -97,24 +96,24 @@ static void test_openapi(void)
 {
 	AUTO_STR text;
 	str_init(&text, 32 << 20);
-	openapi_v3_index(&text);
+	openapi_v3_index(kinds_constant(), &text);
 	AUTO_JSON *index = load(&text);
 	const json_t *paths = json_object_get(index, "paths");
 	CHECK(json_object_get(paths, "api/v1") && json_object_get(paths, "apis/apps/v1"));
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
 		str_clear(&text);
-		CHECK(openapi_v3_document(k->group, k->version, &text));
+		CHECK(openapi_v3_document(kinds_constant(), k->group, k->version, &text));
 		AUTO_JSON *document = load(&text);
 		check_refs(document, json_dig(document, "components.schemas"));
 	}
-	CHECK(!openapi_v3_document("apps", "v9", &text));
+	CHECK(!openapi_v3_document(kinds_constant(), "apps", "v9", &text));
 	str_clear(&text);
-	openapi_v2_json(&text);
+	openapi_v2_json(kinds_constant(), &text);
 	AUTO_JSON *v2 = load(&text);
 	CHECK_INT(json_object_size(json_object_get(v2, "paths")), schema_kinds_count());
 	str_clear(&text);
-	openapi_v2_protobuf(&text);
+	openapi_v2_protobuf(kinds_constant(), &text);
 	CHECK(memcmp(text.data,
 		     "\x0a\x03"
 		     "2.0"

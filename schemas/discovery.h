@@ -1,0 +1,25 @@
+/*
+ * discovery.h - what a server says that it serves: discovery and OpenAPI documents. Pure.
+ */
+#pragma once
+
+#include "schemas/kinds.h"
+
+/* Discovery documents, JSON text. */
+void discovery_api_versions(struct str *out);                          /* /api */
+void discovery_group_list(const struct kinds *kinds, struct str *out); /* /apis */
+/* /apis/G */
+bool discovery_group(const struct kinds *kinds, const char *group, struct str *out);
+/* /api/v1, /apis/G/V */
+bool discovery_resources(const struct kinds *kinds, const char *group, const char *version,
+			 struct str *out);
+/* apidiscovery.k8s.io/v2 APIGroupDiscoveryList */
+void discovery_aggregated(const struct kinds *kinds, bool is_core, struct str *out);
+
+void openapi_v3_index(const struct kinds *kinds, struct str *out);
+bool openapi_v3_document(const struct kinds *kinds, const char *group, const char *version,
+			 struct str *out);
+void openapi_v2_json(const struct kinds *kinds, struct str *out);
+/* Asked for as application/com.github.proto-openapi.spec.v2@v1.0+protobuf; the answer's type is
+ * "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", for Go refuses to parse an @. */
+void openapi_v2_protobuf(const struct kinds *kinds, struct str *out);
