@@ -1,5 +1,6 @@
 /* Admission: what the server adds to objects, and what it refuses beyond their schema. */
 #include "apiserver/change.h"
+#include "apiserver/signing.h"
 #include "common/base/jsonx.h"
 
 #include <stdio.h>
@@ -208,8 +209,9 @@ int admit_validate(struct change *c, struct failure *f)
 {
 	if (change_is_kind(c, "", "ServiceAccount") && check_role(c, f) < 0)
 		return -1;
-	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0 || admit_check_classes(c, f) < 0 ||
-	    admit_check_limits(c, f) < 0 || admit_security(c, f) < 0)
+	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0 || signing_admit(c, f) < 0 ||
+	    admit_check_classes(c, f) < 0 || admit_check_limits(c, f) < 0 ||
+	    admit_security(c, f) < 0)
 		return -1;
 	if (c->part == PART_MAIN && admit_order(c, f) < 0)
 		return -1;

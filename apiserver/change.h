@@ -19,6 +19,7 @@ enum change_part {
 	PART_SCALE,
 	PART_FINALIZE, /* namespaces/finalize */
 	PART_BINDING,  /* pods/binding */
+	PART_APPROVAL, /* certificatesigningrequests/approval */
 	PART_OTHER,    /* not ours */
 };
 
@@ -40,9 +41,9 @@ struct change {
 	const struct schema_kind *asked; /* the version that the client speaks */
 	enum change_verb verb;
 	enum change_part part;
-	char *ns, *name; /* name NULL: generateName */
+	char *ns, *name;                 /* name NULL: generateName */
 	char *content_type, *user_agent; /* headers; NULL: none */
-	json_t *body;       /* decoded object, or patch document */
+	json_t *body;                    /* decoded object, or patch document */
 	const char *patch_type;
 	bool is_apply; /* the patch is a configuration to apply */
 	/* What the last step came to, perhaps on a worker. */
@@ -55,9 +56,9 @@ struct change {
 	/* of the present attempt */
 	struct object *old; /* reference; NULL: there is none */
 	json_t *old_tree, *tree;
-	json_t *sent_managed; /* managedFields that the client sent; or NULL */
-	json_t *managed;      /* the new managedFields, once they are known */
-	bool keeps_managed;   /* they are the old ones, which no tree holds */
+	json_t *sent_managed;      /* managedFields that the client sent; or NULL */
+	json_t *managed;           /* the new managedFields, once they are known */
+	bool keeps_managed;        /* they are the old ones, which no tree holds */
 	bool is_delete, is_create; /* what it turned out to be */
 	struct change_extra extras[CHANGE_EXTRA_MAX];
 	size_t extras_count;

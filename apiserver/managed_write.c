@@ -67,11 +67,11 @@ struct writing {
 static void writing_init(struct writing *w, const struct change *c)
 {
 	static const char *const subresources[] = {
-		[PART_STATUS] = "status", [PART_SCALE] = "scale"
+		[PART_STATUS] = "status", [PART_SCALE] = "scale", [PART_APPROVAL] = "approval"
 	};
 	bool has_name = c->part < ARRAY_LEN(subresources) && subresources[c->part];
 	const char *ignored = NULL;
-	if (c->part == PART_STATUS)
+	if (c->part == PART_STATUS || c->part == PART_APPROVAL)
 		ignored = "spec";
 	else if (c->kind->has_status)
 		ignored = "status";

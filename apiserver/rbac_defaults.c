@@ -129,6 +129,14 @@ static const struct rule_row rules[] = {
 	{ "system:skiff-controllers", "create", "discovery.k8s.io", "endpointslices", 0, 0 },
 	{ "system:skiff-controllers", "create", "coordination.k8s.io", "leases", 0, 0 },
 	{ "system:skiff-controllers", "create", "events.k8s.io", "events", 0, 0 },
+	{ "system:skiff-controllers", "create", "authorization.k8s.io", "subjectaccessreviews", 0,
+	  0 },
+	{ "system:skiff-controllers", "approve", "certificates.k8s.io", "signers",
+	  "kubernetes.io/kube-apiserver-client-kubelet", 0 },
+	{ "system:skiff-controllers", "sign", "certificates.k8s.io", "signers",
+	  "kubernetes.io/kube-apiserver-client kubernetes.io/kube-apiserver-client-kubelet "
+	  "kubernetes.io/kubelet-serving",
+	  0 },
 
 	{ "system:node-problem-detector", "get", "core", "nodes", 0, 0 },
 	{ "system:node-problem-detector", "patch", "core", "nodes/status", 0, 0 },

@@ -1,6 +1,7 @@
 /* What the server itself keeps, sets and forgets in an object: metadata, status against spec,
  * generation. */
 #include "apiserver/change.h"
+#include "apiserver/signing.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 
@@ -91,6 +92,7 @@ int strategy_create(struct change *c, struct failure *f)
 		create_namespace(tree);
 	else if (change_is_kind(c, "batch", "Job"))
 		create_job(tree);
+	signing_create(c);
 	managed_put(c);
 	return 0;
 }
@@ -246,7 +248,7 @@ int strategy_update(struct change *c, struct failure *f)
 	}
 	if (check_identity(c, metadata, f) < 0)
 		return -1;
-	if (c->part == PART_STATUS)
+	if (c->part == PART_STATUS || c->part == PART_APPROVAL)
 		only_status(c);
 	else if (c->part == PART_FINALIZE)
 		only_finalizers(c);
@@ -255,6 +257,7 @@ int strategy_update(struct change *c, struct failure *f)
 	if (c->part == PART_MAIN &&
 	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
 		note_stored_version(c->tree);
+	signing_update(c);
 	if (c->part == PART_MAIN && change_is_kind(c, "", "Namespace"))
 		keep(c->tree, c->old_tree, "spec");
 

@@ -1,5 +1,5 @@
 /* Subresources that are neither status nor scale writes: binding, finalize, token, eviction,
- * and reading scale. */
+ * approval, and reading scale. */
 #include "apiserver/authz_node.h"
 #include "apiserver/change.h"
 #include "apiserver/tokens.h"
@@ -186,6 +186,11 @@ void serve_subresource(struct request *r)
 		hub_when_fresh(r->server->hub, token_now, r);
 	else if (streq(sub, "eviction") && r->target.verb == VERB_CREATE)
 		serve_eviction(r);
+	else if (streq(sub, "approval") && r->target.verb == VERB_GET)
+		serve_get(r);
+	else if (streq(sub, "approval") &&
+		 (r->target.verb == VERB_UPDATE || r->target.verb == VERB_PATCH))
+		serve_write(r);
 	else if ((streq(sub, "binding") && r->target.verb == VERB_CREATE) ||
 		 (streq(sub, "finalize") && r->target.verb == VERB_UPDATE))
 		serve_write(r);

@@ -1,6 +1,7 @@
 /* Create, update and patch: from the client's body to the answer. */
 #include "apiserver/change.h"
 #include "apiserver/schedule.h"
+#include "apiserver/signing.h"
 #include "apiserver/work.h"
 #include "common/base/jsonx.h"
 
@@ -90,10 +91,14 @@ static int validate(struct change *c, struct failure *f)
 	struct field_errors errors = { 0 };
 	if (c->part == PART_STATUS)
 		schema_validate_status(c->kind, c->tree, c->old_tree, &errors);
+	else if (c->part == PART_APPROVAL)
+		schema_validate_subresource(c->kind, c->r->target.subresource, c->tree, c->old_tree,
+					    &errors);
 	else if (c->part != PART_BINDING && c->part != PART_FINALIZE)
 		schema_validate(c->kind, c->tree, c->old_tree, &errors);
 	if (c->part == PART_MAIN)
 		schedule_check(c->kind, c->tree, &errors);
+	signing_check(c, &errors);
 	int code = errors.count ? fail_invalid(f, c->kind, c->name, &errors) : 0;
 	field_errors_fini(&errors);
 	return code;
@@ -141,10 +146,9 @@ static void print_step(void *change)
 	schema_print(c->kind->type, c->tree, &c->bytes);
 	if (c->keeps_managed)
 		object_add_managed(c->old, &c->bytes);
-	c->code = str_ok(&c->bytes)
-			  ? 0
-			  : fail(&c->failure, 413, "RequestEntityTooLarge",
-				 "the object is larger than the limit of 3145728 bytes");
+	c->code = str_ok(&c->bytes) ? 0
+				    : fail(&c->failure, 413, "RequestEntityTooLarge",
+					   "the object is larger than the limit of 3145728 bytes");
 }
 
 /* ---- answers ---- */
@@ -302,7 +306,8 @@ static enum change_part part_of(const char *subresource)
 	} parts[] = { { "status", PART_STATUS },
 		      { "scale", PART_SCALE },
 		      { "finalize", PART_FINALIZE },
-		      { "binding", PART_BINDING } };
+		      { "binding", PART_BINDING },
+		      { "approval", PART_APPROVAL } };
 	if (!subresource)
 		return PART_MAIN;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

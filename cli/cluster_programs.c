@@ -141,6 +141,8 @@ static int add_controller(const struct cluster *c, json_t *list, struct error *e
 	arg(p, "--kubeconfig=%s/pki/controller.kubeconfig", c->root);
 	arg(p, "--cluster-cidr=%s", c->pod_range);
 	arg(p, "--root-ca-file=%s/pki/ca.crt", c->root);
+	arg(p, "--cluster-signing-cert-file=%s/pki/ca.crt", c->root);
+	arg(p, "--cluster-signing-key-file=%s/pki/ca.key", c->root);
 	arg(p, "--identity-file=%s/controller.id", c->root);
 	return code;
 }

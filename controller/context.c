@@ -24,6 +24,10 @@ const struct kind_facts kind_facts[KIND_COUNT] = {
 			   "metadata.name=kube-root-ca.crt" },
 	[KIND_LEASE] = { "Lease", "coordination.k8s.io/v1",
 			 R("coordination.k8s.io", "v1", "leases", true), "kube-node-lease", NULL },
+	[KIND_CERTIFICATE_REQUEST] = { "CertificateSigningRequest", "certificates.k8s.io/v1",
+				       R("certificates.k8s.io", "v1", "certificatesigningrequests",
+					 false),
+				       NULL, NULL },
 };
 
 /* As cache_by_controller_uid, and "" for those that nobody controls. */

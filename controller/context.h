@@ -22,6 +22,7 @@ enum kind {
 	KIND_SERVICEACCOUNT,
 	KIND_ROOT_CA, /* ConfigMaps named kube-root-ca.crt */
 	KIND_LEASE,   /* in kube-node-lease */
+	KIND_CERTIFICATE_REQUEST,
 	KIND_COUNT,
 };
 
@@ -38,6 +39,9 @@ enum { INDEX_CONTROLLER /* uid of the controlling owner; "" without one */, INDE
 struct controller_settings {
 	const char *cluster_cidr; /* pod ranges of nodes are cut from it: "10.244.0.0/16" */
 	const char *root_ca;      /* PEM text published in every namespace; "" : none */
+	/* The cluster's CA, in PEM; NULL: certificates are not signed. Borrowed. */
+	const char *signing_cert, *signing_key;
+	int64_t signing_ttl_s;
 	uint64_t seed;
 };
 

@@ -2,6 +2,8 @@
 
 #include "controller/controllers_internal.h"
 
+#define YEAR_S (365 * 86400)
+
 struct controllers {
 	struct context context;
 	char *cluster_cidr, *root_ca;
@@ -14,6 +16,7 @@ struct controllers {
 	struct podgc_controller *podgc;
 	struct namespace_controller *namespaces;
 	struct account_controller *accounts;
+	struct certificate_controller *certificates;
 	struct gc_controller *gc;
 	struct order_controller *order;
 };
@@ -24,10 +27,15 @@ struct controllers *controllers_start(struct loop *loop, struct api *api,
 	struct controllers *c = xcalloc(1, sizeof *c);
 	c->cluster_cidr = xstrdup(options->cluster_cidr);
 	c->root_ca = xstrdup(options->root_ca);
-	context_init(&c->context, loop, api,
-		     &(struct controller_settings){ .cluster_cidr = c->cluster_cidr,
-						    .root_ca = c->root_ca,
-						    .seed = options->seed });
+	context_init(
+		&c->context, loop, api,
+		&(struct controller_settings){
+			.cluster_cidr = c->cluster_cidr,
+			.root_ca = c->root_ca,
+			.signing_cert = options->signing_cert,
+			.signing_key = options->signing_key,
+			.signing_ttl_s = options->signing_ttl_s ? options->signing_ttl_s : YEAR_S,
+			.seed = options->seed });
 	c->replicasets = replicaset_controller_new(&c->context);
 	c->deployments = deployment_controller_new(&c->context);
 	c->jobs = job_controller_new(&c->context);
@@ -38,6 +46,7 @@ struct controllers *controllers_start(struct loop *loop, struct api *api,
 	c->namespaces = namespace_controller_new(&c->context);
 	c->accounts = account_controller_new(&c->context);
 	c->order = order_controller_new(&c->context);
+	c->certificates = certificate_controller_new(&c->context);
 	c->gc = gc_controller_new(&c->context);
 	context_start(&c->context);
 	return c;
@@ -48,6 +57,7 @@ void controllers_free(struct controllers *c)
 	if (!c)
 		return;
 	gc_controller_free(c->gc);
+	certificate_controller_free(c->certificates);
 	order_controller_free(c->order);
 	account_controller_free(c->accounts);
 	namespace_controller_free(c->namespaces);

@@ -14,6 +14,10 @@ struct controllers;
 struct controllers_options {
 	const char *cluster_cidr; /* "10.244.0.0/16"; "": pod ranges are not handed out. Copied */
 	const char *root_ca;      /* PEM text for kube-root-ca.crt, or "". Copied */
+	/* Of --cluster-signing-cert-file and -key-file; NULL: approved requests wait for another
+	 * signer. Borrowed, and must outlive the controllers. */
+	const char *signing_cert, *signing_key;
+	int64_t signing_ttl_s; /* certificates end after so long at most; 0: a year */
 	uint64_t seed;
 };
 

@@ -1,9 +1,11 @@
 /* skiff-controller: every reconcile loop and the scheduler, while it holds the lease. */
+#include "common/base/time_text.h"
 #include "common/client/kubeconfig.h"
 #include "common/client/leader.h"
 #include "common/io/guardian.h"
 #include "common/io/log.h"
 #include "common/io/memory.h"
+#include "common/io/tls_csr.h"
 #include "controller/controllers.h"
 
 #include <errno.h>
@@ -13,12 +15,14 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define ROOT_CA_MAX_BYTES (1u << 20)
-#define CONNECTIONS_MAX   512
-#define RELEASE_MS        2000
+#define PEM_MAX_BYTES   (1u << 20)
+#define CONNECTIONS_MAX 512
+#define RELEASE_MS      2000
 
 struct settings {
 	const char *kubeconfig, *cluster_cidr, *root_ca_file, *identity_file;
+	const char *signing_cert_file, *signing_key_file;
+	int64_t signing_ttl_s;
 	bool leader_elect;
 };
 
@@ -38,17 +42,21 @@ static const char usage[] =
 	"  --kubeconfig FILE     how to reach the API server (default: $KUBECONFIG, else in-cluster)\n"
 	"  --cluster-cidr RANGE  pod ranges of nodes are cut from it (default 10.244.0.0/16)\n"
 	"  --root-ca-file FILE   certificate published in every namespace\n"
+	"  --cluster-signing-cert-file FILE, --cluster-signing-key-file FILE\n"
+	"                        CA that signs approved CertificateSigningRequests of the\n"
+	"                        kubernetes.io signers (default: none does)\n"
+	"  --cluster-signing-duration TIME  how long such certificates hold at most (default 8760h)\n"
 	"  --leader-elect=BOOL   lead only while holding the lease (default true)\n"
 	"  --identity-file FILE  made and locked: a killed controller's successor with the same file\n"
 	"                        takes the lease over at once\n"
 	"  --log-level LEVEL     debug, info, warn or error\n"
 	"  --version, --help\n";
 
-static int read_root_ca(const char *path, struct str *ret, struct error *err)
+static int read_pem(const char *option, const char *path, struct str *ret, struct error *err)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(err, ERR_INVALID, "cannot read --root-ca-file '%s': %s", path,
+		return error_set(err, ERR_INVALID, "cannot read --%s '%s': %s", option, path,
 				 strerror(errno));
 	for (;;) {
 		char *room = str_reserve(ret, 16384);
@@ -65,6 +73,36 @@ static int read_root_ca(const char *path, struct str *ret, struct error *err)
 	}
 }
 
+struct signing {
+	struct str cert, key;
+};
+
+/* The key is wiped: it is the cluster's. */
+static void signing_fini(struct signing *s)
+{
+	if (s->key.data)
+		explicit_bzero(s->key.data, s->key.len);
+	str_fini(&s->cert);
+	str_fini(&s->key);
+}
+#define AUTO_SIGNING __attribute__((cleanup(signing_fini)))
+
+/* Read once: whoever changes the CA starts the program anew. */
+static int read_signing(const struct settings *s, struct signing *ret, struct error *err)
+{
+	struct tls_cert_info info;
+	str_init(&ret->cert, PEM_MAX_BYTES);
+	str_init(&ret->key, PEM_MAX_BYTES);
+	if (read_pem("cluster-signing-cert-file", s->signing_cert_file, &ret->cert, err) < 0 ||
+	    read_pem("cluster-signing-key-file", s->signing_key_file, &ret->key, err) < 0)
+		return err->code;
+	if (tls_cert_read(ret->cert.data, &info, err) < 0)
+		return error_wrap(err, "--cluster-signing-cert-file '%s'", s->signing_cert_file);
+	return tls_pair_check(&(struct tls_pair){ ret->cert.data, ret->key.data }, err) < 0
+		       ? error_wrap(err, "--cluster-signing-key-file '%s'", s->signing_key_file)
+		       : 0;
+}
+
 static int parse_bool(const char *text, bool *ret)
 {
 	if (!text || streq(text, "true"))
@@ -76,6 +114,15 @@ static int parse_bool(const char *text, bool *ret)
 	return 0;
 }
 
+static int parse_seconds(const char *text, int64_t *ret)
+{
+	int64_t us;
+	if (!duration_parse(text, &us) || us < 1000000)
+		return -1;
+	*ret = us / 1000000;
+	return 0;
+}
+
 /* 0: go on; 1: done; -1: wrong usage. */
 static int parse_options(int argc, char **argv, struct settings *ret)
 {
@@ -84,6 +131,9 @@ static int parse_options(int argc, char **argv, struct settings *ret)
 		{ "cluster-cidr", required_argument, NULL, 'c' },
 		{ "service-cidr", required_argument, NULL, 's' },
 		{ "root-ca-file", required_argument, NULL, 'r' },
+		{ "cluster-signing-cert-file", required_argument, NULL, 'C' },
+		{ "cluster-signing-key-file", required_argument, NULL, 'K' },
+		{ "cluster-signing-duration", required_argument, NULL, 'D' },
 		{ "leader-elect", optional_argument, NULL, 'l' },
 		{ "identity-file", required_argument, NULL, 'i' },
 		{ "log-level", required_argument, NULL, 'v' },
@@ -101,6 +151,12 @@ static int parse_options(int argc, char **argv, struct settings *ret)
 			ret->root_ca_file = optarg;
 		else if (option == 'i')
 			ret->identity_file = optarg;
+		else if (option == 'C')
+			ret->signing_cert_file = optarg;
+		else if (option == 'K')
+			ret->signing_key_file = optarg;
+		else if (option == 'D' && parse_seconds(optarg, &ret->signing_ttl_s) == 0)
+			continue;
 		else if (option == 'l' && parse_bool(optarg, &ret->leader_elect) == 0)
 			continue;
 		else if (option == 'v' && log_level_parse(optarg, &level))
@@ -112,7 +168,8 @@ static int parse_options(int argc, char **argv, struct settings *ret)
 		else if (option != 's') /* accepted: Services' addresses are the API server's */
 			return -1;
 	}
-	return optind == argc ? 0 : -1;
+	bool has_half = !ret->signing_cert_file != !ret->signing_key_file;
+	return optind == argc && !has_half ? 0 : -1;
 }
 
 static uint64_t random_seed(void)
@@ -194,10 +251,13 @@ static int start(const struct settings *s, struct error *err)
 	static const char agent[] = "skiff-controller/" SKIFF_VERSION " (linux)";
 	AUTO_KUBECONFIG config = { 0 };
 	AUTO_STR root_ca;
-	str_init(&root_ca, ROOT_CA_MAX_BYTES);
+	str_init(&root_ca, PEM_MAX_BYTES);
 	if (load_kubeconfig(s, &config, err) < 0)
 		return err->code;
-	if (s->root_ca_file && read_root_ca(s->root_ca_file, &root_ca, err) < 0)
+	if (s->root_ca_file && read_pem("root-ca-file", s->root_ca_file, &root_ca, err) < 0)
+		return err->code;
+	AUTO_SIGNING struct signing signing = { 0 };
+	if (s->signing_key_file && read_signing(s, &signing, err) < 0)
 		return err->code;
 	struct http_client_options options = { .user_agent = agent,
 					       .connections_max = CONNECTIONS_MAX };
@@ -211,6 +271,9 @@ static int start(const struct settings *s, struct error *err)
 	struct program p = { .loop = loop, .api = api_new(loop, transport, agent) };
 	p.options = (struct controllers_options){ .cluster_cidr = s->cluster_cidr,
 						  .root_ca = root_ca.data,
+						  .signing_cert = signing.cert.data,
+						  .signing_key = signing.key.data,
+						  .signing_ttl_s = s->signing_ttl_s,
 						  .seed = random_seed() };
 	struct leader_identity identity;
 	int code = leader_identity_open(s->identity_file, p.options.seed, &identity, err);

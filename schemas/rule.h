@@ -113,6 +113,7 @@ kind_check validate_deployment, validate_replica_set, validate_job, validate_cro
 kind_check validate_mutating_webhooks, validate_validating_webhooks, validate_validating_policy,
 	validate_mutating_policy, validate_validating_binding, validate_mutating_binding;
 kind_check validate_definition, validate_api_service;
+kind_check validate_signing_status, validate_signing_approval;
 kind_check validate_flow_schema, validate_priority_level, validate_signing_request,
 	validate_runtime_class, validate_lease, validate_endpoint_slice, validate_endpoints,
 	validate_core_event, validate_event;

@@ -254,6 +254,10 @@ void schema_validate(const struct schema_kind *kind, const json_t *tree, const j
 /* The rules of a status update. */
 void schema_validate_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 			    struct field_errors *errors);
+/* Those of another subresource that writes the object: "approval". */
+void schema_validate_subresource(const struct schema_kind *kind, const char *name,
+				 const json_t *tree, const json_t *old,
+				 struct field_errors *errors);
 /* What the answer warns about (Warning header): duplicate env names, ports … */
 void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct schema_report *ret);
 

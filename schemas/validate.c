@@ -114,3 +114,22 @@ void schema_validate_status(const struct schema_kind *kind, const json_t *tree, 
 	if (old && streq(kind->kind, "Job") && streq(kind->group, "batch"))
 		validate_job_status(tree, old, errors);
 }
+
+/* The subresources that are neither a status nor a scale. */
+static const struct {
+	const char *group, *kind, *name;
+	kind_check *check;
+} parts[] = {
+	{ "certificates.k8s.io", "CertificateSigningRequest", "approval",
+	  validate_signing_approval },
+};
+
+void schema_validate_subresource(const struct schema_kind *kind, const char *name,
+				 const json_t *tree, const json_t *old, struct field_errors *errors)
+{
+	validate_metadata(kind, tree, old, errors);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (streq(parts[i].name, name) && streq(parts[i].kind, kind->kind) &&
+		    streq(parts[i].group, kind->group))
+			parts[i].check(tree, old, errors);
+}

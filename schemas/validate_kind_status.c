@@ -291,6 +291,7 @@ static const struct {
 	{ "", "PersistentVolumeClaim", check_claim },
 	{ "", "ResourceQuota", check_quota },
 	{ "", "Service", check_service },
+	{ "certificates.k8s.io", "CertificateSigningRequest", validate_signing_status },
 	{ "flowcontrol.apiserver.k8s.io", "FlowSchema", check_flow },
 	{ "flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", check_flow },
 	{ "networking.k8s.io", "Ingress", check_ingress },

@@ -1,8 +1,11 @@
 """Who may do what, asked and granted by every kubectl found; and what an agent does not see."""
+import base64
 import json
+import os
 import re
+import tempfile
 
-from harness import check, check_in, run
+from harness import check, check_in, run, wait_for
 from kube import Kube, find_kubectls, pod
 
 ROLES = """
@@ -95,3 +98,99 @@ def case_an_agent_sees_what_its_pods_need(cluster):
     check_in("no relationship found between node '%s' and this object" % cluster.node_name(), out,
              "another's")
     k.refused("get", "secrets", node, groups)
+
+
+REQUEST = """
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: %s}
+spec:
+  request: %s
+  signerName: kubernetes.io/%s
+  expirationSeconds: 3600
+  usages: [%s]
+"""
+
+
+def new_request(folder, name, subject, *more):
+    """The text of a request in base64; its key lies in the folder."""
+    key, request = os.path.join(folder, name + ".key"), os.path.join(folder, name + ".csr")
+    got = run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+               "-nodes", "-keyout", key, "-subj", subject, "-out", request, *more])
+    check(got.code == 0, "openssl", got.text())
+    with open(request, "rb") as file:
+        return base64.b64encode(file.read()).decode()
+
+
+def state(k, name):
+    return json.loads(k.ok("get", "csr", name, "-o", "json"))
+
+
+def certificate(k, folder, name):
+    """The path of the certificate that was issued, when it is."""
+    coded = wait_for("a certificate for " + name,
+                     lambda: state(k, name)["status"].get("certificate"), 20)
+    path = os.path.join(folder, name + ".crt")
+    with open(path, "wb") as file:
+        file.write(base64.b64decode(coded))
+    return path
+
+
+def ask_with(cluster, k, folder, name, *arguments):
+    return run([k.program, "--kubeconfig=/dev/null", "--server=" + server(cluster),
+                "--certificate-authority=" + os.path.join(cluster.root, "pki", "ca.crt"),
+                "--client-certificate=" + os.path.join(folder, name + ".crt"),
+                "--client-key=" + os.path.join(folder, name + ".key"), *arguments],
+               env=cluster.env)
+
+
+def case_certificates(cluster):
+    """Asked for, approved or denied by a person, and used; a node's own without one."""
+    k = Kube(cluster, "default")
+    with tempfile.TemporaryDirectory() as folder:
+        k.ok("apply", "-f", "-", stdin=REQUEST % (
+            "ann", new_request(folder, "ann", "/O=devs/CN=ann"), "kube-apiserver-client", "client auth"))
+        asked = state(k, "ann")
+        check(asked["spec"]["username"] == "skiff-admin", "who asks", asked["spec"])
+        check("Pending" in k.ok("get", "csr", "ann"), "it waits for a person")
+        k.ok("certificate", "approve", "ann")
+        path = certificate(k, folder, "ann")
+        check("Approved,Issued" in k.ok("get", "csr", "ann"), "it is issued")
+        shown = run(["openssl", "x509", "-in", path, "-noout", "-subject", "-ext",
+                     "extendedKeyUsage", "-checkend", "3700"])
+        check(shown.code == 1, "for an hour", shown.text())
+        check_in("TLS Web Client Authentication", shown.out, "for clients")
+        got = ask_with(cluster, k, folder, "ann", "get", "configmaps")
+        check_in('User "ann" cannot list resource "configmaps"', got.err, "it is ann")
+        k.ok("create", "rolebinding", "devs", "--clusterrole=view", "--group=devs")
+        got = ask_with(cluster, k, folder, "ann", "get", "configmaps")
+        check(got.code == 0 and "kube-root-ca.crt" in got.out, "and of devs", got.text())
+
+        k.ok("apply", "-f", "-", stdin=REQUEST % (
+            "bob", new_request(folder, "bob", "/CN=bob"), "kube-apiserver-client", "client auth"))
+        k.ok("certificate", "deny", "bob")
+        check("Denied" in k.ok("get", "csr", "bob"), "denied")
+        check_in("already Denied", k.refused("certificate", "approve", "bob"), "for good")
+        check_in("system:masters group is not allowed", k.refused(
+            "apply", "-f", "-", stdin=REQUEST % ("eve", new_request(
+                folder, "eve", "/O=system:masters/CN=eve"), "kube-apiserver-client",
+                                                 "client auth")), "no masters")
+        k.ok("apply", "-f", "-", stdin=REQUEST % (
+            "odd", new_request(folder, "odd", "/CN=odd"), "kubelet-serving", "server auth"))
+        k.ok("certificate", "approve", "odd")
+        failed = wait_for("a failure", lambda: [c for c in state(k, "odd")["status"]["conditions"]
+                                                if c["type"] == "Failed"], 20)
+        check(failed[0]["reason"] == "SignerValidationFailure" and failed[0]["message"] ==
+              "subject organization is not system:nodes", "why it failed", failed)
+
+        node = "system:node:new"
+        k.ok("create", "-f", "-", "--as=system:bootstrap:abcdef", "--as-group=system:bootstrappers",
+             stdin=REQUEST % ("node", new_request(folder, "node", "/O=system:nodes/CN=" + node),
+                              "kube-apiserver-client-kubelet",
+                              "client auth, digital signature, key encipherment"))
+        certificate(k, folder, "node")
+        check(state(k, "node")["status"]["conditions"][0]["reason"] == "AutoApproved", "by itself")
+        got = ask_with(cluster, k, folder, "node", "get", "nodes", "-o", "name")
+        check(got.code == 0 and cluster.node_name() in got.out, "a node", got.text())
+        got = ask_with(cluster, k, folder, "node", "get", "secrets", "-A")
+        check(got.code != 0, "with a node's rights", got.text())

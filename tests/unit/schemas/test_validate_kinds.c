@@ -8,7 +8,8 @@
  *	----
  *	an error a line, then "warning: …"
  *
- * Those of status.txt are written through the status subresource. The answers are those of the
+ * Those of status.txt are written through the status subresource, those of sub_NAME.txt through the
+ * subresource of that name. The answers are those of the
  * original, but for ours.txt.
  */
 #include "common/base/jsonx.h"
@@ -18,6 +19,13 @@
 #include <dirent.h>
 
 static size_t wrong, cases;
+
+/* "approval" of sub_approval.txt; NULL: none. */
+static char *subresource_of(const char *file)
+{
+	const char *name = strstr(file, "/sub_");
+	return name ? xstrndup(name + 5, strlen(name) - 5 - strlen(".txt")) : NULL;
+}
 
 static void run(struct scene *s)
 {
@@ -29,7 +37,10 @@ static void run(struct scene *s)
 	AUTO_JSON *old = is_update ? scene_parse(s, 1, &got) : NULL;
 	struct field_errors errors = { 0 };
 	struct schema_report warnings = { 0 };
-	if (tree && old && strstr(s->file, "/status.txt"))
+	auto_free char *sub = subresource_of(s->file);
+	if (tree && old && sub)
+		schema_validate_subresource(s->kind, sub, tree, old, &errors);
+	else if (tree && old && strstr(s->file, "/status.txt"))
 		schema_validate_status(s->kind, tree, old, &errors);
 	else if (tree && (old || !is_update))
 		schema_validate(s->kind, tree, old, &errors);
