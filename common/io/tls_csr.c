@@ -87,16 +87,15 @@ static char *subject_part(gnutls_x509_crq_t r, const char *oid, unsigned i)
 	return xstrndup(text, size);
 }
 
-/* Of Go's library the last common name counts. */
+/* Of several common names some libraries take the first and some the last: who approves one would
+ * sign another. */
 static int read_subject(gnutls_x509_crq_t r, struct tls_csr *ret, struct error *err)
 {
-	char *part;
-	for (unsigned i = 0; (part = subject_part(r, GNUTLS_OID_X520_COMMON_NAME, i)); i++) {
-		free(ret->common_name);
-		ret->common_name = part;
-	}
-	if (!ret->common_name)
-		ret->common_name = xstrdup("");
+	char *part = subject_part(r, GNUTLS_OID_X520_COMMON_NAME, 0);
+	ret->common_name = part ? part : xstrdup("");
+	auto_free char *second = subject_part(r, GNUTLS_OID_X520_COMMON_NAME, 1);
+	if (second)
+		return error_set(err, ERR_INVALID, "more than one common name");
 	for (unsigned i = 0; (part = subject_part(r, GNUTLS_OID_X520_ORGANIZATION_NAME, i)); i++) {
 		if (ret->orgs_count == TLS_CSR_ORGS_MAX) {
 			free(part);

@@ -23,7 +23,8 @@ void tls_csr_fini(struct tls_csr *r);
 #define AUTO_TLS_CSR __attribute__((cleanup(tls_csr_fini))) struct tls_csr
 
 /* Reads a request and checks that it is signed by its own key. ERR_INVALID: it is not, or it is
- * no request, or has too many organizations; the text says which, in the words of Go's library
+ * no request, or has several common names or too many
+ * organizations; the text says which, in the words of Go's library
  * where it has words for it. */
 int tls_csr_read(const char *pem, struct tls_csr *ret, struct error *err) MUST_CHECK;
 

@@ -5,7 +5,7 @@
 #define NOW_S 1700000000
 
 /* /O=system:nodes/CN=system:node:n1 with DNS n1 and 10.0.0.7; /O=devs/CN=ann with a bit of its
- * signature turned. */
+ * signature turned; and /O=system:nodes/CN=skiff-apiserver-client/CN=system:node:n1. */
 #define SERVING                                                                                    \
 	"-----BEGIN CERTIFICATE REQUEST-----\n"                                                    \
 	"MIIBETCBuAIBADAwMRUwEwYDVQQKDAxzeXN0ZW06bm9kZXMxFzAVBgNVBAMMDnN5\n"                       \
@@ -23,6 +23,15 @@
 	"A0gAMEUCIHNlhuHgydwsBdfhgVfhxj4/XQfs7uRmjUZiQesgaSWUAiEA1nfiq4G7\n"                       \
 	"VyCpFEUD/oTjeEyzcx49xUq7npCodAnaIDA=\n"                                                   \
 	"-----END CERTIFICATE REQUEST-----\n"
+#define TWO                                                                                        \
+	"-----BEGIN CERTIFICATE REQUEST-----\n"                                                    \
+	"MIIBDDCBswIBADBRMRUwEwYDVQQKDAxzeXN0ZW06bm9kZXMxHzAdBgNVBAMMFnNr\n"                       \
+	"aWZmLWFwaXNlcnZlci1jbGllbnQxFzAVBgNVBAMMDnN5c3RlbTpub2RlOm4xMFkw\n"                       \
+	"EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEo5ynCgPwyABG3lSYH9X4gthVf69EGYGN\n"                       \
+	"uuyZ01jjsyIHKZxb+q9EoIdrAo0BHf/PVIpNptQgtGL2voTsFYWavaAAMAoGCCqG\n"                       \
+	"SM49BAMCA0gAMEUCIBQgef9IwUDy737YEcFYjqWieOJOqJEz16IT85k6w05jAiEA\n"                       \
+	"yko9fgChryGowaGDE7Q4leDUqxp0EHs+h4or3k2BThQ=\n"                                           \
+	"-----END CERTIFICATE REQUEST-----\n"
 
 static void reading(void)
 {
@@ -38,6 +47,8 @@ static void reading(void)
 	AUTO_TLS_CSR none = { 0 };
 	CHECK_INT(tls_csr_read(BROKEN, &none, &err), ERR_INVALID);
 	CHECK_TEXT("signature", err.text, "x509: ECDSA verification failure");
+	CHECK_INT(tls_csr_read(TWO, &none, &err), ERR_INVALID);
+	CHECK_TEXT("names", err.text, "more than one common name");
 	CHECK_INT(tls_csr_read("", &none, &err), ERR_INVALID);
 	CHECK_INT(tls_csr_read("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"
 			       "-----END CERTIFICATE REQUEST-----\n",
