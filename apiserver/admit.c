@@ -211,7 +211,7 @@ int admit_validate(struct change *c, struct failure *f)
 		return -1;
 	if (admit_node(c, f) < 0 || admit_rbac(c, f) < 0 || signing_admit(c, f) < 0 ||
 	    admit_check_classes(c, f) < 0 || admit_check_limits(c, f) < 0 ||
-	    admit_security(c, f) < 0)
+	    admit_security(c, f) < 0 || admit_resize(c, f) < 0)
 		return -1;
 	if (c->part == PART_MAIN && admit_order(c, f) < 0)
 		return -1;

@@ -339,9 +339,9 @@ static void check_claim(struct errors *e, const json_t *limit, const json_t *tre
 
 int admit_check_limits(struct change *c, struct failure *f)
 {
-	bool is_pod = change_is_kind(c, "", "Pod") && c->is_create;
+	bool is_pod = change_is_kind(c, "", "Pod") && (c->is_create || c->part == PART_RESIZE);
 	bool is_claim = change_is_kind(c, "", "PersistentVolumeClaim");
-	if (c->part != PART_MAIN || (!is_pod && !is_claim))
+	if ((c->part != PART_MAIN && c->part != PART_RESIZE) || (!is_pod && !is_claim))
 		return 0;
 	struct errors e = { .count = 0 };
 	str_init(&e.text, MESSAGE_MAX);

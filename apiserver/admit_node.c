@@ -113,6 +113,11 @@ static int check_pod(struct change *c, const char *node, struct failure *f)
 		return check_pod_status(c, node, f);
 	if (c->part == PART_MAIN && c->is_create)
 		return check_pod_create(c, node, f);
+	if (c->part != PART_MAIN)
+		return fail_forbidden(f, c->kind, c->name,
+				      "unexpected pod subresource \"%s\", only 'status' and "
+				      "'eviction' are allowed",
+				      c->r->target.subresource);
 	return fail_forbidden(f, c->kind, c->name,
 			      "unexpected operation \"UPDATE\", node \"%s\" can only create and "
 			      "delete mirror pods",

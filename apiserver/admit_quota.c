@@ -163,8 +163,8 @@ static int check_quota(struct change *c, const json_t *quota, struct failure *f)
 
 int admit_quota(struct change *c, struct failure *f)
 {
-	bool counts =
-		c->kind->is_namespaced && c->part == PART_MAIN && !streq(c->kind->kind, "Event");
+	bool counts = c->kind->is_namespaced && (c->part == PART_MAIN || c->part == PART_RESIZE) &&
+		      !streq(c->kind->kind, "Event");
 	if (!counts || hub_index(c->server->hub, quota_kind())->count == 0)
 		return 0;
 	auto_free char *prefix = xasprintf("o/core/resourcequotas/%s/", c->ns);

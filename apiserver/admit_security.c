@@ -72,9 +72,11 @@ static const json_t *template_of(const struct change *c)
 
 int admit_security(struct change *c, struct failure *f)
 {
-	if (!c->kind->is_namespaced || c->part != PART_MAIN)
-		return 0;
 	bool is_pod = change_is_kind(c, "", "Pod");
+	bool writes_spec =
+		c->part == PART_MAIN || c->part == PART_RESIZE || c->part == PART_EPHEMERAL;
+	if (!c->kind->is_namespaced || !writes_spec)
+		return 0;
 	const json_t *template = is_pod ? NULL : template_of(c);
 	const struct object *ns = is_pod || template ? namespace_of(c) : NULL;
 	if (!ns)

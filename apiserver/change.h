@@ -17,10 +17,12 @@ enum change_part {
 	PART_MAIN,
 	PART_STATUS,
 	PART_SCALE,
-	PART_FINALIZE, /* namespaces/finalize */
-	PART_BINDING,  /* pods/binding */
-	PART_APPROVAL, /* certificatesigningrequests/approval */
-	PART_OTHER,    /* not ours */
+	PART_FINALIZE,  /* namespaces/finalize */
+	PART_BINDING,   /* pods/binding */
+	PART_APPROVAL,  /* certificatesigningrequests/approval */
+	PART_RESIZE,    /* pods/resize */
+	PART_EPHEMERAL, /* pods/ephemeralcontainers */
+	PART_OTHER,     /* not ours */
 };
 
 enum change_verb { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_PATCH };
@@ -138,6 +140,9 @@ json_t *pod_amounts(const json_t *spec, const char *what);
 
 /* ---- admit_quota.c: ResourceQuota, last of all ---- */
 int admit_quota(struct change *c, struct failure *f);
+
+/* ---- admit_resize.c: what pods/resize asks for fits its node ---- */
+int admit_resize(struct change *c, struct failure *f);
 
 /* ---- admit_security.c: PodSecurity ---- */
 int admit_security(struct change *c, struct failure *f);

@@ -14,8 +14,8 @@ void failure_fini(struct failure *f)
 }
 
 PRINTF_LIKE(5, 0)
-static int set(struct failure *f, int code, const char *reason, const char *prefix,
-	       const char *fmt, va_list args)
+static int set(struct failure *f, int code, const char *reason, const char *prefix, const char *fmt,
+	       va_list args)
 {
 	failure_fini(f);
 	AUTO_STR text;
@@ -69,7 +69,8 @@ void failure_cause(struct failure *f, const char *reason, const char *message, c
 	json_t *cause = json_object();
 	if (*reason)
 		json_put_str(cause, "reason", reason);
-	json_put_str(cause, "message", message);
+	if (*message)
+		json_put_str(cause, "message", message);
 	if (field)
 		json_put_str(cause, "field", field);
 	json_array_append_new(causes, cause);
@@ -78,8 +79,7 @@ void failure_cause(struct failure *f, const char *reason, const char *message, c
 /* "deployments.apps" */
 static const char *qualified(const struct schema_kind *kind, char *out, size_t size)
 {
-	int n = snprintf(out, size, "%s%s%s", kind->resource, *kind->group ? "." : "",
-			 kind->group);
+	int n = snprintf(out, size, "%s%s%s", kind->resource, *kind->group ? "." : "", kind->group);
 	assert(n > 0);
 	return out;
 }
@@ -106,9 +106,8 @@ int fail_conflict(struct failure *f, const struct schema_kind *kind, const char 
 		  const char *fmt, ...)
 {
 	char resource[256];
-	auto_free char *prefix =
-		xasprintf("Operation cannot be fulfilled on %s \"%s\": ",
-			  qualified(kind, resource, sizeof resource), name);
+	auto_free char *prefix = xasprintf("Operation cannot be fulfilled on %s \"%s\": ",
+					   qualified(kind, resource, sizeof resource), name);
 	va_list args;
 	va_start(args, fmt);
 	set(f, 409, "Conflict", prefix, fmt, args);
@@ -129,9 +128,9 @@ int fail_forbidden(struct failure *f, const struct schema_kind *kind, const char
 {
 	char resource[256];
 	qualified(kind, resource, sizeof resource);
-	auto_free char *prefix =
-		name && *name ? xasprintf("%s \"%s\" is forbidden: ", resource, name) :
-				xasprintf("%s is forbidden: ", resource);
+	auto_free char *prefix = name && *name
+					 ? xasprintf("%s \"%s\" is forbidden: ", resource, name)
+					 : xasprintf("%s is forbidden: ", resource);
 	va_list args;
 	va_start(args, fmt);
 	set(f, 403, "Forbidden", prefix, fmt, args);
@@ -241,8 +240,7 @@ int fail_invalid(struct failure *f, const struct schema_kind *kind, const char *
 }
 
 int fail_field(struct failure *f, const struct schema_kind *kind, const char *name,
-	       enum field_error_type type, const char *field, const char *value,
-	       const char *detail)
+	       enum field_error_type type, const char *field, const char *value, const char *detail)
 {
 	struct field_errors errors = { 0 };
 	json_t *shown = value ? json_string(value) : NULL;

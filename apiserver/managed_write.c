@@ -67,7 +67,11 @@ struct writing {
 static void writing_init(struct writing *w, const struct change *c)
 {
 	static const char *const subresources[] = {
-		[PART_STATUS] = "status", [PART_SCALE] = "scale", [PART_APPROVAL] = "approval"
+		[PART_STATUS] = "status",
+		[PART_SCALE] = "scale",
+		[PART_APPROVAL] = "approval",
+		[PART_RESIZE] = "resize",
+		[PART_EPHEMERAL] = "ephemeralcontainers",
 	};
 	bool has_name = c->part < ARRAY_LEN(subresources) && subresources[c->part];
 	const char *ignored = NULL;

@@ -4,6 +4,7 @@
 #include "apiserver/signing.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
+#include "schemas/qos.h"
 
 static const char *const server_fields[] = {
 	"uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
@@ -18,8 +19,6 @@ static void set_names(struct change *c, json_t *metadata)
 	else
 		json_drop(metadata, "namespace");
 }
-
-static const char *qos_class(const json_t *spec);
 
 /* ---- create ---- */
 
@@ -87,7 +86,7 @@ int strategy_create(struct change *c, struct failure *f)
 	if (change_is_kind(c, "", "Pod"))
 		json_put(tree, "status",
 			 json_pack("{s:s,s:s}", "phase", "Pending", "qosClass",
-				   qos_class(json_object_get(tree, "spec"))));
+				   pod_qos_class(json_object_get(tree, "spec"))));
 	else if (change_is_kind(c, "", "Namespace"))
 		create_namespace(tree);
 	else if (change_is_kind(c, "batch", "Job"))
@@ -95,29 +94,6 @@ int strategy_create(struct change *c, struct failure *f)
 	signing_create(c);
 	managed_put(c);
 	return 0;
-}
-
-/* Guaranteed: every container has equal requests and limits for cpu and memory. Best effort:
- * none has any. */
-static const char *qos_class(const json_t *spec)
-{
-	static const char *const lists[] = { "containers", "initContainers" };
-	static const char *const names[] = { "cpu", "memory" };
-	bool any = false, all = true;
-	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-		size_t i;
-		json_t *container;
-		json_array_foreach (json_object_get(spec, lists[l]), i, container)
-			for (size_t n = 0; n < ARRAY_LEN(names); n++) {
-				const char *limit = json_string_value(
-					json_at(container, "resources", "limits", names[n]));
-				const char *request = json_string_value(
-					json_at(container, "resources", "requests", names[n]));
-				any |= limit || request;
-				all &= limit && (!request || streq(limit, request));
-			}
-	}
-	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
 }
 
 /* ---- update ---- */
@@ -224,6 +200,59 @@ static void only_finalizers(struct change *c)
 	c->tree = mixed;
 }
 
+/* Those of the old containers with what a resize may change of the new ones. */
+static json_t *resized(const json_t *now, const json_t *old)
+{
+	static const char *const taken[] = { "resources", "resizePolicy" };
+	json_t *mixed = json_deep_copy(old);
+	for (size_t i = 0; i < json_array_size(old); i++) {
+		const json_t *from = json_array_get(now, i);
+		json_t *to = json_array_get(mixed, i);
+		if (!streq(json_str_or(from, "name", ""), json_str_or(to, "name", ""))) {
+			json_decref(mixed);
+			return json_deep_copy(now); /* which the rules refuse */
+		}
+		for (size_t k = 0; k < ARRAY_LEN(taken); k++)
+			keep(to, from, taken[k]);
+	}
+	return mixed;
+}
+
+/* pods/resize: the old pod with new amounts. A pod with other containers is left for the rules to
+ * refuse. */
+static void only_resources(struct change *c)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	const json_t *now = json_object_get(c->tree, "spec");
+	json_t *mixed = json_deep_copy(c->old_tree), *spec = json_object_get(mixed, "spec");
+	bool is_same_count = true;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		is_same_count &= json_array_size(json_object_get(now, lists[i])) ==
+				 json_array_size(json_object_get(spec, lists[i]));
+	for (size_t i = 0; i < ARRAY_LEN(lists) && is_same_count; i++) {
+		json_t *list = json_object_get(spec, lists[i]);
+		if (list)
+			json_object_set_new(spec, lists[i],
+					    resized(json_object_get(now, lists[i]), list));
+	}
+	if (is_same_count)
+		keep(spec, now, "resources");
+	else
+		keep(mixed, c->tree, "spec");
+	json_decref(c->tree);
+	c->tree = mixed;
+}
+
+/* pods/ephemeralcontainers: the old pod with the new list of them. */
+static void only_ephemeral(struct change *c)
+{
+	json_t *mixed = json_deep_copy(c->old_tree);
+	keep(json_object_get(mixed, "spec"), json_object_get(c->tree, "spec"),
+	     "ephemeralContainers");
+	json_decref(c->tree);
+	c->tree = mixed;
+}
+
 /* A version that objects are stored in from now on joins those that they may be stored in. */
 static void note_stored_version(json_t *definition)
 {
@@ -252,6 +281,10 @@ int strategy_update(struct change *c, struct failure *f)
 		only_status(c);
 	else if (c->part == PART_FINALIZE)
 		only_finalizers(c);
+	else if (c->part == PART_RESIZE)
+		only_resources(c);
+	else if (c->part == PART_EPHEMERAL)
+		only_ephemeral(c);
 	else if (c->kind->has_status && c->part != PART_BINDING)
 		keep(c->tree, c->old_tree, "status");
 	if (c->part == PART_MAIN &&
@@ -271,7 +304,8 @@ int strategy_update(struct change *c, struct failure *f)
 		return -1;
 	managed_note(c);
 	managed_put(c);
-	bool counts = c->part == PART_MAIN || c->part == PART_SCALE;
+	bool counts = c->part == PART_MAIN || c->part == PART_SCALE || c->part == PART_RESIZE ||
+		      c->part == PART_EPHEMERAL;
 	if (c->kind->has_generation && counts && !same_spec(c))
 		json_put_int(metadata, "generation", json_int_or(old, "generation", 0) + 1);
 	return 0;

@@ -1,5 +1,5 @@
 /* Subresources that are neither status nor scale writes: binding, finalize, token, eviction,
- * approval, and reading scale. */
+ * those that write a part of the object, and reading scale. */
 #include "apiserver/authz_node.h"
 #include "apiserver/change.h"
 #include "apiserver/tokens.h"
@@ -176,6 +176,16 @@ static void token_now(void *ctx, const struct error *err)
 	reply_failure(r, &f);
 }
 
+/* It shows the object itself, and writes a part of it. */
+static bool is_part(const char *sub)
+{
+	static const char *const parts[] = { "approval", "ephemeralcontainers", "resize" };
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (streq(parts[i], sub))
+			return true;
+	return false;
+}
+
 void serve_subresource(struct request *r)
 {
 	const char *sub = r->target.subresource;
@@ -186,10 +196,9 @@ void serve_subresource(struct request *r)
 		hub_when_fresh(r->server->hub, token_now, r);
 	else if (streq(sub, "eviction") && r->target.verb == VERB_CREATE)
 		serve_eviction(r);
-	else if (streq(sub, "approval") && r->target.verb == VERB_GET)
+	else if (is_part(sub) && r->target.verb == VERB_GET)
 		serve_get(r);
-	else if (streq(sub, "approval") &&
-		 (r->target.verb == VERB_UPDATE || r->target.verb == VERB_PATCH))
+	else if (is_part(sub) && (r->target.verb == VERB_UPDATE || r->target.verb == VERB_PATCH))
 		serve_write(r);
 	else if ((streq(sub, "binding") && r->target.verb == VERB_CREATE) ||
 		 (streq(sub, "finalize") && r->target.verb == VERB_UPDATE))

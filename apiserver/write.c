@@ -91,7 +91,7 @@ static int validate(struct change *c, struct failure *f)
 	struct field_errors errors = { 0 };
 	if (c->part == PART_STATUS)
 		schema_validate_status(c->kind, c->tree, c->old_tree, &errors);
-	else if (c->part == PART_APPROVAL)
+	else if (c->part == PART_APPROVAL || c->part == PART_RESIZE || c->part == PART_EPHEMERAL)
 		schema_validate_subresource(c->kind, c->r->target.subresource, c->tree, c->old_tree,
 					    &errors);
 	else if (c->part != PART_BINDING && c->part != PART_FINALIZE)
@@ -307,7 +307,9 @@ static enum change_part part_of(const char *subresource)
 		      { "scale", PART_SCALE },
 		      { "finalize", PART_FINALIZE },
 		      { "binding", PART_BINDING },
-		      { "approval", PART_APPROVAL } };
+		      { "approval", PART_APPROVAL },
+		      { "resize", PART_RESIZE },
+		      { "ephemeralcontainers", PART_EPHEMERAL } };
 	if (!subresource)
 		return PART_MAIN;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

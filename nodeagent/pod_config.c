@@ -3,6 +3,7 @@
 #include "common/base/map.h"
 #include "nodeagent/pod_status.h"
 #include "schemas/quantity.h"
+#include "schemas/qos.h"
 
 #include <stdio.h>
 

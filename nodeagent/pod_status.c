@@ -2,46 +2,10 @@
 
 #include "common/base/time_text.h"
 #include "nodeagent/pod_plan.h"
-#include "schemas/quantity.h"
+#include "schemas/qos.h"
 
 #define NS_PER_US 1000
 #define NAMES_MAX 4096
-
-/* ---- quality of service ---- */
-
-/* cpu and memory: 0 none given, 1 some, 2 all limits given and equal to the requests. */
-static int container_qos(const json_t *container)
-{
-	static const char *const names[] = { "cpu", "memory" };
-	bool any = false, all = true;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *limit =
-			json_string_value(json_at(container, "resources", "limits", names[i]));
-		const char *request =
-			json_string_value(json_at(container, "resources", "requests", names[i]));
-		int64_t l = limit ? quantity_milli(limit) : 0;
-		int64_t r = request ? quantity_milli(request) : 0;
-		any = any || l > 0 || r > 0;
-		all = all && l > 0 && (!request || r == l);
-	}
-	return all ? 2 : any ? 1 : 0;
-}
-
-const char *pod_qos_class(const json_t *spec)
-{
-	static const char *const lists[] = { "initContainers", "containers" };
-	bool any = false, all = true;
-	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-		size_t i;
-		json_t *c;
-		json_array_foreach (json_object_get(spec, lists[l]), i, c) {
-			int q = container_qos(c);
-			any = any || q > 0;
-			all = all && q == 2;
-		}
-	}
-	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
-}
 
 /* ---- phase ---- */
 

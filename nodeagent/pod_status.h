@@ -21,7 +21,5 @@ json_t *pod_status_patch(const json_t *status);
  * count, nor do null, "", {} and [] differ from nothing. */
 bool pod_status_holds(const json_t *stored, const json_t *status);
 
-/* "Guaranteed", "Burstable" or "BestEffort" of a PodSpec. */
-const char *pod_qos_class(const json_t *spec);
 /* "Pending", "Running", "Succeeded" or "Failed". */
 const char *pod_phase(const struct pod_facts *f);

@@ -86,6 +86,7 @@ void validate_tolerations(const json_t *tolerations, const struct path *at, stru
 void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e);
 void validate_node_selector(const json_t *selector, const struct path *at, struct field_errors *e);
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e);
+void validate_pod_create(const json_t *pod, struct field_errors *e);
 void validate_pod_update(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e);
 /* Labels, annotations and spec of a template; `selector` may be NULL: it need not match. */
@@ -113,6 +114,7 @@ kind_check validate_deployment, validate_replica_set, validate_job, validate_cro
 kind_check validate_mutating_webhooks, validate_validating_webhooks, validate_validating_policy,
 	validate_mutating_policy, validate_validating_binding, validate_mutating_binding;
 kind_check validate_definition, validate_api_service;
+kind_check validate_pod_resize, validate_pod_debug;
 kind_check validate_signing_status, validate_signing_approval;
 kind_check validate_flow_schema, validate_priority_level, validate_signing_request,
 	validate_runtime_class, validate_lease, validate_endpoint_slice, validate_endpoints,

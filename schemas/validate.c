@@ -70,6 +70,8 @@ static void validate_core(const char *kind, const json_t *tree, const json_t *ol
 		validate_pod_spec(json_object_get(tree, "spec"), PATH(NULL, "spec"), e);
 		if (old)
 			validate_pod_update(tree, old, e);
+		else
+			validate_pod_create(tree, e);
 	} else if (streq(kind, "Service")) {
 		validate_service(tree, old, e);
 	} else {
@@ -120,6 +122,8 @@ static const struct {
 	const char *group, *kind, *name;
 	kind_check *check;
 } parts[] = {
+	{ "", "Pod", "ephemeralcontainers", validate_pod_debug },
+	{ "", "Pod", "resize", validate_pod_resize },
 	{ "certificates.k8s.io", "CertificateSigningRequest", "approval",
 	  validate_signing_approval },
 };

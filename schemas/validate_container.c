@@ -321,6 +321,70 @@ static void check_security(const json_t *spec, const json_t *container, const st
 				    PATH(at, "securityContext"), e);
 }
 
+/* What a pod's service rests on is not for containers that come and go. */
+static void check_barred(const json_t *container, const struct path *at, struct field_errors *e)
+{
+	static const char *const barred[] = {
+		"ports",          "resources",          "resizePolicy",
+		"restartPolicy",  "restartPolicyRules", "livenessProbe",
+		"readinessProbe", "startupProbe",       "lifecycle"
+	};
+	const json_t *mounts = json_object_get(container, "volumeMounts");
+	for (size_t i = 0; i < ARRAY_LEN(barred); i++) {
+		const json_t *value = json_object_get(container, barred[i]);
+		bool is_empty = json_is_object(value)  ? json_object_size(value) == 0
+				: json_is_array(value) ? json_array_size(value) == 0
+						       : !value;
+		if (!is_empty)
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
+				    "cannot be set for an Ephemeral Container");
+	}
+	static const char *const paths[] = { "subPath", "subPathExpr" };
+	for (size_t i = 0; i < json_array_size(mounts); i++)
+		for (size_t k = 0; k < ARRAY_LEN(paths); k++)
+			if (*json_str_or(json_array_get(mounts, i), paths[k], ""))
+				rule_broken(e, FIELD_FORBIDDEN,
+					    PATH(PATH_AT(PATH(at, "volumeMounts"), i), paths[k]),
+					    NULL, "cannot be set for an Ephemeral Container");
+}
+
+static bool has_name(const json_t *list, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (streq(json_str_or(json_array_get(list, i), "name", ""), name))
+			return true;
+	return false;
+}
+
+static void check_ephemeral(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *list = json_object_get(spec, "ephemeralContainers");
+	const json_t *volumes = json_object_get(spec, "volumes");
+	const json_t *mains = json_object_get(spec, "containers");
+	const json_t *inits = json_object_get(spec, "initContainers");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const struct path *one = PATH_AT(at, i);
+		const json_t *container = json_array_get(list, i);
+		const char *name = json_str_or(container, "name", "");
+		const char *image = json_str_or(container, "image", "");
+		const char *target = json_str_or(container, "targetContainerName", "");
+		check_common(container, volumes, one, e);
+		check_security(spec, container, one, e);
+		if (*image &&
+		    (strchr(" \t\r\n", *image) || strchr(" \t\r\n", image[strlen(image) - 1])))
+			rule_bad_text(e, FIELD_INVALID, PATH(one, "image"), image,
+				      "must not have leading or trailing whitespace");
+		if (*name && has_name(inits, name))
+			rule_bad_text(e, FIELD_DUPLICATE, PATH(one, "name"), name, NULL);
+		else
+			check_name_is_new(list, i, mains, one, e);
+		if (*target && !has_name(mains, target) && !has_name(inits, target))
+			rule_bad_text(e, FIELD_NOT_FOUND, PATH(one, "targetContainerName"), target,
+				      NULL);
+		check_barred(container, one, e);
+	}
+}
+
 void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	const json_t *volumes = json_object_get(spec, "volumes");
@@ -349,4 +413,5 @@ void validate_containers(const json_t *spec, const struct path *at, struct field
 		check_name_is_new(inits, i, list, one, e);
 		check_init(json_array_get(inits, i), one, e);
 	}
+	check_ephemeral(spec, PATH(at, "ephemeralContainers"), e);
 }

@@ -218,6 +218,19 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 			    "must provide at least one DNS nameserver when `dnsPolicy` is None");
 }
 
+void validate_pod_create(const json_t *pod, struct field_errors *e)
+{
+	const struct path *at = PATH(NULL, "spec");
+	const json_t *spec = json_object_get(pod, "spec");
+	if (json_array_size(json_object_get(spec, "ephemeralContainers")))
+		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "ephemeralContainers"), NULL,
+			    "cannot be set on create");
+	if (*json_str_or(spec, "nodeName", "") &&
+	    json_array_size(json_object_get(spec, "schedulingGates")))
+		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "nodeName"), NULL,
+			    "cannot be set until all schedulingGates have been cleared");
+}
+
 /* Tolerations may be added, not taken away. */
 static void check_only_added(const json_t *now, const json_t *before, const struct path *at,
 			     struct field_errors *e)

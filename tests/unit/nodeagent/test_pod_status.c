@@ -23,24 +23,6 @@ static const char *condition(const json_t *status, const char *type, const char 
 	return "(none)";
 }
 
-static void test_qos(void)
-{
-	static const struct {
-		const char *spec, *want;
-	} table[] = {
-		{ "{\"containers\":[{}]}", "BestEffort" },
-		{ "{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}}]}",
-		  "Guaranteed" },
-		{ "{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":\"1\"}}}]}", "Burstable" },
-		{ "{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"1\"}}},{}]}",
-		  "Burstable" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		AUTO_JSON *spec = parse(table[i].spec);
-		CHECK_TEXT(table[i].spec, pod_qos_class(spec), table[i].want);
-	}
-}
-
 static struct container_facts app(enum instance_state state, int exit_code)
 {
 	return (struct container_facts){
@@ -107,7 +89,6 @@ int main(void)
 		"\"spec\":{\"containers\":[{\"name\":\"web\"}]},\"status\":{\"conditions\":["
 		"{\"type\":\"Other\",\"status\":\"True\"},{\"type\":\"PodScheduled\","
 		"\"status\":\"True\",\"lastTransitionTime\":\"2020-01-01T00:00:00Z\"}]}}");
-	test_qos();
 	test_states(pod);
 	return 0;
 }

@@ -46,7 +46,8 @@ static void run(struct scene *s)
 		schema_validate(s->kind, tree, old, &errors);
 	for (size_t i = 0; i < errors.count; i++) {
 		field_error_text(&errors.at[i], &got);
-		str_add_char(&got, '\n');
+		if (got.data[got.len - 1] != '\n') /* some words end with one */
+			str_add_char(&got, '\n');
 	}
 	if (tree)
 		schema_warnings(s->kind, tree, &warnings);

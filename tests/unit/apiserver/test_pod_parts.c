@@ -1,0 +1,120 @@
+/*
+ * Parts of a pod that are written through endpoints of their own: resize, ephemeralcontainers. What
+ * else the client sends there is not taken; generation counts; admission looks at them.
+ */
+#include "tests/support/api_rows.h"
+#include "tests/support/check.h"
+
+#define CORE "/api/v1"
+#define NS   CORE "/namespaces/default"
+
+#define POD(name, spec, more)                                                                      \
+	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{" spec "\"containers\":[{\"name\":\"c\"," \
+	"\"image\":\"i\"" more "}]}}"
+#define CPU(cpu) ",\"resources\":{\"requests\":{\"cpu\":\"" cpu "\",\"memory\":\"1Mi\"}}"
+/* A list that a merge patch replaces as a whole: only its amounts are taken. */
+#define RESIZE(cpu)                                                                                \
+	"{\"metadata\":{\"labels\":{\"l\":\"new\"}},\"spec\":{\"containers\":[{\"name\":\"c\","    \
+	"\"image\":\"other\"" CPU(cpu) "}]}}"
+#define DEBUG(container) "{\"spec\":{\"ephemeralContainers\":[" container "]}}"
+
+static const struct api_row rows[] = {
+	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
+	  "" },
+	{ "a pod", 0, "POST", NS "/pods", POD("p", "", CPU("100m")), 201,
+	  "\"generation\":1 & Burstable" },
+
+	/* resize */
+	{ "not by an update", 0, "PATCH", NS "/pods/p", RESIZE("200m"), 422,
+	  "pod updates may not change fields other than" },
+	{ "read", 0, "GET", NS "/pods/p/resize", 0, 200, "\"cpu\":\"100m\"" },
+	{ "more", 0, "PATCH", NS "/pods/p/resize", RESIZE("200m"), 200,
+	  "\"cpu\":\"200m\" & \"image\":\"i\" & \"generation\":2 & \"subresource\":\"resize\" & !\"l\":" },
+	{ "the same", 0, "PATCH", NS "/pods/p/resize", RESIZE("200m"), 200, "\"generation\":2" },
+	{ "tried only", 0, "PATCH", NS "/pods/p/resize?dryRun=All", RESIZE("300m"), 200,
+	  "\"cpu\":\"300m\"" },
+	{ "all of it", 0, "PUT", NS "/pods/p/resize", POD("p", "", CPU("250m")), 200,
+	  "\"cpu\":\"250m\" & \"generation\":3" },
+	{ "no POST", 0, "POST", NS "/pods/p/resize", RESIZE("1"), 405, "" },
+	{ "not of no pod", 0, "PATCH", NS "/pods/none/resize", RESIZE("1"), 404,
+	  "pods \\\"none\\\" not found" },
+	{ "best effort stays", 0, "POST", NS "/pods", POD("b", "", ""), 201, "BestEffort" },
+	{ "so", 0, "PATCH", NS "/pods/b/resize", RESIZE("1"), 422,
+	  "Pod \\\"b\\\" is invalid: spec: Invalid value: \\\"BestEffort\\\": Pod QOS Class may not change "
+	  "as a result of resizing" },
+	{ "a node", 0, "POST", CORE "/nodes",
+	  "{\"metadata\":{\"name\":\"n\",\"labels\":{\"kubernetes.io/os\":\"linux\"}},\"status\":{"
+	  "\"allocatable\":{\"cpu\":\"2\",\"memory\":\"1Gi\"}}}",
+	  201, "" },
+	{ "bound", 0, "POST", NS "/pods/p/binding", "{\"target\":{\"name\":\"n\"}}", 201, "" },
+	{ "all that it has", 0, "PATCH", NS "/pods/p/resize", RESIZE("2"), 200, "\"cpu\":\"2\"" },
+	{ "not more", 0, "PATCH", NS "/pods/p/resize", RESIZE("2500m"), 403,
+	  "pods \\\"p\\\" is forbidden: node didn't have enough allocatable resources: cpu, requested: "
+	  "2500, allocatable: 2000 & \"reason\":\"NodeCapacity\"" },
+	{ "another system", 0, "PATCH", CORE "/nodes/n",
+	  "{\"metadata\":{\"labels\":{\"kubernetes.io/os\":\"plan9\"}}}", 200, "" },
+	{ "is not resized", 0, "PATCH", NS "/pods/p/resize", RESIZE("1"), 403,
+	  "pod resize is only supported on linux nodes, node \\\"n\\\" is \\\"plan9\\\" & "
+	  "\"reason\":\"UnsupportedPlatform\"" },
+	{ "a range", 0, "POST", NS "/limitranges",
+	  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"limits\":[{\"type\":\"Container\",\"min\":{\"cpu\":"
+	  "\"50m\"}}]}}",
+	  201, "" },
+	{ "bounds it", 0, "PATCH", NS "/pods/p/resize", RESIZE("20m"), 403,
+	  "minimum cpu usage per Container is 50m, but request is 20m" },
+	{ "no more", 0, "DELETE", NS "/limitranges/l", 0, 200, "" },
+	{ "a quota", 0, "POST", NS "/resourcequotas",
+	  "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{\"requests.cpu\":\"2\"}}}", 201, "" },
+	{ "what is there", 0, "PATCH", CORE "/nodes/n",
+	  "{\"metadata\":{\"labels\":{\"kubernetes.io/os\":\"linux\"}}}", 200, "" },
+	{ "less is fine", 0, "PATCH", NS "/pods/p/resize", RESIZE("1"), 200, "\"cpu\":\"1\"" },
+	{ "another", 0, "POST", NS "/pods", POD("q", "", CPU("500m")), 201, "" },
+	{ "beyond the quota", 0, "PATCH", NS "/pods/q/resize", RESIZE("1500m"), 403,
+	  "exceeded quota: q, requested: requests.cpu=1, used: requests.cpu=1500m, limited: "
+	  "requests.cpu=2" },
+
+	/* ephemeralcontainers */
+	{ "not when it is made", 0, "POST", NS "/pods",
+	  POD("e", "\"ephemeralContainers\":[{\"name\":\"d\",\"image\":\"i\"}],", CPU("1m")), 422,
+	  "spec.ephemeralContainers: Forbidden: cannot be set on create" },
+	{ "one", 0, "PATCH", NS "/pods/q/ephemeralcontainers",
+	  DEBUG("{\"name\":\"d\",\"image\":\"busybox\",\"targetContainerName\":\"c\",\"stdin\":true}"),
+	  200,
+	  "\"targetContainerName\":\"c\" & \"imagePullPolicy\":\"Always\" & "
+	  "\"terminationMessagePolicy\":\"File\" & \"generation\":2 & "
+	  "\"subresource\":\"ephemeralcontainers\"" },
+	{ "read", 0, "GET", NS "/pods/q/ephemeralcontainers", 0, 200,
+	  "\"kind\":\"Pod\" & busybox" },
+	{ "it stays", 0, "PATCH", NS "/pods/q/ephemeralcontainers", DEBUG(""), 422,
+	  "spec.ephemeralContainers: Forbidden: existing ephemeral containers \\\"d\\\" may not be "
+	  "removed" },
+	{ "as it is", 0, "PATCH", NS "/pods/q/ephemeralcontainers",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/ephemeralContainers/0/image\",\"value\":\"other\"}]",
+	  422, "existing ephemeral containers \\\"d\\\" may not be changed" },
+	{ "nothing else is taken", 0, "PATCH", NS "/pods/q/ephemeralcontainers",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/containers/0/image\",\"value\":\"other\"}]", 200,
+	  "\"image\":\"i\" & !other & \"generation\":2" },
+	{ "nor by an update", 0, "PATCH", NS "/pods/q", DEBUG(""), 422,
+	  "pod updates may not change fields other than" },
+	{ "no POST", 0, "POST", NS "/pods/q/ephemeralcontainers", "{}", 405, "" },
+	{ "a guarded namespace", 0, "PATCH", CORE "/namespaces/default",
+	  "{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/enforce\":\"baseline\"}}}", 200,
+	  "" },
+	{ "guards it", 0, "PATCH", NS "/pods/q/ephemeralcontainers",
+	  "[{\"op\":\"add\",\"path\":\"/spec/ephemeralContainers/-\",\"value\":{\"name\":\"f\",\"image\":\"i\","
+	  "\"securityContext\":{\"privileged\":true}}}]",
+	  403, "violates PodSecurity \\\"baseline:latest\\\": privileged" },
+	{ "nodes do neither", "system:node:n/system:nodes", "PATCH", NS "/pods/p/resize",
+	  RESIZE("900m"), 403, "" },
+	{ "listed", 0, "GET", CORE, 0, 200,
+	  "\"name\":\"pods/resize\" & \"name\":\"pods/ephemeralcontainers\"" },
+};
+
+int main(void)
+{
+	struct api_world w;
+	api_world_init(&w, 1);
+	api_rows_run(&w, rows, ARRAY_LEN(rows));
+	api_world_fini(&w);
+	return 0;
+}
