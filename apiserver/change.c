@@ -83,6 +83,8 @@ void change_put_key(struct change *c, const char *key, const char *bytes)
 	e->write = STORE_PUT;
 	free(e->bytes);
 	e->bytes = xstrdup(bytes);
+	e->len = strlen(bytes);
+	e->sealed_by = 0;
 }
 
 void change_drop_key(struct change *c, const char *key)
@@ -119,21 +121,65 @@ static bool read_fence(struct request *r, char *key, size_t size, const char **r
 	return n > 0 && (size_t)n < size;
 }
 
+/* These bytes encrypted, where the kind's are: the key that did it, or 0: they stay as they are. */
+static int seal_bytes(struct change *c, const struct schema_kind *kind, const char *key,
+		      const struct str *bytes, struct str *sealed, uint8_t *ret_key,
+		      struct failure *f)
+{
+	uint8_t nonce[TLS_AEAD_NONCE];
+	struct error err;
+	*ret_key = seal_key(c->server->seal, kind);
+	if (!*ret_key)
+		return 0;
+	server_random(c->server, nonce, sizeof nonce);
+	return seal_close(c->server->seal, *ret_key, key, nonce, bytes->data, bytes->len, sealed,
+			  &err) < 0
+		       ? fail_error(f, &err)
+		       : 0;
+}
+
 /* What is stored of the object: its bytes, or these encrypted (in `sealed`). */
 static int close_object(struct change *c, struct store_write *w, struct str *sealed,
 			struct failure *f)
 {
-	uint8_t nonce[TLS_AEAD_NONCE], key = seal_key(c->server->seal, c->kind);
-	struct error err;
-	if (!key || c->is_delete)
+	uint8_t key;
+	if (c->is_delete)
 		return 0;
-	server_random(c->server, nonce, sizeof nonce);
-	if (seal_close(c->server->seal, key, c->key, nonce, c->bytes.data, c->bytes.len, sealed,
-		       &err) < 0)
-		return fail_error(f, &err);
-	w->bytes = sealed->data;
-	w->len = sealed->len;
-	w->sealed_by = key;
+	if (seal_bytes(c, c->kind, c->key, &c->bytes, sealed, &key, f) < 0)
+		return -1;
+	if (key) {
+		w->bytes = sealed->data;
+		w->len = sealed->len;
+		w->sealed_by = key;
+	}
+	return 0;
+}
+
+int change_put_object(struct change *c, const struct object *o, const json_t *tree,
+		      struct failure *f)
+{
+	AUTO_STR bytes;
+	AUTO_STR sealed;
+	uint8_t key;
+	str_init(&bytes, RENDER_LIMIT);
+	str_init(&sealed, RENDER_LIMIT + 64);
+	schema_print(o->kind->type, tree, &bytes);
+	if (seal_bytes(c, o->kind, o->key, &bytes, &sealed, &key, f) < 0)
+		return -1;
+	const struct str *stored = key ? &sealed : &bytes;
+	struct change_extra *e = extra_for(c, o->key);
+	assert(e);
+	free(e->bytes);
+	*e = (struct change_extra){ .key = e->key,
+				    .write = STORE_PUT,
+				    .has_write = true,
+				    .has_guard = true,
+				    .bytes = xmemdup(stored->data, stored->len),
+				    .len = stored->len,
+				    .sealed_by = key };
+	e->guard = (struct store_guard){ .kind = STORE_AT_VERSION,
+					 .key = e->key,
+					 .version = o->version };
 	return 0;
 }
 
@@ -167,7 +213,8 @@ int change_submit(struct change *c, store_done *done, void *ctx, struct failure 
 				.kind = e->write,
 				.key = e->key,
 				.bytes = e->bytes,
-				.len = e->bytes ? strlen(e->bytes) : 0,
+				.len = e->bytes ? e->len : 0,
+				.sealed_by = e->sealed_by,
 			};
 	}
 	char leader[STORE_KEY_MAX];

@@ -34,6 +34,8 @@ struct change_extra {
 	bool has_guard;
 	struct store_guard guard;
 	char *key, *bytes;
+	size_t len;
+	uint8_t sealed_by; /* the key that encrypted them; 0: none */
 };
 
 struct change {
@@ -81,6 +83,9 @@ bool change_is_same(const struct change *c);
 /* An own key to be written and/or compared with the object; copies key and bytes. */
 void change_put_key(struct change *c, const char *key, const char *bytes);
 void change_drop_key(struct change *c, const char *key);
+/* Another object goes with it: its new tree, written only where it still is as in `o`. */
+int change_put_object(struct change *c, const struct object *o, const json_t *tree,
+		      struct failure *f);
 /* Compare the key with what the hub knows of it now. */
 void change_guard_key(struct change *c, const char *key);
 

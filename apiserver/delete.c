@@ -3,6 +3,7 @@
  * policies and preconditions decide whether a DELETE removes the object now or marks it.
  */
 #include "apiserver/change.h"
+#include "apiserver/eviction.h"
 #include "apiserver/read.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
@@ -229,7 +230,11 @@ static int compute(struct deletion *d, struct failure *f)
 	if (check_preconditions(d, f) < 0 || check_immortal(c, f) < 0 ||
 	    admit_node_deletes(c, d->is_eviction, f) < 0)
 		return -1;
+	if (d->is_eviction && eviction_check(c, f) < 0)
+		return -1;
 	decide(d);
+	if (d->is_eviction)
+		eviction_mark(c);
 	schema_print(c->kind->type, c->tree, &c->bytes);
 	return 0;
 }
@@ -240,6 +245,7 @@ static void deletion_attempt(struct deletion *d)
 	struct failure f = { 0 };
 	change_reset(c);
 	c->attempts++;
+	server_now_text(c->server, c->now);
 	if (change_check_leader(c, &f) < 0 || compute(d, &f) < 0) {
 		if (c->is_fresh) {
 			finish(d, NULL, false, 0, &f);
@@ -335,10 +341,14 @@ void serve_eviction(struct request *r)
 	if (!options)
 		options = json_object();
 	bool is_dry_run;
-	if (body_dry_run(r, options, &is_dry_run, &f) < 0)
+	if (!streq(json_str_or(body, "metadata.name", ""), r->target.name)) {
+		fail_bad_request(&f, "name in URL does not match name in Eviction object");
 		reply_failure(r, &f);
-	else
+	} else if (body_dry_run(r, options, &is_dry_run, &f) < 0) {
+		reply_failure(r, &f);
+	} else {
 		serve_delete_one(r, options, is_dry_run, true);
+	}
 }
 
 /* ---- a collection ---- */

@@ -269,11 +269,15 @@ int fail_error(struct failure *f, const struct error *err)
 
 void failure_json(const struct failure *f, struct str *out)
 {
-	json_t *status = json_pack("{s:s,s:s,s:{},s:s,s:s,s:s}", "kind", "Status", "apiVersion",
-				   "v1", "metadata", "status", "Failure", "message",
-				   f->message ? f->message : "", "reason", f->reason);
+	json_t *status =
+		json_pack("{s:s,s:s,s:{},s:s,s:s}", "kind", "Status", "apiVersion", "v1",
+			  "metadata", "status", "Failure", "message", f->message ? f->message : "");
+	if (*f->reason)
+		json_put_str(status, "reason", f->reason);
 	if (f->details)
 		json_object_set(status, "details", f->details);
+	if (f->retry_after_s)
+		json_put_int(status, "details.retryAfterSeconds", f->retry_after_s);
 	json_put_int(status, "code", f->code);
 	json_print(status, out);
 	str_add_char(out, '\n');

@@ -28,6 +28,12 @@ const struct kind_facts kind_facts[KIND_COUNT] = {
 				       R("certificates.k8s.io", "v1", "certificatesigningrequests",
 					 false),
 				       NULL, NULL },
+	[KIND_BUDGET] = { "PodDisruptionBudget", "policy/v1",
+			  R("policy", "v1", "poddisruptionbudgets", true), NULL, NULL },
+	[KIND_STATEFULSET] = { "StatefulSet", "apps/v1", R("apps", "v1", "statefulsets", true),
+			       NULL, NULL },
+	[KIND_REPLICATION_CONTROLLER] = { "ReplicationController", "v1",
+					  R("", "v1", "replicationcontrollers", true), NULL, NULL },
 };
 
 /* As cache_by_controller_uid, and "" for those that nobody controls. */

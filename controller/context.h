@@ -23,6 +23,9 @@ enum kind {
 	KIND_ROOT_CA, /* ConfigMaps named kube-root-ca.crt */
 	KIND_LEASE,   /* in kube-node-lease */
 	KIND_CERTIFICATE_REQUEST,
+	KIND_BUDGET,
+	KIND_STATEFULSET,
+	KIND_REPLICATION_CONTROLLER,
 	KIND_COUNT,
 };
 

@@ -17,6 +17,7 @@ struct controllers {
 	struct namespace_controller *namespaces;
 	struct account_controller *accounts;
 	struct certificate_controller *certificates;
+	struct disruption_controller *disruptions;
 	struct gc_controller *gc;
 	struct order_controller *order;
 };
@@ -46,6 +47,7 @@ struct controllers *controllers_start(struct loop *loop, struct api *api,
 	c->namespaces = namespace_controller_new(&c->context);
 	c->accounts = account_controller_new(&c->context);
 	c->order = order_controller_new(&c->context);
+	c->disruptions = disruption_controller_new(&c->context);
 	c->certificates = certificate_controller_new(&c->context);
 	c->gc = gc_controller_new(&c->context);
 	context_start(&c->context);
@@ -58,6 +60,7 @@ void controllers_free(struct controllers *c)
 		return;
 	gc_controller_free(c->gc);
 	certificate_controller_free(c->certificates);
+	disruption_controller_free(c->disruptions);
 	order_controller_free(c->order);
 	account_controller_free(c->accounts);
 	namespace_controller_free(c->namespaces);

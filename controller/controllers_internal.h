@@ -42,6 +42,10 @@ struct account_controller; /* 'default' ServiceAccounts and kube-root-ca.crt */
 struct account_controller *account_controller_new(struct context *c);
 void account_controller_free(struct account_controller *a);
 
+struct disruption_controller; /* status of budgets */
+struct disruption_controller *disruption_controller_new(struct context *c);
+void disruption_controller_free(struct disruption_controller *d);
+
 struct certificate_controller; /* signing requests */
 struct certificate_controller *certificate_controller_new(struct context *c);
 void certificate_controller_free(struct certificate_controller *c);

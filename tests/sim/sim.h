@@ -110,6 +110,8 @@ void sim_user_stop(struct sim *s);
 /* sim_check.c: safety at every write, and whether all has settled. */
 struct sim_check *sim_check_new(struct sim *s);
 void sim_check_free(struct sim_check *c);
+/* The name of some live pod with this label "app"; NULL: there is none. Borrowed for the turn. */
+const char *sim_check_some_pod(struct sim_check *c, const char *app, struct rng *rng);
 bool sim_check_settled(struct sim_check *c, char *why, size_t size);
 bool sim_check_gone(struct sim_check *c, char *why, size_t size);
 void sim_check_dump(struct sim_check *c); /* everything, for people */

@@ -6,6 +6,7 @@
  *	- a gated workload's pods appear only after its gate was opened
  *	- a ReplicaSet never has more live pods than it ever asked for
  *	- the leader's fence only grows
+ *	- a budget is never overdrawn, and says at last what is there
  *	- with faults off, what is deleted is gone within the stop order's sum of times
  *	- of all that is deleted at once, nothing goes before the pods that stop before it
  */
@@ -170,6 +171,23 @@ static void check_service(struct sim_check *c, const char *key, const json_t *no
 	}
 }
 
+/* Who is let go is taken from what there was. */
+static void check_budget(struct sim_check *c, const char *key, const json_t *before,
+			 const json_t *now)
+{
+	int64_t was = json_int_or(before, "status.disruptionsAllowed", 0);
+	int64_t is = json_int_or(now, "status.disruptionsAllowed", 0);
+	const char *pod;
+	json_t *at;
+	if (is < 0)
+		sim_fail(c->sim, "%s allows %lld disruptions", key, (long long)is);
+	json_object_foreach (json_dig(now, "status.disruptedPods"), pod, at)
+		if (!json_object_get(json_dig(before, "status.disruptedPods"), pod) &&
+		    (was < 1 || is != was - 1))
+			sim_fail(c->sim, "%s let %s go: %lld allowed before, %lld then", key, pod,
+				 (long long)was, (long long)is);
+}
+
 /* ---- what is deleted ---- */
 
 static bool stop_order_holds(const json_t *object)
@@ -286,6 +304,8 @@ static void see(struct sim_check *c, const struct store_item *item)
 		check_pod(c, item->key, before, now);
 	else if (is_of(item->key, "services"))
 		check_service(c, item->key, now);
+	else if (is_of(item->key, "poddisruptionbudgets"))
+		check_budget(c, item->key, before, now);
 	note_leaving(c, item->key, now);
 	if (c->sim->is_ending && stop_order_holds(before) && !stop_order_holds(now))
 		check_stop_order(c, item->key, now);
@@ -371,6 +391,19 @@ static bool deployment_is_settled(const json_t *d)
 	       json_int_or(d, "status.readyReplicas", 0) == wants;
 }
 
+/* One of web's pods may be missing; all are there. */
+static bool budget_is_settled(struct sim_check *c, const json_t *budget)
+{
+	const json_t *web = object_named(c, "apps", "deployments", "default", "web");
+	int64_t wants = json_int_or(web, "spec.replicas", -1);
+	return json_int_or(budget, "status.observedGeneration", 0) ==
+		       json_int_or(budget, "metadata.generation", 0) &&
+	       json_int_or(budget, "status.expectedPods", 0) == wants &&
+	       json_int_or(budget, "status.currentHealthy", 0) == wants &&
+	       json_int_or(budget, "status.disruptionsAllowed", 0) == 1 &&
+	       !json_dig(budget, "status.disruptedPods");
+}
+
 static bool job_is_complete(const json_t *job)
 {
 	size_t i;
@@ -379,6 +412,21 @@ static bool job_is_complete(const json_t *job)
 		if (streq(json_str_or(condition, "type", ""), "Complete"))
 			return streq(json_str_or(condition, "status", ""), "True");
 	return false;
+}
+
+const char *sim_check_some_pod(struct sim_check *c, const char *app, struct rng *rng)
+{
+	const char *found = NULL;
+	size_t count = 0;
+	auto_free const char **keys = map_sorted_keys(&c->objects);
+	for (size_t i = 0; keys[i]; i++) {
+		const json_t *o = map_get(&c->objects, keys[i]);
+		const char *label = json_member_str(json_dig(o, "metadata.labels"), "app");
+		if (is_of(keys[i], "pods") && is_live(o) && label && streq(label, app) &&
+		    rng_below(rng, ++count) == 0)
+			found = json_str(o, "metadata.name");
+	}
+	return found;
 }
 
 bool sim_check_settled(struct sim_check *c, char *why, size_t size)
@@ -395,6 +443,8 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 			good = deployment_is_settled(o);
 		} else if (good && is_of(key, "jobs")) {
 			good = job_is_complete(o);
+		} else if (good && is_of(key, "poddisruptionbudgets")) {
+			good = budget_is_settled(c, o);
 		}
 		if (good)
 			continue;

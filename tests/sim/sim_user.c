@@ -8,6 +8,7 @@
 
 static const struct api_resource deployments = { "apps", "v1", "deployments", true };
 static const struct api_resource jobs = { "batch", "v1", "jobs", true };
+static const struct api_resource budgets = { "policy", "v1", "poddisruptionbudgets", true };
 static const struct api_resource services = { "", "v1", "services", true };
 
 static const struct workload {
@@ -66,6 +67,27 @@ static void create_job(struct sim *s)
 			 "template", template("migrate", "1", "Never")));
 }
 
+static void create_budget(struct sim *s)
+{
+	create(s, &budgets,
+	       json_pack("{s:s,s:s,s:{s:s},s:{s:i,s:{s:{s:s}}}}", "apiVersion", "policy/v1", "kind",
+			 "PodDisruptionBudget", "metadata", "name", "web", "spec", "maxUnavailable",
+			 1, "selector", "matchLabels", "app", "web"));
+}
+
+/* Refused or not: the budget's say. */
+static void evict(struct sim *s)
+{
+	const char *pod = sim_check_some_pod(s->check, "web", &s->rng);
+	if (!pod)
+		return;
+	auto_free char *path = xasprintf("/api/v1/namespaces/default/pods/%s/eviction", pod);
+	AUTO_JSON *eviction =
+		json_pack("{s:s,s:s,s:{s:s,s:s}}", "apiVersion", "policy/v1", "kind", "Eviction",
+			  "metadata", "name", pod, "namespace", "default");
+	(void)api_request(s->user, "POST", path, eviction, NULL, ignored, NULL);
+}
+
 static void create_all(struct sim *s)
 {
 	create_job(s);
@@ -73,6 +95,7 @@ static void create_all(struct sim *s)
 		create(s, &deployments, deployment(&workloads[i]));
 	create_service(s, "db");
 	create_service(s, "web");
+	create_budget(s);
 }
 
 static void patch(struct sim *s, const char *name, json_t *take_patch)
@@ -128,7 +151,7 @@ static void act(void *ctx)
 		create_all(s); /* until everything is there: what exists already is refused */
 		return;
 	}
-	switch (rng_below(&s->rng, 6)) {
+	switch (rng_below(&s->rng, 8)) {
 	case 0:
 		delete (s, &deployments, name);
 		break;
@@ -138,6 +161,10 @@ static void act(void *ctx)
 		break;
 	case 3:
 		create_all(s);
+		break;
+	case 6:
+	case 7:
+		evict(s);
 		break;
 	default:
 		scale(s, name);

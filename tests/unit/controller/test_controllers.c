@@ -61,6 +61,69 @@ static void test_rollout(uint64_t seed, unsigned fail_every, bool is_killed_ofte
 	finish(&w);
 }
 
+/* What a budget says of a Deployment's pods, while they come, go and are many. */
+static void test_budget(uint64_t seed)
+{
+	struct world w;
+	start(&w, seed);
+	add_deployment(&w, "web", 3, "");
+	fake_add(
+		w.api, "poddisruptionbudgets", "default",
+		"{'metadata':{'name':'web'},'spec':{'minAvailable':'50%','selector':{'matchLabels':"
+		"{'app':'web'}}}}");
+	run(&w, 20000);
+	const json_t *budget = fake_get(w.api, "poddisruptionbudgets", "default", "web");
+	CHECK_INT(json_int_or(budget, "status.expectedPods", -1), 3);
+	CHECK_INT(json_int_or(budget, "status.currentHealthy", -1), 3);
+	CHECK_INT(json_int_or(budget, "status.desiredHealthy", -1), 2);
+	CHECK_INT(json_int_or(budget, "status.disruptionsAllowed", -1), 1);
+	CHECK_INT(json_int_or(budget, "status.observedGeneration", -1), 1);
+	CHECK_TEXT("condition", condition(budget, "DisruptionAllowed", "status"), "True");
+	CHECK_TEXT("reason", condition(budget, "DisruptionAllowed", "reason"), "SufficientPods");
+
+	/* One is said to go, and does not: two minutes long it does not count. */
+	struct fake_object *o = fake_find(w.api, "poddisruptionbudgets", "default", "web");
+	auto_free char *pod = NULL;
+	for (size_t i = 0; i < w.api->count && !pod; i++)
+		if (streq(w.api->objects[i].resource, "pods"))
+			pod = xstrdup(json_str(w.api->objects[i].tree, "metadata.name"));
+	CHECK(pod);
+	char now[TIME_TEXT_SIZE];
+	time_format(loop_wall_us(w.loop), now);
+	json_put(o->tree, "status.disruptedPods", json_object());
+	json_object_set_new(json_dig(o->tree, "status.disruptedPods"), pod, json_string(now));
+	json_put_int(o->tree, "status.disruptionsAllowed", 0);
+	fake_changed(w.api, o);
+	struct fake_object *p = fake_find(w.api, "pods", "default", pod);
+	json_t *target =
+		json_pack("{s:s,s:s,s:s,s:s}", "type", "DisruptionTarget", "status", "True",
+			  "reason", "EvictionByEvictionAPI", "lastTransitionTime", now);
+	json_array_append_new(json_dig(p->tree, "status.conditions"), target);
+	fake_changed(w.api, p);
+	run(&w, 60000);
+	budget = fake_get(w.api, "poddisruptionbudgets", "default", "web");
+	CHECK_INT(json_int_or(budget, "status.currentHealthy", -1), 2);
+	CHECK_INT(json_int_or(budget, "status.disruptionsAllowed", -1), 0);
+	CHECK_TEXT("reason", condition(budget, "DisruptionAllowed", "reason"), "InsufficientPods");
+	run(&w, 90000);
+	budget = fake_get(w.api, "poddisruptionbudgets", "default", "web");
+	CHECK_INT(json_int_or(budget, "status.currentHealthy", -1), 3);
+	CHECK(!json_dig(budget, "status.disruptedPods"));
+	CHECK_TEXT("it was not to go",
+		   condition(fake_get(w.api, "pods", "default", pod), "DisruptionTarget", "status"),
+		   "False");
+
+	update(&w, "deployments", "web", "spec.replicas", json_integer(6));
+	run(&w, 20000);
+	budget = fake_get(w.api, "poddisruptionbudgets", "default", "web");
+	CHECK_INT(json_int_or(budget, "status.expectedPods", -1), 6);
+	CHECK_INT(json_int_or(budget, "status.disruptionsAllowed", -1), 3);
+	uint64_t quiet = w.api->writes;
+	run(&w, 300000);
+	CHECK_INT(w.api->writes - quiet, 0);
+	finish(&w);
+}
+
 static json_t *add_job(struct world *w, const char *name, const char *annotations,
 		       const char *pod_annotations, const char *spec)
 {
@@ -179,6 +242,7 @@ static void test_lost_answers(unsigned first, unsigned last)
 
 int main(int argc, char **argv)
 {
+	test_budget(7);
 	log_set_quiet(true);
 	if (argc == 3) { /* a range of seeds, by hand */
 		test_lost_answers((unsigned)strtoul(argv[1], NULL, 10),
