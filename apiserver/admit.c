@@ -185,6 +185,50 @@ static int check_role(struct change *c, struct failure *f)
 			      "only system:masters may set the label " ROLE_LABEL);
 }
 
+/* ---- what new storage and new nodes are born with ---- */
+
+/* StorageObjectInUseProtection: the controller takes it off when nobody uses the object. */
+static void protect_storage(struct change *c)
+{
+	static const struct {
+		const char *group, *kind, *finalizer;
+	} kinds[] = {
+		{ "", "PersistentVolume", "kubernetes.io/pv-protection" },
+		{ "", "PersistentVolumeClaim", "kubernetes.io/pvc-protection" },
+		{ "storage.k8s.io", "VolumeAttributesClass", "kubernetes.io/vac-protection" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!change_is_kind(c, kinds[i].group, kinds[i].kind))
+			continue;
+		json_t *list = list_of(json_object_get(c->tree, "metadata"), "finalizers"), *one;
+		size_t k;
+		json_array_foreach (list, k, one)
+			if (json_is_string(one) &&
+			    streq(json_string_value(one), kinds[i].finalizer))
+				return;
+		json_array_append_new(list, json_string(kinds[i].finalizer));
+	}
+}
+
+/* TaintNodesByCondition: nothing is placed before the node says that it is ready; then the node
+ * controller takes it off. */
+static void taint_node(struct change *c)
+{
+	static const char key[] = "node.kubernetes.io/not-ready", effect[] = "NoSchedule";
+	json_t *spec = json_object_get(c->tree, "spec"), *taint;
+	size_t i;
+	if (!spec) {
+		spec = json_object();
+		json_object_set_new(c->tree, "spec", spec);
+	}
+	json_t *list = list_of(spec, "taints");
+	json_array_foreach (list, i, taint)
+		if (streq(json_str_or(taint, "key", ""), key) &&
+		    streq(json_str_or(taint, "effect", ""), effect))
+			return;
+	json_array_append_new(list, json_pack("{s:s,s:s}", "key", key, "effect", effect));
+}
+
 /* ---- the two passes ---- */
 
 int admit_mutate(struct change *c, struct failure *f)
@@ -197,6 +241,10 @@ int admit_mutate(struct change *c, struct failure *f)
 		return 0;
 	if (change_is_kind(c, "", "Pod"))
 		return admit_pod(c, f);
+	if (c->is_create)
+		protect_storage(c);
+	if (c->is_create && change_is_kind(c, "", "Node"))
+		taint_node(c);
 	admit_classes(c);
 	if (change_is_kind(c, "", "Service"))
 		return alloc_service(c, f);

@@ -1,60 +1,107 @@
-/* PodSecurity: a namespace's labels say which level its pods must keep to, and at which to warn. */
+/*
+ * PodSecurity: a namespace's labels say which level its pods must keep to, at which to warn, and at
+ * which to note it in the audit log; and in which version.
+ */
 #include "apiserver/change.h"
 #include "apiserver/pod_security.h"
 #include "common/base/jsonx.h"
 
 #define LABEL   "pod-security.kubernetes.io/"
 #define WHY_MAX 32768
+/* Of a namespace whose level is changed; so many are looked at while everybody waits. */
+#define PODS_MAX 100
 
-/* A level that is no level counts as the strictest, as upstream reads it. */
-static enum pod_security_level level_of(const struct object *ns, const char *mode,
-					const char **ret_version)
-{
-	auto_free char *key = xasprintf(LABEL "%s", mode);
-	auto_free char *version_key = xasprintf(LABEL "%s-version", mode);
-	const char *name = object_label(ns, key), *version = object_label(ns, version_key);
-	enum pod_security_level level = POD_SECURITY_PRIVILEGED;
-	*ret_version = version ? version : "latest";
-	if (name && !pod_security_level(name, &level))
-		return POD_SECURITY_RESTRICTED;
-	return level;
-}
+/* ---- one pod ---- */
 
-static const struct object *namespace_of(const struct change *c)
+static void note_broken(struct change *c, const json_t *pod, const struct pod_security_mode *audit)
 {
-	return hub_get(c->server->hub, schema_kind_by_kind("", "v1", "Namespace"), NULL, c->ns);
-}
-
-static void warn(struct change *c, const json_t *pod, const struct object *ns)
-{
-	const char *version;
-	enum pod_security_level level = level_of(ns, "warn", &version);
 	AUTO_STR why;
+	AUTO_STR text;
 	str_init(&why, WHY_MAX);
-	if (c->attempts == 1 && !pod_security_check(pod, level, &why))
-		request_warn(c->r, "would violate PodSecurity \"%s:%s\": %s",
-			     pod_security_level_name(level), version, why.data);
+	str_init(&text, WHY_MAX);
+	if (pod_security_check(pod, audit->level, audit->minor, &why, NULL))
+		return;
+	str_add(&text, "would violate PodSecurity \"");
+	pod_security_mode_text(audit, &text);
+	str_addf(&text, "\": %s", why.data);
+	request_annotate(c->r, LABEL "audit-violations", text.data);
 }
 
-/* What of an update matters: anything in the spec but what may change without making it worse. */
+static void note_errors(struct change *c, const struct field_errors *errors)
+{
+	AUTO_STR text;
+	str_init(&text, WHY_MAX);
+	if (errors->count == 0)
+		return;
+	str_add(&text,
+		errors->count > 1 ? "Failed to parse policy: [" : "Failed to parse policy: ");
+	for (size_t i = 0; i < errors->count; i++) {
+		str_add(&text, i ? ", " : "");
+		field_error_text(&errors->at[i], &text);
+	}
+	str_add(&text, errors->count > 1 ? "]" : "");
+	request_annotate(c->r, LABEL "error", text.data);
+}
+
+static void warn(struct change *c, const json_t *pod, const struct pod_security_mode *m)
+{
+	AUTO_STR why;
+	AUTO_STR mode;
+	str_init(&why, WHY_MAX);
+	str_init(&mode, 128);
+	pod_security_mode_text(m, &mode);
+	if (c->attempts == 1 && !pod_security_check(pod, m->level, m->minor, &why, NULL))
+		request_warn(c->r, "would violate PodSecurity \"%s\": %s", mode.data, why.data);
+}
+
+static bool same_images(const json_t *now, const json_t *old)
+{
+	if (json_array_size(now) != json_array_size(old))
+		return false;
+	for (size_t i = 0; i < json_array_size(now); i++)
+		if (!streq(json_str_or(json_array_get(now, i), "image", ""),
+			   json_str_or(json_array_get(old, i), "image", "")))
+			return false;
+	return true;
+}
+
+/* Of an update only images, and containers that are added, make a pod another one. */
 static bool is_unchanged(const struct change *c)
 {
+	static const char *const lists[] = { "containers", "initContainers",
+					     "ephemeralContainers" };
 	const json_t *old = json_object_get(c->old_tree, "spec");
-	return old && json_equal((json_t *)(uintptr_t)old, json_object_get(c->tree, "spec"));
+	const json_t *now = json_object_get(c->tree, "spec");
+	for (size_t i = 0; old && i < ARRAY_LEN(lists); i++)
+		if (!same_images(json_object_get(now, lists[i]), json_object_get(old, lists[i])))
+			return false;
+	return old != NULL;
 }
 
-static int check_pod(struct change *c, const struct object *ns, struct failure *f)
+static int check_pod(struct change *c, const struct pod_security_policy *p,
+		     const struct field_errors *errors, struct failure *f)
 {
-	const char *version;
-	enum pod_security_level level = level_of(ns, "enforce", &version);
 	AUTO_STR why;
+	AUTO_STR mode;
 	str_init(&why, WHY_MAX);
+	str_init(&mode, 128);
+	bool is_open = errors->count == 0 && p->enforce.level == POD_SECURITY_PRIVILEGED &&
+		       p->audit.level == POD_SECURITY_PRIVILEGED &&
+		       p->warn.level == POD_SECURITY_PRIVILEGED;
+	if (is_open) {
+		request_annotate(c->r, LABEL "enforce-policy", "privileged:latest");
+		return 0;
+	}
 	if (is_unchanged(c))
 		return 0;
-	if (!pod_security_check(c->tree, level, &why))
-		return fail_forbidden(f, c->kind, c->name, "violates PodSecurity \"%s:%s\": %s",
-				      pod_security_level_name(level), version, why.data);
-	warn(c, c->tree, ns);
+	pod_security_mode_text(&p->enforce, &mode);
+	request_annotate(c->r, LABEL "enforce-policy", mode.data);
+	note_errors(c, errors);
+	note_broken(c, c->tree, &p->audit);
+	if (!pod_security_check(c->tree, p->enforce.level, p->enforce.minor, &why, NULL))
+		return fail_forbidden(f, c->kind, c->name, "violates PodSecurity \"%s\": %s",
+				      mode.data, why.data);
+	warn(c, c->tree, &p->warn);
 	return 0;
 }
 
@@ -70,19 +117,150 @@ static const json_t *template_of(const struct change *c)
 	return is_workload ? json_dig(c->tree, "spec.template") : NULL;
 }
 
+static int check_in_namespace(struct change *c, const json_t *template, struct failure *f)
+{
+	const struct object *ns =
+		hub_get(c->server->hub, schema_kind_by_kind("", "v1", "Namespace"), NULL, c->ns);
+	struct pod_security_policy p;
+	struct field_errors errors = { 0 };
+	if (!ns)
+		return 0;
+	AUTO_JSON *tree = object_tree(ns);
+	pod_security_policy_read(json_dig(tree, "metadata.labels"), &p, &errors);
+	int code = template ? 0 : check_pod(c, &p, &errors, f);
+	if (template) {
+		note_errors(c, &errors);
+		note_broken(c, template, &p.audit);
+		warn(c, template, &p.warn);
+	}
+	field_errors_fini(&errors);
+	return code;
+}
+
+/* ---- a namespace's labels ---- */
+
+struct complaint {
+	char *reasons, *pod; /* the first by name */
+	size_t count;
+};
+
+static void add_complaint(struct complaint *list, size_t *count, const char *reasons,
+			  const char *pod)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (streq(list[i].reasons, reasons)) {
+			list[i].count++;
+			return; /* pods come in the order of their names */
+		}
+	list[(*count)++] = (struct complaint){ xstrdup(reasons), xstrdup(pod), 1 };
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void tell(struct change *c, const struct pod_security_mode *m, const struct complaint *list,
+		 size_t count)
+{
+	char *lines[PODS_MAX];
+	AUTO_STR mode;
+	str_init(&mode, 128);
+	pod_security_mode_text(m, &mode);
+	if (count)
+		request_warn(c->r,
+			     "existing pods in namespace \"%s\" violate the new PodSecurity "
+			     "enforce level \"%s\"",
+			     c->name, mode.data);
+	for (size_t i = 0; i < count; i++)
+		lines[i] = list[i].count == 1 ? xasprintf("%s: %s", list[i].pod, list[i].reasons)
+			   : list[i].count == 2
+				   ? xasprintf("%s (and 1 other pod): %s", list[i].pod,
+					       list[i].reasons)
+				   : xasprintf("%s (and %zu other pods): %s", list[i].pod,
+					       list[i].count - 1, list[i].reasons);
+	qsort(lines, count, sizeof *lines, by_text);
+	for (size_t i = 0; i < count; i++) {
+		request_warn(c->r, "%s", lines[i]);
+		free(lines[i]);
+	}
+}
+
+static void warn_of_pods(struct change *c, const struct pod_security_mode *m)
+{
+	const struct schema_kind *kind = schema_kind_by_kind("", "v1", "Pod");
+	const struct index *x = hub_index(c->server->hub, kind);
+	auto_free char *prefix = xasprintf("o/core/pods/%s/", c->name);
+	struct index_cursor at = index_seek(x, prefix);
+	struct complaint list[PODS_MAX];
+	size_t complaints = 0, pods = 0;
+	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
+		if (pods++ >= PODS_MAX)
+			continue; /* counted only */
+		AUTO_JSON *pod = object_tree(o);
+		AUTO_STR why;
+		AUTO_STR reasons;
+		str_init(&why, WHY_MAX);
+		str_init(&reasons, WHY_MAX);
+		if (!pod_security_check(pod, m->level, m->minor, &why, &reasons))
+			add_complaint(list, &complaints, reasons.data, o->name);
+	}
+	if (pods > PODS_MAX)
+		request_warn(c->r,
+			     "new PodSecurity enforce level only checked against the first %d of "
+			     "%zu existing pods",
+			     PODS_MAX, pods);
+	tell(c, m, list, complaints);
+	for (size_t i = 0; i < complaints; i++) {
+		free(list[i].reasons);
+		free(list[i].pod);
+	}
+}
+
+static bool same_errors(const struct field_errors *a, const struct field_errors *b)
+{
+	struct str texts[2];
+	const struct field_errors *both[2] = { a, b };
+	for (int k = 0; k < 2; k++) {
+		str_init(&texts[k], WHY_MAX);
+		str_add(&texts[k], "");
+		for (size_t i = 0; i < both[k]->count; i++)
+			field_error_text(&both[k]->at[i], &texts[k]);
+	}
+	bool same = streq(texts[0].data, texts[1].data);
+	str_fini(&texts[0]);
+	str_fini(&texts[1]);
+	return same;
+}
+
+static int check_namespace(struct change *c, struct failure *f)
+{
+	struct pod_security_policy now, old;
+	struct field_errors errors = { 0 }, before = { 0 };
+	int code = 0;
+	pod_security_policy_read(json_dig(c->tree, "metadata.labels"), &now, &errors);
+	pod_security_policy_read(json_dig(c->old_tree, "metadata.labels"), &old, &before);
+	if (errors.count && (c->is_create || !same_errors(&errors, &before)))
+		code = fail_invalid(f, c->kind, c->name, &errors);
+	bool same_version = now.enforce.minor == old.enforce.minor;
+	bool is_relaxed = same_version && now.enforce.level <= old.enforce.level;
+	if (code == 0 && !c->is_create && c->attempts == 1 && !is_relaxed &&
+	    now.enforce.level != POD_SECURITY_PRIVILEGED)
+		warn_of_pods(c, &now.enforce);
+	field_errors_fini(&errors);
+	field_errors_fini(&before);
+	return code;
+}
+
 int admit_security(struct change *c, struct failure *f)
 {
 	bool is_pod = change_is_kind(c, "", "Pod");
-	bool writes_spec =
-		c->part == PART_MAIN || c->part == PART_RESIZE || c->part == PART_EPHEMERAL;
-	if (!c->kind->is_namespaced || !writes_spec)
-		return 0;
-	const json_t *template = is_pod ? NULL : template_of(c);
-	const struct object *ns = is_pod || template ? namespace_of(c) : NULL;
-	if (!ns)
-		return 0;
-	if (is_pod)
-		return check_pod(c, ns, f);
-	warn(c, template, ns);
-	return 0;
+	bool writes_pod = is_pod && (c->part == PART_MAIN || c->part == PART_RESIZE ||
+				     c->part == PART_EPHEMERAL);
+	if (change_is_kind(c, "", "Namespace") && c->part == PART_MAIN)
+		return check_namespace(c, f);
+	if (writes_pod)
+		return check_in_namespace(c, NULL, f);
+	const json_t *template = is_pod || c->part != PART_MAIN ? NULL : template_of(c);
+	return template ? check_in_namespace(c, template, f) : 0;
 }

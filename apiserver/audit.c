@@ -215,10 +215,8 @@ static json_t *event_of(struct audit *a, struct request *r, enum audit_level lev
 				    json_pack("{s:{},s:i}", "metadata", "code", status));
 	json_put_str(e, "requestReceivedTimestamp", began);
 	json_put_str(e, "stageTimestamp", now);
-	if (stage != AUDIT_RECEIVED)
-		json_object_set_new(e, "annotations",
-				    json_pack("{s:s}", "authorization.k8s.io/decision",
-					      status == 403 || status == 401 ? "forbid" : "allow"));
+	if (stage != AUDIT_RECEIVED && r->annotations)
+		json_object_set_new(e, "annotations", json_copy(r->annotations));
 	return e;
 }
 

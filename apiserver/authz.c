@@ -155,6 +155,7 @@ static int refuse(struct request *r, const struct access *a, const struct str *r
 {
 	const struct target *t = &r->target;
 	const char *colon = reason->len ? ": " : "";
+	request_annotate(r, "authorization.k8s.io/decision", "forbid");
 	if (!a->is_resource)
 		return fail(f, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"%s\"%s%s",
 			    r->who.name, a->verb, a->path, colon, reason->data);
@@ -182,6 +183,8 @@ int authorize(struct request *r, struct failure *f)
 		a.verb = "create";
 		allowed = decide(r->server, &r->who, &a, &reason);
 	}
+	if (allowed)
+		request_annotate(r, "authorization.k8s.io/decision", "allow");
 	return allowed ? 0 : refuse(r, &a, &reason, f);
 }
 

@@ -66,13 +66,12 @@ bool security_among(const char *text, const char *const *list, size_t count)
 
 bool security_is_windows(const struct look *l)
 {
-	return streq(json_str_or(l->spec, "os.name", ""), "windows");
+	return l->minor >= 25 && streq(json_str_or(l->spec, "os.name", ""), "windows");
 }
 
-/* A pod with users of its own may be root inside. */
 bool security_has_own_users(const struct look *l)
 {
-	return !json_bool_or(l->spec, "hostUsers", true);
+	return l->minor >= 35 && !json_bool_or(l->spec, "hostUsers", true);
 }
 
 /* "pod", "container "a"", "pod and containers "a", "b"" */
@@ -239,7 +238,7 @@ static bool selinux_is_bad(const struct look *l, const json_t *options)
 	bool bad = false;
 	if (!json_is_object(options))
 		return false;
-	if (!security_among(type, types, ARRAY_LEN(types))) {
+	if (!security_among(type, types, l->minor >= 31 ? ARRAY_LEN(types) : 4)) {
 		security_add_sorted(l->values, type);
 		bad = true;
 	}
@@ -321,6 +320,12 @@ bool security_seccomp_baseline(struct look *l, struct str *detail)
 	return !pod && !l->bad->count;
 }
 
+/* How many of the safe ones, in their order, were known when. */
+static size_t sysctls_known(int minor)
+{
+	return minor >= 32 ? 12 : minor >= 29 ? 10 : minor >= 27 ? 6 : 5;
+}
+
 static bool sysctls(struct look *l, struct str *detail)
 {
 	static const char *const safe[] = { "kernel.shm_rmid_forced",
@@ -338,7 +343,7 @@ static bool sysctls(struct look *l, struct str *detail)
 	size_t i;
 	json_t *v;
 	json_array_foreach (json_dig(l->spec, "securityContext.sysctls"), i, v)
-		if (!security_among(json_str_or(v, "name", ""), safe, ARRAY_LEN(safe)))
+		if (!security_among(json_str_or(v, "name", ""), safe, sysctls_known(l->minor)))
 			security_add(l->bad, json_str_or(v, "name", ""));
 	security_print(detail, l->bad, false);
 	return l->bad->count == 0;
@@ -361,61 +366,73 @@ static bool host_process(struct look *l, struct str *detail)
 
 /* ---- levels ---- */
 
+#define NEVER INT_MAX
+
+/* Of v1.`since` until v1.`until`. */
 struct rule {
 	const char *reason;
 	bool (*holds)(struct look *l, struct str *detail);
 	bool is_restricted; /* else of the baseline */
-	bool is_replaced;   /* a restricted rule says more */
+	int since, until;
+	int replaced_since; /* a restricted rule says more */
 };
 
 /* In the order in which upstream tells of them. */
 static const struct rule rules[] = {
-	{ "forbidden AppArmor profile", apparmor, false, false },
-	{ "non-default capabilities", capabilities_baseline, false, true },
-	{ "host namespaces", host_namespaces, false, false },
-	{ "hostPath volumes", host_paths, false, true },
-	{ "hostPort", host_ports, false, false },
-	{ "probe or lifecycle host", probe_hosts, false, false },
-	{ "privileged", privileged, false, false },
-	{ "procMount", proc_mount_baseline, false, true },
-	{ "seLinuxOptions", selinux, false, false },
-	{ "seccompProfile", security_seccomp_baseline, false, true },
-	{ "forbidden sysctls", sysctls, false, false },
-	{ "hostProcess", host_process, false, false },
-	{ "allowPrivilegeEscalation != false", security_escalation, true, false },
-	{ "unrestricted capabilities", security_capabilities_restricted, true, false },
-	{ "procMount", security_proc_mount, true, false },
-	{ "restricted volume types", security_restricted_volumes, true, false },
-	{ "runAsNonRoot != true", security_non_root, true, false },
-	{ "runAsUser=0", security_run_as_user, true, false },
-	{ "seccompProfile", security_seccomp_restricted, true, false },
+	{ "forbidden AppArmor profile", apparmor, false, 0, NEVER, NEVER },
+	{ "non-default capabilities", capabilities_baseline, false, 0, NEVER, 22 },
+	{ "host namespaces", host_namespaces, false, 0, NEVER, NEVER },
+	{ "hostPath volumes", host_paths, false, 0, NEVER, 0 },
+	{ "hostPort", host_ports, false, 0, NEVER, NEVER },
+	{ "probe or lifecycle host", probe_hosts, false, 34, NEVER, NEVER },
+	{ "privileged", privileged, false, 0, NEVER, NEVER },
+	{ "procMount", proc_mount_baseline, false, 0, NEVER, 35 },
+	{ "seLinuxOptions", selinux, false, 0, NEVER, NEVER },
+	{ "seccompProfile", security_seccomp_annotations, false, 0, 18, NEVER },
+	{ "seccompProfile", security_seccomp_baseline, false, 19, NEVER, 19 },
+	{ "forbidden sysctls", sysctls, false, 0, NEVER, NEVER },
+	{ "hostProcess", host_process, false, 0, NEVER, NEVER },
+	{ "allowPrivilegeEscalation != false", security_escalation, true, 8, NEVER, NEVER },
+	{ "unrestricted capabilities", security_capabilities_restricted, true, 22, NEVER, NEVER },
+	{ "procMount", security_proc_mount, true, 35, NEVER, NEVER },
+	{ "restricted volume types", security_restricted_volumes, true, 0, NEVER, NEVER },
+	{ "runAsNonRoot != true", security_non_root, true, 0, NEVER, NEVER },
+	{ "runAsUser=0", security_run_as_user, true, 23, NEVER, NEVER },
+	{ "seccompProfile", security_seccomp_restricted, true, 19, NEVER, NEVER },
 };
 
-static bool check_rule(const struct rule *rule, const json_t *pod, struct str *why)
+static bool check_rule(const struct rule *rule, const json_t *pod, int minor, struct str *why,
+		       struct str *reasons)
 {
 	AUTO_NAMES bad = { .count = 0 };
 	AUTO_NAMES values = { .count = 0 };
 	AUTO_NAMES more = { .count = 0 };
 	AUTO_STR detail;
 	str_init(&detail, DETAIL_MAX);
-	struct look l = { pod, json_object_get(pod, "spec"), &bad, &values, &more };
+	struct look l = { pod, json_object_get(pod, "spec"), &bad, &values, &more, minor };
 	if (rule->holds(&l, &detail))
 		return true;
-	str_addf(why, "%s%s%s (%s)", why->len ? ", " : "", rule->reason,
-		 rule->holds == apparmor && values.count > 1 ? "s" : "", detail.data);
+	const char *plural = rule->holds == apparmor && values.count > 1 ? "s" : "";
+	str_addf(why, "%s%s%s (%s)", why->len ? ", " : "", rule->reason, plural, detail.data);
+	if (reasons)
+		str_addf(reasons, "%s%s%s", reasons->len ? ", " : "", rule->reason, plural);
 	return false;
 }
 
-bool pod_security_check(const json_t *pod, enum pod_security_level level, struct str *why)
+bool pod_security_check(const json_t *pod, enum pod_security_level level, int minor,
+			struct str *why, struct str *reasons)
 {
 	bool good = true;
 	if (level == POD_SECURITY_PRIVILEGED)
 		return true;
 	bool restricted = level == POD_SECURITY_RESTRICTED;
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		bool applies = restricted ? !rules[i].is_replaced : !rules[i].is_restricted;
-		if (applies)
-			good = check_rule(&rules[i], pod, why) && good;
+		bool is_of_then = minor >= rules[i].since &&
+				  (minor <= rules[i].until || rules[i].until == NEVER);
+		bool is_replaced =
+			rules[i].replaced_since != NEVER && minor >= rules[i].replaced_since;
+		if (is_of_then && (restricted ? !is_replaced : !rules[i].is_restricted))
+			good = check_rule(&rules[i], pod, minor, why, reasons) && good;
 	}
 	return good;
 }

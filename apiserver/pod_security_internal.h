@@ -20,6 +20,7 @@ struct look {
 	struct names *bad;
 	struct names *values;
 	struct names *more; /* a second list, where a rule has two */
+	int minor;          /* of the standards' version */
 };
 
 typedef void visit_container(const struct look *l, const json_t *container, const char *name);
@@ -32,11 +33,13 @@ void security_print_containers(struct str *out, const struct names *n);
 void security_print_setters(struct str *out, bool pod, const struct names *containers);
 void security_each_container(const struct look *l, visit_container *visit);
 bool security_among(const char *text, const char *const *list, size_t count);
+/* What Windows does not know is not asked of it, since 1.25. */
 bool security_is_windows(const struct look *l);
-/* A pod with users of its own may be root inside. */
+/* A pod with users of its own may be root inside, since 1.35. */
 bool security_has_own_users(const struct look *l);
 
 /* ---- rules ---- */
+bool security_seccomp_annotations(struct look *l, struct str *detail);
 bool security_seccomp_baseline(struct look *l, struct str *detail);
 bool security_proc_mount(struct look *l, struct str *detail);
 bool security_escalation(struct look *l, struct str *detail);

@@ -146,3 +146,31 @@ bool security_seccomp_restricted(struct look *l, struct str *detail)
 			"\"Localhost\"");
 	return false;
 }
+
+/* ---- before profiles were fields ---- */
+
+static void look_annotation(const struct look *l, const char *key)
+{
+	const char *value = json_member_str(json_dig(l->pod, "metadata.annotations"), key);
+	if (!value || streq(value, "runtime/default") || streq(value, "docker/default") ||
+	    starts_with(value, "localhost/"))
+		return;
+	auto_free char *text = xasprintf("%s=\"%s\"", key, value);
+	security_add_sorted(l->bad, text);
+}
+
+static void look_container_annotation(const struct look *l, const json_t *c, const char *name)
+{
+	(void)c; /* its name says enough */
+	auto_free char *key = xasprintf("container.seccomp.security.alpha.kubernetes.io/%s", name);
+	look_annotation(l, key);
+}
+
+bool security_seccomp_annotations(struct look *l, struct str *detail)
+{
+	look_annotation(l, "seccomp.security.alpha.kubernetes.io/pod");
+	security_each_container(l, look_container_annotation);
+	str_add(detail, l->bad->count == 1 ? "forbidden annotation " : "forbidden annotations ");
+	security_print(detail, l->bad, false);
+	return l->bad->count == 0;
+}

@@ -70,6 +70,7 @@ static void request_free(struct request *r)
 	identity_fini(&r->real);
 	for (size_t i = 0; i < r->warnings_count; i++)
 		free(r->warnings[i]);
+	json_decref(r->annotations);
 	free(r);
 }
 
@@ -108,6 +109,15 @@ void request_warn(struct request *r, const char *fmt, ...)
 		return;
 	r->warnings_bytes += header.len;
 	r->warnings[r->warnings_count++] = str_take(&header);
+}
+
+void request_annotate(struct request *r, const char *key, const char *value)
+{
+	if (!r->server->audit)
+		return;
+	if (!r->annotations)
+		r->annotations = json_object();
+	json_object_set_new(r->annotations, key, json_string(value));
 }
 
 /* The headers that every answer has; the array and text live in the caller's frame. */

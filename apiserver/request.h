@@ -23,7 +23,7 @@ struct identity {
 	char *uid;
 	char *groups[IDENTITY_GROUPS_MAX];
 	size_t groups_count;
-	json_t *extra; /* lists of texts by key; NULL: nothing more is known */
+	json_t *extra;         /* lists of texts by key; NULL: nothing more is known */
 	char *sa_ns, *sa_name; /* a ServiceAccount's; NULL: none */
 	bool is_deployer;      /* its ServiceAccount has skiff.dev/role: deploy */
 };
@@ -53,6 +53,7 @@ struct request {
 	char *warnings[WARNINGS_MAX];
 	size_t warnings_count, warnings_bytes;
 	int64_t start_ms;
+	json_t *annotations; /* for the audit log; NULL: none */
 	char audit_id[37];
 };
 
@@ -60,6 +61,9 @@ struct request *request_new(struct server *server, struct http_exchange *x);
 
 /* A Warning header of the answer; more than 4 KiB in all are left out. */
 void request_warn(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* An annotation of the request's line in the audit log; the last one of a key counts. */
+void request_annotate(struct request *r, const char *key, const char *value);
 
 /* ---- answers ---- */
 
@@ -76,8 +80,8 @@ void reply_json(struct request *r, int status, const char *bytes, size_t len);
 /* An object by reference. revision > 0: the Skiff-Revision of the write. */
 void reply_object(struct request *r, int status, struct object *o, uint64_t revision);
 /* A Status of success with details of the object (NULL: none). */
-void reply_success(struct request *r, int status, const struct schema_kind *kind,
-		   const char *name, const char *uid, uint64_t revision);
+void reply_success(struct request *r, int status, const struct schema_kind *kind, const char *name,
+		   const char *uid, uint64_t revision);
 /* What a worker has made: bytes of this type, in gzip or not; taken out of `bytes`. */
 void reply_whole(struct request *r, const char *content_type, bool is_packed, struct str *bytes);
 /* A body of unknown length. The request is freed; the source owns its own context. */

@@ -19,6 +19,7 @@ struct controllers {
 	struct certificate_controller *certificates;
 	struct disruption_controller *disruptions;
 	struct gc_controller *gc;
+	struct protection_controller *protection;
 	struct order_controller *order;
 };
 
@@ -50,6 +51,7 @@ struct controllers *controllers_start(struct loop *loop, struct api *api,
 	c->disruptions = disruption_controller_new(&c->context);
 	c->certificates = certificate_controller_new(&c->context);
 	c->gc = gc_controller_new(&c->context);
+	c->protection = protection_controller_new(&c->context, c->gc);
 	context_start(&c->context);
 	return c;
 }
@@ -58,6 +60,7 @@ void controllers_free(struct controllers *c)
 {
 	if (!c)
 		return;
+	protection_controller_free(c->protection);
 	gc_controller_free(c->gc);
 	certificate_controller_free(c->certificates);
 	disruption_controller_free(c->disruptions);

@@ -53,6 +53,13 @@ void certificate_controller_free(struct certificate_controller *c);
 struct gc_controller;
 struct gc_controller *gc_controller_new(struct context *c);
 void gc_controller_free(struct gc_controller *g);
+/* Its cache of the metadata (at least) of a kind that it watches; lives as long as it. */
+struct cache *gc_controller_metadata(const struct gc_controller *g, const struct api_resource *r);
+
+struct protection_controller; /* finalizers of storage in use */
+struct protection_controller *protection_controller_new(struct context *c,
+							const struct gc_controller *gc);
+void protection_controller_free(struct protection_controller *p);
 
 struct order_controller; /* naked pods, boots, stop order */
 struct order_controller *order_controller_new(struct context *c);

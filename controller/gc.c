@@ -296,6 +296,15 @@ struct gc_controller *gc_controller_new(struct context *c)
 	return g;
 }
 
+struct cache *gc_controller_metadata(const struct gc_controller *g, const struct api_resource *r)
+{
+	for (size_t i = 0; i < g->sources_count; i++)
+		if (streq(g->sources[i].kind.resource.group, r->group) &&
+		    streq(g->sources[i].kind.resource.resource, r->resource))
+			return g->sources[i].cache;
+	abort(); /* it watches every kind that can be deleted */
+}
+
 void gc_controller_free(struct gc_controller *g)
 {
 	if (!g)

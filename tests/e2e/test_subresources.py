@@ -1,4 +1,4 @@
-"""What kubectl does through parts of pods: drain against budgets, debug, resize."""
+"""What kubectl does through parts of pods: drain against budgets, debug, resize; and storage in use."""
 import json
 
 from harness import check, check_in
@@ -78,3 +78,18 @@ def case_debug_and_resize(cluster):
     check(now["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "30m", "memory": "8Mi"},
           "who waits is resized", now["spec"]["containers"])
     check(now["metadata"]["generation"] == 2, "it is another generation", now["metadata"])
+
+
+def case_a_claim_in_use_stays(cluster):
+    k = Kube(cluster, "held")
+    k.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+             "spec": {"accessModes": ["ReadWriteOnce"],
+                      "resources": {"requests": {"storage": "1Gi"}}}},
+            pod("user", nodeName=cluster.node_name(), volumes=[
+                {"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]))
+    k.ok("delete", "pvc/data", "--wait=false")
+    out = k.ok("describe", "pvc/data")
+    check_in("kubernetes.io/pvc-protection", out, "what holds it")
+    check_in("Terminating", out, "it waits")
+    k.ok("delete", "pod/user", "--grace-period=0", "--force")
+    k.until("it goes with its user", "pvc/data", lambda claim: claim is None, 30)

@@ -130,6 +130,40 @@ static const struct api_row rows[] = {
 	{ "a small claim", 0, "POST", CORE "/namespaces/lim/persistentvolumeclaims", PVC("c", ""),
 	  403, "minimum storage usage per PersistentVolumeClaim is 2Gi, but request is 1Gi" },
 
+	/* What uses storage keeps it. */
+	{ "a claim is held", 0, "POST", NS "/persistentvolumeclaims", PVC("held", ""), 201,
+	  "\"finalizers\":[\"kubernetes.io/pvc-protection\"]" },
+	{ "once", 0, "POST", NS "/persistentvolumeclaims",
+	  "{\"metadata\":{\"name\":\"held2\",\"finalizers\":[\"kubernetes.io/pvc-protection\"]},\"spec\":{"
+	  "\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}",
+	  201, "\"finalizers\":[\"kubernetes.io/pvc-protection\"]" },
+	{ "a volume is held", 0, "POST", CORE "/persistentvolumes",
+	  "{\"metadata\":{\"name\":\"v\"},\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"accessModes\":["
+	  "\"ReadWriteOnce\"],\"hostPath\":{\"path\":\"/v\"}}}",
+	  201, "\"finalizers\":[\"kubernetes.io/pv-protection\"]" },
+	{ "attributes are held", 0, "POST", "/apis/storage.k8s.io/v1/volumeattributesclasses",
+	  "{\"metadata\":{\"name\":\"fast\"},\"driverName\":\"x.y/z\",\"parameters\":{\"a\":\"b\"}}",
+	  201, "\"finalizers\":[\"kubernetes.io/vac-protection\"]" },
+	{ "it waits", 0, "DELETE", NS "/persistentvolumeclaims/held", 0, 200, "deletionTimestamp" },
+	{ "until it is let go", 0, "PATCH", NS "/persistentvolumeclaims/held",
+	  "{\"metadata\":{\"finalizers\":null}}", 200, "" },
+	{ "then it is gone", 0, "GET", NS "/persistentvolumeclaims/held", 0, 404, "" },
+
+	/* A new node takes nothing before it is ready. */
+	{ "a new node", 0, "POST", CORE "/nodes", "{\"metadata\":{\"name\":\"new\"}}", 201,
+	  "\"taints\":[{\"key\":\"node.kubernetes.io/not-ready\",\"effect\":\"NoSchedule\"}]" },
+	{ "has the taint once", 0, "POST", CORE "/nodes",
+	  "{\"metadata\":{\"name\":\"new2\"},\"spec\":{\"taints\":[{\"key\":"
+	  "\"node.kubernetes.io/not-ready\",\"effect\":\"NoSchedule\"}]}}",
+	  201,
+	  "\"taints\":[{\"key\":\"node.kubernetes.io/not-ready\",\"effect\":\"NoSchedule\"}]" },
+	{ "beside others", 0, "POST", CORE "/nodes",
+	  "{\"metadata\":{\"name\":\"new3\"},\"spec\":{\"taints\":[{\"key\":\"a\",\"effect\":"
+	  "\"NoExecute\"}]}}",
+	  201, "\"key\":\"a\" & \"key\":\"node.kubernetes.io/not-ready\"" },
+	{ "not again", 0, "PATCH", CORE "/nodes/new", "{\"spec\":{\"taints\":null}}", 200,
+	  "!not-ready" },
+
 	/* A pod learns where its node stands. */
 	{ "a node", 0, "POST", CORE "/nodes",
 	  "{\"metadata\":{\"name\":\"n\",\"labels\":{\"topology.kubernetes.io/zone\":\"z1\"}}}",
@@ -162,6 +196,28 @@ static const struct api_row rows[] = {
 	  "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"
 	  "\"i\"}]}}}}",
 	  201, "Warning: 299 - \"would violate PodSecurity" },
+	{ "no level", 0, "PATCH", CORE "/namespaces/sec",
+	  "{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/enforce\":\"high\"}}}", 422,
+	  "Namespace \\\"sec\\\" is invalid: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid "
+	  "value: \\\"high\\\": must be one of privileged, baseline, restricted" },
+	{ "no version", 0, "POST", CORE "/namespaces",
+	  "{\"metadata\":{\"name\":\"odd\",\"labels\":{\"pod-security.kubernetes.io/warn-version\":"
+	  "\"1\"}}}",
+	  422, "must be \\\"latest\\\" or \\\"v1.x\\\"" },
+	{ "a version", 0, "PATCH", CORE "/namespaces/sec",
+	  "{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/enforce-version\":\"v1.30\"}}}",
+	  200, "!Warning" },
+	{ "is told", 0, "POST", CORE "/namespaces/sec/pods", POD("x", "\"hostNetwork\":true,", ""),
+	  403, "violates PodSecurity \\\"baseline:v1.30\\\": host namespaces" },
+	{ "who is there is told of", 0, "PATCH", CORE "/namespaces/sec",
+	  "{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/enforce\":\"restricted\"}}}",
+	  200,
+	  "Warning: 299 - \"existing pods in namespace \\\"sec\\\" violate the new PodSecurity enforce "
+	  "level \\\"restricted:v1.30\\\"\" & Warning: 299 - \"y: allowPrivilegeEscalation != false, "
+	  "unrestricted capabilities, runAsNonRoot != true, seccompProfile\"" },
+	{ "not when it is less", 0, "PATCH", CORE "/namespaces/sec",
+	  "{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/enforce\":\"baseline\"}}}", 200,
+	  "!Warning" },
 	{ "elsewhere", 0, "POST", NS "/pods",
 	  POD("free", "\"hostNetwork\":true,", ",\"securityContext\":{\"privileged\":true}"), 201,
 	  "!Warning" },
@@ -255,9 +311,150 @@ static void test_levels(void)
 		AUTO_STR why;
 		str_init(&why, 16384);
 		CHECK(json_parse(levels[i].pod, strlen(levels[i].pod), &pod, &err) == 0);
-		bool good = pod_security_check(pod, levels[i].level, &why);
+		bool good =
+			pod_security_check(pod, levels[i].level, POD_SECURITY_LATEST, &why, NULL);
 		CHECK_TEXT(levels[i].name, why.data, levels[i].why);
 		CHECK_INT(good, !*levels[i].why);
+	}
+}
+
+#define CTX(text) ",\"securityContext\":{" text "}"
+#define SECCOMP                                                                                    \
+	"seccompProfile (pod or container \"c\" must set securityContext.seccompProfile.type"
+
+/* What a level asked for when: from which version on a piece is told of, and until which. */
+static const struct {
+	const char *name, *pod;
+	enum pod_security_level level;
+	const char *piece;
+	int since, until;
+} versions[] = {
+	{ "probes", SPEC("", ",\"livenessProbe\":{\"httpGet\":{\"host\":\"10.0.0.1\"}}"),
+	  POD_SECURITY_BASELINE, "probe or lifecycle host", 34, 99 },
+	{ "another seLinux type",
+	  SPEC("", CTX("\"seLinuxOptions\":{\"type\":\"container_engine_t\"}")),
+	  POD_SECURITY_BASELINE, "seLinuxOptions", 0, 30 },
+	{ "a seccomp field", SPEC("", CTX("\"seccompProfile\":{\"type\":\"Unconfined\"}")),
+	  POD_SECURITY_BASELINE, "seccompProfile (container", 19, 99 },
+	{ "a seccomp annotation",
+	  "{\"metadata\":{\"annotations\":{\"seccomp.security.alpha.kubernetes.io/pod\":\"unconfined\"}},"
+	  "\"spec\":{\"containers\":[]}}",
+	  POD_SECURITY_RESTRICTED,
+	  "seccompProfile (forbidden annotation seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")",
+	  0, 18 },
+	{ "reserved ports",
+	  SPEC("\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.ip_local_reserved_ports\"}]},",
+	       ""),
+	  POD_SECURITY_BASELINE, "forbidden sysctls", 0, 26 },
+	{ "keepalive",
+	  SPEC("\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.tcp_keepalive_probes\"}]},",
+	       ""),
+	  POD_SECURITY_BASELINE, "forbidden sysctls", 0, 28 },
+	{ "memory of connections",
+	  SPEC("\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.tcp_wmem\"}]},", ""),
+	  POD_SECURITY_BASELINE, "forbidden sysctls", 0, 31 },
+	{ "users of its own", SPEC("\"hostUsers\":false,", CTX("\"procMount\":\"Unmasked\"")),
+	  POD_SECURITY_BASELINE, "procMount", 0, 34 },
+	{ "which are root", SPEC("\"hostUsers\":false,", CTX("\"runAsUser\":0")),
+	  POD_SECURITY_RESTRICTED, "runAsUser=0", 23, 34 },
+	{ "or may be", SPEC("\"hostUsers\":false,", ""), POD_SECURITY_RESTRICTED,
+	  "runAsNonRoot != true", 0, 34 },
+	{ "root", SPEC("", CTX("\"runAsUser\":0")), POD_SECURITY_RESTRICTED, "runAsUser=0", 23,
+	  99 },
+	{ "escalation", SPEC("", ""), POD_SECURITY_RESTRICTED, "allowPrivilegeEscalation", 8, 99 },
+	{ "escalation of Windows", SPEC("\"os\":{\"name\":\"windows\"},", ""),
+	  POD_SECURITY_RESTRICTED, "allowPrivilegeEscalation", 8, 24 },
+	{ "capabilities are dropped", SPEC("", ""), POD_SECURITY_RESTRICTED,
+	  "unrestricted capabilities", 22, 99 },
+	{ "or were baseline's",
+	  SPEC("", CTX("\"capabilities\":{\"add\":[\"NET_RAW\"],\"drop\":[\"ALL\"]}")),
+	  POD_SECURITY_RESTRICTED, "non-default capabilities", 0, 21 },
+	{ "seccomp is set", SPEC("", ""), POD_SECURITY_RESTRICTED, SECCOMP, 19, 99 },
+	{ "but not on Windows", SPEC("\"os\":{\"name\":\"windows\"},", ""), POD_SECURITY_RESTRICTED,
+	  SECCOMP, 19, 24 },
+};
+
+static void test_versions(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		struct error err;
+		AUTO_JSON *pod = NULL;
+		CHECK(json_parse(versions[i].pod, strlen(versions[i].pod), &pod, &err) == 0);
+		for (int minor = 0; minor < 100; minor++) {
+			AUTO_STR why;
+			str_init(&why, 16384);
+			str_add(&why, "");
+			(void)pod_security_check(pod, versions[i].level, minor, &why,
+						 NULL); /* others may be broken, too */
+			bool wanted = minor >= versions[i].since && minor <= versions[i].until;
+			if ((strstr(why.data, versions[i].piece) != NULL) != wanted) {
+				fprintf(stderr, "%s in v1.%d: %s\n", versions[i].name, minor,
+					why.data);
+				exit(1);
+			}
+		}
+	}
+}
+
+static const struct {
+	const char *labels, *want; /* enforce, audit, warn; the errors */
+} policies[] = {
+	{ "{}", "privileged:latest privileged:latest privileged:latest" },
+	{ "{\"enforce\":\"baseline\",\"enforce-version\":\"v1.30\"}",
+	  "baseline:v1.30 privileged:latest baseline:v1.30" },
+	{ "{\"enforce\":\"baseline\",\"enforce-version\":\"v1.30\",\"warn-version\":\"v1.7\"}",
+	  "baseline:v1.30 privileged:latest baseline:v1.7" },
+	{ "{\"enforce\":\"baseline\",\"warn\":\"privileged\",\"audit\":\"restricted\","
+	  "\"audit-version\":\"latest\"}",
+	  "baseline:latest restricted:latest privileged:latest" },
+	{ "{\"enforce\":\"high\",\"audit\":\"low\",\"warn\":\"no\"}",
+	  "restricted:latest privileged:latest privileged:latest; "
+	  "metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: \"high\": must be one of "
+	  "privileged, baseline, restricted; metadata.labels[pod-security.kubernetes.io/audit]: Invalid "
+	  "value: \"low\": must be one of privileged, baseline, restricted; "
+	  "metadata.labels[pod-security.kubernetes.io/warn]: Invalid value: \"no\": must be one of "
+	  "privileged, baseline, restricted" },
+	{ "{\"enforce\":\"baseline\",\"enforce-version\":\"v1.07\"}",
+	  "baseline:latest privileged:latest baseline:latest; "
+	  "metadata.labels[pod-security.kubernetes.io/enforce-version]: Invalid value: \"v1.07\": must be "
+	  "\"latest\" or \"v1.x\"" },
+	{ "{\"warn-version\":\"1.30\",\"audit-version\":\"v2.1\"}",
+	  "privileged:latest privileged:latest privileged:latest; "
+	  "metadata.labels[pod-security.kubernetes.io/audit-version]: Invalid value: \"v2.1\": must be "
+	  "\"latest\" or \"v1.x\"; metadata.labels[pod-security.kubernetes.io/warn-version]: Invalid "
+	  "value: \"1.30\": must be \"latest\" or \"v1.x\"" },
+};
+
+static void test_policies(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		struct error err;
+		AUTO_JSON *given = NULL;
+		AUTO_JSON *labels = json_object();
+		const char *key;
+		json_t *value;
+		CHECK(json_parse(policies[i].labels, strlen(policies[i].labels), &given, &err) ==
+		      0);
+		json_object_foreach (given, key, value) {
+			auto_free char *name = xasprintf("pod-security.kubernetes.io/%s", key);
+			json_object_set(labels, name, value);
+		}
+		struct pod_security_policy p;
+		struct field_errors errors = { 0 };
+		AUTO_STR got;
+		str_init(&got, 16384);
+		pod_security_policy_read(labels, &p, &errors);
+		pod_security_mode_text(&p.enforce, &got);
+		str_add(&got, " ");
+		pod_security_mode_text(&p.audit, &got);
+		str_add(&got, " ");
+		pod_security_mode_text(&p.warn, &got);
+		for (size_t k = 0; k < errors.count; k++) {
+			str_add(&got, "; ");
+			field_error_text(&errors.at[k], &got);
+		}
+		CHECK_TEXT(policies[i].labels, got.data, policies[i].want);
+		field_errors_fini(&errors);
 	}
 }
 
@@ -265,6 +462,8 @@ int main(void)
 {
 	struct api_world w;
 	test_levels();
+	test_versions();
+	test_policies();
 	api_world_init(&w, 11);
 	api_rows_run(&w, rows, ARRAY_LEN(rows));
 	api_world_fini(&w);

@@ -132,6 +132,17 @@ static const struct api_row requests[] = {
 	{ "secrets", 0, "GET", NS "/secrets", 0, 200, "aHVudGVyMg==" },
 	{ "as another", "@|Impersonate-User: bob", "GET", NS "/pods", 0, 403, "" },
 	{ "health", "", "GET", "/healthz", 0, 200, "" },
+	{ "a watched namespace", 0, "POST", "/api/v1/namespaces",
+	  "{\"metadata\":{\"name\":\"sec\",\"labels\":{\"pod-security.kubernetes.io/audit\":\"baseline\","
+	  "\"pod-security.kubernetes.io/audit-version\":\"v1.30\","
+	  "\"pod-security.kubernetes.io/enforce\":\"restricted\"}}}",
+	  201, "" },
+	{ "account", 0, "POST", "/api/v1/namespaces/sec/serviceaccounts",
+	  "{\"metadata\":{\"name\":\"default\"}}", 201, "" },
+	{ "a bad pod", 0, "POST", "/api/v1/namespaces/sec/pods",
+	  "{\"metadata\":{\"name\":\"bad\"},\"spec\":{\"hostPID\":true,\"containers\":[{\"name\":\"c\","
+	  "\"image\":\"i\"}]}}",
+	  403, "" },
 	{ "a terminal", 0, "GET", NS "/pods/p/exec?command=sh", 0, 404, "" },
 };
 
@@ -161,6 +172,11 @@ static void test_lines(void)
 		"\"impersonatedUser\":{\"username\":\"bob\"",
 		"\"resource\":\"secrets\"",
 		"/pods/p/exec?command=sh",
+		/* Allowed to ask, and refused by the level; what it would have broken besides. */
+		"\"annotations\":{\"authorization.k8s.io/decision\":\"allow\","
+		"\"pod-security.kubernetes.io/enforce-policy\":\"restricted:latest\","
+		"\"pod-security.kubernetes.io/audit-violations\":\"would violate PodSecurity "
+		"\\\"baseline:v1.30\\\": host namespaces (hostPID=true)\"}",
 	};
 	static const char *const never[] = { "hunter2", "aHVudGVyMg", "/healthz" };
 	auto_free char *path = xasprintf("%s/audit.log", folder);

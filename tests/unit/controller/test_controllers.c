@@ -124,6 +124,48 @@ static void test_budget(uint64_t seed)
 	finish(&w);
 }
 
+static bool has_claim(struct world *w)
+{
+	return fake_get(w->api, "persistentvolumeclaims", "default", "data") != NULL;
+}
+
+/* A claim goes when the last pod that uses it has gone; a volume when it is bound no more. */
+static void test_protection(uint64_t seed)
+{
+	struct world w;
+	start(&w, seed);
+	fake_add(w.api, "persistentvolumeclaims", "default", "{'metadata':{'name':'data'}}");
+	fake_add(w.api, "persistentvolumes", "",
+		 "{'metadata':{'name':'disk'},'status':{'phase':'Bound'}}");
+	fake_add(w.api, "volumeattributesclasses", "", "{'metadata':{'name':'fast'}}");
+	fake_add(
+		w.api, "pods", "default",
+		"{'metadata':{'name':'user'},'spec':{'terminationGracePeriodSeconds':5,'containers':[{"
+		"'name':'c','image':'x'}],'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':"
+		"'data'}}]}}");
+	run(&w, 15000);
+	const json_t *claim = fake_get(w.api, "persistentvolumeclaims", "default", "data");
+	CHECK_TEXT("claim",
+		   json_string_value(json_array_get(json_dig(claim, "metadata.finalizers"), 0)),
+		   "kubernetes.io/pvc-protection");
+	CHECK(*json_str_or(fake_get(w.api, "pods", "default", "user"), "spec.nodeName", ""));
+	delete_object(&w, "persistentvolumeclaims", "default", "data", "Background");
+	delete_object(&w, "persistentvolumes", "", "disk", "Background");
+	delete_object(&w, "volumeattributesclasses", "", "fast", "Background");
+	run(&w, 60000);
+	CHECK(has_claim(&w));
+	CHECK(fake_get(w.api, "persistentvolumes", "", "disk"));
+	CHECK(!fake_get(w.api, "volumeattributesclasses", "", "fast"));
+	struct fake_object *disk = fake_find(w.api, "persistentvolumes", "", "disk");
+	json_put_str(disk->tree, "status.phase", "Released");
+	fake_changed(w.api, disk);
+	delete_object(&w, "pods", "default", "user", "Background");
+	run(&w, 30000);
+	CHECK(!has_claim(&w));
+	CHECK(!fake_get(w.api, "persistentvolumes", "", "disk"));
+	finish(&w);
+}
+
 static json_t *add_job(struct world *w, const char *name, const char *annotations,
 		       const char *pod_annotations, const char *spec)
 {
@@ -243,6 +285,7 @@ static void test_lost_answers(unsigned first, unsigned last)
 int main(int argc, char **argv)
 {
 	test_budget(7);
+	test_protection(8);
 	log_set_quiet(true);
 	if (argc == 3) { /* a range of seeds, by hand */
 		test_lost_answers((unsigned)strtoul(argv[1], NULL, 10),

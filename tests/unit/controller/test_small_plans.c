@@ -5,6 +5,7 @@
 #include "controller/gc_plan.h"
 #include "controller/job_plan.h"
 #include "controller/node_plan.h"
+#include "controller/protection_plan.h"
 #include "controller/scheduler/scheduler_plan.h"
 #include "tests/support/check.h"
 
@@ -446,8 +447,62 @@ static void test_jobs(void)
 	}
 }
 
+/* ---- storage in use ---- */
+static void test_protection(void)
+{
+	static const struct {
+		const char *name, *pod;
+		bool uses;
+	} pods[] = {
+		{ "by name",
+		  "{'spec':{'nodeName':'n','volumes':[{'name':'v','persistentVolumeClaim':{"
+		  "'claimName':'data'}}]}}",
+		  true },
+		{ "another",
+		  "{'spec':{'nodeName':'n','volumes':[{'name':'v','persistentVolumeClaim':{"
+		  "'claimName':'date'}}]}}",
+		  false },
+		{ "not placed",
+		  "{'spec':{'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':"
+		  "'data'}}]}}",
+		  false },
+		{ "its own",
+		  "{'metadata':{'name':'da','uid':'u'},'spec':{'nodeName':'n','volumes':[{"
+		  "'name':'ta','ephemeral':{}}]}}",
+		  false },
+		{ "ended",
+		  "{'spec':{'nodeName':'n','volumes':[{'name':'v','persistentVolumeClaim':{"
+		  "'claimName':'data'}}]},'status':{'phase':'Succeeded'}}",
+		  true },
+	};
+	AUTO_JSON *claim = parse("{'metadata':{'name':'data'}}");
+	for (size_t i = 0; i < ARRAY_LEN(pods); i++) {
+		AUTO_JSON *pod = parse(pods[i].pod);
+		if (protection_plan_pod_uses(pod, claim) != pods[i].uses)
+			fprintf(stderr, "%s\n", pods[i].name);
+		CHECK_INT(protection_plan_pod_uses(pod, claim), pods[i].uses);
+	}
+	AUTO_JSON *own =
+		parse("{'metadata':{'name':'p-v','ownerReferences':[{'uid':'u','controller':"
+		      "true}]}}");
+	AUTO_JSON *pod =
+		parse("{'metadata':{'name':'p','uid':'u'},'spec':{'nodeName':'n','volumes':[{"
+		      "'name':'v','ephemeral':{}}]}}");
+	CHECK(protection_plan_pod_uses(pod, own));
+	json_put_str(pod, "metadata.deletionTimestamp", "2027-01-01T00:00:00Z");
+	json_put_int(pod, "metadata.deletionGracePeriodSeconds", 5);
+	CHECK(protection_plan_pod_uses(pod, own));
+	json_put_int(pod, "metadata.deletionGracePeriodSeconds", 0);
+	CHECK(!protection_plan_pod_uses(pod, own));
+	AUTO_JSON *wants = parse("{'spec':{'volumeAttributesClassName':'fast'}}");
+	AUTO_JSON *has = parse("{'status':{'currentVolumeAttributesClassName':'fast'}}");
+	CHECK(protection_plan_uses_class(wants, "fast") && protection_plan_uses_class(has, "fast"));
+	CHECK(!protection_plan_uses_class(has, "slow"));
+}
+
 int main(void)
 {
+	test_protection();
 	test_ranges();
 	test_eviction();
 	test_taints();
