@@ -88,7 +88,7 @@ static int check_pod_create(struct change *c, const char *node, struct failure *
 
 static bool is_own_pod(const struct change *c, const char *node)
 {
-	return streq(json_str_or(c->old_tree, "spec.nodeName", ""), node);
+	return streq(object_field(c->old, "spec.nodeName"), node); /* a deletion may have no tree */
 }
 
 static int check_pod_status(struct change *c, const char *node, struct failure *f)

@@ -35,11 +35,6 @@ static const char *depends_text(const json_t *tree)
 	return text ? text : "";
 }
 
-static bool mentions(const struct object *o, const char *text)
-{
-	return memmem(o->bytes, o->len, text, strlen(text)) != NULL;
-}
-
 /* Every other object of the namespace that counts. `skip`: the key of the one being written. */
 static void add_others(struct change *c, const struct order_kind *k, const char *skip,
 		       struct order_graph *g, struct trees *keep)
@@ -53,8 +48,7 @@ static void add_others(struct change *c, const struct order_kind *k, const char 
 	struct index_cursor at = index_seek(x, prefix);
 	struct object *o;
 	while ((o = index_next(x, &at)) && starts_with(o->key, prefix)) {
-		if (streq(o->key, skip) || o->is_deleting ||
-		    (!is_service && !mentions(o, ORDER_DEPENDS_ON)))
+		if (streq(o->key, skip) || o->is_deleting || (!is_service && !o->has_order))
 			continue;
 		json_t *tree = object_tree(o);
 		trees_add(keep, tree);
@@ -199,14 +193,14 @@ static void warn_of(struct request *r, const struct order_kind *k, const struct 
 		    const char *kind_name)
 {
 	const struct schema_kind *kind = schema_kind_by_kind(k->group, k->version, k->kind);
-	if (!kind || !k->pod_labels)
+	if (!kind || !k->pod_labels || !hub_has_order(r->server->hub, kind))
 		return;
 	auto_free char *prefix = object_key(kind, o->ns, "");
 	const struct index *x = hub_index(r->server->hub, kind);
 	struct index_cursor at = index_seek(x, prefix);
 	struct object *other;
 	while ((other = index_next(x, &at)) && starts_with(other->key, prefix)) {
-		if (other == o || other->is_deleting || !mentions(other, ORDER_DEPENDS_ON))
+		if (other == o || other->is_deleting || !other->has_order)
 			continue;
 		AUTO_JSON *tree = object_tree(other);
 		AUTO_ORDER_LIST list = { 0 };

@@ -1,33 +1,13 @@
 /*
- * Deletion: of one object, or of every selected one. Finalizers, graceful pods, propagation
- * policies and preconditions decide whether a DELETE removes the object now or marks it.
+ * Deletion of one object. Finalizers, graceful pods, propagation policies and preconditions decide
+ * whether a DELETE removes the object now or marks it.
  */
-#include "apiserver/change.h"
+#include "apiserver/delete.h"
 #include "apiserver/eviction.h"
-#include "apiserver/read.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 
-#define PARALLEL_MAX 64
-
-struct deletion;
-struct collection;
-
-/* What comes of one deletion; `o` is the object's last state (NULL with a failure). */
-typedef void deletion_done(struct deletion *d, struct object *o, bool is_gone, uint64_t revision,
-			   struct failure *f);
-
-struct deletion {
-	struct change c;
-	json_t *options;
-	bool is_eviction;
-	deletion_done *done;
-	struct collection *of; /* part of a collection */
-};
-
-static void deletion_attempt(struct deletion *d);
-
-static void deletion_free(struct deletion *d)
+void deletion_free(struct deletion *d)
 {
 	change_reset(&d->c);
 	str_fini(&d->c.bytes);
@@ -150,6 +130,40 @@ static void mark(struct deletion *d, json_t *metadata, int64_t grace)
 		json_put_str(c->tree, "status.phase", "Terminating");
 }
 
+static bool changes_nothing(const struct deletion *d)
+{
+	const char *policy = json_str(d->options, "propagationPolicy");
+	return !json_object_get(d->options, "orphanDependents") &&
+	       (!policy || streq(policy, "Background"));
+}
+
+/*
+ * Most deletions need no tree: nothing holds the object, nothing hangs on it, and no policy
+ * holds it up. Its last state is what it was.
+ */
+static bool is_plain(const struct deletion *d)
+{
+	static const struct {
+		const char *group, *kind;
+	} others[] = { { "", "Namespace" }, /* finalizers in its spec */
+		       { "", "Service" },   /* addresses and ports are released */
+		       { "batch", "Job" },  /* orphans by default */
+		       { "", "ReplicationController" },
+		       { "coordination.k8s.io", "Lease" } };
+	const struct change *c = &d->c;
+	if (d->is_eviction || c->old->has_finalizers || !changes_nothing(d))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (change_is_kind(c, others[i].group, others[i].kind))
+			return false;
+	if (!change_is_kind(c, "", "Pod"))
+		return true;
+	const char *node = object_field(c->old, "spec.nodeName");
+	const char *phase = object_field(c->old, "status.phase");
+	return !*node || streq(phase, "Succeeded") || streq(phase, "Failed") ||
+	       json_int_or(d->options, "gracePeriodSeconds", -1) == 0;
+}
+
 /* Sets c->tree and c->is_delete. */
 static void decide(struct deletion *d)
 {
@@ -207,13 +221,18 @@ static void removed(void *ctx, enum store_outcome outcome, uint64_t revision,
 		finish(d, NULL, false, 0, &f);
 		return;
 	}
-	struct object *o = NULL;
+	struct hub *hub = c->server->hub;
+	struct object *o = c->is_delete ? NULL : hub_arrived(hub, c->kind, c->key, versions[0]);
 	struct error bad;
-	if (object_new(c->kind, c->key, c->bytes.data, c->bytes.len, versions[0], &o, &bad) < 0) {
+	bool is_new = !o;
+	if (is_new &&
+	    object_new(c->kind, c->key, c->bytes.data, c->bytes.len, versions[0], &o, &bad) < 0) {
 		fail_error(&f, &bad);
 		finish(d, NULL, false, 0, &f);
 		return;
 	}
+	if (is_new)
+		hub_expect(hub, o);
 	finish(d, o, c->is_delete, versions[0], NULL);
 	object_unref(o);
 }
@@ -226,12 +245,19 @@ static int compute(struct deletion *d, struct failure *f)
 	if (!old)
 		return fail_not_found(f, c->kind, c->name);
 	c->old = object_ref(old);
-	c->old_tree = object_tree(old);
+	bool plain = is_plain(d);
+	if (!plain)
+		c->old_tree = object_tree(old);
 	if (check_preconditions(d, f) < 0 || check_immortal(c, f) < 0 ||
 	    admit_node_deletes(c, d->is_eviction, f) < 0)
 		return -1;
 	if (d->is_eviction && eviction_check(c, f) < 0)
 		return -1;
+	if (plain) {
+		c->is_delete = true;
+		object_stored_bytes(old, &c->bytes);
+		return 0;
+	}
 	decide(d);
 	if (d->is_eviction)
 		eviction_mark(c);
@@ -239,7 +265,7 @@ static int compute(struct deletion *d, struct failure *f)
 	return 0;
 }
 
-static void deletion_attempt(struct deletion *d)
+void deletion_attempt(struct deletion *d)
 {
 	struct change *c = &d->c;
 	struct failure f = { 0 };
@@ -263,8 +289,8 @@ static void deletion_attempt(struct deletion *d)
 		finish(d, NULL, false, 0, &f);
 }
 
-static struct deletion *deletion_new(struct request *r, const char *ns, const char *name,
-				     const json_t *options, bool is_dry_run, deletion_done *done)
+struct deletion *deletion_new(struct request *r, const char *ns, const char *name,
+			      const json_t *options, bool is_dry_run, deletion_done *done)
 {
 	struct deletion *d = xcalloc(1, sizeof *d);
 	d->c = (struct change){ .r = r,
@@ -351,120 +377,6 @@ void serve_eviction(struct request *r)
 	}
 }
 
-/* ---- a collection ---- */
-
-struct collection {
-	struct request *r;
-	json_t *options;
-	bool is_dry_run;
-	struct index index; /* the state it began with */
-	struct index_cursor at;
-	struct selection what;
-	size_t running;
-	bool is_walking, is_walked;
-	struct failure failure; /* the first */
-	struct str items;
-	uint64_t version;
-};
-
-static void collection_step(struct collection *l);
-
-static void collection_end(struct collection *l)
-{
-	struct request *r = l->r;
-	struct failure f = l->failure;
-	AUTO_STR text, api_version;
-	str_init(&text, RENDER_MAX);
-	str_init(&api_version, 256);
-	schema_api_version(l->what.kind, &api_version);
-	str_addf(&text,
-		 "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
-		 "\"%llu\"},\"items\":[%s]}",
-		 l->what.kind->list_kind, api_version.data, (unsigned long long)l->version,
-		 l->items.data);
-	selection_fini(&l->what);
-	index_fini(&l->index);
-	str_fini(&l->items);
-	json_decref(l->options);
-	free(l);
-	if (f.code)
-		reply_failure(r, &f);
-	else
-		reply_json(r, 200, text.data, text.len);
-}
-
-static void one_of_many(struct deletion *d, struct object *o, bool is_gone, uint64_t revision,
-			struct failure *f)
-{
-	struct collection *l = d->of;
-	(void)is_gone;
-	(void)revision;
-	if (!f) {
-		str_addf(&l->items, "%s", l->items.len ? "," : "");
-		render_as(l->what.kind, o, false, &l->items);
-	} else if (f->code != 404 && !l->failure.code) {
-		l->failure = *f;
-		*f = (struct failure){ 0 };
-	} else {
-		failure_fini(f);
-	}
-	l->running--;
-	deletion_free(d);
-	if (!l->is_walking)
-		collection_step(l);
-}
-
-static void collection_step(struct collection *l)
-{
-	l->is_walking = true;
-	while (!l->is_walked && !l->failure.code && l->running < PARALLEL_MAX) {
-		struct object *o = index_next(&l->index, &l->at);
-		if (!o || !starts_with(o->key, l->what.prefix)) {
-			l->is_walked = true;
-			break;
-		}
-		if (!selection_has(&l->what, o))
-			continue;
-		struct deletion *d =
-			deletion_new(l->r, o->ns, o->name, l->options, l->is_dry_run, one_of_many);
-		d->of = l;
-		l->running++;
-		deletion_attempt(d);
-	}
-	l->is_walking = false;
-	if (l->running == 0)
-		collection_end(l);
-}
-
-static void collection_begin(void *ctx, const struct error *err)
-{
-	struct collection *l = ctx;
-	if (err) {
-		fail_unavailable(&l->failure, "%s", err->text);
-	} else {
-		l->index = index_snapshot(hub_index(l->r->server->hub, l->what.kind));
-		l->at = index_seek(&l->index, l->what.prefix);
-		l->version = hub_version(l->r->server->hub);
-	}
-	l->is_walked = err != NULL;
-	collection_step(l);
-}
-
-static void serve_collection(struct request *r, const json_t *options, bool is_dry_run)
-{
-	struct failure f = { 0 };
-	struct collection *l = xcalloc(1, sizeof *l);
-	*l = (struct collection){ .r = r, .is_dry_run = is_dry_run };
-	if (selection_init(&l->what, r, &f) < 0) {
-		free(l);
-		reply_failure(r, &f);
-		return;
-	}
-	l->options = json_incref((json_t *)options);
-	str_init(&l->items, RENDER_MAX);
-	hub_when_fresh(r->server->hub, collection_begin, l);
-}
-
 void serve_delete(struct request *r)
 {
 	struct failure f = { 0 };
@@ -477,7 +389,7 @@ void serve_delete(struct request *r)
 		if (r->target.verb == VERB_DELETE)
 			serve_delete_one(r, options, is_dry_run, false);
 		else
-			serve_collection(r, options, is_dry_run);
+			delete_collection(r, options, is_dry_run);
 		return;
 	}
 	reply_failure(r, &f);

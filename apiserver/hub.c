@@ -9,8 +9,11 @@ struct hub_kind {
 	struct index index, loading;
 	struct ring ring;
 	struct hub_watcher *watchers;
+	size_t order_count, order_loading; /* objects that say what they depend on */
 	bool is_changed;
 };
+
+#define EXPECTED_MAX 64 /* events come a moment after the answers of their writes */
 
 struct own_key {
 	char *bytes;
@@ -41,6 +44,7 @@ struct hub {
 	bool is_loaded;
 	struct waiter *waiters;
 	struct loop_timer *trim;
+	struct object *expected[EXPECTED_MAX]; /* by version; may hold some that came another way */
 	size_t object_bytes;
 	uint64_t events_total, reloads;
 };
@@ -189,9 +193,33 @@ static void load_begin(void *ctx)
 	struct hub *h = ctx;
 	h->is_loaded = false;
 	own_clear(h);
-	for (size_t i = 0; i < h->kinds_count; i++)
+	for (size_t i = 0; i < h->kinds_count; i++) {
 		index_fini(&h->kinds[i].loading);
+		h->kinds[i].order_loading = 0;
+	}
 	h->object_bytes = 0;
+}
+
+struct object *hub_arrived(const struct hub *h, const struct schema_kind *kind, const char *key,
+			   uint64_t version)
+{
+	struct object *o = index_get(hub_index(h, kind), key);
+	return o && o->version == version ? object_ref(o) : NULL;
+}
+
+void hub_expect(struct hub *h, struct object *o)
+{
+	struct object **slot = &h->expected[o->version % EXPECTED_MAX];
+	object_unref(*slot);
+	*slot = object_ref(o);
+}
+
+static struct object *take_expected(struct hub *h, const struct store_item *item)
+{
+	struct object **slot = &h->expected[item->version % EXPECTED_MAX];
+	if (!*slot || (*slot)->version != item->version || !streq((*slot)->key, item->key))
+		return NULL;
+	return TAKE(*slot);
 }
 
 static struct object *object_of(const struct hub *h, const struct hub_kind *k,
@@ -231,6 +259,7 @@ static void load_item(void *ctx, const struct store_item *item)
 	if (!o)
 		return;
 	h->object_bytes += o->len;
+	k->order_loading += o->has_order;
 	object_unref(index_put(&k->loading, o));
 }
 
@@ -251,6 +280,7 @@ static void load_end(void *ctx, uint64_t revision)
 		index_fini(&k->index);
 		k->index = k->loading;
 		k->loading = (struct index){ 0 };
+		k->order_count = k->order_loading;
 		ring_reset(&k->ring, revision * STORE_PLACES + STORE_PLACES - 1);
 		tell(k);
 	}
@@ -263,17 +293,22 @@ static void remove_one(struct hub *h, struct hub_kind *k, const struct store_ite
 	if (!old)
 		return;
 	h->object_bytes -= old->len;
-	ring_add(&k->ring, (struct hub_event){ HUB_DELETED, item->version,
-					       object_at_version(old, item->version), old,
-					       loop_now_ms(h->loop) });
+	k->order_count -= old->has_order;
+	struct object *last = take_expected(h, item);
+	last = last ? last : object_at_version(old, item->version);
+	ring_add(&k->ring,
+		 (struct hub_event){ HUB_DELETED, item->version, last, old, loop_now_ms(h->loop) });
 }
 
 static void put_one(struct hub *h, struct hub_kind *k, const struct store_item *item)
 {
-	struct object *o = object_of(h, k, item);
+	struct object *o = take_expected(h, item);
+	o = o ? o : object_of(h, k, item);
 	if (!o)
 		return;
+	o->sealed_by = item->sealed_by;
 	struct object *old = index_put(&k->index, object_ref(o));
+	k->order_count += (size_t)o->has_order - (old ? old->has_order : 0);
 	h->object_bytes += o->len - (old ? old->len : 0);
 	ring_add(&k->ring, (struct hub_event){ old ? HUB_MODIFIED : HUB_ADDED, item->version, o,
 					       old, loop_now_ms(h->loop) });
@@ -369,6 +404,8 @@ void hub_free(struct hub *h)
 		index_fini(&h->kinds[i].loading);
 		ring_fini(&h->kinds[i].ring);
 	}
+	for (size_t i = 0; i < EXPECTED_MAX; i++)
+		object_unref(h->expected[i]);
 	own_clear(h);
 	map_fini(&h->by_prefix);
 	loop_timer_free(h->trim);
@@ -403,6 +440,11 @@ struct object *hub_get(const struct hub *h, const struct schema_kind *kind, cons
 {
 	auto_free char *key = object_key(kind, ns, name);
 	return index_get(hub_index(h, kind), key);
+}
+
+bool hub_has_order(const struct hub *h, const struct schema_kind *kind)
+{
+	return kind_of(h, kind)->order_count > 0;
 }
 
 void hub_watch(struct hub *h, const struct schema_kind *kind, struct hub_watcher *w)

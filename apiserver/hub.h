@@ -46,17 +46,29 @@ uint64_t hub_version(const struct hub *h); /* revision × 64 + 63 */
 
 const struct index *hub_index(const struct hub *h, const struct schema_kind *kind);
 struct object *hub_get(const struct hub *h, const struct schema_kind *kind, const char *ns,
-			 const char *name); /* borrowed or NULL */
+		       const char *name); /* borrowed or NULL */
+
+/* Whether any object of the kind has an annotation that says what it depends on. */
+bool hub_has_order(const struct hub *h, const struct schema_kind *kind);
+
+/*
+ * What a write made, so that nothing is read twice: the hub's object of this key and version if it
+ * has come already (a reference; else NULL), and an object that is about to come, of which the hub
+ * keeps a reference for a while.
+ */
+struct object *hub_arrived(const struct hub *h, const struct schema_kind *kind, const char *key,
+			   uint64_t version);
+void hub_expect(struct hub *h, struct object *o);
 
 /* Our own keys (graph/…, leader/…, alloc/…); false: absent. Borrowed. */
 bool hub_own_key(const struct hub *h, const char *key, const char **ret_bytes, size_t *ret_len,
-		   uint64_t *ret_version);
+		 uint64_t *ret_version);
 
 /* `reached` is called in a later turn with err NULL once the cache is complete up to
  * `revision`; with ERR_LIMIT after timeout_ms. */
 typedef void hub_reached(void *ctx, const struct error *err);
 void hub_when(struct hub *h, uint64_t revision, int64_t timeout_ms, hub_reached *reached,
-		void *ctx);
+	      void *ctx);
 /* A linearizable point: probe the store now, then wait for what it said. */
 void hub_when_fresh(struct hub *h, hub_reached *reached, void *ctx);
 
@@ -66,10 +78,10 @@ void hub_unwatch(struct hub *h, const struct schema_kind *kind, struct hub_watch
 
 /* The sequence number of the first event after `version`; false: too old (410). */
 bool hub_events_after(const struct hub *h, const struct schema_kind *kind, uint64_t version,
-			uint64_t *ret_seq);
+		      uint64_t *ret_seq);
 /* The event `seq`; NULL and *ret_lost: dropped already; NULL otherwise: not there yet. */
 const struct hub_event *hub_event_at(const struct hub *h, const struct schema_kind *kind,
-					 uint64_t seq, bool *ret_lost);
+				     uint64_t seq, bool *ret_lost);
 
 struct hub_counts {
 	size_t objects, events, watchers, waiting;

@@ -14,28 +14,29 @@
 #include "schemas/schema.h"
 
 struct object_pair {
-	const char *key, *value; /* in the object's text block */
+	const char *key, *value;
 };
 
+/* One block of memory: what the pointers lead to follows the structure (object_build.c). */
 struct object {
 	uint32_t refs;
+	uint8_t sealed_by; /* the key that it is encrypted with where it is stored; 0: none */
+	bool is_deleting, has_finalizers;
+	bool has_order; /* an annotation says what it depends on */
 	const struct schema_kind *kind;
 	uint64_t version;
-	char *key;  /* in the store: "o/apps/deployments/ns/name" */
-	const char *ns, *name; /* in key's copy; ns "" for cluster-scoped */
-	char *names; /* the text that ns and name point into */
-	char *uid;
-	struct object_pair *labels; /* sorted by key */
+	const char *key;       /* in the store: "o/apps/deployments/ns/name" */
+	const char *ns, *name; /* ns "" for cluster-scoped */
+	const char *uid;
+	const struct object_pair *labels; /* sorted by key */
 	size_t labels_count;
-	char **fields; /* one a kind->field_labels entry; "" where absent */
-	char *text;    /* label text block */
-	bool is_deleting, has_finalizers;
-	uint8_t sealed_by; /* the key that it is encrypted with where it is stored; 0: none */
-	char *bytes; /* JSON with metadata.resourceVersion */
+	const char *const *fields; /* one a kind->field_labels entry; "" where absent */
+	const char *bytes;         /* JSON with metadata.resourceVersion */
 	size_t len;
-	size_t version_at, version_len; /* where the digits stand in bytes */
+	size_t version_at; /* where the digits stand in bytes */
 	/* `,"managedFields":[…]`, the last of the metadata; length 0: nobody owns anything. */
 	size_t managed_at, managed_len;
+	uint32_t version_len;
 };
 
 /* "o/core/pods/default/web"; group "" becomes core. */
@@ -48,7 +49,7 @@ const struct schema_kind *object_key_parse(const char *key, char **ret_ns, char 
 int object_new(const struct schema_kind *kind, const char *key, const void *bytes, size_t len,
 	       uint64_t version, struct object **ret, struct error *err) MUST_CHECK;
 
-/* The same object at another version (the last state of a deleted one). */
+/* The same object at another version (the last state of a deleted one); the caller's. */
 struct object *object_at_version(const struct object *o, uint64_t version);
 
 struct object *object_ref(struct object *o);

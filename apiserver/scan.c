@@ -1,5 +1,9 @@
 #include "apiserver/scan.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* Past a string; p stands on its opening quote. */
 static const char *past_string(const char *p, const char *end)
 {
@@ -9,28 +13,89 @@ static const char *past_string(const char *p, const char *end)
 	return p < end ? p + 1 : end;
 }
 
+/* Where one stands in a container whose end is looked for. */
+struct skip {
+	int depth;
+	bool in_string;
+};
+
+/* One character; true: the container ended with it. *ret_used: it, and what it escapes. */
+static bool skip_one(struct skip *s, char c, int *ret_used)
+{
+	*ret_used = 1;
+	if (c == '"')
+		s->in_string = !s->in_string;
+	else if (s->in_string)
+		*ret_used += c == '\\';
+	else if (c == '{' || c == '[')
+		s->depth++;
+	else if ((c == '}' || c == ']') && --s->depth == 0)
+		return true;
+	return false;
+}
+
+#ifdef __SSE2__
+/* Bit i: p[i] is a quote, a backslash or a bracket. (0x20 makes [ and ] to { and }.) */
+static unsigned marks_of(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
+	__m128i any = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+						_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+				   _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
+						_mm_cmpeq_epi8(folded, _mm_set1_epi8('}'))));
+	return (unsigned)_mm_movemask_epi8(any);
+}
+
+/* The sixteen bytes at a time of which most say nothing. NULL: the end is not among the whole
+ * sixteens; *p is where to go on. */
+static const char *skip_blocks(struct skip *s, const char **p, const char *end)
+{
+	const char *at = *p;
+	while (end - at >= 16) {
+		int next = 16;
+		for (unsigned marks = marks_of(at); marks; marks &= marks - 1) {
+			int i = __builtin_ctz(marks), used;
+			if (skip_one(s, at[i], &used))
+				return at + i + 1;
+			if (used == 2) { /* what is escaped is no mark */
+				next = i + 2;
+				break;
+			}
+		}
+		at += next;
+	}
+	*p = at;
+	return NULL;
+}
+#else
+static const char *skip_blocks(struct skip *s, const char **p, const char *end)
+{
+	(void)s, (void)p, (void)end;
+	return NULL;
+}
+#endif
+
+static const char *past_container(const char *p, const char *end)
+{
+	struct skip s = { 0 };
+	const char *after = skip_blocks(&s, &p, end);
+	while (!after && p < end) {
+		int used;
+		if (skip_one(&s, *p, &used))
+			after = p + 1;
+		p += used;
+	}
+	return after ? after : end;
+}
+
 /* Past any value. */
 static const char *past_value(const char *p, const char *end)
 {
 	if (p < end && *p == '"')
 		return past_string(p, end);
-	if (p < end && (*p == '{' || *p == '[')) {
-		int depth = 0;
-		while (p < end) {
-			if (*p == '"') {
-				p = past_string(p, end);
-				continue;
-			}
-			if (*p == '{' || *p == '[')
-				depth++;
-			else if (*p == '}' || *p == ']')
-				depth--;
-			p++;
-			if (depth == 0)
-				break;
-		}
-		return p;
-	}
+	if (p < end && (*p == '{' || *p == '['))
+		return past_container(p, end);
 	while (p < end && *p != ',' && *p != '}' && *p != ']')
 		p++;
 	return p;

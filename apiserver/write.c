@@ -176,14 +176,19 @@ static void answer_tree(struct change *c, struct object *o, int status, uint64_t
 
 static void answer_stored(struct change *c, uint64_t version, uint64_t revision)
 {
-	struct object *o = NULL;
+	struct hub *hub = c->server->hub;
+	struct object *o = revision ? hub_arrived(hub, c->kind, c->key, version) : NULL;
 	struct error err;
 	struct failure f = { 0 };
-	if (object_new(c->kind, c->key, c->bytes.data, c->bytes.len, version, &o, &err) < 0) {
+	bool is_new = !o;
+	if (is_new &&
+	    object_new(c->kind, c->key, c->bytes.data, c->bytes.len, version, &o, &err) < 0) {
 		fail_error(&f, &err);
 		end_failed(c, &f);
 		return;
 	}
+	if (is_new && revision && !c->is_delete)
+		hub_expect(hub, o);
 	answer_tree(c, o, c->is_create ? 201 : 200, revision);
 	object_unref(o);
 }
