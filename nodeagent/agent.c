@@ -64,6 +64,7 @@ static void pod_free(struct pod *p)
 	if (p->status_call)
 		api_cancel(p->agent->api, p->status_call);
 	loop_timer_free(p->timer);
+	loop_timer_free(p->report_timer);
 	json_decref(p->object);
 	json_decref(p->sources);
 	json_decref(p->status);
@@ -88,6 +89,7 @@ void agent_pod_forget(struct pod *p)
 		(void)map_remove(&a->by_id, p->view.instances[i].id);
 	(void)map_remove(&a->pods, p->uid);
 	forget_name(a, p);
+	pod_slot_pass(p, POD_NOTHING);
 	pod_free(p);
 }
 
@@ -257,12 +259,6 @@ static void on_progressed(void *ctx)
 	try_run(ctx);
 }
 
-static void stale(struct pod *p)
-{
-	p->view.is_known = false;
-	pod_kick(p);
-}
-
 /* A pod that the runtime has something of. */
 static struct pod *pod_of_labels(struct agent *a, const struct cri_pairs *labels)
 {
@@ -396,7 +392,8 @@ static void on_runtime_event(void *ctx, enum cri_event_type type, const char *id
 	} else {
 		view_mark_oomed(p, id);
 	}
-	stale(p);
+	p->view.is_known &= !view_lags(p); /* else it said all that the next step needs */
+	pod_kick(p);
 }
 
 static void on_runtime_connected(void *ctx, bool is_connected)

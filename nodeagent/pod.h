@@ -71,6 +71,9 @@ struct container_memory {
 	char *wait_reason, *wait_message;
 };
 
+/* What only so many pods may do at once. */
+enum pod_slot { POD_SLOT_NONE, POD_SLOT_START, POD_SLOT_END, POD_SLOT_COUNT };
+
 #define PODS_MAX 250 /* of a node, unless its flags say otherwise */
 
 struct pod_work; /* one action under way */
@@ -103,11 +106,13 @@ struct pod {
 	bool is_status_sent;        /* the API holds what was computed last */
 	struct api_call *status_call;
 	unsigned status_failures;
-	struct loop_timer *timer; /* next look */
+	struct loop_timer *report_timer; /* what was not said yet is said then */
+	int64_t unsaid_since_ms;         /* 0: all is said */
+	struct loop_timer *timer;        /* next look */
 	int64_t timer_at_ms;
 	bool is_busy;  /* a look or an action is under way */
 	bool is_dirty; /* look again when it is done */
-	bool is_waiting_slot;
+	enum pod_slot waits_for, called_for;
 	unsigned end_polls; /* how often the runtime was asked since an end was told */
 	struct pod_work *work;
 	size_t seen;  /* sandboxes and containers in the list under way */
@@ -132,7 +137,7 @@ struct agent {
 	int64_t node_cpu_milli, node_memory;
 	struct loop_timer *relist_timer;
 	bool is_listing_sandboxes, is_listing_containers, is_runtime_known, is_running;
-	size_t slots_used;
+	size_t slots_used[POD_SLOT_COUNT];
 	struct rng rng;
 	struct agent_counts counts;
 	struct node *node; /* node.c */
@@ -180,6 +185,8 @@ void pod_end_is_near(struct pod *p);
 void pod_act(struct pod *p, const struct pod_facts *f, const struct pod_step *step);
 void pod_act_done(struct pod *p); /* by an action, once */
 void pod_slot_done(struct pod *p, enum pod_action action);
+/* Called for a free slot, it does `taken`: the next one is called where that needs none. */
+void pod_slot_pass(struct pod *p, enum pod_action taken);
 void pod_work_cancel(struct pod *p);                /* frees what is under way */
 void pod_work_hurry(struct pod *p);                 /* the grace period became shorter */
 void pod_work_ended(struct pod *p, const char *id); /* a container's process is gone */
@@ -197,7 +204,10 @@ bool pod_message_collect(struct pod *p);
 void pod_look_again(struct pod *p); /* go on with the look that is under way */
 
 /* ---- pod_report.c ---- */
-void pod_report(struct pod *p, const struct pod_facts *f);
+/* What the API should hold, and whether it does. */
+void pod_status_compute(struct pod *p, const struct pod_facts *f);
+/* Says it; later where `step`, which follows, is on the way to something better. */
+void pod_report(struct pod *p, const struct pod_facts *f, const struct pod_step *step);
 void pod_delete_object(struct pod *p);
 
 /* ---- probe.c ---- */

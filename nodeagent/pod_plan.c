@@ -287,6 +287,11 @@ static bool plan_run(const struct pod_facts *f, struct pod_step *s)
 	return remove_spares(f, s);
 }
 
+bool pod_step_is_start(const struct pod_step *s)
+{
+	return s->action >= POD_PREPARE_VOLUMES && s->action <= POD_START_CONTAINER;
+}
+
 void pod_plan(const struct pod_facts *f, struct pod_step *ret)
 {
 	*ret = (struct pod_step){ 0 };

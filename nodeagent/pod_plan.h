@@ -44,6 +44,8 @@ struct pod_step {
 };
 
 void pod_plan(const struct pod_facts *f, struct pod_step *ret);
+/* One of the actions that bring a pod up, which another follows unless it fails. */
+bool pod_step_is_start(const struct pod_step *s);
 
 /* How long container c must wait after its last exit; 0: not at all. */
 int64_t pod_backoff_ms(const struct container_facts *c);

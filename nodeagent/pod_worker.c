@@ -3,7 +3,9 @@
 
 #include "common/io/log.h"
 
-#define SLOTS_MAX         6 /* pods that start something at once; more gains nothing on two cores */
+/* Pods that start something at once, and that end; more gains nothing on two cores, and whoever
+ * starts would share the runtime with all that go. */
+#define SLOTS_MAX         6
 #define REFRESH_RETRY_MS  1000
 #define RECHECK_MS        60000
 #define END_POLL_FIRST_MS 4
@@ -42,25 +44,49 @@ void pod_kick(struct pod *p)
 	pod_kick_after(p, 0);
 }
 
-static bool needs_slot(enum pod_action action)
+static enum pod_slot slot_of(enum pod_action action)
 {
-	return action == POD_RUN_SANDBOX || action == POD_CREATE_CONTAINER ||
-	       action == POD_START_CONTAINER;
+	switch (action) {
+	case POD_RUN_SANDBOX:
+	case POD_CREATE_CONTAINER:
+	case POD_START_CONTAINER:
+		return POD_SLOT_START;
+	case POD_STOP_SANDBOX:
+	case POD_REMOVE_SANDBOX:
+		return POD_SLOT_END;
+	default:
+		return POD_SLOT_NONE;
+	}
+}
+
+static void use_slots(struct agent *a, enum pod_slot slot, int n)
+{
+	a->slots_used[slot] += (size_t)n;
+	events_give_way(a->events, a->slots_used[POD_SLOT_START] > 0);
 }
 
 /* A slot came free: whoever waits looks again (the facts may have changed meanwhile). */
-static void free_slot(struct agent *a)
+static void free_slot(struct agent *a, enum pod_slot slot)
 {
 	const char *uid;
 	void *value;
 	for (size_t i = 0; (i = map_next(&a->pods, i, &uid, &value)) != 0;) {
 		struct pod *p = value;
-		if (!p->is_waiting_slot)
+		if (p->waits_for != slot)
 			continue;
-		p->is_waiting_slot = false;
+		p->waits_for = POD_SLOT_NONE;
+		p->called_for = slot;
 		pod_kick_after(p, 0);
 		return;
 	}
+}
+
+void pod_slot_pass(struct pod *p, enum pod_action taken)
+{
+	enum pod_slot called = p->called_for;
+	p->called_for = POD_SLOT_NONE;
+	if (called != POD_SLOT_NONE && slot_of(taken) != called)
+		free_slot(p->agent, called);
 }
 
 static void idle(struct pod *p)
@@ -122,10 +148,11 @@ static void decide(struct pod *p)
 	struct pod_step step;
 	pod_memory_fit(p);
 	pod_facts_make(p, &arena, &f);
-	pod_report(p, &f);
+	pod_status_compute(p, &f);
 	f.is_status_sent = p->is_status_sent;
 	probes_sync(p);
 	pod_plan(&f, &step);
+	pod_report(p, &f, &step);
 	/* Contents that others may have changed: written anew now and then while it runs. */
 	if (step.action == POD_NOTHING && p->are_volumes_ready && !f.is_deleted &&
 	    !p->was_terminal && f.now_ms >= p->volumes_next_ms && volume_set_changes(p->object))
@@ -135,18 +162,21 @@ static void decide(struct pod *p)
 		step = (struct pod_step){ 0 }; /* the answer kicks */
 	if (step.action != POD_NOTHING && f.now_ms < p->hold_ms)
 		step = (struct pod_step){ .next_wake_ms = p->hold_ms };
+	pod_slot_pass(p, step.action);
 	if (step.action == POD_NOTHING) {
 		tell_backoff(p, &f);
 		idle(p);
 		sleep_until(p, &step, &f);
 		return;
 	}
-	if (needs_slot(step.action) && p->agent->slots_used >= SLOTS_MAX) {
-		p->is_waiting_slot = true;
+	enum pod_slot slot = slot_of(step.action);
+	p->waits_for = POD_SLOT_NONE;
+	if (slot != POD_SLOT_NONE && p->agent->slots_used[slot] >= SLOTS_MAX) {
+		p->waits_for = slot;
 		idle(p);
 		return;
 	}
-	p->agent->slots_used += needs_slot(step.action);
+	use_slots(p->agent, slot, slot != POD_SLOT_NONE);
 	p->agent->counts.actions_total++;
 	log_step(p, &f, &step);
 	pod_act(p, &f, &step);
@@ -217,10 +247,11 @@ static void look(struct pod *p)
 
 void pod_slot_done(struct pod *p, enum pod_action action)
 {
-	if (!needs_slot(action))
+	enum pod_slot slot = slot_of(action);
+	if (slot == POD_SLOT_NONE)
 		return;
-	p->agent->slots_used--;
-	free_slot(p->agent);
+	use_slots(p->agent, slot, -1);
+	free_slot(p->agent, slot);
 }
 
 void pod_act_done(struct pod *p)

@@ -13,6 +13,7 @@
 #define BURST           25
 #define REFILL_MS       (5 * 60 * 1000)
 #define SENDING_MAX     4
+#define GIVE_WAY_MS     1000
 
 static const struct api_resource event_resource = { "", "v1", "events", true };
 
@@ -52,6 +53,8 @@ struct events {
 	struct map budgets; /* object uid → struct budget */
 	struct outgoing *first, **end;
 	size_t waiting;
+	bool gives_way, is_overdue;
+	struct loop_timer *timer; /* the longest that something waits for others' work */
 	struct sending {
 		struct events *owner;
 		struct api_call *call;
@@ -60,6 +63,7 @@ struct events {
 };
 
 static void pump(struct events *e);
+static void on_overdue(void *ctx);
 
 static void known_free(void *p)
 {
@@ -98,6 +102,7 @@ struct events *events_new(struct loop *loop, struct api *api, const char *compon
 	e->host = host ? xstrdup(host) : NULL;
 	e->rng.state = seed;
 	e->end = &e->first;
+	e->timer = loop_timer_new(loop, on_overdue, e);
 	return e;
 }
 
@@ -119,6 +124,7 @@ void events_free(struct events *e)
 	forget(&e->known, known_free);
 	forget(&e->similar, free);
 	forget(&e->budgets, free);
+	loop_timer_free(e->timer);
 	free(e->host);
 	free(e);
 }
@@ -158,8 +164,35 @@ static bool is_sending(const struct events *e, const char *identity)
 	return false;
 }
 
+static bool must_hold(struct events *e)
+{
+	e->is_overdue &= e->first != NULL;
+	if (!e->gives_way || e->is_overdue || !e->first)
+		return false;
+	if (!loop_timer_is_set(e->timer))
+		loop_timer_set(e->timer, GIVE_WAY_MS);
+	return true;
+}
+
+static void on_overdue(void *ctx)
+{
+	struct events *e = ctx;
+	e->is_overdue = true;
+	pump(e);
+}
+
+void events_give_way(struct events *e, bool gives_way)
+{
+	if (e->gives_way == gives_way)
+		return;
+	e->gives_way = gives_way;
+	pump(e);
+}
+
 static void pump(struct events *e)
 {
+	if (must_hold(e))
+		return;
 	for (size_t i = 0; i < SENDING_MAX && e->first; i++) {
 		struct sending *s = &e->sending[i];
 		/* Bumps of one event stay in order. */

@@ -28,5 +28,8 @@ void events_emit_at(struct events *e, const char *api_version, const char *kind,
 #define events_emit(e, api_version, kind, object, type, reason, ...)                               \
 	events_emit_at((e), (api_version), (kind), (object), NULL, (type), (reason), __VA_ARGS__)
 
+/* While true, what is told waits for up to a second: the caller has better use for the processors. */
+void events_give_way(struct events *e, bool gives_way);
+
 /* Nothing waits to be sent. */
 bool events_is_idle(const struct events *e);

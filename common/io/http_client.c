@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #define IDLE_MAX_MS 30000 /* an idle connection is kept so long … */
-#define IDLE_MAX    4     /* … and so many of them: each costs the server 40 KB */
+#define IDLE_MAX    4     /* … and so many of them: each costs the server 40 KB. … */
+#define SPARE_MS    2000 /* … More only for a moment: a burst that opens each anew pays handshakes */
 
 static struct http_client *client_of(struct http_transport *t)
 {
@@ -35,7 +36,7 @@ static void link_idle(struct link *l)
 	struct http_client *c = l->client;
 	l->call = NULL;
 	l->is_used = l->is_idle = true;
-	/* More than these are for who waits: the turn gives them, or closes them. */
+	/* More than these are for who waits: the turn gives them, or they go soon. */
 	c->idle_count++;
 	l->idle_since_ms = loop_now_ms(c->loop);
 	conn_want_write(l->conn, false);
@@ -275,8 +276,8 @@ static void close_idle(struct http_client *c)
 	int64_t now = loop_now_ms(c->loop);
 	for (struct link *l = c->links, *next; l; l = next) {
 		next = l->next;
-		if (l->is_idle &&
-		    (c->idle_count > IDLE_MAX || now >= l->idle_since_ms + IDLE_MAX_MS))
+		int64_t kept_ms = c->idle_count > IDLE_MAX ? SPARE_MS : IDLE_MAX_MS;
+		if (l->is_idle && now >= l->idle_since_ms + kept_ms)
 			link_close(l);
 	}
 }
@@ -307,8 +308,10 @@ static void on_turn(void *ctx)
 		if (call->is_gone || (next && next->is_gone))
 			next = c->first;
 	}
-	if (!c->is_closing && c->idle_count > IDLE_MAX)
-		close_idle(c);
+	if (c->idle_count > IDLE_MAX && !c->tidies_soon) {
+		c->tidies_soon = true;
+		loop_timer_set(c->tidy, SPARE_MS);
+	}
 	client_leave(c);
 }
 
@@ -316,8 +319,9 @@ static void on_tidy(void *ctx)
 {
 	struct http_client *c = ctx;
 	close_idle(c);
+	c->tidies_soon = c->idle_count > IDLE_MAX;
 	if (c->idle_count > 0)
-		loop_timer_set(c->tidy, IDLE_MAX_MS / 2);
+		loop_timer_set(c->tidy, c->tidies_soon ? SPARE_MS : IDLE_MAX_MS / 2);
 }
 
 /* ---- the transport ---- */

@@ -49,6 +49,7 @@ struct http_client {
 	struct client_options options;
 	struct loop_timer *turn;        /* calls are given connections, what has ended is freed */
 	struct loop_timer *tidy;        /* connections idle for long are closed */
+	bool tidies_soon;               /* more are idle than are kept */
 	struct http_call *first, *last; /* in order of start */
 	struct http_call *graveyard;
 	struct link *links, *broken; /* broken: to be freed */

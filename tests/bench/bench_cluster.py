@@ -42,6 +42,7 @@ def row(what, unit, floor, ours, ratio, wanted, digits=0):
 
 class Api:
     def __init__(self, cluster):
+        self.pods_of_node = "%s/nodes/%s/pods" % (cluster.root, cluster.config["nodes"][0]["name"])
         self.base = "https://127.0.0.1:%d" % cluster.config["apiPort"]
         tls = ssl.create_default_context(cafile=cluster.root + "/pki/ca.crt")
         tls.load_cert_chain(cluster.root + "/pki/admin.crt", cluster.root + "/pki/admin.key")
@@ -65,12 +66,14 @@ class Api:
         sys.exit("the watch of %s ended before what was awaited" % selector)
 
     def remove(self, selector):
+        """Returns when the node has taken them down, too: the API forgets pods without grace first."""
         for name in [d["metadata"]["name"] for d in json.load(self.call(
                 "GET", "%s?labelSelector=%s" % (DEPLOYMENTS, selector)))["items"]]:
             self.call("DELETE", "%s/%s" % (DEPLOYMENTS, name),
                       {"propagationPolicy": "Foreground"}).read()
         for _ in range(600):
-            if not json.load(self.call("GET", "%s?labelSelector=%s" % (PODS, selector)))["items"]:
+            if not (json.load(self.call("GET", "%s?labelSelector=%s" % (PODS, selector)))["items"] or
+                    os.listdir(self.pods_of_node)):
                 return
             time.sleep(0.1)
         sys.exit("pods are still there after a minute")
