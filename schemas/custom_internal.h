@@ -33,6 +33,31 @@ struct custom_list {
 	size_t count;
 };
 
+enum custom_bound {
+	CUSTOM_LENGTH, /* of texts, in characters */
+	CUSTOM_ITEMS,
+	CUSTOM_MEMBERS,
+	CUSTOM_BOUND_COUNT,
+};
+
+struct custom_format;
+struct pattern;
+
+/* What values must be, beside their form. */
+struct custom_checks {
+	const json_t *enums; /* or NULL */
+	const json_t *required;
+	const json_t *least, *most, *multiple; /* numbers, or NULL */
+	bool excludes_least, excludes_most;
+	int64_t min[CUSTOM_BOUND_COUNT], max[CUSTOM_BOUND_COUNT]; /* -1: none */
+	bool is_unique;
+	const char *pattern_text; /* or NULL */
+	struct pattern *pattern;  /* NULL: none, or one that cannot be compiled */
+	const char *format;       /* as it is written; or NULL: none that is known */
+	struct custom_list all_of, any_of, one_of;
+	struct custom_schema *none_of; /* not */
+};
+
 /* A schema, or what allOf, anyOf, oneOf and not hold. */
 struct custom_schema {
 	const json_t *source; /* borrowed from the struct custom's copy */
@@ -48,6 +73,7 @@ struct custom_schema {
 	enum schema_list_type list_type;
 	const char **list_keys; /* NULL-terminated, or NULL */
 	bool is_atomic_map;
+	struct custom_checks checks;
 };
 
 struct custom {
@@ -79,6 +105,9 @@ bool custom_is_head(const char *name);
 /* Compact JSON, members sorted, numbers as Go writes them. */
 void custom_print_value(const json_t *value, struct str *out);
 void custom_print_real(double value, struct str *out);
+/* The fewest digits that read back as the number, as 'd.ddde±x'. `size` is 40 at least. */
+void custom_shortest(double value, char *out, size_t size);
+const char *custom_form_name(enum custom_form form); /* "object"; "" where there is none */
 /* In place; all values of the kinds below a schema. */
 void custom_default_value(const struct custom_schema *s, json_t *value);
 /* Drops what nobody describes. `report` may be NULL. */

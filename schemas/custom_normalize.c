@@ -1,7 +1,7 @@
 /*
  * A received object against its schema: what nobody describes goes (and is named), nulls that may not
- * be go, metadata becomes an ObjectMeta's, also of resources inside it. The order of the steps decides what
- * is named first, and is upstream's.
+ * be go, metadata becomes an ObjectMeta's, also of resources inside it. The order of the steps
+ * decides what is named first, and is upstream's.
  */
 #include "schemas/custom_internal.h"
 #include "schemas/normalize.h"
@@ -190,8 +190,11 @@ static int coerce_resource(const struct custom *c, json_t *value, const struct p
 	if (!json_object_get(value, "metadata"))
 		return 0;
 	auto_free char *where = path_dup(PATH(at, "metadata"));
+	AUTO_STR given;
+	str_init(&given, META_SIZE_MAX);
+	custom_print_value(json_object_get(value, "metadata"), &given);
 	if (read_meta(c, value, where, report, err) < 0)
-		return error_wrap(err, "%s", where);
+		return error_wrap(err, "%s: Invalid value: %s", where, given.data);
 	rewrite_meta(c, value);
 	return 0;
 }

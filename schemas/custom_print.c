@@ -1,7 +1,7 @@
 /*
  * Canonical bytes of custom objects: apiVersion, kind and metadata as in every other object, for
- * the index of what is stored reads them there; then the rest by name, as it was given: nulls and empty values
- * stay. Numbers look as Go's encoder writes them.
+ * the index of what is stored reads them there; then the rest by name, as it was given: nulls and
+ * empty values stay. Numbers look as Go's encoder writes them.
  */
 #include "schemas/custom_internal.h"
 #include "schemas/print.h"
@@ -12,7 +12,7 @@
 #define DIGITS_MAX 17
 
 /* The fewest digits that read back as the number, as 'd.ddde±x'. */
-static void shortest(double value, char *out, size_t size)
+void custom_shortest(double value, char *out, size_t size)
 {
 	for (int precision = 0; precision < DIGITS_MAX; precision++) {
 		int n = snprintf(out, size, "%.*e", precision, value);
@@ -44,7 +44,7 @@ void custom_print_real(double value, struct str *out)
 {
 	char text[40], digits[40];
 	double size = fabs(value);
-	shortest(value, text, sizeof text);
+	custom_shortest(value, text, sizeof text);
 	char *e = strchr(text, 'e');
 	assert(e);
 	if (size != 0 && (size < 1e-6 || size >= 1e21)) {

@@ -1,7 +1,7 @@
 /* All rules of a custom object: its schema's, and those that every custom object has. */
-#include "schemas/custom_internal.h"
+#include "schemas/custom_check.h"
+#include "schemas/print.h"
 #include "schemas/report.h"
-#include "schemas/rule.h"
 
 /* ---- what it says that it is ---- */
 
@@ -46,15 +46,32 @@ static const char *go_type(const json_t *value)
 	return "<nil>";
 }
 
-/* The value at a path as Go's fmt shows it. */
+/* As Go's fmt shows it. */
 static void show(const json_t *value, struct str *out)
 {
-	if (json_is_null(value))
-		str_add(out, "<nil>");
-	else if (json_is_string(value))
+	if (json_is_string(value)) {
 		str_add(out, json_string_value(value));
-	else
+	} else if (json_is_array(value)) {
+		str_add_char(out, '[');
+		for (size_t i = 0; i < json_array_size(value); i++) {
+			str_add(out, i ? " " : "");
+			show(json_array_get(value, i), out);
+		}
+		str_add_char(out, ']');
+	} else if (json_is_object(value)) {
+		size_t count;
+		auto_free const char **keys = sorted_keys(value, &count);
+		str_add(out, "map[");
+		for (size_t i = 0; i < count; i++) {
+			str_addf(out, "%s%s:", i ? " " : "", keys[i]);
+			show(json_object_get(value, keys[i]), out);
+		}
+		str_add_char(out, ']');
+	} else if (json_is_null(value)) {
+		str_add(out, "<nil>");
+	} else {
 		custom_print_value(value, out);
+	}
 }
 
 /*
@@ -81,8 +98,8 @@ static const json_t *dig(const json_t *tree, const char *path, json_type wanted,
 	AUTO_STR shown;
 	str_init(&shown, 1u << 16);
 	show(at, &shown);
-	str_addf(why, ".%.*s accessor error: %s is of the type %s, expected %s",
-		 is_end ? (int)strlen(path) : (int)(p - path) - 1, path, shown.data, go_type(at),
+	str_addf(why, ".%s accessor error: %s is of the type %s, expected %s", path, shown.data,
+		 go_type(at),
 		 !is_end                 ? "map[string]interface{}"
 		 : wanted == JSON_STRING ? "string"
 					 : "int64");
@@ -110,12 +127,12 @@ static void check_replicas(const json_t *tree, const char *path, struct field_er
 static void check_scale_status(const struct custom *c, const json_t *tree, struct field_errors *e)
 {
 	AUTO_STR why;
+	str_init(&why, 1u << 17);
 	if (!c->has_scale)
 		return;
 	check_replicas(tree, c->scale.status_replicas, e);
 	if (!c->scale.selector)
 		return;
-	str_init(&why, 1u << 17);
 	(void)dig(tree, c->scale.selector, JSON_STRING, &why);
 	auto_free char *name = xasprintf(".%s", c->scale.selector);
 	if (why.len)
@@ -124,6 +141,18 @@ static void check_scale_status(const struct custom *c, const json_t *tree, struc
 
 /* ---- all ---- */
 
+/* Lists that had something twice before may go on so. */
+static void check_lists(const struct custom *c, const json_t *tree, const json_t *old,
+			struct field_errors *e)
+{
+	struct field_errors before = { 0 };
+	if (old)
+		custom_check_lists(c->schema, old, &before);
+	if (before.count == 0)
+		custom_check_lists(c->schema, tree, e);
+	field_errors_fini(&before);
+}
+
 void custom_validate(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 		     struct field_errors *e)
 {
@@ -131,18 +160,27 @@ void custom_validate(const struct schema_kind *kind, const json_t *tree, const j
 	if (!check_head(kind, tree, e))
 		return;
 	validate_metadata(kind, tree, old, e);
+	custom_check(c->schema, tree, old, NULL, e);
 	if (c->has_scale)
 		check_replicas(tree, c->scale.replicas, e);
 	check_scale_status(c, tree, e);
+	custom_check_resources(c->schema, tree, false, NULL, e);
+	check_lists(c, tree, old, e);
 }
 
 void custom_validate_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 			    struct field_errors *e)
 {
+	const struct custom *c = kind->custom;
+	const struct custom_schema *schema = custom_member_of(c->schema, "status");
+	const json_t *status = json_object_get(tree, "status");
 	if (!check_head(kind, tree, e))
 		return;
 	validate_metadata(kind, tree, old, e);
-	check_scale_status(kind->custom, tree, e);
+	if (schema && status)
+		custom_check(schema, status, json_object_get(old, "status"), "status", e);
+	check_scale_status(c, tree, e);
+	check_lists(c, tree, old, e);
 }
 
 void custom_warnings(const struct custom *c, const json_t *tree, struct schema_report *ret)

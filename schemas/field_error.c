@@ -1,6 +1,7 @@
 #include "schemas/schema.h"
 
 #include "common/base/jsonx.h"
+#include "schemas/custom_internal.h"
 #include "schemas/rule.h"
 
 #include <stdarg.h>
@@ -41,7 +42,10 @@ static char *value_text(const json_t *value)
 		return NULL;
 	AUTO_STR text;
 	str_init(&text, VALUE_SIZE_MAX);
-	json_print_sorted(value, &text);
+	if (json_is_real(value))
+		custom_print_real(json_real_value(value), &text);
+	else
+		json_print_sorted(value, &text);
 	if (!str_ok(&text))
 		return xstrdup("\"<value omitted>\"");
 	return str_take(&text);

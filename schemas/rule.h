@@ -61,6 +61,9 @@ void rule_quantity_at_least_0(struct field_errors *e, const struct path *at, con
 /* The parts, one file each. */
 void validate_metadata(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 		       struct field_errors *e);
+/* Labels, annotations, owners and finalizers. */
+void validate_meta_parts(const json_t *meta, const json_t *old_meta, const struct path *at,
+			 struct field_errors *e);
 void validate_labels_and_annotations(const struct path *at, const json_t *metadata,
 				     struct field_errors *e);
 /* Enums, bounds and what must not change, as the tables say. */

@@ -120,6 +120,14 @@ static void check_update(const json_t *meta, const json_t *old, const struct pat
 			       json_object_get(old, fixed[i]));
 }
 
+void validate_meta_parts(const json_t *meta, const json_t *old_meta, const struct path *at,
+			 struct field_errors *e)
+{
+	validate_labels_and_annotations(at, meta, e);
+	check_owners(json_object_get(meta, "ownerReferences"), PATH(at, "ownerReferences"), e);
+	check_finalizers(meta, old_meta, PATH(at, "finalizers"), e);
+}
+
 void validate_metadata(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 		       struct field_errors *e)
 {
@@ -137,10 +145,8 @@ void validate_metadata(const struct schema_kind *kind, const json_t *tree, const
 	else if (*namespace)
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "namespace"), NULL,
 			    "not allowed on this type");
-	validate_labels_and_annotations(at, meta, e);
-	check_owners(json_object_get(meta, "ownerReferences"), PATH(at, "ownerReferences"), e);
 	const json_t *old_meta = old ? json_object_get(old, "metadata") : NULL;
-	check_finalizers(meta, old_meta, PATH(at, "finalizers"), e);
+	validate_meta_parts(meta, old_meta, at, e);
 	if (old)
 		check_update(meta, old_meta, at, e);
 }
