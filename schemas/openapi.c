@@ -252,7 +252,8 @@ bool openapi_v3_document(const struct kinds *kinds, const char *group, const cha
 	if (!kinds_has_group_version(kinds, group, version))
 		return false;
 	str_add(out,
-		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
+		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":"
+		"\"" OPENAPI_VERSION
 		"\"},\"paths\":{");
 	for (size_t i = 0; i < kinds_count(kinds); i++) {
 		const struct schema_kind *k = kinds_at(kinds, i);
