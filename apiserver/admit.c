@@ -1,4 +1,5 @@
 /* Admission: what the server adds to objects, and what it refuses beyond their schema. */
+#include "apiserver/authz_node.h"
 #include "apiserver/change.h"
 #include "apiserver/signing.h"
 #include "common/base/jsonx.h"
@@ -8,6 +9,7 @@
 #define TOKEN_MOUNT   "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_SECONDS 3607
 #define ROLE_LABEL    "skiff.dev/role"
+#define MIRROR        "kubernetes.io/config.mirror"
 
 static bool is_master(const struct change *c)
 {
@@ -91,8 +93,55 @@ static void mount_token(struct change *c, json_t *spec)
 		json_array_append_new(list_of(spec, "volumes"), token_volume(name));
 }
 
+/* A pod that stands in a file of its node is shown, and gets nothing. */
+static bool is_mirror(const struct change *c)
+{
+	return json_object_get(json_dig(c->tree, "metadata.annotations"), MIRROR) != NULL;
+}
+
+static void note_secret(void *ctx, enum pod_reference kind, struct span name)
+{
+	(void)name;
+	*(bool *)ctx |= kind == REFERS_SECRET;
+}
+
+static bool names_secret(const struct change *c)
+{
+	AUTO_STR bytes;
+	bool found = false;
+	str_init(&bytes, RENDER_LIMIT);
+	schema_print(c->kind->type, c->tree, &bytes);
+	pod_references((struct span){ bytes.data, bytes.len }, note_secret, &found);
+	return found;
+}
+
+static bool projects_token(const json_t *spec)
+{
+	size_t i, k;
+	json_t *volume, *source;
+	json_array_foreach (json_object_get(spec, "volumes"), i, volume)
+		json_array_foreach (json_dig(volume, "projected.sources"), k, source)
+			if (json_object_get(source, "serviceAccountToken"))
+				return true;
+	return false;
+}
+
+static int check_mirror(struct change *c, const json_t *spec, struct failure *f)
+{
+	const char *why = NULL;
+	if (*json_str_or(spec, "serviceAccountName", ""))
+		why = "a mirror pod may not reference service accounts";
+	else if (names_secret(c))
+		why = "a mirror pod may not reference secrets";
+	else if (projects_token(spec))
+		why = "a mirror pod may not use ServiceAccountToken volume projections";
+	return why ? fail_forbidden(f, c->kind, c->name, "%s", why) : 0;
+}
+
 static int admit_account(struct change *c, json_t *spec, struct failure *f)
 {
+	if (is_mirror(c))
+		return check_mirror(c, spec, f);
 	if (!json_object_get(spec, "serviceAccountName"))
 		json_put_str(spec, "serviceAccountName",
 			     json_str_or(spec, "serviceAccount", "default"));
@@ -113,7 +162,7 @@ static int admit_account(struct change *c, json_t *spec, struct failure *f)
 	bool wants = json_bool_or(account, "automountServiceAccountToken", true);
 	if (json_bool_or(spec, "automountServiceAccountToken", wants))
 		mount_token(c, spec);
-	return 0;
+	return admit_account_secrets(c, spec, account, f);
 }
 
 static bool tolerates(const json_t *tolerations, const char *key)
@@ -142,14 +191,28 @@ static void admit_tolerations(json_t *spec)
 							"tolerationSeconds", 300));
 }
 
+/* Who replaces a pod need not know what admission gave it. */
+static void keep_priority(struct change *c, json_t *spec)
+{
+	static const char *const given[] = { "priority", "preemptionPolicy" };
+	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+		json_t *old = json_object_get(json_object_get(c->old_tree, "spec"), given[i]);
+		if (old && !json_object_get(spec, given[i]))
+			json_object_set(spec, given[i], old);
+	}
+}
+
 static int admit_pod(struct change *c, struct failure *f)
 {
 	json_t *spec = json_object_get(c->tree, "spec");
+	if (!c->is_create && spec)
+		keep_priority(c, spec);
 	if (!c->is_create || !spec)
 		return 0;
 	if (admit_account(c, spec, f) < 0)
 		return -1;
 	admit_tolerations(spec);
+	admit_topology(c);
 	return admit_pod_classes(c, spec, f) < 0 ? -1 : admit_limits(c);
 }
 
@@ -237,6 +300,8 @@ int admit_mutate(struct change *c, struct failure *f)
 		return -1;
 	if (c->part == PART_BINDING)
 		admit_topology(c);
+	if (c->part == PART_EPHEMERAL)
+		return admit_ephemeral_secrets(c, f);
 	if (c->part != PART_MAIN && c->part != PART_SCALE)
 		return 0;
 	if (change_is_kind(c, "", "Pod"))

@@ -9,19 +9,24 @@
 
 #define TOPOLOGY "topology.kubernetes.io/"
 
-/* The object marked by the annotation, the newest, by name where two are as new; a tree of the
+static bool is_marked(const json_t *annotations, const char *name)
+{
+	const char *mark = name ? json_member_str(annotations, name) : NULL;
+	return mark && streq(mark, "true");
+}
+
+/* The object marked by the annotation (or by the old one, where there is one), the newest, by name where two are as new; a tree of the
  * caller's or NULL. */
 static json_t *find_default(struct change *c, const struct schema_kind *kind,
-			    const char *annotation)
+			    const char *annotation, const char *old_annotation)
 {
 	const struct index *x = hub_index(c->server->hub, kind);
 	struct index_cursor at = index_seek(x, NULL);
 	json_t *best = NULL;
 	for (struct object *o; (o = index_next(x, &at));) {
 		AUTO_JSON *tree = object_tree(o);
-		const char *mark =
-			json_member_str(json_dig(tree, "metadata.annotations"), annotation);
-		if (!mark || !streq(mark, "true"))
+		const json_t *marks = json_dig(tree, "metadata.annotations");
+		if (!is_marked(marks, annotation) && !is_marked(marks, old_annotation))
 			continue;
 		const char *made = json_str_or(tree, "metadata.creationTimestamp", "");
 		if (best && strcmp(made, json_str_or(best, "metadata.creationTimestamp", "")) <= 0)
@@ -198,7 +203,8 @@ static void default_storage(struct change *c)
 	    json_object_get(annotations, "volume.beta.kubernetes.io/storage-class"))
 		return; /* even an empty name is a choice */
 	AUTO_JSON *class =
-		find_default(c, storage_kind(), "storageclass.kubernetes.io/is-default-class");
+		find_default(c, storage_kind(), "storageclass.kubernetes.io/is-default-class",
+			     "storageclass.beta.kubernetes.io/is-default-class");
 	if (class)
 		json_put_str(c->tree, "spec.storageClassName",
 			     json_str_or(class, "metadata.name", ""));
@@ -212,7 +218,7 @@ static void default_ingress(struct change *c)
 		return;
 	AUTO_JSON *class =
 		find_default(c, schema_kind_by_kind("networking.k8s.io", "v1", "IngressClass"),
-			     "ingressclass.kubernetes.io/is-default-class");
+			     "ingressclass.kubernetes.io/is-default-class", NULL);
 	if (class)
 		json_put_str(c->tree, "spec.ingressClassName",
 			     json_str_or(class, "metadata.name", ""));

@@ -1,7 +1,9 @@
 /* NodeRestriction: an agent writes only about its own node and the pods bound to it. */
 #include "apiserver/authz_node.h"
 #include "apiserver/change.h"
+#include "apiserver/signing.h"
 #include "common/base/jsonx.h"
+#include "common/io/tls_csr.h"
 
 #define MIRROR "kubernetes.io/config.mirror"
 
@@ -11,6 +13,15 @@ static int forbid(struct change *c, struct failure *f, const char *text)
 }
 
 /* ---- pods ---- */
+
+/* Nothing, [] and {} are the same. */
+static bool same_or_absent(const struct change *c, const char *path)
+{
+	json_t *a = json_dig(c->old_tree, path), *b = json_dig(c->tree, path);
+	size_t sizes =
+		json_array_size(a) + json_object_size(a) + json_array_size(b) + json_object_size(b);
+	return a && b ? json_equal(a, b) : sizes == 0;
+}
 
 static int check_mirror_owner(struct change *c, const char *node, struct failure *f)
 {
@@ -102,9 +113,17 @@ static int check_pod_status(struct change *c, const char *node, struct failure *
 				      node);
 	bool same = before && after ? json_equal(before, after)
 				    : !json_object_size(before) && !json_object_size(after);
-	return same ? 0
-		    : fail_forbidden(f, c->kind, c->name,
-				     "node \"%s\" cannot update labels through pod status", node);
+	if (!same)
+		return fail_forbidden(f, c->kind, c->name,
+				      "node \"%s\" cannot update labels through pod status", node);
+	if (!same_or_absent(c, "status.resourceClaimStatuses"))
+		return fail_forbidden(f, c->kind, c->name,
+				      "node \"%s\" cannot update resource claim statues", node);
+	if (!same_or_absent(c, "status.extendedResourceClaimStatus"))
+		return fail_forbidden(f, c->kind, c->name,
+				      "node \"%s\" cannot update extended resource claim status",
+				      node);
+	return 0;
 }
 
 static int check_pod(struct change *c, const char *node, struct failure *f)
@@ -194,12 +213,6 @@ static bool forbidden_labels(const json_t *before, const json_t *after, struct s
 	return n > 0;
 }
 
-static bool same_or_absent(const struct change *c, const char *path)
-{
-	json_t *a = json_dig(c->old_tree, path), *b = json_dig(c->tree, path);
-	return a && b ? json_equal(a, b) : !json_array_size(a) && !json_array_size(b);
-}
-
 static int check_node(struct change *c, const char *node, struct failure *f)
 {
 	AUTO_STR labels;
@@ -210,6 +223,16 @@ static int check_node(struct change *c, const char *node, struct failure *f)
 				      c->name);
 	bool bad = forbidden_labels(json_dig(c->old_tree, "metadata.labels"),
 				    json_dig(c->tree, "metadata.labels"), &labels);
+	if (c->is_create && json_dig(c->tree, "spec.configSource"))
+		return fail_forbidden(f, c->kind, c->name,
+				      "node \"%s\" is not allowed to create pods with a non-nil "
+				      "configSource",
+				      node);
+	if (json_dig(c->tree, "spec.configSource") && !same_or_absent(c, "spec.configSource"))
+		return fail_forbidden(f, c->kind, c->name,
+				      "node \"%s\" is not allowed to update configSource to a new "
+				      "non-nil configSource",
+				      node);
 	if (c->is_create)
 		return bad ? fail_forbidden(f, c->kind, c->name,
 					    "node \"%s\" is not allowed to set the following "
@@ -229,9 +252,70 @@ static int check_node(struct change *c, const char *node, struct failure *f)
 
 /* ---- the rest ---- */
 
-static int check_claim(struct change *c, struct failure *f)
+/* A claim without what its node may say about it. */
+static json_t *claim_rest(const json_t *tree)
 {
-	return c->part == PART_STATUS ? 0 : forbid(c, f, "may only update PVC status");
+	static const char *const free[] = { "status.capacity",
+					    "status.conditions",
+					    "status.allocatedResourceStatuses",
+					    "status.allocatedResources",
+					    "metadata.resourceVersion",
+					    "metadata.managedFields" };
+	json_t *copy = json_deep_copy(tree);
+	for (size_t i = 0; i < ARRAY_LEN(free); i++)
+		json_drop(copy, free[i]);
+	return copy;
+}
+
+static int check_claim(struct change *c, const char *node, struct failure *f)
+{
+	if (c->part != PART_STATUS)
+		return forbid(c, f, "may only update PVC status");
+	AUTO_JSON *now = claim_rest(c->tree);
+	AUTO_JSON *old = claim_rest(c->old_tree);
+	return json_equal(now, old)
+		       ? 0
+		       : fail_forbidden(f, c->kind, c->name,
+					"node \"%s\" is not allowed to update fields other than "
+					"status.quantity and status.conditions: ",
+					node);
+}
+
+/* A request for the agent's own certificates is for its own name. */
+static int check_request(struct change *c, const char *node, struct failure *f)
+{
+	const char *signer = json_str_or(c->tree, "spec.signerName", "");
+	AUTO_TLS_CSR request = { 0 };
+	struct error err;
+	if (!c->is_create || (!streq(signer, "kubernetes.io/kubelet-serving") &&
+			      !streq(signer, "kubernetes.io/kube-apiserver-client-kubelet")))
+		return 0;
+	if (signing_read(c->tree, &request, &err) < 0)
+		return fail_forbidden(f, c->kind, c->name, "unable to parse csr: %s", err.text);
+	auto_free char *own = xasprintf("system:node:%s", node);
+	return streq(request.common_name, own)
+		       ? 0
+		       : fail_forbidden(f, c->kind, c->name,
+					"can only create a node CSR with CN=%s", own);
+}
+
+static int check_slice(struct change *c, const json_t *tree, const char *node, const char *verb,
+		       struct failure *f)
+{
+	return streq(json_str_or(tree, "spec.nodeName", ""), node)
+		       ? 0
+		       : fail_forbidden(f, c->kind, c->name,
+					"can only %s ResourceSlice with the same NodeName as the "
+					"requesting node",
+					verb);
+}
+
+static int check_csi_node(struct change *c, const char *node, struct failure *f)
+{
+	return streq(c->name, node) ? 0
+				    : forbid(c, f,
+					     "can only access CSINode with the same name as the "
+					     "requesting node");
 }
 
 static int check_lease(struct change *c, const char *node, struct failure *f)
@@ -259,12 +343,15 @@ int admit_node(struct change *c, struct failure *f)
 	if (change_is_kind(c, "", "Node"))
 		return check_node(c, node, f);
 	if (change_is_kind(c, "", "PersistentVolumeClaim"))
-		return check_claim(c, f);
+		return check_claim(c, node, f);
 	if (change_is_kind(c, "coordination.k8s.io", "Lease"))
 		return check_lease(c, node, f);
-	if (change_is_kind(c, "storage.k8s.io", "CSINode") && !streq(c->name, node))
-		return forbid(c, f,
-			      "can only access CSINode with the same name as the requesting node");
+	if (change_is_kind(c, "storage.k8s.io", "CSINode"))
+		return check_csi_node(c, node, f);
+	if (change_is_kind(c, "certificates.k8s.io", "CertificateSigningRequest"))
+		return check_request(c, node, f);
+	if (c->is_create && change_is_kind(c, "resource.k8s.io", "ResourceSlice"))
+		return check_slice(c, c->tree, node, "create", f);
 	return 0;
 }
 
@@ -283,7 +370,17 @@ int admit_node_deletes(struct change *c, bool is_eviction, struct failure *f)
 						    "node \"%s\" can only delete pods with "
 						    "spec.nodeName set to itself",
 						    node);
+	if (change_is_kind(c, "", "Node") && !streq(c->name, node))
+		return fail_forbidden(f, c->kind, c->name,
+				      "node \"%s\" is not allowed to modify node \"%s\"", node,
+				      c->name);
+	if (change_is_kind(c, "", "PersistentVolumeClaim"))
+		return forbid(c, f, "may only update PVC status");
 	if (change_is_kind(c, "coordination.k8s.io", "Lease"))
 		return check_lease(c, node, f);
+	if (change_is_kind(c, "storage.k8s.io", "CSINode"))
+		return check_csi_node(c, node, f);
+	if (change_is_kind(c, "resource.k8s.io", "ResourceSlice"))
+		return check_slice(c, c->old_tree, node, "delete", f);
 	return 0;
 }

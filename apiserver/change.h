@@ -127,8 +127,15 @@ void admit_release(struct change *c, const json_t *tree);
 /* ---- admit_rbac.c: nobody grants what they do not hold ---- */
 int admit_rbac(struct change *c, struct failure *f);
 
+/* ---- admit_account.c: accounts that say which secrets their pods may use ---- */
+int admit_account_secrets(struct change *c, const json_t *spec, const json_t *account,
+			  struct failure *f);
+int admit_ephemeral_secrets(struct change *c, struct failure *f);
+
 /* ---- admit_node.c: agents write about themselves and their pods only ---- */
 int admit_node(struct change *c, struct failure *f);
+/* A node asks for tokens of its own pods' accounts, bound to the pod, for audiences it names. */
+int admit_node_token(struct request *r, const json_t *body, struct failure *f);
 int admit_node_deletes(struct change *c, bool is_eviction, struct failure *f);
 
 /* ---- admit_defaults.c: what classes and a node's labels give ---- */

@@ -140,6 +140,12 @@ static char *pem_of(const json_t *tree, const char *path)
 	return str_take(&text);
 }
 
+int signing_read(const json_t *tree, struct tls_csr *ret, struct error *err)
+{
+	auto_free char *pem = pem_of(tree, "spec.request");
+	return tls_csr_read(pem, ret, err);
+}
+
 static bool has_error(const struct field_errors *errors, const char *field)
 {
 	for (size_t i = 0; i < errors->count; i++)
@@ -155,8 +161,7 @@ void signing_check(const struct change *c, struct field_errors *errors)
 		return;
 	if (c->is_create && !has_error(errors, "spec.request")) {
 		AUTO_TLS_CSR request = { 0 };
-		auto_free char *pem = pem_of(c->tree, "spec.request");
-		if (tls_csr_read(pem, &request, &err) < 0)
+		if (signing_read(c->tree, &request, &err) < 0)
 			field_errors_add(errors, FIELD_INVALID, "spec.request",
 					 json_dig(c->tree, "spec.request"), "%s", err.text);
 	}
@@ -202,8 +207,7 @@ static int check_subject(struct change *c, struct failure *f)
 	struct error err;
 	if (!streq(json_str_or(c->tree, "spec.signerName", ""), CLIENT))
 		return 0;
-	auto_free char *pem = pem_of(c->tree, "spec.request");
-	if (tls_csr_read(pem, &request, &err) < 0)
+	if (signing_read(c->tree, &request, &err) < 0)
 		return fail_forbidden(f, c->kind, c->name, "failed to parse CSR: %s", err.text);
 	for (size_t i = 0; i < request.orgs_count; i++)
 		if (streq(request.orgs[i], MASTERS))

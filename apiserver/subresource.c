@@ -1,6 +1,5 @@
 /* Subresources that are neither status nor scale writes: binding, finalize, token, eviction,
  * those that write a part of the object, and reading scale. */
-#include "apiserver/authz_node.h"
 #include "apiserver/change.h"
 #include "apiserver/tokens.h"
 #include "common/base/jsonx.h"
@@ -61,32 +60,6 @@ static int bound_uid(struct request *r, const json_t *body, const char **ret, st
 	return 0;
 }
 
-/* A node asks only for the accounts of its own pods, bound to them. */
-static int check_node(struct request *r, const json_t *body, struct failure *f)
-{
-	const char *node = authz_node_name(&r->who);
-	if (!node || identity_in_group(&r->who, "system:masters"))
-		return 0;
-	const struct schema_kind *k = schema_kind_by_kind("", "v1", "Pod");
-	const char *name = json_str_or(body, "spec.boundObjectRef.name", "");
-	const char *uid = json_str_or(body, "spec.boundObjectRef.uid", "");
-	if (!streq(json_str_or(body, "spec.boundObjectRef.kind", ""), "Pod") || !*name)
-		return fail_forbidden(f, r->target.kind, r->target.name,
-				      "node requested token not bound to a pod");
-	if (!*uid)
-		return fail_forbidden(f, r->target.kind, r->target.name,
-				      "node requested token with a pod binding without a uid");
-	struct object *pod = hub_get(r->server->hub, k, r->target.ns, name);
-	if (!pod)
-		return fail_not_found(f, k, name);
-	const char *on = object_field(pod, "spec.nodeName");
-	const char *account = object_field(pod, "spec.serviceAccountName");
-	if (on && streq(on, node) && account && streq(account, r->target.name))
-		return 0;
-	return fail_forbidden(f, r->target.kind, r->target.name,
-			      "node requested token bound to a pod scheduled on a different node");
-}
-
 static int issue(struct request *r, json_t *body, struct failure *f)
 {
 	struct server *s = r->server;
@@ -96,7 +69,7 @@ static int issue(struct request *r, json_t *body, struct failure *f)
 		return fail_not_found(f, r->target.kind, r->target.name);
 	if (!s->tokens)
 		return fail_unavailable(f, "this server issues no tokens: it has no key for them");
-	if (check_node(r, body, f) < 0 || bound_uid(r, body, &uid, f) < 0)
+	if (admit_node_token(r, body, f) < 0 || bound_uid(r, body, &uid, f) < 0)
 		return -1;
 	int64_t now_s = loop_wall_us(s->loop) / 1000000;
 	int64_t seconds = json_int_or(body, "spec.expirationSeconds", 3600);
