@@ -313,6 +313,8 @@ int admit_mutate(struct change *c, struct failure *f)
 	admit_classes(c);
 	if (change_is_kind(c, "", "Service"))
 		return alloc_service(c, f);
+	if (change_is_kind(c, "", "Secret"))
+		return admit_account_token(c, f);
 	if (change_is_kind(c, "coordination.k8s.io", "Lease"))
 		fence_lease(c);
 	return 0;

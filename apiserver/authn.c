@@ -9,6 +9,7 @@
 
 #include <strings.h>
 
+#define INVALID_SINCE    "kubernetes.io/legacy-token-invalid-since"
 #define ACCOUNT_PREFIX   "system:serviceaccount:"
 #define EXTRA            "authentication.kubernetes.io/"
 #define BOOTSTRAP_ID     6
@@ -157,6 +158,9 @@ static bool from_legacy(struct server *s, const char *token, const json_t *claim
 	    secret->is_deleting)
 		return false;
 	AUTO_JSON *tree = object_tree(secret);
+	const char *invalid = json_member_str(json_dig(tree, "metadata.labels"), INVALID_SINCE);
+	if (invalid && *invalid)
+		return false;
 	AUTO_STR stored;
 	str_init(&stored, 65536);
 	secret_data(tree, "token", &stored);

@@ -127,6 +127,9 @@ void admit_release(struct change *c, const json_t *tree);
 /* ---- admit_rbac.c: nobody grants what they do not hold ---- */
 int admit_rbac(struct change *c, struct failure *f);
 
+/* ---- admit_account_token.c: tokens that stand in Secrets ---- */
+int admit_account_token(struct change *c, struct failure *f);
+
 /* ---- admit_account.c: accounts that say which secrets their pods may use ---- */
 int admit_account_secrets(struct change *c, const json_t *spec, const json_t *account,
 			  struct failure *f);

@@ -97,10 +97,10 @@ static json_t *claims_of(const struct tokens *t, const struct token_request *q)
 	return claims;
 }
 
-int tokens_issue(const struct tokens *t, const struct token_request *request, struct str *out,
-		 struct error *err)
+static int sign_claims(const struct tokens *t, json_t *take_claims, struct str *out,
+		       struct error *err)
 {
-	auto_free char *body = encode_json(claims_of(t, request));
+	auto_free char *body = encode_json(take_claims);
 	auto_free char *head = xasprintf("%s.%s", t->header, body);
 	uint8_t signature[TLS_RSA_SIGNATURE_MAX];
 	size_t len;
@@ -110,6 +110,26 @@ int tokens_issue(const struct tokens *t, const struct token_request *request, st
 	auto_free char *tail = encode(signature, len);
 	str_addf(out, "%s.%s", head, tail);
 	return str_check(out, "token", err);
+}
+
+int tokens_issue(const struct tokens *t, const struct token_request *request, struct str *out,
+		 struct error *err)
+{
+	return sign_claims(t, claims_of(t, request), out, err);
+}
+
+int tokens_issue_legacy(const struct tokens *t, const char *ns, const char *account,
+			const char *account_uid, const char *secret, struct str *out,
+			struct error *err)
+{
+	auto_free char *sub = xasprintf("system:serviceaccount:%s:%s", ns, account);
+	json_t *claims = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "iss", LEGACY_ISSUER,
+				   "kubernetes.io/serviceaccount/namespace", ns,
+				   "kubernetes.io/serviceaccount/secret.name", secret,
+				   "kubernetes.io/serviceaccount/service-account.name", account,
+				   "kubernetes.io/serviceaccount/service-account.uid", account_uid,
+				   "sub", sub);
+	return sign_claims(t, claims, out, err);
 }
 
 bool tokens_is_legacy(const json_t *claims)

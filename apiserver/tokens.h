@@ -24,6 +24,11 @@ struct token_request {
 int tokens_issue(const struct tokens *t, const struct token_request *request, struct str *out,
 		 struct error *err) MUST_CHECK;
 
+/* One that stands in a Secret of this name, and never expires. */
+int tokens_issue_legacy(const struct tokens *t, const char *ns, const char *account,
+			const char *account_uid, const char *secret, struct str *out,
+			struct error *err) MUST_CHECK;
+
 /* The claims of a token whose signature, issuer, audience and time are good, and which of the
  * `wanted` audiences (NULL or empty: the issuer) it is for. The message is for the log: the client
  * only learns 401. */

@@ -20,6 +20,7 @@ struct controllers {
 	struct disruption_controller *disruptions;
 	struct gc_controller *gc;
 	struct protection_controller *protection;
+	struct account_token_controller *account_tokens;
 	struct order_controller *order;
 };
 
@@ -52,6 +53,7 @@ struct controllers *controllers_start(struct loop *loop, struct api *api,
 	c->certificates = certificate_controller_new(&c->context);
 	c->gc = gc_controller_new(&c->context);
 	c->protection = protection_controller_new(&c->context, c->gc);
+	c->account_tokens = account_token_controller_new(&c->context, c->gc);
 	context_start(&c->context);
 	return c;
 }
@@ -60,6 +62,7 @@ void controllers_free(struct controllers *c)
 {
 	if (!c)
 		return;
+	account_token_controller_free(c->account_tokens);
 	protection_controller_free(c->protection);
 	gc_controller_free(c->gc);
 	certificate_controller_free(c->certificates);

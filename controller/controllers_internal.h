@@ -56,6 +56,11 @@ void gc_controller_free(struct gc_controller *g);
 /* Its cache of the metadata (at least) of a kind that it watches; lives as long as it. */
 struct cache *gc_controller_metadata(const struct gc_controller *g, const struct api_resource *r);
 
+struct account_token_controller; /* tokens that stand in Secrets */
+struct account_token_controller *account_token_controller_new(struct context *c,
+							      const struct gc_controller *gc);
+void account_token_controller_free(struct account_token_controller *a);
+
 struct protection_controller; /* finalizers of storage in use */
 struct protection_controller *protection_controller_new(struct context *c,
 							const struct gc_controller *gc);

@@ -144,6 +144,30 @@ def ask_with(cluster, k, folder, name, *arguments):
                env=cluster.env)
 
 
+def case_a_token_in_a_secret(cluster):
+    """Filled when it names an account, good while it is there."""
+    k = Kube(cluster, "legacy")
+    k.ok("create", "serviceaccount", "robot")
+    k.apply({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+             "metadata": {"name": "robot-token",
+                          "annotations": {"kubernetes.io/service-account.name": "robot"}}})
+    secret = k.until("it is filled", "secret/robot-token", lambda s: "token" in s.get("data", {}), 20)
+    token = base64.b64decode(secret["data"]["token"]).decode()
+    check(base64.b64decode(secret["data"]["namespace"]) == b"legacy", "its namespace", secret)
+    check(b"BEGIN CERTIFICATE" in base64.b64decode(secret["data"]["ca.crt"]), "the certificate")
+    check_in("token:", k.ok("describe", "secret/robot-token"), "kubectl shows it")
+    argv = [k.program, "--token=" + token, "--server=" + server(cluster),
+            "--insecure-skip-tls-verify", "--kubeconfig=/dev/null", "-n", "legacy", "get", "pods"]
+    got = run(argv, env=cluster.env)
+    check_in('User "system:serviceaccount:legacy:robot" cannot list resource "pods"', got.err,
+             "whose it is")
+    k.ok("delete", "serviceaccount", "robot")
+    k.until("it goes with its account", "secret/robot-token", lambda s: s is None, 20)
+    got = run(argv, env=cluster.env)
+    check(got.code != 0 and ("nauthorized" in got.err or "logged in" in got.err), "no more",
+          got.text())
+
+
 def case_certificates(cluster):
     """Asked for, approved or denied by a person, and used; a node's own without one."""
     k = Kube(cluster, "default")

@@ -166,6 +166,42 @@ static void test_protection(uint64_t seed)
 	finish(&w);
 }
 
+/* Secrets that stand for an account are filled, and go with it. The token itself is the server's. */
+static void test_account_tokens(uint64_t seed)
+{
+	struct world w;
+	start(&w, seed);
+	fake_add(w.api, "serviceaccounts", "default", "{'metadata':{'name':'robot'}}");
+	fake_add(
+		w.api, "secrets", "default",
+		"{'metadata':{'name':'t','annotations':{'kubernetes.io/service-account.name':'robot'}},"
+		"'type':'kubernetes.io/service-account-token'}");
+	fake_add(
+		w.api, "secrets", "default",
+		"{'metadata':{'name':'other','annotations':{'kubernetes.io/service-account.name':'robot'}"
+		"},'type':'Opaque'}");
+	fake_add(
+		w.api, "secrets", "default",
+		"{'metadata':{'name':'lost','annotations':{'kubernetes.io/service-account.name':'gone'}},"
+		"'type':'kubernetes.io/service-account-token'}");
+	run(&w, 15000);
+	const json_t *secret = fake_get(w.api, "secrets", "default", "t");
+	const json_t *account = fake_get(w.api, "serviceaccounts", "default", "robot");
+	CHECK_TEXT("ca", json_member_str(json_object_get(secret, "data"), "ca.crt"), "UEVN");
+	CHECK_TEXT("namespace", json_str(secret, "data.namespace"), "ZGVmYXVsdA==");
+	CHECK_TEXT("uid",
+		   json_member_str(json_dig(secret, "metadata.annotations"),
+				   "kubernetes.io/service-account.uid"),
+		   json_str(account, "metadata.uid"));
+	CHECK(!json_object_get(fake_get(w.api, "secrets", "default", "other"), "data"));
+	CHECK(!fake_get(w.api, "secrets", "default", "lost"));
+	delete_object(&w, "serviceaccounts", "default", "robot", "Background");
+	run(&w, 15000);
+	CHECK(!fake_get(w.api, "secrets", "default", "t"));
+	CHECK(fake_get(w.api, "secrets", "default", "other"));
+	finish(&w);
+}
+
 static json_t *add_job(struct world *w, const char *name, const char *annotations,
 		       const char *pod_annotations, const char *spec)
 {
@@ -286,6 +322,7 @@ int main(int argc, char **argv)
 {
 	test_budget(7);
 	test_protection(8);
+	test_account_tokens(9);
 	log_set_quiet(true);
 	if (argc == 3) { /* a range of seeds, by hand */
 		test_lost_answers((unsigned)strtoul(argv[1], NULL, 10),
