@@ -15,8 +15,8 @@ static bool is_marked(const json_t *annotations, const char *name)
 	return mark && streq(mark, "true");
 }
 
-/* The object marked by the annotation (or by the old one, where there is one), the newest, by name where two are as new; a tree of the
- * caller's or NULL. */
+/* The object marked by the annotation, or by the old one where there is one: the newest, by name where
+ * two are as new; a tree of the caller's or NULL. */
 static json_t *find_default(struct change *c, const struct schema_kind *kind,
 			    const char *annotation, const char *old_annotation)
 {
