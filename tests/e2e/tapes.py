@@ -1,9 +1,9 @@
-"""Tapes: the requests of a kubectl, as one line of JSON each, and what the answers looked like.
+"""Tapes: the requests of a client, as one line of JSON each, and what the answers looked like.
 
-`tapes.py KUBECTL` starts a cluster, runs the commands of COMMANDS with that kubectl through a proxy that
-writes down what passes, and makes tests/golden/kubectl-VERSION.tape. test_tapes.py replays them, so that
-versions which cannot be had are tested all the same. What upgrades its connection (exec, attach,
-port-forward) is not on the tapes.
+`tapes.py kubectl|helm|client-go PROGRAM` starts a cluster, runs what stands below with that program through
+a proxy that writes down what passes, and makes tests/golden/CLIENT-VERSION.tape.gz. test_tapes.py replays
+them, so that clients which cannot be had are tested all the same. What upgrades its connection (exec,
+attach, port-forward) is not on the tapes. client-go's program is client_go/main.go.
 
 The server's own values stand as {{uid:Kind/name}} and {{rv:Kind/name}}: those of the last answer.
 """
@@ -17,10 +17,13 @@ import re
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 
 sys.dont_write_bytecode = True
 from harness import SOURCE, Cluster # noqa: E402
+import tape_protobuf # noqa: E402
+import tapes_helm # noqa: E402
 
 FOLDER = os.path.join(SOURCE, "tests", "golden")
 NAMESPACE = "tape-000" # every replay has one of the same length: protobuf counts bytes
@@ -105,6 +108,11 @@ class Values:
         self.of, self.by_value = {}, {}
 
     def see(self, body, kind=None):
+        if body.startswith(tape_protobuf.MAGIC):
+            for kind, name, uid, version in tape_protobuf.objects(body):
+                self.see_object({"kind": kind, "metadata": {"name": name, "uid": uid,
+                                                            "resourceVersion": version}})
+            return
         for line in body.split(b"\n"):
             try:
                 value = json.loads(line)
@@ -177,18 +185,23 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         for key, value in answer.getheaders():
             if key.lower() not in ("transfer-encoding", "content-length", "connection"):
                 self.send_header(key, value)
+        if answer.status == 304: # has no body
+            entry["status"] = 304
+            self.end_headers()
+            connection.close()
+            return
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
             self.pass_on(entry, answer)
-        except OSError:
-            pass # it has seen enough, as `wait` does
+        except (OSError, http.client.IncompleteRead):
+            pass # it has seen enough, as `wait` does; or the cluster went
         connection.close()
 
     def pass_on(self, entry, answer):
         got = b""
         while True:
-            piece = answer.readline() if is_watch(self.path) else answer.read()
+            piece = answer.read1(1 << 16) if is_watch(self.path) else answer.read()
             if not piece:
                 break
             got += piece
@@ -209,40 +222,67 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         for name in KEPT_HEADERS:
             if self.headers.get(name):
                 one[name] = self.headers[name]
-        if body:
-            try:
-                one["body"] = self.values.hide(body.decode())
-            except UnicodeDecodeError:
-                one["base64"] = base64.b64encode(body).decode()
+        if "protobuf" in self.headers.get("Content-Type", ""):
+            one["base64"] = base64.b64encode(body).decode()
+        elif body:
+            one["body"] = self.values.hide(body.decode())
         return one
 
     def note(self, entry, answer, got):
         entry["status"] = answer.status
         entry["shape"] = shape(answer.getheader("Content-Type"), got)
         if is_watch(self.path):
-            entry["lines"] = got.count(b"\n")
+            is_text = "json" in (answer.getheader("Content-Type") or "")
+            entry["lines"] = got.count(b"\n") if is_text else 0
         self.values.see(got)
 
 
-def record(kubectl):
-    version = json.loads(subprocess.check_output([kubectl, "version", "--client", "-o", "json"]))[
-        "clientVersion"]["gitVersion"]
+def version_of(client, program):
+    if client == "kubectl":
+        return json.loads(subprocess.check_output([program, "version", "--client", "-o", "json"]))[
+            "clientVersion"]["gitVersion"].lstrip("v")
+    if client == "helm":
+        return subprocess.check_output([program, "version", "--template", "{{.Version}}"],
+                                       text=True).lstrip("v")
+    modules = subprocess.check_output(["go", "version", "-m", program], text=True)
+    return re.search(r"k8s.io/client-go\s+v(\S+)", modules).group(1)
+
+
+def sessions(client, program, server, folder):
+    """What is run, one after the other: arguments, input."""
+    base = [program, "--server", server, "-n", NAMESPACE]
+    if client == "kubectl":
+        for command in COMMANDS:
+            stdin = command[-1] if command[-1].startswith('{"apiVersion"') else None
+            yield base + list(command[:-1] if stdin else command), stdin
+    elif client == "helm":
+        base = [program, "--kube-apiserver", server, "-n", NAMESPACE]
+        for command in tapes_helm.commands(tapes_helm.write_chart(folder + "/shop")):
+            yield base + list(command), None
+    else:
+        yield [program, server, NAMESPACE], None
+
+
+def record(client, program):
+    version = version_of(client, program)
     cluster = Cluster()
     Recorder.upstream, Recorder.values, Recorder.tape = Upstream(cluster), Values(), []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    base = [kubectl, "--server", "http://127.0.0.1:%d" % server.server_port, "-n", NAMESPACE]
-    env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff")
-    for command in COMMANDS:
-        stdin = command[-1] if command[-1].startswith('{"apiVersion"') else None
-        argv = base + list(command[:-1] if stdin else command)
-        Recorder.tape.append({"command": " ".join(argv[5:])})
-        done = subprocess.run(argv, input=stdin, env=env, text=True, timeout=90, check=False,
-                              capture_output=True)
-        print("%3d %s" % (done.returncode, " ".join(argv[5:])), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff", HOME=folder)
+        for argv, stdin in sessions(client, program,
+                                    "http://127.0.0.1:%d" % server.server_port, folder):
+            shown = " ".join(argv[5:]).replace(folder + "/", "") or client
+            Recorder.tape.append({"command": shown})
+            done = subprocess.run(argv, input=stdin, env=env, text=True, timeout=180, check=False,
+                                  capture_output=True)
+            print("%3d %s" % (done.returncode, shown), flush=True)
+            if done.returncode:
+                print(done.stdout + done.stderr, file=sys.stderr)
     cluster.close()
-    path = os.path.join(FOLDER, "kubectl-%s.tape.gz" % version.lstrip("v"))
+    path = os.path.join(FOLDER, "%s-%s.tape.gz" % (client, version))
     text = "".join(json.dumps(e, sort_keys=True) + "\n" for e in Recorder.tape)
     with open(path, "wb") as f:
         f.write(gzip.compress(text.encode(), 9, mtime=0))
@@ -250,4 +290,4 @@ def record(kubectl):
 
 
 if __name__ == "__main__":
-    record(sys.argv[1])
+    record(sys.argv[1], sys.argv[2])

@@ -1,4 +1,4 @@
-"""Requests of kubectls that this machine has not, replayed: the same codes, the same shapes."""
+"""Requests of clients that this machine has not, replayed: the same codes, the same shapes."""
 import base64
 import glob
 import gzip
@@ -8,6 +8,7 @@ import re
 import time
 
 from harness import Failure, check
+import tape_protobuf
 from tapes import FOLDER, NAMESPACE, Upstream, Values, is_watch, shape
 
 PATIENCE_S = 15
@@ -28,8 +29,9 @@ class Replay:
 
     def body(self, entry):
         if "base64" in entry:
-            return base64.b64decode(entry["base64"]).replace(
+            raw = base64.b64decode(entry["base64"]).replace(
                 NAMESPACE.encode(), self.namespace.encode())
+            return tape_protobuf.with_values(raw, self.values.of)
         return self.fill(entry["body"]).encode() if "body" in entry else b""
 
     def once(self, entry):
@@ -101,15 +103,16 @@ def replay(cluster, path, namespace):
 
 
 def case_replayed(cluster):
-    paths = sorted(glob.glob(os.path.join(FOLDER, "kubectl-*.tape.gz")))
+    paths = sorted(glob.glob(os.path.join(FOLDER, "*.tape.gz")))
     check(paths, "no tapes in " + FOLDER)
     texts = []
     for n, path in enumerate(paths):
-        version = re.search(r"kubectl-(.*)\.tape", path).group(1)
+        client = os.path.basename(path)[:-len(".tape.gz")]
+        client = " v".join(client.rsplit("-", 1))
         try:
             count, bad = replay(cluster, path, "tape-%03d" % (n + 1))
         except OSError as error:
-            raise Failure("kubectl %s: %s" % (version, error)) from None
-        print("       kubectl v%-12s %s of %d requests replayed" % (version, count - len(bad), count))
-        texts += ["kubectl %s: %s" % (version, text) for text in bad]
+            raise Failure("%s: %s" % (client, error)) from None
+        print("       %-20s %s of %d requests replayed" % (client, count - len(bad), count))
+        texts += ["%s: %s" % (client, text) for text in bad]
     check(not texts, "answers that differ from the tape", *texts)
