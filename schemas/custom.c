@@ -1,4 +1,5 @@
 #include "schemas/custom_internal.h"
+#include "schemas/json_path.h"
 
 static const json_t *find_version(const json_t *definition, const char *name)
 {
@@ -37,6 +38,15 @@ static void read_subresources(struct custom *c)
 	c->scale.selector = undotted(json_str(scale, "labelSelectorPath"));
 }
 
+static const char *describe_column(struct custom *c, const json_t *column, const char *path)
+{
+	const char *given = json_str_or(column, "description", "");
+	if (*given)
+		return given;
+	return c->texts[c->texts_count++] =
+		       xasprintf("Custom resource definition column (in JSONPath format): %s", path);
+}
+
 static void read_columns(struct custom *c)
 {
 	static const struct schema_column name = {
@@ -53,20 +63,29 @@ static void read_columns(struct custom *c)
 	};
 	const json_t *list = json_object_get(c->version, "additionalPrinterColumns");
 	size_t n = json_array_size(list);
+	struct error ignored;
 	c->columns = xcalloc(n + 2, sizeof *c->columns);
+	c->column_paths = xcalloc(n + 2, sizeof *c->column_paths);
+	c->texts = xcalloc(n + 1, sizeof *c->texts);
 	c->columns[c->columns_count++] = name;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *one = json_array_get(list, i);
+		const char *path = json_str_or(one, "jsonPath", "");
+		if (json_path_check(path, strlen(path), &ignored) < 0)
+			break; /* as upstream: those before it are kept */
+		c->column_paths[c->columns_count] = path;
 		c->columns[c->columns_count++] = (struct schema_column){
 			.name = json_str_or(one, "name", ""),
 			.type = json_str_or(one, "type", ""),
 			.format = json_str_or(one, "format", ""),
-			.description = json_str_or(one, "description", ""),
+			.description = describe_column(c, one, path),
 			.priority = (int)json_int_or(one, "priority", 0),
 		};
 	}
-	if (n == 0)
+	if (n == 0) {
+		c->column_paths[c->columns_count] = ".metadata.creationTimestamp";
 		c->columns[c->columns_count++] = age;
+	}
 }
 
 int custom_compile(const json_t *definition, const char *version, struct custom **ret,
@@ -104,6 +123,10 @@ void custom_free(struct custom *c)
 	for (size_t i = 0; c->labels && c->labels[i]; i++)
 		free(c->labels[i]);
 	free(c->labels);
+	for (size_t i = 0; i < c->texts_count; i++)
+		free(c->texts[i]);
+	free(c->texts);
+	free(c->column_paths);
 	free(c->columns);
 	json_decref(c->version);
 	free(c);

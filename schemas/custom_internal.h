@@ -83,6 +83,9 @@ struct custom {
 	const struct schema_type *meta; /* ObjectMeta */
 	struct schema_column *columns;
 	size_t columns_count;
+	const char **column_paths; /* beside the columns */
+	char **texts;              /* made for them */
+	size_t texts_count;
 	char **labels;
 	struct custom_scale scale;
 	bool has_status, has_scale;

@@ -35,7 +35,12 @@ static const struct {
 	{ "no closing", "{.n", NULL },
 	{ "no end", "{range .list[*]}x", NULL },
 	{ "bad index", "{.words[x]}", NULL },
-	{ "empty name", "{.a..b}", NULL },
+	{ "at any depth", "{..t}", "A B" },
+	{ "slice", "{.list[0:2].s} {.list[::2].s} {.list[5:6].s}", "1 2 1 3 " },
+	{ "several", "{.words[1,0]} {['n','b']}", "q p 5 true" },
+	{ "filter greater", "{.list[?(@.s>=\"2\")].s}", "2 3" },
+	{ "nothing after dots", "{.a..}", NULL },
+	{ "bad slice", "{.list[0:2:-1]}", NULL },
 	{ "open bracket", "{.words[}", NULL },
 	{ "open filter", "{.list[?(@.t]}", NULL },
 };
