@@ -43,8 +43,8 @@ static const char *describe_column(struct custom *c, const json_t *column, const
 	const char *given = json_str_or(column, "description", "");
 	if (*given)
 		return given;
-	return c->texts[c->texts_count++] =
-		       xasprintf("Custom resource definition column (in JSONPath format): %s", path);
+	return c->texts[c->texts_count++] = xasprintf(
+		       "Custom resource definition column (in JSONPath format): %s", path);
 }
 
 static void read_columns(struct custom *c)

@@ -61,8 +61,8 @@ json_t *custom_cells(const struct custom *c, const json_t *tree, int64_t now_us)
 		const char *path = c->column_paths[i];
 		if (json_path_find(path, strlen(path), tree, &found, &ignored) < 0)
 			found.count = 0; /* the column stays empty */
-		json_array_append_new(row, cell(c->columns[i].type,
-						found.count ? found.at[0] : NULL, now_us));
+		json_array_append_new(
+			row, cell(c->columns[i].type, found.count ? found.at[0] : NULL, now_us));
 		json_values_fini(&found);
 	}
 	return row;

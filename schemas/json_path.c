@@ -98,7 +98,7 @@ static enum relation read_relation(const char **p)
 	static const struct {
 		const char *text;
 		enum relation relation;
-	} all[] = { { "==", EQUAL },  { "!=", UNEQUAL }, { "<=", AT_MOST },
+	} all[] = { { "==", EQUAL },    { "!=", UNEQUAL }, { "<=", AT_MOST },
 		    { ">=", AT_LEAST }, { "<", LESS },     { ">", MORE } };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		if (!starts_with(*p, all[i].text))
@@ -235,7 +235,10 @@ static bool add_slice(struct walk *w, const char *p, const char *end)
 	for (size_t i = 0; i < w->now.count; i++) {
 		long long size = (long long)json_array_size(w->now.at[i]);
 		long long from = at[0] < 0 ? at[0] + size : at[0];
-		long long to = n == 0 ? from + 1 : !has[1] ? size : at[1] < 0 ? at[1] + size : at[1];
+		long long to = n == 0      ? from + 1
+			       : !has[1]   ? size
+			       : at[1] < 0 ? at[1] + size
+					   : at[1];
 		if (from < 0 || from >= size || to > size)
 			continue; /* nothing of it, where upstream complains */
 		for (long long k = from; k >= 0 && k < to && k < size;) {
@@ -304,8 +307,8 @@ static int step_bracket(struct walk *w)
 		const char *stop = part_end(w->p, w->end, !is_filter);
 		if (!stop || (is_filter && (stop - w->p < 3 || stop[-1] != ')')))
 			return bad(w->err, start, w->end);
-		int code = is_filter ? step_filter(w, w->p + 2, stop - 1)
-				     : step_part(w, w->p, stop);
+		int code =
+			is_filter ? step_filter(w, w->p + 2, stop - 1) : step_part(w, w->p, stop);
 		w->p = stop + 1;
 		if (code < 0 || *stop == ']')
 			return code;
@@ -333,8 +336,7 @@ static int step_name(struct walk *w)
 		str_add_char(&name, *w->p);
 	}
 	if (name.len == 0)
-		return w->p < w->end && *w->p == '[' ? step_bracket(w)
-						      : bad(w->err, start, w->end);
+		return w->p < w->end && *w->p == '[' ? step_bracket(w) : bad(w->err, start, w->end);
 	for (size_t i = 0; i < w->now.count; i++) {
 		if (streq(name.data, "*"))
 			add_all(&w->next, w->now.at[i]);

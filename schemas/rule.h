@@ -133,6 +133,12 @@ void validate_container_resource_name(const char *name, const struct path *at,
 				      struct field_errors *e);
 /* openAPIV3Schema of a version. */
 void validate_schema(const json_t *schema, const struct path *at, struct field_errors *e);
+/* Of a schema that is structural: its own defaults. */
+void validate_schema_defaults(const json_t *schema, const struct path *at, struct field_errors *e);
+/* Of one with a status subresource: what may stand at its root. */
+void validate_schema_root(const json_t *schema, const struct path *at, struct field_errors *e);
+void validate_selectable_fields(const json_t *fields, const json_t *schema, const struct path *at,
+				struct field_errors *e);
 void validate_claim_spec(const json_t *spec, const struct path *at, struct field_errors *e);
 /* What applies where the kind has rules of its own; false: it has none. */
 bool validate_kind(const struct schema_kind *kind, const json_t *tree, const json_t *old,

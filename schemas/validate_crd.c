@@ -172,6 +172,8 @@ static void check_schema_part(const json_t *part, bool has_status, const struct 
 		rule_bad_text(e, FIELD_INVALID, PATH(at, "type"), type,
 			      "only \"object\" is allowed as the type at the root of the schema if "
 			      "the status subresource is enabled");
+	else if (has_status)
+		validate_schema_root(schema, at, e);
 	if (schema)
 		validate_schema(schema, at, e);
 }
@@ -181,6 +183,19 @@ static void check_columns(const json_t *columns, const struct path *at, struct f
 	at = PATH(at, "additionalPrinterColumns");
 	for (size_t i = 0; i < json_array_size(columns); i++)
 		check_column(json_array_get(columns, i), PATH_AT(at, i), e);
+}
+
+static void check_selectable(const json_t *version, const json_t *schema, const struct path *at,
+			     const char *lacks_schema, struct field_errors *e)
+{
+	const json_t *fields = json_object_get(version, "selectableFields");
+	schema = json_object_get(schema, "openAPIV3Schema");
+	if (!json_array_size(fields))
+		return;
+	if (!schema)
+		rule_bad_text(e, FIELD_INVALID, at, "", "%s", lacks_schema);
+	else
+		validate_selectable_fields(fields, schema, at, e);
 }
 
 static void check_version(const json_t *versions, size_t i, const struct path *at,
@@ -199,6 +214,14 @@ static void check_version(const json_t *versions, size_t i, const struct path *a
 				   PATH(at, "subresources"), e);
 	if (!common_part(versions, "additionalPrinterColumns"))
 		check_columns(json_object_get(version, "additionalPrinterColumns"), at, e);
+	if (!common_part(versions, "selectableFields"))
+		check_selectable(
+			version,
+			common_part(versions, "schema") ? NULL : json_object_get(version, "schema"),
+			PATH(at, "selectableFields"),
+			"may only be set when `version.schema.openAPIV3Schema` is not "
+			"included",
+			e);
 }
 
 static void check_versions(const json_t *list, const struct path *at, struct field_errors *e)
@@ -233,6 +256,10 @@ static void check_common(const json_t *versions, const struct path *at, struct f
 	check_schema_part(common_part(versions, "schema"), has_status, PATH(at, "validation"), e);
 	check_subresources(common_part(versions, "subresources"), PATH(at, "subresources"), e);
 	check_columns(common_part(versions, "additionalPrinterColumns"), at, e);
+	if (common_part(versions, "selectableFields"))
+		check_selectable(json_array_get(versions, 0), common_part(versions, "schema"),
+				 PATH(at, "selectableFields"),
+				 "may only be set when validations.schema is included", e);
 }
 
 static void check_conversion(const json_t *o, const struct path *at, struct field_errors *e)

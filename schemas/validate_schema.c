@@ -449,6 +449,9 @@ void validate_schema(const json_t *schema, const struct path *at, struct field_e
 	if (json_bool_or(schema, "nullable", false))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "nullable"), NULL,
 			    "nullable cannot be true at the root");
+	size_t before = e->count;
 	check_structural(schema, at, e);
+	if (e->count == before)
+		validate_schema_defaults(schema, at, e);
 	check_schema(schema, true, NULL, at, e);
 }
