@@ -16,9 +16,10 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define FILE_MAX        (1u << 20)
-#define SCHEMA_REVISION 1
-#define IDLE_TIMEOUT_S  120
+#define FILE_MAX         (1u << 20)
+#define SCHEMA_REVISION  1
+#define IDLE_TIMEOUT_S   120
+#define COMPACT_EVERY_MS 300000
 /* Of 20,000 in all. A node's agent needs about ten, a controller with a connection a watch and
  * kind sixty, a load generator a few hundred. */
 #define CONNECTIONS_PER_CLIENT 4096
@@ -185,7 +186,8 @@ static int make_store(const struct flags *f, struct parts *p, struct error *err)
 	}
 	p->store = store_new(p->loop, backend,
 			     &(struct store_options){ .cluster_id = f->cluster_id,
-						      .schema_revision = SCHEMA_REVISION });
+						      .schema_revision = SCHEMA_REVISION,
+						      .compact_every_ms = COMPACT_EVERY_MS });
 	return 0;
 }
 

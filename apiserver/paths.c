@@ -179,6 +179,10 @@ static void serve_metrics(struct request *r)
 	       store.probes);
 	metric(&out, "skiff_store_queued", "gauge", "Writes waiting for a transaction.",
 	       store.queued_now);
+	metric(&out, "skiff_store_compactions_total", "counter",
+	       "Times that this server had etcd forget its history.", store.compactions);
+	metric(&out, "skiff_store_compacted_revision", "gauge",
+	       "Up to here history is known to be forgotten.", store.compacted_revision);
 	metric(&out, "skiff_worker_jobs_total", "counter", "Computations given to workers.",
 	       s->works_total);
 	metric(&out, "skiff_loop_longest_turn_microseconds", "gauge",

@@ -206,13 +206,18 @@ struct store *store_new(struct loop *loop, struct store_backend *take_backend,
 		.cluster_id = options->cluster_id ? xstrdup(options->cluster_id) : NULL,
 		.schema_revision = options->schema_revision,
 		.deadline_ms = options->deadline_ms > 0 ? options->deadline_ms : DEADLINE_MS,
+		.lease_slack_s = options->lease_slack_s,
 		.rng = { options->seed ? options->seed : random_seed() },
+		.compact.every_ms = options->compact_every_ms,
 	};
 	s->last = &s->first;
 	s->deadlines = loop_timer_new(loop, check_deadlines, s);
 	s->retry = loop_timer_new(loop, store_doubt_retry, s);
 	s->probe_retry = loop_timer_new(loop, retry_probe, s);
 	s->follow_retry = loop_timer_new(loop, store_follow_retry, s);
+	s->compact.timer = loop_timer_new(loop, store_compact_turn, s);
+	if (s->compact.every_ms)
+		loop_timer_set(s->compact.timer, s->compact.every_ms);
 	if (s->cluster_id) { /* whose etcd is it? Writes wait for the answer. */
 		s->follow_state = FOLLOW_WAIT;
 		loop_timer_set(s->follow_retry, 0);
@@ -251,6 +256,7 @@ void store_free(struct store *s)
 	loop_timer_free(s->retry);
 	loop_timer_free(s->probe_retry);
 	loop_timer_free(s->follow_retry);
+	loop_timer_free(s->compact.timer);
 	free(s->load_from);
 	free(s->cluster_id);
 	free(s);

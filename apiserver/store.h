@@ -130,6 +130,11 @@ struct store_options {
 	uint32_t schema_revision;
 	int64_t deadline_ms; /* for a write to become known; 0: 30,000 */
 	uint64_t seed;       /* of nonces and jitter; 0: from the kernel */
+	/* History older than this is forgotten, within twice as long; of several servers that
+	 * follow one etcd one does it. 0: never. */
+	int64_t compact_every_ms;
+	uint32_t
+		lease_slack_s; /* leases outlive what keys were promised by this; 0: a tenth, 30 s */
 };
 
 /* Options are copied. */
@@ -144,9 +149,9 @@ void store_follow(struct store *s, const struct store_follower *f, void *ctx);
 struct store_counts {
 	uint64_t batches, members, keys, probes, retries, queued_now, batch_keys_max;
 	uint64_t compacted_revision;
+	uint64_t compactions; /* by this server's turn */
 };
 void store_counts(const struct store *s, struct store_counts *ret);
 
-/* Forget history older than `revision`. Best effort: for an etcd of ours without
- * auto-compaction. */
+/* Forget history older than `revision`. Best effort. */
 void store_compact(struct store *s, uint64_t revision);

@@ -145,8 +145,7 @@ static bool read_member(const json_t *t, const struct etcd_json_asked *asked,
 	if (json_array_size(responses) !=
 	    (result->succeeded ? asked->ops_count : asked->reads_count))
 		return false;
-	json_array_foreach(responses, i, op)
-	{
+	json_array_foreach (responses, i, op) {
 		if (result->succeeded) {
 			if (number(json_object_get(op, "response_delete_range"), "deleted"))
 				result->deleted |= 1ull << i;
@@ -216,9 +215,9 @@ int etcd_json_read_range(const char *text, size_t len, struct etcd_json_kvs *ret
 	ret->has_more = json_is_true(json_object_get(r, "more"));
 	if (!ret->revision)
 		return unreadable(err);
-	json_array_foreach(
-		json_object_get(r, "kvs"), i,
-		kv) if (!add_kv(&ret->kvs, &ret->values, kv, false)) return unreadable(err);
+	json_array_foreach (json_object_get(r, "kvs"), i, kv)
+		if (!add_kv(&ret->kvs, &ret->values, kv, false))
+			return unreadable(err);
 	return 0;
 }
 
@@ -234,8 +233,7 @@ int etcd_json_read_watch(const char *text, size_t len, struct etcd_json_kvs *ret
 		return unreadable(err);
 	ret->is_canceled = json_is_true(json_object_get(r, "canceled"));
 	ret->compact_revision = number(r, "compact_revision");
-	json_array_foreach(json_object_get(r, "events"), i, event)
-	{
+	json_array_foreach (json_object_get(r, "events"), i, event) {
 		const char *type = json_str_or(event, "type", "PUT");
 		if (!add_kv(&ret->kvs, &ret->values, json_object_get(event, "kv"),
 			    streq(type, "DELETE")))

@@ -14,6 +14,7 @@
 #define STORE_TXN_TIMEOUT_MS  10000
 #define STORE_CALL_TIMEOUT_MS 10000
 #define STORE_META_KEY        "skiff/meta"
+#define STORE_COMPACT_KEY     "skiff/compact"
 #define STORE_LEASES_MAX      32
 #define STORE_NO_REVISION     ((uint64_t)INT64_MAX) /* no key has it: such a compare fails */
 
@@ -92,12 +93,23 @@ enum doubt_state {
 	DOUBT_STATE_COUNT,
 };
 
+struct store_compaction {
+	struct loop_timer *timer;
+	int64_t every_ms;
+	/* STORE_COMPACT_KEY as it is now: its version (0: absent), the revision that it says … */
+	uint64_t seen, recorded;
+	uint64_t remembered; /* … and its version when this server last looked */
+	uint64_t until;      /* what the put under way allows to forget */
+	bool is_busy;
+};
+
 struct store {
 	struct loop *loop;
 	struct store_backend *backend;
 	char *cluster_id;
 	uint32_t schema_revision;
 	int64_t deadline_ms;
+	uint32_t lease_slack_s;
 	struct rng rng;
 
 	struct store_queued *first, **last; /* waiting members */
@@ -124,6 +136,7 @@ struct store {
 	int64_t load_limit;
 	char *load_from;
 	struct store_counts counts;
+	struct store_compaction compact;
 };
 
 /* Remembered for those who wait in vain; NULL: all is well. */
@@ -162,6 +175,11 @@ void store_batch_expire(struct store *s, int64_t now_ms, int64_t *ret_next_ms);
 /* A lease for one member's keys, or 0: it is being granted and store_pump() will follow. */
 int64_t store_lease_for(struct store *s, uint32_t ttl_s, unsigned keys_count);
 void store_lease_forget(struct store *s, int64_t id);
+
+/* ---- store_compact.c ---- */
+void store_compact_turn(void *ctx); /* the timer */
+void store_compact_see(struct store *s, const struct store_item *item);
+void store_compact_forget(struct store *s); /* everything is read anew */
 
 /* ---- store_doubt.c ---- */
 /* Members of unknown outcome went back into the queue: go on when it is safe. */

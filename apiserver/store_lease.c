@@ -6,9 +6,9 @@
 #define SLACK_MIN_S    30
 
 /* A lease lives longer than its keys were promised, so that it can take keys for a while. */
-static uint32_t slack_s(uint32_t ttl_s)
+static uint32_t slack_s(const struct store *s, uint32_t ttl_s)
 {
-	return MAX(ttl_s / 10, SLACK_MIN_S);
+	return s->lease_slack_s ? s->lease_slack_s : MAX(ttl_s / 10, SLACK_MIN_S);
 }
 
 static void granted(void *ctx, enum backend_outcome outcome, uint64_t number,
@@ -54,11 +54,11 @@ int64_t store_lease_for(struct store *s, uint32_t ttl_s, unsigned keys_count)
 		return 0;
 	*free_entry = (struct store_lease){
 		.ttl_s = ttl_s,
-		.until_ms = now_ms + 1000 * (int64_t)slack_s(ttl_s),
+		.until_ms = now_ms + 1000 * (int64_t)slack_s(s, ttl_s),
 		.store = s,
 	};
-	s->backend->ops->grant(s->backend, ttl_s + slack_s(ttl_s), STORE_CALL_TIMEOUT_MS, granted,
-			       free_entry);
+	s->backend->ops->grant(s->backend, ttl_s + slack_s(s, ttl_s), STORE_CALL_TIMEOUT_MS,
+			       granted, free_entry);
 	return 0;
 }
 

@@ -166,6 +166,7 @@ static void deliver(struct store *s, const struct backend_kv *kv)
 	};
 	if (has_header)
 		store_notice(s, kv, &h, (unsigned)place);
+	store_compact_see(s, &item);
 	s->follower.load_item(s->follower_ctx, &item);
 }
 
@@ -194,6 +195,7 @@ static void page_read(void *ctx, enum backend_outcome outcome, uint64_t revision
 	}
 	if (!s->load_revision) {
 		s->load_revision = revision;
+		store_compact_forget(s);
 		s->follower.load_begin(s->follower_ctx);
 	}
 	for (size_t i = 0; i < count; i++)
@@ -280,6 +282,7 @@ static bool take_revision(struct store *s, const struct backend_kv *kvs, size_t 
 		if (has_header || !kv->value)
 			store_notice(s, kv, has_header ? &h : NULL, (unsigned)before);
 		update_known(s, kv, skip);
+		store_compact_see(s, &items[i]);
 	}
 	s->position = revision;
 	s->follower.events(s->follower_ctx, items, count, revision);

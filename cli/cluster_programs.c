@@ -107,8 +107,6 @@ static int add_etcd(const struct cluster *c, json_t *list, struct error *err)
 	arg(p, "--initial-cluster=skiff=http://localhost:0");
 	arg(p, "--max-request-bytes=" ETCD_REQUEST_MAX);
 	arg(p, "--quota-backend-bytes=" ETCD_QUOTA);
-	arg(p, "--auto-compaction-mode=periodic");
-	arg(p, "--auto-compaction-retention=5m");
 	arg(p, "--logger=zap");
 	arg(p, "--log-level=warn");
 	return code;

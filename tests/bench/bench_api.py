@@ -138,7 +138,6 @@ class Bench:
                            "--initial-advertise-peer-urls=http://localhost:1",
                            "--initial-cluster=default=http://localhost:1", "--log-level=error",
                            "--quota-backend-bytes=8589934592", "--max-request-bytes=8388608",
-                           "--auto-compaction-mode=periodic", "--auto-compaction-retention=5m",
                            cwd=where)
         self.etcd_pid = child.pid
         end = time.time() + START_S

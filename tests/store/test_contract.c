@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 		run_cases(write_cases, (enum world_kind)i, only);
 		run_cases(watch_cases, (enum world_kind)i, only);
 		run_cases(fault_cases, (enum world_kind)i, only);
+		run_cases(compact_cases, (enum world_kind)i, only);
 		return 0;
 	}
 	fprintf(stderr, "usage: test_contract memory|json|grpc|grpc-tls [case]\n");

@@ -93,4 +93,4 @@ struct contract_case {
 	void (*run)(struct world *w);
 	bool needs_process; /* a real etcd that can be killed */
 };
-extern const struct contract_case write_cases[], watch_cases[], fault_cases[];
+extern const struct contract_case write_cases[], watch_cases[], fault_cases[], compact_cases[];
