@@ -1,8 +1,8 @@
 /*
  * authn_oidc.h - ID tokens of an OpenID Connect issuer (OpenID Connect Core 1.0, section 3.1.3.7):
  * signed RS256 or ES256 by a key of the issuer's JWKS, for our client id, not expired; claims say
- * the user's name and groups. The keys come from a file or are handed in whenever they were fetched;
- * nothing here uses the network.
+ * the user's name and groups. The keys come from a file or from oidc_fetch.h; nothing here uses the
+ * network.
  *
  * Threads: the core loop's.
  */

@@ -28,7 +28,7 @@ struct flags {
 	const char *listen, *etcd, *etcd_api, *etcd_ca, *etcd_cert, *etcd_key;
 	const char *cluster_id, *service_cidr, *advertise, *log_level;
 	const char *cert, *key, *client_ca, *token_key, *node_cert, *node_key, *token_file,
-		*oidc_keys, *encryption;
+		*oidc_keys, *oidc_ca, *encryption;
 	const char *audit_path, *audit_policy, *audit_size, *audit_age, *audit_backups;
 	const char *per_client;
 	struct authn_oidc_options oidc;
@@ -54,8 +54,10 @@ static const char usage[] =
 	"                          --audit-log-maxage=DAYS, --audit-log-maxbackup=N keep it small\n"
 	"  --encryption-config=FILE  which objects are stored encrypted, and the keys\n"
 	"  --token-auth-file=FILE  lines of TOKEN,USER,UID,\"GROUP,…\"\n"
-	"  --oidc-issuer-url=URL, --oidc-client-id=ID, --oidc-jwks-file=FILE\n"
-	"                          users by ID tokens of an OpenID Connect issuer\n"
+	"  --oidc-issuer-url=URL, --oidc-client-id=ID\n"
+	"                          users by ID tokens of an OpenID Connect issuer; its keys are\n"
+	"                          fetched (--oidc-ca-file=FILE: who signs its certificate), or\n"
+	"                          read from --oidc-jwks-file=FILE\n"
 	"  --oidc-username-claim, --oidc-username-prefix, --oidc-groups-claim,\n"
 	"  --oidc-groups-prefix, --oidc-required-claim=TEXT   how its claims name them\n"
 	"  --node-cert, --node-key=FILE  certificate shown to the nodes' agents\n"
@@ -97,6 +99,7 @@ static int parse_flags(int argc, char **argv, struct flags *f)
 		      { "audit-log-maxage", &f->audit_age },
 		      { "audit-log-maxbackup", &f->audit_backups },
 		      { "oidc-jwks-file", &f->oidc_keys },
+		      { "oidc-ca-file", &f->oidc_ca },
 		      { "oidc-issuer-url", &f->oidc.issuer },
 		      { "oidc-client-id", &f->oidc.client_id },
 		      { "oidc-username-claim", &f->oidc.username_claim },
@@ -284,6 +287,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 	auto_free char *cert = read_text(f->cert), *key = read_text(f->key);
 	auto_free char *ca = read_text(f->client_ca), *token_key = read_text(f->token_key);
 	auto_free char *token_file = read_text(f->token_file), *oidc_keys = read_text(f->oidc_keys);
+	auto_free char *oidc_ca = read_text(f->oidc_ca);
 	auto_free char *encryption = read_text(f->encryption);
 	auto_free char *audit_policy = read_text(f->audit_policy);
 	auto_free char *node_cert = read_text(f->node_cert), *node_key = read_text(f->node_key);
@@ -307,6 +311,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .audit = f->audit_path ? &audit : NULL,
 				    .oidc = f->oidc.issuer || f->oidc.client_id ? &f->oidc : NULL,
 				    .oidc_keys = oidc_keys,
+				    .oidc_ca = oidc_ca,
 				    .node_cert_pem = node_cert,
 				    .node_key_pem = node_key,
 				    .random = kernel_random,

@@ -1,4 +1,5 @@
 /* What is no resource: health, version, metrics, discovery, OpenAPI, keys of tokens. */
+#include "apiserver/oidc_fetch.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/tokens.h"
 #include "common/base/jsonx.h"
@@ -188,6 +189,15 @@ static void serve_metrics(struct request *r)
 	metric(&out, "skiff_loop_longest_turn_microseconds", "gauge",
 	       "Longest turn of the core loop since the last reading.",
 	       (uint64_t)loop_longest_turn_us(s->loop));
+	if (s->oidc_fetch) {
+		struct oidc_fetch_counts keys;
+		oidc_fetch_counts(s->oidc_fetch, &keys);
+		metric(&out, "skiff_oidc_fetches_total", "counter",
+		       "Times that the OpenID Connect issuer was asked for its keys.",
+		       keys.fetches);
+		metric(&out, "skiff_oidc_failures_total", "counter", "Times that it gave none.",
+		       keys.failures);
+	}
 	if (s->options.carrier_metrics)
 		s->options.carrier_metrics(s->options.carrier_ctx, &out);
 	reply_text(r, 200, "text/plain; version=0.0.4", out.data, out.len);

@@ -6,6 +6,7 @@
 #include "apiserver/authn_oidc.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/oidc_fetch.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
@@ -282,16 +283,11 @@ static bool is_refused_at_once(const struct request *r)
 	       (r->target.is_resource && is_images(&r->target));
 }
 
-static void serve(struct request *r)
+/* Who it is, is known. */
+static void serve_known(struct request *r)
 {
 	struct failure f = { 0 };
-	struct error err;
-	if (query_parse(r->x->query, &r->query, &err) < 0 ||
-	    target_parse(r->x->method, r->x->path, &r->query, &r->target, &err) < 0)
-		fail_bad_request(&f, "%s", err.text);
-	else if (!authenticate(r->server, r->x, &r->who, &f)) {
-		/* the failure says why */
-	} else if (allow(r, &f) == 0) {
+	if (allow(r, &f) == 0) {
 		serve_authorized(r);
 		return;
 	} else if (f.code != 403) {
@@ -301,6 +297,42 @@ static void serve(struct request *r)
 	} else if (!is_refused_at_once(r)) {
 		failure_fini(&f);
 		hub_when_fresh(r->server->hub, authorize_again, r);
+		return;
+	}
+	reply_failure(r, &f);
+}
+
+/* The issuer's keys are as new as they get. */
+static void authenticate_again(void *ctx)
+{
+	struct request *r = ctx;
+	struct failure f = { 0 };
+	if (authenticate(r->server, r->x, &r->who, &f))
+		serve_known(r);
+	else
+		reply_failure(r, &f);
+}
+
+/* A token of the issuer may be signed by a key that it has had for a moment only. */
+static bool waits_for_keys(struct request *r)
+{
+	struct server *s = r->server;
+	return s->oidc_fetch && authn_oidc_wants_keys(s->oidc) &&
+	       oidc_fetch_wait(s->oidc_fetch, authenticate_again, r);
+}
+
+static void serve(struct request *r)
+{
+	struct failure f = { 0 };
+	struct error err;
+	if (query_parse(r->x->query, &r->query, &err) < 0 ||
+	    target_parse(r->x->method, r->x->path, &r->query, &r->target, &err) < 0) {
+		fail_bad_request(&f, "%s", err.text);
+	} else if (authenticate(r->server, r->x, &r->who, &f)) {
+		serve_known(r);
+		return;
+	} else if (waits_for_keys(r)) {
+		failure_fini(&f);
 		return;
 	}
 	reply_failure(r, &f);
@@ -365,6 +397,7 @@ static void copy_options(struct server *s, const struct server_options *o)
 	s->options.node_key_pem = copy(o->node_key_pem);
 	/* These live on in what is made of them. */
 	s->options.token_key_pem = s->options.token_file = s->options.oidc_keys = NULL;
+	s->options.oidc_ca = NULL;
 	s->options.encryption = NULL;
 	s->options.oidc = NULL;
 	s->options.audit = NULL;
@@ -381,7 +414,11 @@ static int read_tokens(struct server *s, const struct server_options *o, struct 
 	if (!o->oidc)
 		return 0;
 	int code = authn_oidc_new(o->oidc, &s->oidc, err);
-	return code == 0 && o->oidc_keys ? authn_oidc_set_keys(s->oidc, o->oidc_keys, err) : code;
+	if (code < 0)
+		return code;
+	return o->oidc_keys ? authn_oidc_set_keys(s->oidc, o->oidc_keys, err)
+			    : oidc_fetch_new(s->loop, s->oidc, o->oidc->issuer, o->oidc_ca,
+					     &s->oidc_fetch, err);
 }
 
 int server_new(struct loop *loop, struct store *store, const struct server_options *options,
@@ -432,6 +469,7 @@ void server_free(struct server *s)
 	free(s->openapi_index);
 	kinds_free(s->kinds);
 	authn_file_free(s->token_file);
+	oidc_fetch_free(s->oidc_fetch);
 	authn_oidc_free(s->oidc);
 	free(s->ranges);
 	const char *texts[] = {

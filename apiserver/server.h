@@ -17,19 +17,20 @@ struct server;
 
 struct server_options {
 	const char *cluster_id;
-	const char *service_cidr; /* "10.96.0.0/16" */
+	const char *service_cidr;      /* "10.96.0.0/16" */
 	const char *advertise_address; /* of the `kubernetes` Service; NULL: that is not made */
 	uint16_t advertise_port;
-	const char *ca_pem;          /* shown to nobody but used for node connections */
+	const char *ca_pem; /* shown to nobody but used for node connections */
 	/* Tokens: RS256 key (PEM); NULL: no ServiceAccount tokens. */
 	const char *token_key_pem;
-	const char *issuer;          /* NULL: https://kubernetes.default.svc.cluster.local */
+	const char *issuer;                /* NULL: https://kubernetes.default.svc.cluster.local */
 	const struct audit_options *audit; /* NULL: no audit log */
-	const char *encryption;      /* text of --encryption-config; NULL: nothing is encrypted */
-	const char *token_file;      /* text of --token-auth-file; NULL: none */
-	/* OpenID Connect; NULL: none. oidc_keys: the issuer's JWKS. */
+	const char *encryption; /* text of --encryption-config; NULL: nothing is encrypted */
+	const char *token_file; /* text of --token-auth-file; NULL: none */
+	/* OpenID Connect; NULL: none. oidc_keys: the issuer's JWKS; NULL: fetched from it, where
+	 * oidc_ca (PEM; NULL: the system's) signs its certificate. */
 	const struct authn_oidc_options *oidc;
-	const char *oidc_keys;
+	const char *oidc_keys, *oidc_ca;
 	/* Client certificate for the agents' port; NULL: pods/log, exec and the like answer 503. */
 	const char *node_cert_pem, *node_key_pem;
 	/* Random bytes: the kernel's, or a simulation's. */

@@ -27,6 +27,7 @@ struct audit;
 struct authn_file;
 struct authn_oidc;
 struct authz_node;
+struct oidc_fetch;
 struct quota_keeper;
 struct rbac;
 struct rbac_gatherer;
@@ -46,6 +47,7 @@ struct server {
 	struct tokens *tokens;
 	struct authn_file *token_file; /* NULL: none */
 	struct authn_oidc *oidc;       /* NULL: none */
+	struct oidc_fetch *oidc_fetch; /* NULL: its keys are from a file */
 	struct rbac *rbac;
 	struct rbac_gatherer *gatherer;
 	struct quota_keeper *quotas;

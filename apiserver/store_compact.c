@@ -1,8 +1,8 @@
 /*
- * History is forgotten by one server at a time: each looks every so often whether anybody has put the key
- * skiff/compact since it last looked; who finds that nobody has puts the present revision there, with a
- * compare, and compacts up to what stood there before. So a revision lives for one to two spans, whatever
- * the number of servers, and one that is alone goes on.
+ * History is forgotten by one server at a time: each looks every so often whether anybody has put the
+ * key skiff/compact since it last looked; who finds that nobody has puts the present revision there,
+ * with a compare, and compacts up to what stood there before. So a revision lives for one to two
+ * spans, whatever the number of servers, and one that is alone goes on.
  */
 #include "apiserver/store_internal.h"
 
