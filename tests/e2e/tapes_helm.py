@@ -1,9 +1,38 @@
-"""What Helm is asked to do for its tape: a chart with hooks, and what a release goes through."""
+"""What Helm is asked to do for its tape: a chart with a definition and an object of its kind, hooks, and
+what a release goes through."""
 import os
 
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: shop\nversion: 0.1.0\n",
     "values.yaml": "colour: blue\nreplicas: 1\nhasExtra: false\n",
+    "crds/lamp.yaml": """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: lamps.tape.skiff.dev}
+spec:
+  group: tape.skiff.dev
+  scope: Namespaced
+  names: {plural: lamps, singular: lamp, kind: Lamp, listKind: LampList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              colour: {type: string, default: white}
+              watts: {type: integer, minimum: 1}
+""",
+    "templates/lamp.yaml": """
+apiVersion: tape.skiff.dev/v1
+kind: Lamp
+metadata: {name: {{ .Release.Name }}-lamp}
+spec: {colour: {{ .Values.colour }}, watts: 7}
+""",
     "templates/settings.yaml": """
 apiVersion: v1
 kind: ConfigMap
