@@ -59,6 +59,9 @@ static void fill_field(struct custom *c, struct schema_field *f, const char *nam
 		fill_form(c, f, s->items, keeps_unknown || s->keeps_unknown);
 	else
 		f->form = SCHEMA_ANY;
+	/* Elements that are no objects have no keys. */
+	if (f->list_type == SCHEMA_LIST_MAP && f->form != SCHEMA_OBJECT)
+		f->list_type = SCHEMA_LIST_ATOMIC;
 }
 
 static const struct schema_field *make_rest(struct custom *c, const struct custom_schema *s,

@@ -67,7 +67,7 @@ static void add_operation(struct str *out, const struct schema_kind *k, const ch
 			"\"type\":\"string\"}}");
 	str_add(out, "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/"
 		     "json\":{\"schema\":{\"$ref\":\"#/components/schemas/");
-	openapi_type_name(k->type, out);
+	openapi_kind_name(k, out);
 	str_add(out, "\"}}}}}}");
 }
 
@@ -244,6 +244,24 @@ static void add_common_types(struct str *out)
 		"\"integer\"},{\"type\":\"string\"}],\"format\":\"int-or-string\"}");
 }
 
+static void add_meta_types(struct str *out, struct map *seen)
+{
+	static const char *const names[] = { "apis.meta.v1.ObjectMeta", "apis.meta.v1.ListMeta" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct schema_type *type = schema_type_by_name(names[i]);
+		if (type)
+			add_types(out, seen, type, NULL);
+	}
+}
+
+void openapi_meta_types(struct str *out)
+{
+	struct map seen = { 0 };
+	add_common_types(out);
+	add_meta_types(out, &seen);
+	map_fini(&seen);
+}
+
 bool openapi_v3_document(const struct kinds *kinds, const char *group, const char *version,
 			 struct str *out)
 {
@@ -268,8 +286,15 @@ bool openapi_v3_document(const struct kinds *kinds, const char *group, const cha
 	add_common_types(out);
 	for (size_t i = 0; i < kinds_count(kinds); i++) {
 		const struct schema_kind *k = kinds_at(kinds, i);
-		if (streq(k->group, group) && streq(k->version, version))
+		if (!streq(k->group, group) || !streq(k->version, version))
+			continue;
+		if (!k->custom) {
 			add_types(out, &seen, k->type, k);
+			continue;
+		}
+		add_meta_types(out, &seen);
+		str_add_char(out, ',');
+		openapi_custom(k, false, out);
 	}
 	str_add(out, "}}}");
 	map_fini(&seen);

@@ -1,13 +1,16 @@
 /*
- * OpenAPI v2, without definitions: old clients read from it which kinds take dryRun; the protobuf
- * form is gnostic's openapi.v2.Document, whose field numbers stand here.
+ * OpenAPI v2, with definitions of custom kinds only: old clients read from it which kinds take
+ * dryRun, and explain and check what is custom; the protobuf form is gnostic's
+ * openapi.v2.Document, whose field numbers stand here.
  */
+#include "common/base/jsonx.h"
 #include "schemas/openapi.h"
 #include "schemas/wire.h"
 
-#define PART_SIZE_MAX (4u << 20)
+#define PART_SIZE_MAX        (4u << 20)
+#define DEFINITIONS_SIZE_MAX (16u << 20)
 
-enum { DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8 };
+enum { DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8, DOCUMENT_DEFINITIONS = 9 };
 enum { INFO_TITLE = 1, INFO_VERSION = 2 };
 enum { PATHS_PATH = 2, NAMED_NAME = 1, NAMED_VALUE = 2 };
 enum { ITEM_PATCH = 8 };
@@ -18,6 +21,51 @@ enum { ANY_YAML = 2 };
 
 static const char *const patch_parameters[] = { "dryRun", "fieldManager", "fieldValidation",
 						"force" };
+
+/* References are written otherwise than in version 3, and stand alone. */
+static void rewrite_references(json_t *value)
+{
+	static const char from[] = "#/components/schemas/";
+	const char *name;
+	json_t *below;
+	size_t i;
+	json_object_foreach (value, name, below)
+		rewrite_references(below);
+	json_array_foreach (value, i, below)
+		rewrite_references(below);
+	json_t *all = json_object_get(value, "allOf");
+	const char *to = json_string_value(json_object_get(json_array_get(all, 0), "$ref"));
+	if (!to || !starts_with(to, from))
+		return;
+	auto_free char *made = xasprintf("#/definitions/%s", to + strlen(from));
+	json_object_del(value, "allOf");
+	json_object_set_new(value, "$ref", json_string(made));
+}
+
+/* Of custom kinds alone: built-in ones are described in version 3. NULL: there are none. */
+static json_t *make_definitions(const struct kinds *kinds)
+{
+	AUTO_STR text;
+	struct error ignored;
+	bool has_one = false;
+	json_t *made = NULL;
+	str_init(&text, DEFINITIONS_SIZE_MAX);
+	str_add_char(&text, '{');
+	openapi_meta_types(&text);
+	for (size_t i = 0; i < kinds_count(kinds); i++) {
+		const struct schema_kind *k = kinds_at(kinds, i);
+		if (!k->custom)
+			continue;
+		has_one = true;
+		str_add_char(&text, ',');
+		openapi_custom(k, true, &text);
+	}
+	str_add_char(&text, '}');
+	if (!has_one || !str_ok(&text) || json_parse(text.data, text.len, &made, &ignored) < 0)
+		return NULL;
+	rewrite_references(made);
+	return made;
+}
 
 void openapi_v2_json(const struct kinds *kinds, struct str *out)
 {
@@ -37,7 +85,13 @@ void openapi_v2_json(const struct kinds *kinds, struct str *out)
 				 p ? "," : "", patch_parameters[p]);
 		str_add(out, "],\"responses\":{\"200\":{\"description\":\"OK\"}}}}");
 	}
-	str_add(out, "},\"definitions\":{}}");
+	AUTO_JSON *definitions = make_definitions(kinds);
+	str_add(out, "},\"definitions\":");
+	if (definitions)
+		json_print(definitions, out);
+	else
+		str_add(out, "{}");
+	str_add_char(out, '}');
 }
 
 static void add_text(struct str *out, uint32_t number, const char *text)
@@ -100,4 +154,13 @@ void openapi_v2_protobuf(const struct kinds *kinds, struct str *out)
 	for (size_t i = 0; i < kinds_count(kinds); i++)
 		add_path(&paths, kinds_at(kinds, i));
 	add_inside(out, DOCUMENT_PATHS, &paths);
+	AUTO_JSON *definitions = make_definitions(kinds);
+	AUTO_STR all;
+	const char *name;
+	json_t *one;
+	str_init(&all, DEFINITIONS_SIZE_MAX);
+	json_object_foreach (definitions, name, one)
+		openapi_v2_add_definition(&all, name, one);
+	if (all.len)
+		add_inside(out, DOCUMENT_DEFINITIONS, &all);
 }

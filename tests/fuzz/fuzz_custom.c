@@ -1,0 +1,101 @@
+/*
+ * Up to three JSON values, one a line: a version of a CustomResourceDefinition, an object and the
+ * one before. Any schema that reads as one compiles or is refused, any object meets it; where the
+ * schema is found valid, what is printed reads back as the same.
+ */
+#include "common/base/jsonx.h"
+#include "schemas/custom.h"
+#include "schemas/field_walk.h"
+#include "schemas/rule.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_object(const struct schema_kind *kind, json_t *tree, const json_t *old,
+			 bool is_valid)
+{
+	struct error err;
+	struct schema_report report = { 0 };
+	struct field_errors errors = { 0 };
+	AUTO_STR once, twice;
+	AUTO_JSON *second = NULL;
+	str_init(&once, 16 << 20);
+	str_init(&twice, 16 << 20);
+	if (schema_normalize(kind->type, tree, &report, &err) == 0) {
+		schema_default(kind, tree);
+		schema_print(kind->type, tree, &once);
+		schema_validate(kind, tree, old, &errors);
+		schema_validate_status(kind, tree, old, &errors);
+		json_decref(table_cells(kind, tree, 1700000000000000));
+		json_decref(field_set_of(kind->type, tree));
+		if (old)
+			json_decref(field_merge(kind->type, old, tree));
+		if (is_valid && str_ok(&once)) {
+			int code = schema_decode(kind->type, SCHEMA_JSON, once.data, once.len,
+						 &second, NULL, &err);
+			assert(code == 0);
+			schema_default(kind, second);
+			schema_print(kind->type, second, &twice);
+			assert(once.len == twice.len &&
+			       memcmp(once.data, twice.data, once.len) == 0);
+		}
+	}
+	field_errors_fini(&errors);
+	schema_report_fini(&report);
+}
+
+static void run(json_t *version, json_t *tree, json_t *old)
+{
+	static const char *const labels[] = { NULL };
+	struct error err;
+	struct custom *c = NULL;
+	struct field_errors errors = { 0 };
+	AUTO_JSON *definition = json_object();
+	json_t *versions = json_array();
+	const struct schema_type *type = schema_type_by_name(
+		"apiextensions.v1.CustomResourceDefinition");
+	json_put_str(version, "name", "v1");
+	json_array_append(versions, version);
+	json_put(definition, "spec.versions", versions);
+	if (schema_normalize(type, definition, NULL, &err) < 0)
+		return;
+	const json_t *made = json_array_get(json_dig(definition, "spec.versions"), 0);
+	const json_t *schema = json_at(made, "schema", "openAPIV3Schema");
+	if (schema)
+		validate_schema(schema, NULL, &errors);
+	if (custom_compile(definition, "v1", &c, &err) == 0) {
+		const struct schema_kind kind = { .group = "g.x",
+						  .version = "v1",
+						  .kind = "K",
+						  .field_labels = labels,
+						  .type = custom_type(c),
+						  .custom = c };
+		if (tree) {
+			json_put_str(tree, "kind", "K");
+			json_put_str(tree, "apiVersion", "g.x/v1");
+		}
+		if (old && schema_normalize(kind.type, old, NULL, &err) < 0)
+			old = NULL;
+		if (tree)
+			check_object(&kind, tree, old, schema && errors.count == 0);
+	}
+	custom_free(c);
+	field_errors_fini(&errors);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	json_t *values[3] = { NULL };
+	const char *p = (const char *)data, *end = p + size;
+	for (size_t i = 0; i < ARRAY_LEN(values) && p < end; i++) {
+		const char *stop = memchr(p, '\n', (size_t)(end - p));
+		stop = stop ? stop : end;
+		values[i] = json_loadb(p, (size_t)(stop - p), 0, NULL);
+		p = stop + 1;
+	}
+	if (json_is_object(values[0]))
+		run(values[0], json_is_object(values[1]) ? values[1] : NULL,
+		    json_is_object(values[2]) ? values[2] : NULL);
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		json_decref(values[i]);
+	return 0;
+}
