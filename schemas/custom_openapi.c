@@ -102,8 +102,8 @@ static void drop_nullable_required(json_t *schema)
 
 static void drop_shape(json_t *schema)
 {
-	static const char *const shape[] = { "type", "properties", "items",
-					     "additionalProperties", "required" };
+	static const char *const shape[] = { "type", "properties", "items", "additionalProperties",
+					     "required" };
 	for (size_t i = 0; i < ARRAY_LEN(shape); i++)
 		json_object_del(schema, shape[i]);
 }

@@ -48,11 +48,6 @@ struct field_slot field_slot_below(const struct field_slot *s, const char *name)
 	return (struct field_slot){ .field = field ? field : type->rest, .is_rest = !field };
 }
 
-static bool is_custom(const struct field_slot *s)
-{
-	return s->root ? s->root->is_custom : s->field->type && s->field->type->is_custom;
-}
-
 /* The key's value in the element, or what defaulting would put there. */
 static json_t *key_value(const struct field_slot *s, const json_t *item, const char *key)
 {
@@ -124,12 +119,12 @@ static void belows_fini(struct belows *b)
 /* Nulls are values of custom objects only. */
 static void take_members(const struct field_slot *s, const json_t *tree, struct belows *out)
 {
-	bool takes_nulls = is_custom(s);
+	const struct schema_type *type = s->root ? s->root : s->field->type;
 	const char *name;
 	json_t *value;
 	out->at = xcalloc(json_object_size(tree) + 1, sizeof *out->at);
 	json_object_foreach ((json_t *)(uintptr_t)tree, name, value)
-		if (takes_nulls || !json_is_null(value))
+		if ((type && type->is_custom) || !json_is_null(value))
 			out->at[out->count++] =
 				(struct below){ xasprintf("f:%s", name), value, false, NULL };
 }
@@ -368,6 +363,15 @@ static void compare_elements(const struct field_slot *s, const json_t *before, c
 	belows_fini(&b);
 }
 
+static void compare_inside(const struct field_slot *s, enum field_relation r, const json_t *before,
+			   const json_t *now, json_t *ret[OUTCOMES])
+{
+	if (r == FIELD_STRUCT || r == FIELD_MAP)
+		compare_members(s, before, now, ret);
+	else if (r != FIELD_LEAF)
+		compare_elements(s, before, now, ret);
+}
+
 /* Nodes of what was added, modified and removed at this place and below; NULL: nothing. */
 static void compare_values(const struct field_slot *s, const json_t *before, const json_t *now,
 			   json_t *ret[OUTCOMES])
@@ -376,9 +380,9 @@ static void compare_values(const struct field_slot *s, const json_t *before, con
 	if (before == now)
 		return;
 	if (before && now && field_relation_at(s, now) != r) {
-		/* A value of another shape: all of one goes, all of the other comes. */
-		compare_values(s, before, NULL, ret);
-		compare_values(s, NULL, now, ret);
+		compare_inside(s, r, before, NULL, ret);
+		compare_inside(s, field_relation_at(s, now), NULL, now, ret);
+		ret[MODIFIED] = json_object();
 		return;
 	}
 	r = before ? r : field_relation_at(s, now);
@@ -387,10 +391,7 @@ static void compare_values(const struct field_slot *s, const json_t *before, con
 		compare_leaf(before, now, ret);
 		return;
 	}
-	if (r == FIELD_STRUCT || r == FIELD_MAP)
-		compare_members(s, before, now, ret);
-	else
-		compare_elements(s, before, now, ret);
+	compare_inside(s, r, before, now, ret);
 	int outcome = !before ? ADDED : REMOVED;
 	if ((before && now) || s->root)
 		return;

@@ -269,10 +269,8 @@ bool openapi_v3_document(const struct kinds *kinds, const char *group, const cha
 	struct map seen = { 0 };
 	if (!kinds_has_group_version(kinds, group, version))
 		return false;
-	str_add(out,
-		"{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":"
-		"\"" OPENAPI_VERSION
-		"\"},\"paths\":{");
+	str_add(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":"
+		     "\"" OPENAPI_VERSION "\"},\"paths\":{");
 	for (size_t i = 0; i < kinds_count(kinds); i++) {
 		const struct schema_kind *k = kinds_at(kinds, i);
 		if (!streq(k->group, group) || !streq(k->version, version))

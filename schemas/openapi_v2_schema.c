@@ -80,8 +80,7 @@ static void add_plain(struct str *out, const json_t *schema)
 			wire_add_double(out, plain[i].number, json_number_value(value));
 			break;
 		case COUNT:
-			wire_add_int(out, plain[i].number,
-				     (uint64_t)json_integer_value(value));
+			wire_add_int(out, plain[i].number, (uint64_t)json_integer_value(value));
 			break;
 		case FLAG:
 			wire_add_int(out, plain[i].number, json_is_true(value));

@@ -51,8 +51,8 @@ static void run(json_t *version, json_t *tree, json_t *old)
 	struct field_errors errors = { 0 };
 	AUTO_JSON *definition = json_object();
 	json_t *versions = json_array();
-	const struct schema_type *type = schema_type_by_name(
-		"apiextensions.v1.CustomResourceDefinition");
+	const struct schema_type *type =
+		schema_type_by_name("apiextensions.v1.CustomResourceDefinition");
 	json_put_str(version, "name", "v1");
 	json_array_append(versions, version);
 	json_put(definition, "spec.versions", versions);

@@ -4,15 +4,16 @@
  *	schema NAME
  *	the openAPIV3Schema
  *	with (may be absent: what stands beside it in the version)
- *	case NAME [status | table]
+ *	case NAME [status | table | set]
  *	the object
  *	was
  *	the one before (may be absent)
  *	----
- *	the object without its head, unknown fields, problems sorted, cells
+ *	the object without its head, unknown fields, problems sorted, cells; sets of fields
  */
 #include "schemas/custom.h"
 #include "schemas/custom_internal.h"
+#include "schemas/field_walk.h"
 #include "tests/support/check.h"
 
 #define PART_SIZE_MAX (1 << 18)
@@ -117,6 +118,35 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && streq(text + n - m, end);
 }
 
+static void add_line(const json_t *tree, struct str *out)
+{
+	AUTO_JSON *copy = json_copy((json_t *)(uintptr_t)tree);
+	json_object_del(copy, "apiVersion");
+	json_object_del(copy, "kind");
+	json_object_del(copy, "metadata");
+	json_print_sorted(copy, out);
+	str_add_char(out, '\n');
+}
+
+/* The object's fields, both merged, what came, changed and went. */
+static void add_fields(const struct schema_type *type, const json_t *tree, const json_t *old,
+		       struct str *out)
+{
+	struct field_difference d;
+	AUTO_JSON *set = field_set_of(type, tree);
+	json_print_sorted(set, out);
+	str_add_char(out, '\n');
+	if (!old)
+		return;
+	AUTO_JSON *merged = field_merge(type, old, tree);
+	add_line(merged, out);
+	field_compare(type, old, tree, &d);
+	add_line(d.added, out);
+	add_line(d.modified, out);
+	add_line(d.removed, out);
+	field_difference_fini(&d);
+}
+
 static void run(struct scene *s)
 {
 	static const char *const labels[] = { NULL };
@@ -145,6 +175,8 @@ static void run(struct scene *s)
 		custom_print_value(cells, &got);
 		str_add_char(&got, '\n');
 	}
+	if (tree && ends_with(s->head, " set"))
+		add_fields(kind.type, tree, old, &got);
 	field_errors_fini(&errors);
 	scenes++;
 	if (streq(got.data, s->parts[ANSWER].data))
@@ -211,7 +243,7 @@ static void read_file(const char *path)
 
 int main(int argc, char **argv)
 {
-	static const char *const files[] = { "values", "shapes", "formats", "columns" };
+	static const char *const files[] = { "values", "shapes", "formats", "columns", "apply" };
 	for (size_t i = 0; i < ARRAY_LEN(files) && argc < 2; i++) {
 		auto_free char *path = xasprintf("tests/golden/custom/%s.txt", files[i]);
 		read_file(path);
