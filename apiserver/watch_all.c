@@ -7,6 +7,9 @@
  * {"type":"ADDED","resource":"apps/v1/deployments","object":{…}}. Without resourceVersion it begins
  * with all that is there and a BOOKMARK that carries k8s.io/initial-events-end. Order holds within
  * a kind only; a BOOKMARK follows whenever all kinds were sent up to its version.
+ *
+ * Custom kinds are told of before their first object, for no client has them in its tables:
+ * {"type":"KIND","resource":"example.com/v1/lamps","object":{"kind":"Lamp","namespaced":true}}.
  */
 #include "apiserver/read.h"
 #include "apiserver/server_internal.h"
@@ -101,6 +104,14 @@ static void add_line(struct all *a, const char *type, const struct lane *lane,
 	str_addf(out, "{\"type\":\"%s\",\"resource\":\"%s\",\"object\":", type, lane->resource);
 	render_partial(o, "v1", true, out); /* no follower of owners asks whose a field is */
 	str_add(out, "}\n");
+}
+
+static void add_kind(struct all *a, const struct lane *lane)
+{
+	str_addf(&a->source.pending,
+		 "{\"type\":\"KIND\",\"resource\":\"%s\",\"object\":{\"kind\":\"%s\","
+		 "\"namespaced\":%s}}\n",
+		 lane->resource, lane->kind->kind, lane->kind->is_namespaced ? "true" : "false");
 }
 
 static void add_bookmark(struct all *a, bool is_initial_end)
@@ -229,6 +240,8 @@ static void begin(struct all *a, bool from_version)
 		if (from_version && !hub_events_after(s->hub, lane->kind, a->version, &lane->seq))
 			lane->seq = 0; /* lost: 410 as the first event */
 		hub_watch(s->hub, lane->kind, &lane->watcher);
+		if (lane->kind->custom)
+			add_kind(a, lane);
 	}
 	a->is_begun = true;
 	a->initial = from_version ? a->lanes_count : 0;

@@ -46,12 +46,12 @@ struct controllers *controllers_start(struct loop *loop, struct api *api,
 	c->endpoints = endpoints_controller_new(&c->context);
 	c->nodes = node_controller_new(&c->context);
 	c->podgc = podgc_controller_new(&c->context);
-	c->namespaces = namespace_controller_new(&c->context);
 	c->accounts = account_controller_new(&c->context);
 	c->order = order_controller_new(&c->context);
 	c->disruptions = disruption_controller_new(&c->context);
 	c->certificates = certificate_controller_new(&c->context);
 	c->gc = gc_controller_new(&c->context);
+	c->namespaces = namespace_controller_new(&c->context, c->gc);
 	c->protection = protection_controller_new(&c->context, c->gc);
 	c->account_tokens = account_token_controller_new(&c->context, c->gc);
 	context_start(&c->context);
@@ -64,12 +64,12 @@ void controllers_free(struct controllers *c)
 		return;
 	account_token_controller_free(c->account_tokens);
 	protection_controller_free(c->protection);
+	namespace_controller_free(c->namespaces);
 	gc_controller_free(c->gc);
 	certificate_controller_free(c->certificates);
 	disruption_controller_free(c->disruptions);
 	order_controller_free(c->order);
 	account_controller_free(c->accounts);
-	namespace_controller_free(c->namespaces);
 	podgc_controller_free(c->podgc);
 	node_controller_free(c->nodes);
 	endpoints_controller_free(c->endpoints);

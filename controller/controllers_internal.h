@@ -34,8 +34,10 @@ struct podgc_controller;
 struct podgc_controller *podgc_controller_new(struct context *c);
 void podgc_controller_free(struct podgc_controller *p);
 
+struct gc_controller;
 struct namespace_controller;
-struct namespace_controller *namespace_controller_new(struct context *c);
+struct namespace_controller *namespace_controller_new(struct context *c,
+						      const struct gc_controller *gc);
 void namespace_controller_free(struct namespace_controller *n);
 
 struct account_controller; /* 'default' ServiceAccounts and kube-root-ca.crt */
@@ -50,11 +52,13 @@ struct certificate_controller; /* signing requests */
 struct certificate_controller *certificate_controller_new(struct context *c);
 void certificate_controller_free(struct certificate_controller *c);
 
-struct gc_controller;
 struct gc_controller *gc_controller_new(struct context *c);
 void gc_controller_free(struct gc_controller *g);
 /* Its cache of the metadata (at least) of a kind that it watches; lives as long as it. */
 struct cache *gc_controller_metadata(const struct gc_controller *g, const struct api_resource *r);
+/* The next custom kind from *i on, which starts at 0; false: there are no more. Borrowed until the
+ * next turn. */
+bool gc_controller_custom(const struct gc_controller *g, size_t *i, struct api_resource *ret);
 
 struct account_token_controller; /* tokens that stand in Secrets */
 struct account_token_controller *account_token_controller_new(struct context *c,

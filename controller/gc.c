@@ -1,11 +1,12 @@
 #include "controller/controllers_internal.h"
 
 #include "common/client/metadata_watch.h"
+#include "common/io/log.h"
 #include "controller/facts.h"
 #include "controller/gc_plan.h"
 #include "schemas/schema.h"
 
-#define KINDS_MAX 256
+#define KINDS_MAX 1024
 
 /* One kind that is watched: through the context's cache, or the watch of all metadata. */
 struct source {
@@ -13,6 +14,7 @@ struct source {
 	struct gc_kind kind;
 	char *api_version;
 	struct cache *cache;
+	bool is_custom;
 };
 
 struct gc_controller {
@@ -42,9 +44,41 @@ static void delete_object(struct gc_controller *g, struct work *w, const struct 
 	write->fine = WORK_FINE_GONE | WORK_FINE_CONFLICT;
 }
 
+/* Custom kinds have no strategic merge: the whole list, of this version. */
+static void drop_custom_owner(struct gc_controller *g, struct work *w, const struct gc_node *n,
+			      const bool *drops, const char *only_uid)
+{
+	auto_free char *key = cache_key(n->ns, n->name);
+	const json_t *object = cache_get(cache_of(g, n), key);
+	if (!object)
+		return;
+	json_t *patch = json_object(), *kept = json_array(), *owner;
+	size_t i;
+	json_array_foreach (json_dig(object, "metadata.ownerReferences"), i, owner) {
+		const char *uid = json_str_or(owner, "uid", "");
+		bool goes = false;
+		for (size_t k = 0; k < n->owners_count; k++)
+			goes |= streq(n->owners[k].uid, uid) &&
+				(only_uid ? streq(uid, only_uid) : drops[k]);
+		if (!goes)
+			(void)json_array_append(kept, owner);
+	}
+	json_put_str(patch, "metadata.uid", n->uid);
+	json_put_str(patch, "metadata.resourceVersion",
+		     json_str_or(object, "metadata.resourceVersion", ""));
+	json_put(patch, "metadata.ownerReferences", kept);
+	struct work_write *write = work_patch(w, cache_of(g, n), &n->kind->resource, n->ns, n->name,
+					      NULL, API_MERGE_PATCH, patch);
+	write->fine = WORK_FINE_GONE;
+}
+
 static void drop_owner(struct gc_controller *g, struct work *w, const struct gc_node *n,
 		       const bool *drops, const char *only_uid)
 {
+	if (CONTAINER_OF(n->kind, struct source, kind)->is_custom) {
+		drop_custom_owner(g, w, n, drops, only_uid);
+		return;
+	}
 	json_t *patch = json_object(), *owners = json_array();
 	for (size_t i = 0; i < n->owners_count; i++) {
 		if (only_uid ? !streq(n->owners[i].uid, only_uid) : !drops[i])
@@ -122,6 +156,26 @@ static void on_looked(void *ctx, struct work *w, const struct api_reply *reply)
 		work_again(w, 5000); /* new: its event has not come yet */
 }
 
+static bool resource_of_owner(const struct gc_controller *g, const char *group, const char *version,
+			      const char *name, struct api_resource *ret)
+{
+	const struct schema_kind *kind = schema_kind_by_kind(group, version, name);
+	if (kind) {
+		*ret = (struct api_resource){ kind->group, kind->version, kind->resource,
+					      kind->is_namespaced };
+		return true;
+	}
+	for (size_t i = 0; i < g->sources_count; i++) {
+		const struct source *s = &g->sources[i];
+		if (!s->is_custom || !streq(s->kind.resource.group, group) ||
+		    !streq(s->kind.kind, name))
+			continue;
+		*ret = s->kind.resource; /* whatever version: it is the same object */
+		return true;
+	}
+	return false;
+}
+
 static void verify(struct gc_controller *g, struct work *w, const struct gc_node *n,
 		   const struct gc_owner *owner)
 {
@@ -130,11 +184,10 @@ static void verify(struct gc_controller *g, struct work *w, const struct gc_node
 		slash ? xstrndup(owner->api_version, (size_t)(slash - owner->api_version))
 		      : xstrdup("");
 	const char *version = slash ? slash + 1 : owner->api_version;
-	const struct schema_kind *kind = schema_kind_by_kind(group, version, owner->kind);
-	if (!kind || (kind->is_namespaced && n->ns[0] == '\0'))
+	struct api_resource resource;
+	if (!resource_of_owner(g, group, version, owner->kind, &resource) ||
+	    (resource.is_namespaced && n->ns[0] == '\0'))
 		return; /* a kind we do not know may well be there: nothing is deleted for it */
-	const struct api_resource resource = { kind->group, kind->version, kind->resource,
-					       kind->is_namespaced };
 	struct look *l = xcalloc(1, sizeof *l);
 	*l = (struct look){ g, xstrdup(owner->uid) };
 	work_get(w, &resource, n->ns, owner->name, on_looked, l)->free_ctx = look_free;
@@ -276,6 +329,55 @@ static void add_source(struct gc_controller *g, const struct schema_kind *k)
 	control_loop_needs(g->loop, s->cache);
 }
 
+static void free_custom(struct source *s)
+{
+	if (!s->is_custom)
+		return;
+	/* Made by us, below. */
+	free((char *)(uintptr_t)s->kind.resource.group);
+	free((char *)(uintptr_t)s->kind.resource.version);
+	free((char *)(uintptr_t)s->kind.resource.resource);
+	free((char *)(uintptr_t)s->kind.kind);
+}
+
+static void name_custom(struct source *s, const struct api_resource *r, const char *kind)
+{
+	free_custom(s);
+	free(s->api_version);
+	s->is_custom = true;
+	s->api_version = xasprintf("%s/%s", r->group, r->version);
+	s->kind = (struct gc_kind){ .resource = { xstrdup(r->group), xstrdup(r->version),
+						  xstrdup(r->resource), r->is_namespaced },
+				    .api_version = s->api_version,
+				    .kind = xstrdup(kind) };
+}
+
+/* A definition's kind, or another version of one that is known. One that is gone is kept: it
+ * costs little, and it may come again. */
+static void on_custom_kind(void *ctx, const struct api_resource *r, const char *kind)
+{
+	struct gc_controller *g = ctx;
+	for (size_t i = 0; i < g->sources_count; i++) {
+		struct source *s = &g->sources[i];
+		if (!streq(s->kind.resource.group, r->group) ||
+		    !streq(s->kind.resource.resource, r->resource))
+			continue;
+		if (s->is_custom)
+			name_custom(s, r, kind);
+		return;
+	}
+	if (g->sources_count == KINDS_MAX) {
+		log_warn("garbage-collector", "too many kinds, not followed", "group", r->group,
+			 "resource", r->resource);
+		return;
+	}
+	struct source *s = &g->sources[g->sources_count++];
+	s->owner = g;
+	name_custom(s, r, kind);
+	s->cache = metadata_watch_add(g->metadata, &s->kind.resource);
+	cache_subscribe(s->cache, &(struct cache_subscriber){ .changed = on_object, .ctx = s });
+}
+
 static void start_watch(void *ctx)
 {
 	metadata_watch_start(((struct gc_controller *)ctx)->metadata);
@@ -291,6 +393,7 @@ struct gc_controller *gc_controller_new(struct context *c)
 	for (size_t i = 0; i < schema_kinds_count(); i++)
 		if (is_watched(g, schema_kind_at(i)))
 			add_source(g, schema_kind_at(i));
+	metadata_watch_on_kind(g->metadata, on_custom_kind, g);
 	g->starter = loop_timer_new(c->loop, start_watch, g);
 	loop_timer_set(g->starter, 0);
 	return g;
@@ -305,6 +408,17 @@ struct cache *gc_controller_metadata(const struct gc_controller *g, const struct
 	abort(); /* it watches every kind that can be deleted */
 }
 
+bool gc_controller_custom(const struct gc_controller *g, size_t *i, struct api_resource *ret)
+{
+	for (; *i < g->sources_count; ++*i) {
+		if (!g->sources[*i].is_custom)
+			continue;
+		*ret = g->sources[(*i)++].kind.resource;
+		return true;
+	}
+	return false;
+}
+
 void gc_controller_free(struct gc_controller *g)
 {
 	if (!g)
@@ -314,8 +428,10 @@ void gc_controller_free(struct gc_controller *g)
 	loop_timer_free(g->starter);
 	control_loop_free(g->loop);
 	metadata_watch_free(g->metadata);
-	for (size_t i = 0; i < g->sources_count; i++)
+	for (size_t i = 0; i < g->sources_count; i++) {
+		free_custom(&g->sources[i]);
 		free(g->sources[i].api_version);
+	}
 	free(g->sources);
 	gc_graph_fini(&g->graph);
 	free(g);

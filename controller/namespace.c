@@ -14,12 +14,14 @@
 
 struct namespace_controller {
 	struct context *context;
+	const struct gc_controller *gc; /* knows the custom kinds */
 	struct control_loop *loop;
 };
 
 /* What is left of one kind. */
 struct remainder {
-	const struct schema_kind *kind;
+	struct api_resource resource; /* of our own texts where it is of a custom kind */
+	bool is_custom, has_collection;
 	int64_t count;
 	struct map finalizers; /* name → how many, as a pointer */
 };
@@ -35,13 +37,23 @@ struct round {
 	char *trouble;     /* the last refusal of a list or delete */
 };
 
+static void remainder_fini(struct remainder *left)
+{
+	map_fini(&left->finalizers);
+	if (!left->is_custom)
+		return;
+	free((char *)(uintptr_t)left->resource.group);
+	free((char *)(uintptr_t)left->resource.version);
+	free((char *)(uintptr_t)left->resource.resource);
+}
+
 static void round_unref(void *ctx)
 {
 	struct round *r = ctx;
 	if (--r->references > 0)
 		return;
 	for (size_t i = 0; i < r->count; i++)
-		map_fini(&r->at[i].finalizers);
+		remainder_fini(&r->at[i]);
 	free(r->at);
 	free(r->ns);
 	free(r->trouble);
@@ -77,11 +89,6 @@ static bool has_verb(const struct schema_kind *k, const char *verb)
 		if (streq(k->verbs[i], verb))
 			return true;
 	return false;
-}
-
-static struct api_resource resource_of_kind(const struct schema_kind *k)
-{
-	return (struct api_resource){ k->group, k->version, k->resource, k->is_namespaced };
 }
 
 /* ---- the end of a round ---- */
@@ -144,7 +151,7 @@ static void describe(const struct round *r, struct str *content, struct str *fin
 		if (left->count == 0)
 			continue;
 		str_addf(content, "%s%s.%s has %lld resource instances", content->len ? ", " : "",
-			 left->kind->resource, left->kind->group, (long long)left->count);
+			 left->resource.resource, left->resource.group, (long long)left->count);
 		const char **names = map_sorted_keys(&left->finalizers);
 		for (size_t k = 0; k < left->finalizers.count && k < NAMES_SHOWN; k++)
 			str_addf(finalizers, "%s%s in %zu resource instances",
@@ -246,15 +253,15 @@ static void delete_rest(void *ctx, struct work *w, const char *key)
 	struct round *r = ctx;
 	(void)key; /* the round knows its namespace */
 	for (size_t i = 0; i < r->count; i++) {
-		if (r->at[i].count == 0 || !has_verb(r->at[i].kind, "deletecollection"))
+		if (r->at[i].count == 0 || !r->at[i].has_collection)
 			continue;
-		struct api_resource resource = resource_of_kind(r->at[i].kind);
 		json_t *options = json_object();
 		json_put_str(options, "apiVersion", "v1");
 		json_put_str(options, "kind", "DeleteOptions");
 		json_put_str(options, "propagationPolicy", "Background");
 		struct work_write write = { .method = "DELETE",
-					    .take_target = api_path(&resource, r->ns, NULL, NULL),
+					    .take_target =
+						    api_path(&r->at[i].resource, r->ns, NULL, NULL),
 					    .take_body = options,
 					    .group = 2 | WORK_EAGER,
 					    .fine = WORK_FINE_ANY };
@@ -285,6 +292,28 @@ static bool is_workload(const struct schema_kind *k)
 	return kind && kind->pod_labels && streq(kind->group, k->group) && !streq(k->kind, "Pod");
 }
 
+static size_t count_customs(const struct namespace_controller *n)
+{
+	struct api_resource custom;
+	size_t count = 0;
+	for (size_t i = 0; gc_controller_custom(n->gc, &i, &custom);)
+		count++;
+	return count;
+}
+
+static void add_customs(struct round *r)
+{
+	struct api_resource custom;
+	for (size_t i = 0; gc_controller_custom(r->owner->gc, &i, &custom);)
+		if (custom.is_namespaced)
+			r->at[r->count++] = (struct remainder){
+				.resource = { xstrdup(custom.group), xstrdup(custom.version),
+					      xstrdup(custom.resource), true },
+				.is_custom = true,
+				.has_collection = true,
+			};
+}
+
 static struct round *round_new(struct namespace_controller *n, const char *ns)
 {
 	struct round *r = xcalloc(1, sizeof *r);
@@ -292,15 +321,21 @@ static struct round *round_new(struct namespace_controller *n, const char *ns)
 	r->ns = xstrdup(ns);
 	r->references = 1;
 	r->only_workloads = has_order(n, ns);
-	r->at = xcalloc(schema_kinds_count() + 1, sizeof *r->at);
+	r->at = xcalloc(schema_kinds_count() + count_customs(n), sizeof *r->at);
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
-		if (!k->is_namespaced || k->storage || !has_verb(k, "list") || !has_verb(k, "delete"))
+		if (!k->is_namespaced || k->storage || !has_verb(k, "list") ||
+		    !has_verb(k, "delete"))
 			continue;
 		if (r->only_workloads && !is_workload(k))
 			continue;
-		r->at[r->count++].kind = k;
+		r->at[r->count++] = (struct remainder){
+			.resource = { k->group, k->version, k->resource, true },
+			.has_collection = has_verb(k, "deletecollection"),
+		};
 	}
+	if (!r->only_workloads)
+		add_customs(r);
 	return r;
 }
 
@@ -319,8 +354,7 @@ static void reconcile(void *ctx, struct work *w, const char *key)
 		return;
 	struct round *r = round_new(n, key);
 	for (i = 0; i < r->count; i++) {
-		struct api_resource resource = resource_of_kind(r->at[i].kind);
-		auto_free char *path = api_path(&resource, key, NULL, NULL);
+		auto_free char *path = api_path(&r->at[i].resource, key, NULL, NULL);
 		struct work_write write = { .method = "GET",
 					    .take_target = xasprintf("%s?limit=100", path),
 					    .group = 1 | WORK_EAGER,
@@ -338,13 +372,18 @@ static void on_namespace(void *ctx, const char *key, const json_t *before, const
 		control_loop_add(n->loop, key);
 }
 
-struct namespace_controller *namespace_controller_new(struct context *c)
+struct namespace_controller *namespace_controller_new(struct context *c,
+						      const struct gc_controller *gc)
 {
+	static const struct api_resource any = { "", "v1", "secrets", true };
 	static const enum kind needs[] = { KIND_NAMESPACE, KIND_DEPLOYMENT, KIND_JOB,
 					   KIND_POD,       KIND_SERVICE,    KIND_ENDPOINTSLICE };
 	struct namespace_controller *n = xcalloc(1, sizeof *n);
 	n->context = c;
+	n->gc = gc;
 	n->loop = context_loop(c, "namespace", reconcile, n, needs, ARRAY_LEN(needs));
+	/* Whose watch has told of every custom kind by the time that any of its caches is complete. */
+	control_loop_needs(n->loop, gc_controller_metadata(gc, &any));
 	cache_subscribe(c->caches[KIND_NAMESPACE],
 			&(struct cache_subscriber){ .changed = on_namespace, .ctx = n });
 	return n;

@@ -17,7 +17,9 @@
 struct metadata_watch {
 	struct loop *loop;
 	struct api *api;
-	struct map caches; /* "apps/v1/deployments" → struct cache */
+	struct map caches; /* "apps/deployments" → struct cache: versions come and go */
+	metadata_kind *on_kind;
+	void *on_kind_ctx;
 	struct loop_timer *timer;
 	struct http_call *call;
 	struct str text; /* the unfinished line */
@@ -71,6 +73,47 @@ static void cut(struct metadata_watch *m)
 
 /* ---- events ---- */
 
+static char *key_of(const char *group, const char *resource)
+{
+	return xasprintf("%s/%s", group, resource);
+}
+
+/* "apps/v1/deployments" or "v1/pods" in place; false: it is neither. */
+static bool split(char *text, struct api_resource *ret)
+{
+	char *last = strrchr(text, '/');
+	if (!last)
+		return false;
+	*last = '\0';
+	char *first = strchr(text, '/');
+	if (first)
+		*first = '\0';
+	*ret = (struct api_resource){ .group = first ? text : "",
+				      .version = first ? first + 1 : text,
+				      .resource = last + 1 };
+	return true;
+}
+
+static void take_kind(struct metadata_watch *m, const json_t *event)
+{
+	auto_free char *text = xstrdup(json_str_or(event, "resource", ""));
+	struct api_resource r;
+	if (!m->on_kind || !split(text, &r))
+		return;
+	r.is_namespaced = json_bool_or(event, "object.namespaced", false);
+	m->on_kind(m->on_kind_ctx, &r, json_str_or(event, "object.kind", ""));
+}
+
+static struct cache *cache_for(struct metadata_watch *m, const json_t *event)
+{
+	auto_free char *text = xstrdup(json_str_or(event, "resource", ""));
+	struct api_resource r;
+	if (!split(text, &r))
+		return NULL;
+	auto_free char *key = key_of(r.group, r.resource);
+	return map_get(&m->caches, key);
+}
+
 static void take_bookmark(struct metadata_watch *m, const json_t *object)
 {
 	uint64_t revision =
@@ -103,7 +146,11 @@ static void take_event(struct metadata_watch *m, const json_t *event)
 		cut(m);
 		return;
 	}
-	struct cache *c = map_get(&m->caches, json_str_or(event, "resource", ""));
+	if (streq(type, "KIND")) {
+		take_kind(m, event);
+		return;
+	}
+	struct cache *c = cache_for(m, event);
 	if (!c)
 		return; /* nobody asked for the kind */
 	if (streq(type, "DELETED")) {
@@ -254,13 +301,21 @@ void metadata_watch_free(struct metadata_watch *m)
 
 struct cache *metadata_watch_add(struct metadata_watch *m, const struct api_resource *resource)
 {
-	assert(!m->is_started);
 	struct cache *c = cache_new(OBJECTS_MAX);
-	auto_free char *key = xasprintf("%s%s%s/%s", resource->group, *resource->group ? "/" : "",
-					resource->version, resource->resource);
+	auto_free char *key = key_of(resource->group, resource->resource);
 	cache_on_relist(c, on_relist, m);
 	cache_free(map_put(&m->caches, key, c));
+	if (m->is_started)
+		cache_list_begin(c);
+	if (m->is_started && !m->is_listing) /* all that there is of it comes as events */
+		cache_list_end(c, m->revision);
 	return c;
+}
+
+void metadata_watch_on_kind(struct metadata_watch *m, metadata_kind *on_kind, void *ctx)
+{
+	m->on_kind = on_kind;
+	m->on_kind_ctx = ctx;
 }
 
 void metadata_watch_start(struct metadata_watch *m)

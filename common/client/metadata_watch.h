@@ -19,6 +19,11 @@ struct metadata_watch *metadata_watch_new(struct loop *loop, struct api *api, ui
 void metadata_watch_free(struct metadata_watch *m);
 DEFINE_CLEANUP(metadata_watch)
 
-/* Before the start. The resource's texts are borrowed for ever. What is not added is skipped. */
+/* What is not added is skipped: built-in kinds are added before the start, custom ones when they are
+ * told of, and once. */
 struct cache *metadata_watch_add(struct metadata_watch *m, const struct api_resource *resource);
+/* A custom kind that the server serves, told before its first object, and again whenever the stream
+ * begins anew; its version may be another one then. Texts are borrowed for the call. */
+typedef void metadata_kind(void *ctx, const struct api_resource *resource, const char *kind);
+void metadata_watch_on_kind(struct metadata_watch *m, metadata_kind *on_kind, void *ctx);
 void metadata_watch_start(struct metadata_watch *m);
