@@ -126,7 +126,7 @@ static bool has_same_keys(const struct custom_schema *s, const json_t *a, const 
 	for (size_t i = 0; s->list_keys[i]; i++) {
 		const json_t *x = json_object_get(a, s->list_keys[i]);
 		const json_t *y = json_object_get(b, s->list_keys[i]);
-		if (!x != !y || (x && !json_equal(x, y)))
+		if (!x || !y || json_is_object(x) || json_is_array(x) || !json_equal(x, y))
 			return false;
 	}
 	return json_is_object(a) && json_is_object(b);
@@ -274,7 +274,7 @@ static void check_object(const struct custom_checking *c, const struct custom_sc
 	}
 }
 
-/* ---- alternatives ---- */
+/* ---- alternatives: of them all is told, also what has not changed ---- */
 
 /* Problems of the alternative that comes nearest. */
 struct best {
@@ -308,13 +308,12 @@ static void say_apart(const struct custom_checking *c, struct custom_outcome *o,
 }
 
 static void check_any(const struct custom_checking *c, const struct custom_list *list,
-		      const json_t *value, const json_t *old, const struct custom_place *at,
-		      struct custom_outcome *o)
+		      const json_t *value, const struct custom_place *at, struct custom_outcome *o)
 {
 	struct best best = { 0 };
 	for (size_t i = 0; i < list->count; i++) {
 		struct custom_outcome one = { 0 };
-		check(c, list->at[i], value, old, at, &one);
+		check(c, list->at[i], value, NULL, at, &one);
 		if (one.errors.count == 0) {
 			drop_best(&best);
 			custom_outcome_merge(o, &one);
@@ -328,14 +327,13 @@ static void check_any(const struct custom_checking *c, const struct custom_list 
 }
 
 static void check_one(const struct custom_checking *c, const struct custom_list *list,
-		      const json_t *value, const json_t *old, const struct custom_place *at,
-		      struct custom_outcome *o)
+		      const json_t *value, const struct custom_place *at, struct custom_outcome *o)
 {
 	struct best best = { 0 };
 	size_t good = 0, first = 0;
 	for (size_t i = 0; i < list->count; i++) {
 		struct custom_outcome one = { 0 };
-		check(c, list->at[i], value, old, at, &one);
+		check(c, list->at[i], value, NULL, at, &one);
 		if (one.errors.count == 0) {
 			first = good ? first : one.matches;
 			good++;
@@ -361,13 +359,12 @@ static void check_one(const struct custom_checking *c, const struct custom_list 
 }
 
 static void check_all(const struct custom_checking *c, const struct custom_list *list,
-		      const json_t *value, const json_t *old, const struct custom_place *at,
-		      struct custom_outcome *o)
+		      const json_t *value, const struct custom_place *at, struct custom_outcome *o)
 {
 	size_t good = 0;
 	for (size_t i = 0; i < list->count; i++) {
 		struct custom_outcome one = { 0 };
-		check(c, list->at[i], value, old, at, &one);
+		check(c, list->at[i], value, NULL, at, &one);
 		good += one.errors.count == 0;
 		custom_outcome_merge(o, &one);
 	}
@@ -378,16 +375,16 @@ static void check_all(const struct custom_checking *c, const struct custom_list 
 }
 
 static void check_alternatives(const struct custom_checking *c, const struct custom_schema *s,
-			       const json_t *value, const json_t *old,
-			       const struct custom_place *at, struct custom_outcome *o)
+			       const json_t *value, const struct custom_place *at,
+			       struct custom_outcome *o)
 {
 	const struct custom_checks *k = &s->checks;
-	check_any(c, &k->any_of, value, old, at, o);
-	check_one(c, &k->one_of, value, old, at, o);
-	check_all(c, &k->all_of, value, old, at, o);
+	check_any(c, &k->any_of, value, at, o);
+	check_one(c, &k->one_of, value, at, o);
+	check_all(c, &k->all_of, value, at, o);
 	if (k->none_of) {
 		struct custom_outcome one = { 0 };
-		check(c, k->none_of, value, old, at, &one);
+		check(c, k->none_of, value, NULL, at, &one);
 		if (one.errors.count == 0)
 			say_apart(c, o, at, "not validate the schema (not)");
 		custom_outcome_fini(&one);
@@ -411,7 +408,7 @@ static void check(const struct custom_checking *c, const struct custom_schema *s
 		custom_check_form(c, s, value, at, o);
 		o->matches++;
 	}
-	check_alternatives(c, s, value, old, at, o);
+	check_alternatives(c, s, value, at, o);
 	o->matches++;
 	if (json_is_string(value))
 		custom_check_text(c, s, value, at, o);

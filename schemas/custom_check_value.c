@@ -146,8 +146,8 @@ void custom_check_text(const struct custom_checking *c, const struct custom_sche
 	int64_t least = k->min[CUSTOM_LENGTH], most = k->max[CUSTOM_LENGTH];
 	int64_t n = least >= 0 || most >= 0 ? count_characters(value) : 0;
 	if (most >= 0 && n > most)
-		custom_problem(c, o, FIELD_TOO_LONG, at, value, "may not be more than %lld bytes",
-			       (long long)most);
+		custom_problem(c, o, FIELD_TOO_LONG, at, value, "may not be more than %lld byte%s",
+			       (long long)most, most == 1 ? "" : "s");
 	else if (least >= 0 && n < least)
 		custom_problem(c, o, FIELD_INVALID, at, value, "should be at least %lld chars long",
 			       (long long)least);
@@ -168,21 +168,13 @@ void custom_check_text(const struct custom_checking *c, const struct custom_sche
 
 /* ---- numbers ---- */
 
-/* As Go's %v writes it: with an exponent from 1e+21 on. */
 static void print_bound(const json_t *bound, bool is_whole_number, struct str *out)
 {
 	double value = json_number_value(bound);
-	if (is_whole_number) {
+	if (is_whole_number)
 		str_addf(out, "%lld", (long long)value);
-		return;
-	}
-	if (value != 0 && (fabs(value) < 1e-4 || fabs(value) >= 1e21)) {
-		char text[40];
-		custom_shortest(value, text, sizeof text);
-		str_add(out, text);
-	} else {
-		custom_print_real(value, out);
-	}
+	else
+		custom_show_real(value, out);
 }
 
 static bool is_integral(const struct custom_schema *s)
@@ -227,6 +219,13 @@ static int64_t cut(double bound)
 	return (int64_t)bound;
 }
 
+/* Where a bound does not fit, numbers are compared as fractions, and shown so. */
+static json_t *as_compared(const json_t *value, bool is_native)
+{
+	return is_native ? json_incref((json_t *)(uintptr_t)value)
+			 : json_real(json_number_value(value));
+}
+
 static void check_multiple(const struct custom_checking *c, const struct custom_schema *s,
 			   const json_t *value, const struct custom_place *at,
 			   struct custom_outcome *o)
@@ -255,9 +254,10 @@ static void check_multiple(const struct custom_checking *c, const struct custom_
 	double number = json_number_value(value);
 	bool is_good = is_cut ? json_integer_value(value) % cut(by) == 0
 			      : is_whole(by < 1 ? 1 / by * number : number / by);
+	AUTO_JSON *given = as_compared(value, is_native);
 	print_bound(factor, is_cut, &shown);
 	if (!is_good)
-		custom_problem(c, o, FIELD_INVALID, at, value, "should be a multiple of %s",
+		custom_problem(c, o, FIELD_INVALID, at, given, "should be a multiple of %s",
 			       shown.data);
 }
 
@@ -287,8 +287,9 @@ static void check_bound(const struct custom_checking *c, const struct custom_sch
 		return;
 	AUTO_STR shown;
 	str_init(&shown, TEXT_SIZE_MAX);
+	AUTO_JSON *given = as_compared(value, is_native);
 	print_bound(bound, is_cut, &shown);
-	custom_problem(c, o, FIELD_INVALID, at, value, "should be %s than%s %s",
+	custom_problem(c, o, FIELD_INVALID, at, given, "should be %s than%s %s",
 		       is_most ? "less" : "greater", is_out ? "" : " or equal to", shown.data);
 }
 

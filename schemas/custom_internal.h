@@ -108,6 +108,8 @@ bool custom_is_head(const char *name);
 /* Compact JSON, members sorted, numbers as Go writes them. */
 void custom_print_value(const json_t *value, struct str *out);
 void custom_print_real(double value, struct str *out);
+/* As Go's %v does, in messages. */
+void custom_show_real(double value, struct str *out);
 /* The fewest digits that read back as the number, as 'd.ddde±x'. `size` is 40 at least. */
 void custom_shortest(double value, char *out, size_t size);
 const char *custom_form_name(enum custom_form form); /* "object"; "" where there is none */

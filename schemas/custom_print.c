@@ -39,19 +39,9 @@ static void print_plain(const char *digits, long point, struct str *out)
 		str_add_char(out, '0');
 }
 
-/* Plain where 1e-6 <= |v| < 1e21; otherwise as C writes it, but "1e-07" is "1e-7". */
-void custom_print_real(double value, struct str *out)
+static void print_digits(const char *text, const char *e, struct str *out)
 {
-	char text[40], digits[40];
-	double size = fabs(value);
-	custom_shortest(value, text, sizeof text);
-	char *e = strchr(text, 'e');
-	assert(e);
-	if (size != 0 && (size < 1e-6 || size >= 1e21)) {
-		str_add_bytes(out, text, (size_t)(e - text) + 2);
-		str_add(out, e[2] == '0' ? e + 3 : e + 2);
-		return;
-	}
+	char digits[40];
 	size_t n = 0;
 	for (const char *p = text; p < e; p++)
 		if (*p >= '0' && *p <= '9')
@@ -60,6 +50,36 @@ void custom_print_real(double value, struct str *out)
 	if (*text == '-')
 		str_add_char(out, '-');
 	print_plain(digits, strtol(e + 1, NULL, 10) + 1, out);
+}
+
+/* Plain where 1e-4 <= |v| < 1e6. */
+void custom_show_real(double value, struct str *out)
+{
+	char text[40];
+	custom_shortest(value, text, sizeof text);
+	const char *e = strchr(text, 'e');
+	assert(e);
+	long exponent = strtol(e + 1, NULL, 10);
+	if (exponent < -4 || exponent >= 6)
+		str_add(out, text);
+	else
+		print_digits(text, e, out);
+}
+
+/* Plain where 1e-6 <= |v| < 1e21; otherwise as C writes it, but "1e-07" is "1e-7". */
+void custom_print_real(double value, struct str *out)
+{
+	char text[40];
+	double size = fabs(value);
+	custom_shortest(value, text, sizeof text);
+	const char *e = strchr(text, 'e');
+	assert(e);
+	if (size != 0 && (size < 1e-6 || size >= 1e21)) {
+		str_add_bytes(out, text, (size_t)(e - text) + 2);
+		str_add(out, e[2] == '0' ? e + 3 : e + 2);
+		return;
+	}
+	print_digits(text, e, out);
 }
 
 static void print_value(const json_t *value, struct str *out);

@@ -69,6 +69,8 @@ static void show(const json_t *value, struct str *out)
 		str_add_char(out, ']');
 	} else if (json_is_null(value)) {
 		str_add(out, "<nil>");
+	} else if (json_is_real(value)) {
+		custom_show_real(json_real_value(value), out);
 	} else {
 		custom_print_value(value, out);
 	}

@@ -43,9 +43,9 @@ static char *value_text(const json_t *value)
 	AUTO_STR text;
 	str_init(&text, VALUE_SIZE_MAX);
 	if (json_is_real(value))
-		custom_print_real(json_real_value(value), &text);
+		custom_show_real(json_real_value(value), &text);
 	else
-		json_print_sorted(value, &text);
+		custom_print_value(value, &text);
 	if (!str_ok(&text))
 		return xstrdup("\"<value omitted>\"");
 	return str_take(&text);

@@ -243,7 +243,8 @@ static void read_file(const char *path)
 
 int main(int argc, char **argv)
 {
-	static const char *const files[] = { "values", "shapes", "formats", "columns", "apply" };
+	static const char *const files[] = { "values",  "shapes", "formats",
+					     "columns", "apply",  "random" };
 	for (size_t i = 0; i < ARRAY_LEN(files) && argc < 2; i++) {
 		auto_free char *path = xasprintf("tests/golden/custom/%s.txt", files[i]);
 		read_file(path);
