@@ -113,16 +113,13 @@ void signing_update(struct change *c)
 	if (!is_request(c->kind))
 		return;
 	keep_member(c->tree, c->old_tree, "spec");
-	json_t *status = json_object_get(c->tree, "status");
-	if (status && c->part != PART_MAIN) /* a patch may share it with the old tree */
-		json_object_set_new(c->tree, "status", json_deep_copy(status));
 	if (c->part == PART_STATUS) {
 		keep_decision(c, "Approved");
 		keep_decision(c, "Denied");
 		set_times(c);
 	} else if (c->part == PART_APPROVAL) {
+		json_t *status = json_object_get(c->tree, "status");
 		set_times(c);
-		status = json_object_get(c->tree, "status");
 		if (status)
 			keep_member(status, json_object_get(c->old_tree, "status"), "certificate");
 	}

@@ -173,17 +173,65 @@ static int check_finalizers(struct change *c, struct failure *f)
 	return 0;
 }
 
+/* A condition of the list with this type that is the n-th of its kind; NULL: there are not so many. */
+static json_t *nth_condition(const json_t *list, const char *type, size_t n)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach ((json_t *)(uintptr_t)list, i, one)
+		if (streq(json_str_or(one, "type", ""), type) && n-- == 0)
+			return one;
+	return NULL;
+}
+
+static void keep_generation(json_t *to, const json_t *from)
+{
+	if (json_int_or(to, "observedGeneration", 0) == 0 &&
+	    json_int_or(from, "observedGeneration", 0) != 0)
+		json_put_int(to, "observedGeneration", json_int_or(from, "observedGeneration", 0));
+}
+
+/* Of a pod: its class, and which generation was seen, where an agent says nothing of them. The status
+ * must be the new object's own. */
+static void keep_said_by_server(json_t *status, const json_t *old)
+{
+	const json_t *before = json_object_get(old, "status");
+	const json_t *class = json_object_get(before, "qosClass");
+	json_t *list = json_object_get(status, "conditions"), *one;
+	size_t i;
+	if (!status)
+		return;
+	if (class && !*json_str_or(status, "qosClass", ""))
+		json_object_set(status, "qosClass", (json_t *)(uintptr_t) class);
+	keep_generation(status, before);
+	json_array_foreach (list, i, one) {
+		const char *type = json_str_or(one, "type", "");
+		size_t n = 0;
+		while (nth_condition(list, type, n) != one)
+			n++;
+		keep_generation(one, nth_condition(json_object_get(before, "conditions"), type, n));
+	}
+}
+
 /* A status write: the old object with the new status (and labels and annotations). */
 static void only_status(struct change *c)
 {
 	json_t *mixed = json_deep_copy(c->old_tree);
-	keep(mixed, c->tree, "status");
+	json_t *status = json_object_get(c->tree, "status");
+	bool is_edited = change_is_kind(c, "", "Pod") ||
+			 change_is_kind(c, "certificates.k8s.io", "CertificateSigningRequest");
+	if (status && is_edited) /* a patch may share it with the old tree */
+		json_object_set_new(mixed, "status", json_deep_copy(status));
+	else
+		keep(mixed, c->tree, "status");
 	json_t *to = json_object_get(mixed, "metadata");
 	json_t *from = json_object_get(c->tree, "metadata");
 	static const char *const allowed[] = { "labels", "annotations" };
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
 		if (json_object_get(from, allowed[i]) || c->verb == CHANGE_PATCH)
 			keep(to, from, allowed[i]);
+	if (change_is_kind(c, "", "Pod"))
+		keep_said_by_server(json_object_get(mixed, "status"), c->old_tree);
 	json_decref(c->tree);
 	c->tree = mixed;
 }

@@ -389,6 +389,9 @@ json_t *pod_status_make(const struct pod_facts *f, const char *host_ip)
 	if (f->start_ms > 0)
 		json_put(status, "startTime", time_of_ns(f->start_ms * 1000000));
 	put_containers(f, status);
-	json_put_str(status, "qosClass", pod_qos_class(json_object_get(f->object, "spec")));
+	/* It is said once, by the server. */
+	const char *class = json_str(f->object, "status.qosClass");
+	json_put_str(status, "qosClass",
+		     class ? class : pod_qos_class(json_object_get(f->object, "spec")));
 	return status;
 }

@@ -75,6 +75,12 @@ void validate_pod_security(const json_t *spec, const struct path *at, struct fie
 /* `at` is the securityContext. */
 void validate_container_security(const json_t *context, bool has_host_users, const struct path *at,
 				 struct field_errors *e);
+/* Conditions as metav1.Condition has them. */
+void validate_condition(const json_t *condition, const struct path *at, struct field_errors *e);
+/* A pool's name: parts, parted by slashes. */
+void validate_pool_name(const char *name, const struct path *at, struct field_errors *e);
+/* The request of a claim's spec.devices, or REQUEST/SUBREQUEST. */
+bool device_claim_has_request(const json_t *devices, const char *name);
 /* Changes of the status subresource. */
 void validate_pod_status(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_job_status(const json_t *job, const json_t *old, struct field_errors *e);
@@ -117,6 +123,7 @@ kind_check validate_deployment, validate_replica_set, validate_job, validate_cro
 kind_check validate_mutating_webhooks, validate_validating_webhooks, validate_validating_policy,
 	validate_mutating_policy, validate_validating_binding, validate_mutating_binding;
 kind_check validate_definition, validate_api_service;
+kind_check validate_node_status, validate_device_claim_status;
 kind_check validate_pod_resize, validate_pod_debug;
 kind_check validate_signing_status, validate_signing_approval;
 kind_check validate_flow_schema, validate_priority_level, validate_signing_request,

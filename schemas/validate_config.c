@@ -127,9 +127,11 @@ void validate_config(const char *kind, const json_t *tree, const json_t *old,
 		check_config_map(tree, e);
 	else if (streq(kind, "Secret"))
 		check_secret(tree, e);
-	else if (streq(kind, "Node"))
+	else if (streq(kind, "Node")) {
 		validate_taints(json_dig(tree, "spec.taints"), PATH(PATH(NULL, "spec"), "taints"),
 				e);
+		validate_node_status(tree, old, e);
+	}
 	if (old && (streq(kind, "ConfigMap") || streq(kind, "Secret")))
 		check_locked(tree, old, e);
 	else if (old && streq(kind, "Node"))

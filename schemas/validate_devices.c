@@ -127,7 +127,7 @@ static void check_request(const json_t *request, const struct path *at, struct f
 }
 
 /* Whether the claim has a request of that name, or one with such a choice: "a" or "a/b". */
-static bool has_request(const json_t *claim, const char *name)
+bool device_claim_has_request(const json_t *claim, const char *name)
 {
 	const json_t *requests = json_object_get(claim, "requests");
 	size_t n = strcspn(name, "/");
@@ -165,7 +165,7 @@ static void check_references(const json_t *list, const json_t *claim, const stru
 		rule_name(e, PATH_AT(at, i), first, name_dns_label);
 		if (slash)
 			rule_name(e, PATH_AT(at, i), slash + 1, name_dns_label);
-		if (!has_request(claim, name))
+		if (!device_claim_has_request(claim, name))
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), name, words);
 	}
 	for (size_t i = 0; i < json_array_size(list); i++)
@@ -285,24 +285,28 @@ void validate_device_class(const json_t *tree, const json_t *old, struct field_e
 	check_config(json_object_get(spec, "config"), NULL, PATH(at, "config"), e);
 }
 
-static void check_pool(const json_t *pool, const struct path *at, struct field_errors *e)
+void validate_pool_name(const char *name, const struct path *at, struct field_errors *e)
 {
-	const char *name = json_str_or(pool, "name", "");
-	AUTO_JSON *slices = json_integer(json_int_or(pool, "resourceSliceCount", 0));
-	AUTO_JSON *generation = json_integer(json_int_or(pool, "generation", 0));
 	if (!*name)
-		rule_required(e, PATH(at, "name"), NULL);
+		rule_required(e, at, NULL);
 	if (strlen(name) > POOL_NAME_SIZE_MAX)
-		rule_broken(e, FIELD_TOO_LONG, PATH(at, "name"), NULL,
-			    "may not be more than %d bytes", POOL_NAME_SIZE_MAX);
+		rule_broken(e, FIELD_TOO_LONG, at, NULL, "may not be more than %d bytes",
+			    POOL_NAME_SIZE_MAX);
 	for (const char *p = name; *name;) {
 		size_t n = strcspn(p, "/");
 		auto_free char *part = xasprintf("%.*s", (int)n, p);
-		rule_name(e, PATH(at, "name"), part, name_dns_subdomain);
+		rule_name(e, at, part, name_dns_subdomain);
 		if (!p[n])
 			break;
 		p += n + 1;
 	}
+}
+
+static void check_pool(const json_t *pool, const struct path *at, struct field_errors *e)
+{
+	AUTO_JSON *slices = json_integer(json_int_or(pool, "resourceSliceCount", 0));
+	AUTO_JSON *generation = json_integer(json_int_or(pool, "generation", 0));
+	validate_pool_name(json_str_or(pool, "name", ""), PATH(at, "name"), e);
 	if (json_integer_value(slices) <= 0)
 		rule_broken(e, FIELD_INVALID, PATH(at, "resourceSliceCount"), slices,
 			    "must be greater than zero");

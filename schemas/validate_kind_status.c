@@ -1,5 +1,5 @@
-/* What a status may say, by kind. Those that are not here go by their tables; of pods and jobs
- * see validate_status.c. */
+/* What a status may say, by kind. Those that are not here go by their tables; of pods see
+ * validate_pod_status.c, of jobs validate_status.c, of claims of devices validate_devices_status.c. */
 #include "schemas/cidr.h"
 #include "schemas/quantity.h"
 #include "schemas/rule.h"
@@ -100,7 +100,7 @@ static bool is_reason(const char *text)
 	return n && isalpha((unsigned char)*text) && text[n - 1] != ',' && text[n - 1] != ':';
 }
 
-static void check_condition(const json_t *c, const struct path *at, struct field_errors *e)
+void validate_condition(const json_t *c, const struct path *at, struct field_errors *e)
 {
 	static const char *const statuses[] = { "False", "True", "Unknown", NULL };
 	const char *reason = json_str_or(c, "reason", "");
@@ -135,7 +135,7 @@ static void check_budget(const json_t *tree, const json_t *old, struct field_err
 		if (rule_is_again(list, i, "type"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(PATH_AT(at, i), "type"),
 				      json_str_or(c, "type", ""), NULL);
-		check_condition(c, PATH_AT(at, i), e);
+		validate_condition(c, PATH_AT(at, i), e);
 	}
 }
 
@@ -283,19 +283,114 @@ static void check_claim(const json_t *tree, const json_t *old, struct field_erro
 			(void)check_size(value, PATH_OF(at, name), e);
 }
 
+static void check_volume_claim(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	if (json_array_size(json_dig(tree, "spec.accessModes")) == 0)
+		rule_broken(e, FIELD_REQUIRED, PATH(PATH(NULL, "Spec"), "accessModes"), NULL, NULL);
+	check_claim(tree, old, e);
+}
+
+/* Nothing beyond the metadata. */
+static void check_nothing(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	(void)tree, (void)old, (void)e;
+}
+
+static void check_api_service(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	static const char *const statuses[] = { "True", "False", "Unknown", NULL };
+	const struct path *at = PATH(PATH(NULL, "status"), "conditions");
+	const json_t *list = json_dig(tree, "status.conditions");
+	(void)old;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *status = json_str_or(json_array_get(list, i), "status", "");
+		if (!rule_is_one_of(status, statuses))
+			rule_unsupported(e, PATH(PATH_AT(at, i), "status"), status, statuses);
+	}
+}
+
+static void check_policy(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	const struct path *at =
+		PATH(PATH(PATH(NULL, "status"), "typeChecking"), "expressionWarnings");
+	const json_t *list = json_dig(tree, "status.typeChecking.expressionWarnings");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+		rule_required(e, PATH(PATH_AT(at, i), "warning"), json_str(one, "warning"));
+		if (rule_is_blank(json_str(one, "fieldRef")))
+			rule_required(e, PATH(PATH_AT(at, i), "fieldRef"), NULL);
+	}
+	check_budget(tree, old, e); /* conditions as those of a budget */
+}
+
+/* ---- nodes ---- */
+
+static bool is_whole(const char *name)
+{
+	static const char *const counted_names[] = { "pods",
+						     "resourcequotas",
+						     "services",
+						     "replicationcontrollers",
+						     "secrets",
+						     "configmaps",
+						     "persistentvolumeclaims",
+						     "services.nodeports",
+						     "services.loadbalancers",
+						     NULL };
+	return rule_is_one_of(name, counted_names) ||
+	       (strchr(name, '/') && !starts_with(name, "kubernetes.io/"));
+}
+
+static void check_amounts(const json_t *status, const char *what, struct field_errors *e)
+{
+	const struct path *at = PATH(PATH(NULL, "status"), what);
+	const char *name;
+	json_t *value;
+	json_object_foreach (json_object_get(status, what), name, value) {
+		rule_quantity_at_least_0(e, PATH(at, name), value);
+		if (is_whole(name) && quantity_milli(json_string_value(value)) % 1000 != 0)
+			rule_broken(e, FIELD_INVALID, PATH(at, name), value, "must be an integer");
+	}
+}
+
+void validate_node_status(const json_t *tree, const json_t *old, struct field_errors *e)
+{
+	const struct path *at = PATH(PATH(NULL, "status"), "addresses");
+	const json_t *status = json_object_get(tree, "status");
+	const json_t *list = json_object_get(status, "addresses");
+	check_amounts(status, "capacity", e);
+	check_amounts(status, "allocatable", e);
+	for (size_t i = 0; old && i < json_array_size(list); i++)
+		for (size_t k = 0; k < i; k++) {
+			const json_t *one = json_array_get(list, i);
+			if (!rule_same(one, json_array_get(list, k)))
+				continue;
+			AUTO_JSON *shown =
+				json_pack("{s:s,s:s}", "Type", json_str_or(one, "type", ""),
+					  "Address", json_str_or(one, "address", ""));
+			rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i), shown, NULL);
+			break;
+		}
+}
+
 static const struct {
 	const char *group, *kind;
 	kind_check *check;
 } others[] = {
 	{ "", "Namespace", check_namespace },
-	{ "", "PersistentVolumeClaim", check_claim },
+	{ "", "Node", validate_node_status },
+	{ "", "PersistentVolume", check_nothing },
+	{ "", "PersistentVolumeClaim", check_volume_claim },
 	{ "", "ResourceQuota", check_quota },
 	{ "", "Service", check_service },
+	{ "admissionregistration.k8s.io", "ValidatingAdmissionPolicy", check_policy },
+	{ "apiregistration.k8s.io", "APIService", check_api_service },
 	{ "certificates.k8s.io", "CertificateSigningRequest", validate_signing_status },
 	{ "flowcontrol.apiserver.k8s.io", "FlowSchema", check_flow },
 	{ "flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", check_flow },
 	{ "networking.k8s.io", "Ingress", check_ingress },
 	{ "policy", "PodDisruptionBudget", check_budget },
+	{ "resource.k8s.io", "ResourceClaim", validate_device_claim_status },
 };
 
 bool validate_kind_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,

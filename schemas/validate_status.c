@@ -1,78 +1,10 @@
 /*
- * What a status may become: terminated containers of a pod that does not restart them stay so, and a
- * Job's end is final and whole. Source: upstream's core and batch validation.
+ * What a Job's status may become: its end is final and whole. Of pods see validate_pod_status.c, of
+ * other kinds validate_kind_status.c. Source: upstream's batch validation.
  */
 #include "schemas/rule.h"
 
 #include "common/base/time_text.h"
-
-/* ---- pods ---- */
-
-static const json_t *named(const json_t *list, const char *name)
-{
-	size_t i;
-	json_t *item;
-	json_array_foreach (list, i, item) {
-		if (streq(json_str_or(item, "name", ""), name))
-			return item;
-	}
-	return NULL;
-}
-
-/* A sidecar is started again whatever the pod's policy is. */
-static bool is_sidecar(const json_t *pod, const char *name)
-{
-	const json_t *c = named(json_dig(pod, "spec.initContainers"), name);
-	return streq(json_str_or(c, "restartPolicy", ""), "Always");
-}
-
-static void check_terminated(const json_t *pod, const json_t *old, const char *list,
-			     struct field_errors *e)
-{
-	const struct path *at = PATH(PATH(NULL, "status"), list);
-	const char *policy = json_str_or(old, "spec.restartPolicy", "Always");
-	const json_t *now = json_object_get(json_object_get(pod, "status"), list);
-	const json_t *before = json_object_get(json_object_get(old, "status"), list);
-	bool is_init = streq(list, "initContainerStatuses");
-	if (streq(policy, "Always"))
-		return;
-	for (size_t i = 0; i < json_array_size(before); i++) {
-		const json_t *was = json_array_get(before, i);
-		const char *name = json_str_or(was, "name", "");
-		const json_t *end = json_dig(was, "state.terminated");
-		const json_t *is = named(now, name);
-		if (!end || !is || json_dig(is, "state.terminated") ||
-		    (json_int_or(end, "exitCode", 0) != 0 && streq(policy, "OnFailure")) ||
-		    (is_init && is_sidecar(old, name)))
-			continue;
-		rule_broken(e, FIELD_FORBIDDEN, PATH(PATH_AT(at, i), "state"), NULL,
-			    "may not be transitioned to non-terminated state");
-	}
-}
-
-void validate_pod_status(const json_t *pod, const json_t *old, struct field_errors *e)
-{
-	static const char *const own_types[] = { "PodScheduled", "Ready", "Initialized",
-						 "ContainersReady" };
-	const struct path *at = PATH(NULL, "status");
-	const char *node = json_str_or(pod, "spec.nodeName", "");
-	size_t i;
-	json_t *c;
-	if (!streq(node, json_str_or(old, "spec.nodeName", "")))
-		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "nodeName"), NULL,
-			    "may not be changed directly");
-	json_array_foreach (json_dig(pod, "status.conditions"), i, c) {
-		const char *type = json_str_or(c, "type", "");
-		bool is_own = false;
-		for (size_t k = 0; k < ARRAY_LEN(own_types); k++)
-			is_own |= streq(own_types[k], type);
-		if (!is_own)
-			rule_name(e, PATH(PATH_AT(PATH(at, "conditions"), i), "Type"), type,
-				  name_label_key);
-	}
-	check_terminated(pod, old, "containerStatuses", e);
-	check_terminated(pod, old, "initContainerStatuses", e);
-}
 
 /* ---- Jobs ---- */
 

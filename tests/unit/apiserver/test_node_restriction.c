@@ -111,12 +111,25 @@ static const struct api_row rows[] = {
 	/* Its pods. */
 	{ "a pod", 0, "POST", NS "/pods", POD("p", "", ""), 201, "kube-api-access" },
 	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("n1"), 201, "" },
-	{ "not its claims' names", N1, "PATCH", NS "/pods/p/status",
+	{ "with devices", 0, "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"resourceClaims\":[{\"name\":\"r\",\"resourceClaimName\":"
+	  "\"k\"}],\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"requests\":{\"x.y/z\":\"1\"},"
+	  "\"limits\":{\"x.y/z\":\"1\"}}}]}}",
+	  201, "" },
+	{ "bound", 0, "POST", NS "/pods/d/binding", BIND("n1"), 201, "" },
+	{ "not its claims' names", N1, "PATCH", NS "/pods/d/status",
 	  "{\"status\":{\"resourceClaimStatuses\":[{\"name\":\"r\",\"resourceClaimName\":\"x\"}]}}",
 	  403, "node \\\"n1\\\" cannot update resource claim statues" },
-	{ "nor those of resources", N1, "PATCH", NS "/pods/p/status",
-	  "{\"status\":{\"extendedResourceClaimStatus\":{\"resourceClaimName\":\"x\",\"requestMappings\":[]}}}",
+	{ "nor those of resources", N1, "PATCH", NS "/pods/d/status",
+	  "{\"status\":{\"extendedResourceClaimStatus\":{\"resourceClaimName\":\"x\",\"requestMappings\":[{"
+	  "\"containerName\":\"c\",\"resourceName\":\"x.y/z\",\"requestName\":\"r\"}]}}}",
 	  403, "node \\\"n1\\\" cannot update extended resource claim status" },
+	{ "what the server said stays", N1, "PATCH", NS "/pods/d/status",
+	  "{\"status\":{\"phase\":\"Running\",\"qosClass\":null}}", 200,
+	  "\"qosClass\":\"BestEffort\"" },
+	{ "and is no other", N1, "PATCH", NS "/pods/d/status",
+	  "{\"status\":{\"qosClass\":\"Burstable\"}}", 422,
+	  "status.qosClass: Invalid value: \\\"Burstable\\\": field is immutable" },
 	{ "evicted by it", N2, "POST", NS "/pods/p/eviction",
 	  "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"p\"}}", 403,
 	  "node n2 can only evict pods with spec.nodeName set to itself" },
