@@ -1,6 +1,6 @@
 /*
- * What a pod's status may become: terminated containers that are not restarted stay so, its class of service
- * stays, addresses are addresses. Source: upstream's core validation (ValidatePodStatusUpdate).
+ * What a pod's status may become: terminated containers that are not restarted stay so, its class of
+ * service stays, addresses are addresses. Source: upstream's core validation (ValidatePodStatusUpdate).
  */
 #include "schemas/cidr.h"
 #include "schemas/rule.h"
