@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,6 +27,7 @@
 #define LOG_MAX_BYTES  (32 << 20)
 #define LOG_CHECK_MS   60000
 #define PID_AGAIN_MS   2000
+#define GONE_GRACE_MS  5000 /* programs of a cluster whose directory was deleted */
 
 struct supervisor;
 
@@ -48,13 +50,28 @@ struct supervisor {
 	json_t *programs;
 	struct supervised *at;
 	size_t count;
-	struct loop_timer *logs, *pid_files;
+	struct loop_timer *logs, *pid_files, *killing;
+	int root_watch; /* inotify */
+	struct loop_fd *root_events;
+	bool is_root_gone;
 };
 
 static void start(void *ctx);
 
+static void end_if_empty(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->at[i].is_running)
+			return;
+	loop_stop(s->loop);
+}
+
 static void plan_restart(struct supervised *p)
 {
+	if (p->s->is_root_gone) {
+		end_if_empty(p->s);
+		return;
+	}
 	bool steady = loop_now_ms(p->s->loop) - p->started_ms > STEADY_MS;
 	p->backoff_ms =
 		steady || !p->backoff_ms ? BACKOFF_MIN_MS : MIN(p->backoff_ms * 2, BACKOFF_MAX_MS);
@@ -201,6 +218,57 @@ static void rotate_logs(void *ctx)
 	loop_timer_set(s->logs, LOG_CHECK_MS);
 }
 
+/* ---- a cluster whose directory was deleted under it ---- */
+
+static void end_programs(struct supervisor *s, int signal_number)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->at[i].is_running)
+			(void)syscall(SYS_pidfd_send_signal, s->at[i].pid_fd, signal_number, NULL,
+				      0);
+}
+
+static void kill_programs(void *ctx)
+{
+	end_programs(ctx, SIGKILL);
+}
+
+/* Nothing could find these programs any more: neither `down` nor a new supervisor. */
+static void on_root_event(void *ctx, unsigned events)
+{
+	struct supervisor *s = ctx;
+	struct stat st;
+	char text[4096];
+	(void)events;
+	while (read(s->root_watch, text, sizeof text) > 0)
+		continue; /* whether it is there is what counts */
+	/* Mounts below may keep the directory itself. */
+	auto_free char *programs = xasprintf("%s/run/programs.json", s->root);
+	if (s->is_root_gone || stat(programs, &st) == 0)
+		return;
+	log_error("supervise", "the cluster's directory is gone: its programs are ended", "root",
+		  s->root);
+	s->is_root_gone = true;
+	for (size_t i = 0; i < s->count; i++)
+		loop_timer_stop(s->at[i].again);
+	end_programs(s, SIGTERM);
+	loop_timer_set(s->killing, GONE_GRACE_MS);
+	end_if_empty(s);
+}
+
+static void watch_root(struct supervisor *s)
+{
+	auto_free char *run = xasprintf("%s/run", s->root);
+	s->root_watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (s->root_watch < 0 ||
+	    inotify_add_watch(s->root_watch, run, IN_DELETE | IN_DELETE_SELF) < 0) {
+		log_warn("supervise", "its directory cannot be watched", "error", strerror(errno));
+		return;
+	}
+	s->root_events = loop_fd_new(s->loop, s->root_watch, on_root_event, s);
+	loop_fd_set(s->root_events, LOOP_READ);
+}
+
 static void stop(void *ctx)
 {
 	loop_stop(((struct supervisor *)ctx)->loop);
@@ -263,10 +331,16 @@ static int run(const char *root, struct error *err)
 	s.logs = loop_timer_new(s.loop, rotate_logs, &s);
 	loop_timer_set(s.logs, LOG_CHECK_MS);
 	s.pid_files = loop_timer_new(s.loop, write_pid_files, &s);
+	s.killing = loop_timer_new(s.loop, kill_programs, &s);
+	watch_root(&s);
 	for (size_t i = 0; i < s.count; i++)
 		adopt_or_start(&s.at[i]);
 	loop_run(s.loop);
-	log_info("supervise", "leaving; the programs run on");
+	log_info("supervise", s.is_root_gone ? "leaving" : "leaving; the programs run on");
+	loop_fd_free(s.root_events);
+	if (s.root_watch >= 0)
+		close(s.root_watch);
+	loop_timer_free(s.killing);
 	loop_signal_free(child);
 	loop_signal_free(term);
 	loop_signal_free(interrupt);

@@ -1,5 +1,6 @@
 """Two clusters side by side, and what `down` leaves: nothing, however the cluster ended."""
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -7,7 +8,7 @@ import urllib.error
 import urllib.request
 
 import traces
-from harness import Cluster, check, run, skiff, wait_for
+from harness import Cluster, check, run, skiff, start_time, wait_for
 from kube import Kube, deployment, pod_spec, service
 
 NODES = 0
@@ -90,6 +91,19 @@ def case_down_after_hang(_):
     begin = time.monotonic()
     cluster.close()
     check(time.monotonic() - begin < 60, "down within a minute")
+    check_gone([cluster], before)
+
+
+def case_directory_deleted(_):
+    """Where somebody deleted what `down` needs, no program runs on that nobody can find."""
+    before = traces.of_machine()
+    cluster = with_workload()
+    programs = ("supervisor", "apiserver", "controller", "nodeagent", "containerd", "etcd")
+    pids = {p: (cluster.pid(p), start_time(cluster.pid(p))) for p in programs}
+    shutil.rmtree(cluster.root + "/run", ignore_errors=True) # namespaces are mounted there
+    wait_for("all programs end", lambda: not any(start_time(pid) == start
+                                                 for pid, start in pids.values()), 30)
+    cluster.close()
     check_gone([cluster], before)
 
 
