@@ -1,4 +1,4 @@
-/* Formats in the schemas of a CustomResourceDefinition that nobody checks. */
+/* Formats and rules in the schemas of a CustomResourceDefinition that nobody checks. */
 #include "common/base/jsonx.h"
 #include "schemas/report.h"
 #include "schemas/rule.h"
@@ -28,7 +28,9 @@ static bool is_known_format(const char *type, const char *format)
 	return plain.len && rule_is_one_of(plain.data, texts);
 }
 
-/* Adds the unknown formats to the set. */
+#define RULES "\n" /* no format is called so */
+
+/* Adds the unknown formats to the set, and whether there are rules. */
 static void find_formats(const json_t *schema, json_t *found)
 {
 	static const char *const inner[] = { "items", "additionalProperties", "not" };
@@ -39,6 +41,8 @@ static void find_formats(const json_t *schema, json_t *found)
 		return;
 	if (*format && !is_known_format(json_str_or(schema, "type", ""), format))
 		json_object_set_new(found, format, json_true());
+	if (json_array_size(json_object_get(schema, "x-kubernetes-validations")))
+		json_object_set_new(found, RULES, json_true());
 	json_object_foreach (json_object_get(schema, "properties"), name, member)
 		find_formats(member, found);
 	for (size_t i = 0; i < ARRAY_LEN(inner); i++)
@@ -59,6 +63,9 @@ void warn_definition(const json_t *tree, struct schema_report *ret)
 	for (size_t i = 0; i < json_array_size(versions); i++)
 		find_formats(json_at(json_array_get(versions, i), "schema", "openAPIV3Schema"),
 			     found);
+	if (json_object_del(found, RULES) == 0)
+		report_add(ret,
+			   "x-kubernetes-validations are kept, and not evaluated by this server");
 	json_object_foreach (found, format, yes)
 		report_add(ret, "unrecognized format \"%s\"", format);
 }
