@@ -2,26 +2,9 @@
  * The schemas of a CustomResourceDefinition: what may stand in one at all, and that it is
  * structural, so that tables can be made of it. Source: the rules of apiextensions, v1.
  */
-#include "schemas/rule_hook.h"
+#include "schemas/validate_schema.h"
 
 enum level { ROOT, ITEM, MEMBER };
-
-static bool has(const json_t *o, const char *name)
-{
-	return json_object_get(o, name) != NULL;
-}
-
-/* A member that is a schema, not a list or a truth value in its place. */
-static const json_t *schema_of(const json_t *o, const char *name)
-{
-	const json_t *value = json_object_get(o, name);
-	return json_is_object(value) ? value : NULL;
-}
-
-static const char *type_of(const json_t *schema)
-{
-	return json_str_or(schema, "type", "");
-}
 
 /* ---- structural: every value has a known type ---- */
 
@@ -284,105 +267,6 @@ static void check_words(const json_t *s, const struct path *at, struct field_err
 			    "additionalProperties and properties are mutual exclusive");
 }
 
-static void check_wants_type(const json_t *s, const char *wanted, const char *why,
-			     const struct path *at, struct field_errors *e)
-{
-	const char *type = type_of(s);
-	if (!*type)
-		rule_broken(e, FIELD_REQUIRED, PATH(at, "type"), NULL,
-			    "must be %s if %s is specified", wanted, why);
-	else if (!streq(type, wanted))
-		rule_bad_text(e, FIELD_INVALID, PATH(at, "type"), type,
-			      "must be %s if %s is specified", wanted, why);
-}
-
-static void check_list_keys(const json_t *s, const struct path *at, struct field_errors *e)
-{
-	const json_t *keys = json_object_get(s, "x-kubernetes-list-map-keys");
-	const json_t *items = schema_of(s, "items");
-	const json_t *members = json_object_get(items, "properties");
-	const json_t *required = json_object_get(items, "required");
-	const struct path *keys_at = PATH(at, "x-kubernetes-list-map-keys");
-	const struct path *members_at = PATH(PATH(at, "items"), "properties");
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const char *key = json_string_value(json_array_get(keys, i));
-		const json_t *member = json_object_get(members, key);
-		const char *type = type_of(member);
-		if (!member)
-			rule_broken(e, FIELD_INVALID, keys_at, keys,
-				    "entries must all be names of item properties");
-		else if (streq(type, "array") || streq(type, "object"))
-			rule_bad_text(e, FIELD_INVALID, PATH(PATH_OF(members_at, key), "type"),
-				      type_of(items),
-				      "must be a scalar type if parent array's "
-				      "x-kubernetes-list-type is map");
-		if (rule_is_again(keys, i, NULL))
-			rule_broken(e, FIELD_INVALID, keys_at, keys,
-				    "must not contain duplicate entries");
-	}
-	if (json_bool_or(items, "nullable", false))
-		rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(at, "items"), "nullable"), NULL,
-			    "cannot be nullable when x-kubernetes-list-type is map");
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const char *key = json_string_value(json_array_get(keys, i));
-		const json_t *member = json_object_get(members, key);
-		bool is_required = false;
-		for (size_t k = 0; k < json_array_size(required); k++)
-			is_required |= streq(json_string_value(json_array_get(required, k)), key);
-		if (member && !is_required && !has(member, "default"))
-			rule_broken(e, FIELD_REQUIRED, PATH(PATH_OF(members_at, key), "default"),
-				    NULL,
-				    "this property is in x-kubernetes-list-map-keys, so it must "
-				    "have a default or be a required property");
-		if (json_bool_or(member, "nullable", false))
-			rule_broken(e, FIELD_FORBIDDEN, PATH(PATH_OF(members_at, key), "nullable"),
-				    NULL,
-				    "this property is in x-kubernetes-list-map-keys, so it cannot "
-				    "be nullable");
-	}
-}
-
-/* How lists and objects are merged. */
-static void check_merging(const json_t *s, const struct path *at, struct field_errors *e)
-{
-	static const char *const lists[] = { "atomic", "set", "map", NULL };
-	static const char *const maps[] = { "atomic", "granular", NULL };
-	const char *list = json_str(s, "x-kubernetes-list-type");
-	const char *map = json_str(s, "x-kubernetes-map-type");
-	const json_t *keys = json_object_get(s, "x-kubernetes-list-map-keys");
-	const json_t *items = schema_of(s, "items");
-	const struct path *list_at = PATH(at, "x-kubernetes-list-type");
-	if (map) {
-		check_wants_type(s, "object", "x-kubernetes-map-type", at, e);
-		if (!rule_is_one_of(map, maps))
-			rule_unsupported(e, PATH(at, "x-kubernetes-map-type"), map, maps);
-	}
-	if (list) {
-		check_wants_type(s, "array", "x-kubernetes-list-type", at, e);
-		if (!rule_is_one_of(list, lists))
-			rule_unsupported(e, list_at, list, lists);
-	}
-	if (json_array_size(keys) && !list)
-		rule_broken(e, FIELD_REQUIRED, list_at, NULL,
-			    "must be map if x-kubernetes-list-map-keys is non-empty");
-	else if (json_array_size(keys) && !streq(list, "map"))
-		rule_bad_text(e, FIELD_INVALID, list_at, list,
-			      "must be map if x-kubernetes-list-map-keys is non-empty");
-	if (!list || !streq(list, "map"))
-		return;
-	if (!json_array_size(keys))
-		rule_broken(e, FIELD_REQUIRED, PATH(at, "x-kubernetes-list-map-keys"), NULL,
-			    "must not be empty if x-kubernetes-list-type is map");
-	if (!has(s, "items"))
-		rule_broken(e, FIELD_REQUIRED, PATH(at, "items"), NULL,
-			    "must have a schema if x-kubernetes-list-type is map");
-	if (items && !streq(type_of(items), "object"))
-		rule_bad_text(e, FIELD_INVALID, PATH(PATH(at, "items"), "type"), type_of(items),
-			      "must be object if parent array's x-kubernetes-list-type is map");
-	else if (items)
-		check_list_keys(s, at, e);
-}
-
 static void check_expressions(const json_t *list, const struct path *at, struct field_errors *e)
 {
 	static const char *const reasons[] = { "FieldValueDuplicate", "FieldValueForbidden",
@@ -405,43 +289,97 @@ static void check_expressions(const json_t *list, const struct path *at, struct 
 	}
 }
 
-static void check_schema(const json_t *s, bool is_root, const char *no_default,
-			 const struct path *at, struct field_errors *e)
+/* Where a schema stands. */
+struct surroundings {
+	bool is_root, in_meta;  /* of the whole; inside of a resource's metadata */
+	const char *no_default; /* why there may be none; NULL: there may */
+};
+
+static void check_schema(const json_t *s, const struct surroundings *in, const struct path *at,
+			 struct field_errors *e);
+
+static void check_members(const json_t *s, const struct surroundings *in, const struct path *at,
+			  struct field_errors *e)
 {
-	static const char *const lists[] = { "allOf", "oneOf", "anyOf" };
 	static const char *const meta[] = { "metadata", "kind", "apiVersion", NULL };
+	bool is_resource = in->is_root || json_bool_or(s, "x-kubernetes-embedded-resource", false);
+	const json_t *rest = schema_of(s, "additionalProperties");
 	const char *name;
 	json_t *member;
+	struct surroundings below = { .in_meta = in->in_meta, .no_default = in->no_default };
+	if (in->in_meta)
+		below.no_default = "inside additionalProperties applying to object metadata";
+	check_schema(rest, &below, PATH(at, "additionalProperties"), e);
+	json_object_foreach (json_object_get(s, "properties"), name, member) {
+		bool is_meta = is_resource && rule_is_one_of(name, meta);
+		auto_free char *why =
+			is_meta && in->is_root ? xasprintf("in top-level %s", name) : NULL;
+		below = (struct surroundings){ .in_meta = in->in_meta || is_meta,
+					       .no_default = why ? why : in->no_default };
+		check_schema(member, &below, PATH_OF(PATH(at, "properties"), name), e);
+	}
+}
+
+static void check_schema(const json_t *s, const struct surroundings *in, const struct path *at,
+			 struct field_errors *e)
+{
+	static const char *const lists[] = { "allOf", "oneOf", "anyOf" };
+	const struct surroundings below = { .in_meta = in->in_meta, .no_default = in->no_default };
 	if (!s)
 		return;
-	if (has(s, "default") && no_default)
+	if (has(s, "default") && in->no_default)
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "default"), NULL, "must not be set %s",
-			    no_default);
+			    in->no_default);
 	check_words(s, at, e);
-	check_schema(schema_of(s, "additionalProperties"), false, no_default,
-		     PATH(at, "additionalProperties"), e);
-	json_object_foreach (json_object_get(s, "properties"), name, member) {
-		auto_free char *why = is_root && rule_is_one_of(name, meta)
-					      ? xasprintf("in top-level %s", name)
-					      : NULL;
-		check_schema(member, false, why ? why : no_default,
-			     PATH_OF(PATH(at, "properties"), name), e);
-	}
-	check_schema(schema_of(s, "not"), false, no_default, PATH(at, "not"), e);
+	if (in->in_meta && json_bool_or(s, "x-kubernetes-embedded-resource", false))
+		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "x-kubernetes-embedded-resource"), NULL,
+			    "must not be used inside of resource meta");
+	check_members(s, in, at, e);
+	check_schema(schema_of(s, "not"), &below, PATH(at, "not"), e);
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		const json_t *list = json_object_get(s, lists[l]);
 		for (size_t i = 0; i < json_array_size(list); i++)
-			check_schema(json_array_get(list, i), false, no_default,
+			check_schema(json_array_get(list, i), &below,
 				     PATH_AT(PATH(at, lists[l]), i), e);
 	}
-	check_schema(schema_of(s, "items"), false, no_default, PATH(at, "items"), e);
+	check_schema(schema_of(s, "items"), &below, PATH(at, "items"), e);
 	if (json_is_false(json_object_get(s, "x-kubernetes-preserve-unknown-fields")))
 		rule_broken(e, FIELD_INVALID, PATH(at, "x-kubernetes-preserve-unknown-fields"),
 			    json_object_get(s, "x-kubernetes-preserve-unknown-fields"),
 			    "must be true or undefined");
-	check_merging(s, at, e);
+	validate_schema_merging(s, at, e);
 	check_expressions(json_object_get(s, "x-kubernetes-validations"),
 			  PATH(at, "x-kubernetes-validations"), e);
+}
+
+/* What makes it no structural schema at all; NULL: nothing does. */
+static const char *unstructured_word(const json_t *s)
+{
+	static const char *const never[] = { "id",           "$schema",         "$ref",
+					     "dependencies", "additionalItems", NULL };
+	static const char *const never_some[] = { "patternProperties", "definitions", NULL };
+	static const char *const inner[] = { "items", "not", "additionalProperties" };
+	static const char *const lists[] = { "allOf", "anyOf", "oneOf" };
+	const char *name, *found = NULL;
+	json_t *member;
+	for (size_t i = 0; never[i]; i++)
+		if (has(s, never[i]))
+			return never[i];
+	for (size_t i = 0; never_some[i]; i++)
+		if (json_object_size(json_object_get(s, never_some[i])))
+			return never_some[i];
+	if (json_is_array(json_object_get(s, "items")) ||
+	    json_is_false(json_object_get(s, "x-kubernetes-preserve-unknown-fields")))
+		return "items";
+	for (size_t i = 0; i < ARRAY_LEN(inner) && !found; i++)
+		if (schema_of(s, inner[i]))
+			found = unstructured_word(schema_of(s, inner[i]));
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+		for (size_t i = 0; !found && i < json_array_size(json_object_get(s, lists[l])); i++)
+			found = unstructured_word(json_array_get(json_object_get(s, lists[l]), i));
+	json_object_foreach (json_object_get(s, "properties"), name, member)
+		found = found ? found : unstructured_word(member);
+	return found;
 }
 
 void validate_schema(const json_t *schema, const struct path *at, struct field_errors *e)
@@ -450,8 +388,15 @@ void validate_schema(const json_t *schema, const struct path *at, struct field_e
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "nullable"), NULL,
 			    "nullable cannot be true at the root");
 	size_t before = e->count;
-	check_structural(schema, at, e);
-	if (e->count == before)
-		validate_schema_defaults(schema, at, e);
-	check_schema(schema, true, NULL, at, e);
+	const char *word = unstructured_word(schema);
+	if (!word) {
+		size_t now = e->count;
+		check_structural(schema, at, e);
+		if (e->count == now)
+			validate_schema_defaults(schema, at, e);
+	}
+	check_schema(schema, &(const struct surroundings){ .is_root = true }, at, e);
+	if (word && e->count == before)
+		rule_bad_text(e, FIELD_INVALID, at, "", "OpenAPIV3Schema '%s' is not supported",
+			      *word == '$' ? word + 1 : word);
 }
