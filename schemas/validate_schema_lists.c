@@ -74,6 +74,14 @@ static void check_set(const json_t *items, const struct path *at, struct field_e
 			    "%s", why);
 }
 
+static void check_not_nullable(const json_t *items, const char *list, const struct path *at,
+			       struct field_errors *e)
+{
+	if (json_bool_or(items, "nullable", false))
+		rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(at, "items"), "nullable"), NULL,
+			    "cannot be nullable when x-kubernetes-list-type is %s", list);
+}
+
 /* How lists and objects are merged. */
 void validate_schema_merging(const json_t *s, const struct path *at, struct field_errors *e)
 {
@@ -102,13 +110,9 @@ void validate_schema_merging(const json_t *s, const struct path *at, struct fiel
 	else if (json_array_size(keys) && !streq(list, "map"))
 		rule_bad_text(e, FIELD_INVALID, list_at, list,
 			      "must be map if x-kubernetes-list-map-keys is non-empty");
-	bool is_map = list && streq(list, "map");
-	bool is_keyed = is_map && streq(type_of(items), "object"); /* its own check says so */
-	if (list && (is_map || streq(list, "set")) && !is_keyed &&
-	    json_bool_or(items, "nullable", false))
-		rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(at, "items"), "nullable"), NULL,
-			    "cannot be nullable when x-kubernetes-list-type is %s", list);
-	if (!is_map)
+	if (list && streq(list, "set"))
+		check_not_nullable(items, list, at, e);
+	if (!list || !streq(list, "map"))
 		return;
 	if (!json_array_size(keys))
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "x-kubernetes-list-map-keys"), NULL,
@@ -116,9 +120,11 @@ void validate_schema_merging(const json_t *s, const struct path *at, struct fiel
 	if (!has(s, "items"))
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "items"), NULL,
 			    "must have a schema if x-kubernetes-list-type is map");
-	if (items && !streq(type_of(items), "object"))
+	if (items && !streq(type_of(items), "object")) {
 		rule_bad_text(e, FIELD_INVALID, PATH(PATH(at, "items"), "type"), type_of(items),
 			      "must be object if parent array's x-kubernetes-list-type is map");
-	else if (items)
+		check_not_nullable(items, list, at, e);
+	} else if (items) {
 		check_list_keys(s, at, e);
+	}
 }
