@@ -338,7 +338,10 @@ static void serve_delete_one(struct request *r, const json_t *options, bool is_d
 	struct deletion *d = deletion_new(r, t->kind->is_namespaced ? t->ns : NULL, t->name,
 					  options, is_dry_run, answer_one);
 	d->is_eviction = is_eviction;
-	deletion_attempt(d);
+	if (is_eviction) /* a budget made a moment ago through another server counts */
+		hub_when_fresh(r->server->hub, fresh, d);
+	else
+		deletion_attempt(d);
 }
 
 /* pods/NAME/eviction: a deletion with the options inside the Eviction. */

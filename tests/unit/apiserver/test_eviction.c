@@ -176,6 +176,24 @@ static void race(void)
 	}
 	CHECK_INT(statuses[0], 201);
 	CHECK_INT(statuses[1], 429);
+
+	/* A budget that only the other server has seen made. */
+	static const struct api_row later[] = {
+		{ "no budget", 0, "DELETE", PDBS "/web", 0, 200, "" },
+		{ "c", 0, "POST", NS "/pods", POD("c", "web"), 201, "" },
+		{ "on", 0, "POST", NS "/pods/c/binding", BIND, 201, "" },
+		{ "ready", 0, "PATCH", NS "/pods/c/status", PHASE("Running", "True"), 200, "" },
+		{ "another budget", 0, "POST", PDBS, PDB("new", "web", ""), 201, "" },
+	};
+	static const struct api_row evicted = { "at once",
+						0,
+						"POST",
+						NS "/pods/c/eviction",
+						EVICT("c", ""),
+						429,
+						"still being processed" };
+	api_rows_run(&w, later, ARRAY_LEN(later));
+	api_rows_run(&second, &evicted, 1);
 	api_world_fini(&second);
 	api_world_fini(&w);
 }
