@@ -11,6 +11,7 @@
 
 #define SLICE_BYTES  (32u << 10)  /* one refill */
 #define ANSWER_BYTES (128u << 10) /* answered whole, with a length, up to here */
+#define PROTOBUF_MAX (1u << 30)   /* a list in protobuf */
 #define SLICE_LOOKED 5000         /* objects looked at in one refill: selectors may pass few */
 
 struct list {
@@ -144,6 +145,24 @@ static void find_next_page(struct list *l)
 	l->remaining = taken > l->limit ? (size_t)(taken - l->limit) : 0;
 }
 
+static void add_metadata(struct list *l, struct str *out)
+{
+	str_addf(out, "{\"resourceVersion\":\"%llu\"", (unsigned long long)l->version);
+	if (l->next) {
+		str_add(out, ",\"continue\":\"");
+		add_token(l, out);
+		str_add(out, "\"");
+		if (!l->what.labels.count && !l->what.fields.count)
+			str_addf(out, ",\"remainingItemCount\":%zu", l->remaining);
+	}
+	str_add_char(out, '}');
+}
+
+static bool is_partial(const struct list *l)
+{
+	return l->how.as == ACCEPT_PARTIAL || l->how.as == ACCEPT_PARTIAL_LIST;
+}
+
 static void add_head(struct list *l, struct str *out)
 {
 	const struct schema_kind *k = l->what.kind;
@@ -153,7 +172,7 @@ static void add_head(struct list *l, struct str *out)
 	const char *as = *l->how.as_version ? l->how.as_version : "v1";
 	if (l->how.as == ACCEPT_TABLE)
 		str_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\"", as);
-	else if (l->how.as == ACCEPT_PARTIAL_LIST || l->how.as == ACCEPT_PARTIAL)
+	else if (is_partial(l))
 		str_addf(out,
 			 "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":"
 			 "\"meta.k8s.io/%s\"",
@@ -161,16 +180,9 @@ static void add_head(struct list *l, struct str *out)
 	else
 		str_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"", k->list_kind,
 			 api_version.data);
-	str_addf(out, ",\"metadata\":{\"resourceVersion\":\"%llu\"",
-		 (unsigned long long)l->version);
-	if (l->next) {
-		str_add(out, ",\"continue\":\"");
-		add_token(l, out);
-		str_add(out, "\"");
-		if (!l->what.labels.count && !l->what.fields.count)
-			str_addf(out, ",\"remainingItemCount\":%zu", l->remaining);
-	}
-	str_add(out, "},");
+	str_add(out, ",\"metadata\":");
+	add_metadata(l, out);
+	str_add_char(out, ',');
 	if (l->how.as == ACCEPT_TABLE) {
 		render_columns(k, out);
 		str_add(out, ",\"rows\":[");
@@ -278,6 +290,44 @@ static void pack_slices(struct list *l)
 	l->content_type = "application/json";
 }
 
+/* Protobuf is made item by item from the bytes, unless another version's objects are asked for. */
+static bool encodes_items(const struct list *l)
+{
+	bool as_stored = !l->how.kind->storage && !l->how.omits_owners;
+	return l->r->accept.encoding == SCHEMA_PROTOBUF &&
+	       (is_partial(l) || (l->how.as == ACCEPT_OBJECT && as_stored));
+}
+
+static void encode_items(struct list *l, struct str *out)
+{
+	static const char room[RENDER_LIST_ROOM];
+	AUTO_STR text;
+	str_init(out, PROTOBUF_MAX);
+	str_init(&text, 65536);
+	str_add_bytes(out, room, sizeof room);
+	add_metadata(l, &text);
+	render_protobuf_list_head(text.data, text.len, out);
+	l->at = index_seek(&l->index, l->start ? l->start : l->what.prefix);
+	for (l->left = l->limit; !l->limit || l->left > 0;) {
+		struct object *o = index_next(&l->index, &l->at);
+		if (!o || !starts_with(o->key, l->what.prefix))
+			break;
+		if (!selection_has(&l->what, o))
+			continue;
+		l->left--;
+		render_protobuf_list_item(l->what.kind, is_partial(l), o, out);
+	}
+	str_clear(&text);
+	if (is_partial(l))
+		str_addf(&text, "meta.k8s.io/%s", *l->how.as_version ? l->how.as_version : "v1");
+	else
+		schema_api_version(l->what.kind, &text);
+	render_protobuf_list_end(
+		text.data, is_partial(l) ? "PartialObjectMetadataList" : l->what.kind->list_kind,
+		out);
+	l->content_type = render_content_type(&l->r->accept);
+}
+
 /* On a worker: the snapshot is the list's own and nobody changes it. */
 static void render_step(void *list)
 {
@@ -287,11 +337,15 @@ static void render_step(void *list)
 		pack_slices(l);
 		return;
 	}
-	while (list_refill(&l->source) == REFILL_MORE)
-		;
-	AUTO_STR whole;
-	str_init(&whole, RENDER_MAX);
-	l->content_type = render_bytes(&l->r->accept, json->data, json->len, &whole);
+	AUTO_STR whole = { .max = 0 };
+	if (encodes_items(l)) {
+		encode_items(l, &whole);
+	} else {
+		str_init(&whole, RENDER_MAX);
+		while (list_refill(&l->source) == REFILL_MORE)
+			;
+		l->content_type = render_bytes(&l->r->accept, json->data, json->len, &whole);
+	}
 	l->is_packed = l->is_packed && whole.len >= GZIP_BYTES;
 	if (l->is_packed) {
 		AUTO(gzip) *g = gzip_new();

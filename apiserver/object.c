@@ -63,6 +63,15 @@ void object_unref(struct object *o)
 
 /* ---- reading ---- */
 
+struct span object_metadata(const struct object *o)
+{
+	/* The version is its first member, managedFields its last. */
+	const char *at = o->bytes + o->version_at - strlen("{\"resourceVersion\":\"");
+	const char *end = o->managed_len ? o->bytes + o->managed_at + o->managed_len + 1
+					 : scan_past(at, o->bytes + o->len);
+	return (struct span){ at, (size_t)(end - at) };
+}
+
 const char *object_label(const struct object *o, const char *key)
 {
 	for (size_t i = 0; i < o->labels_count; i++)

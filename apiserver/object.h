@@ -59,6 +59,9 @@ static inline void object_cleanup(struct object **o)
 	object_unref(*o);
 }
 
+/* Its metadata in its bytes, found without looking at who owns which field. */
+struct span object_metadata(const struct object *o);
+
 /* Canonical bytes as stored, without the resourceVersion, appended to out. */
 void object_stored_bytes(const struct object *o, struct str *out);
 

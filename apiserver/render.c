@@ -20,15 +20,18 @@ const char *render_bytes(const struct accept *a, const char *bytes, size_t len, 
 	struct error err;
 	AUTO_JSON *tree = NULL;
 	bool plain = a->encoding == SCHEMA_JSON && !a->is_pretty;
+	if (a->encoding == SCHEMA_PROTOBUF) {
+		if (render_protobuf(bytes, len, out))
+			return render_content_type(a);
+		str_clear(out);
+		plain = true;
+	}
 	if (!plain && json_parse(bytes, len, &tree, &err) == 0) {
-		bool is_done = true;
 		if (a->encoding == SCHEMA_YAML)
 			yaml_print(tree, out);
-		else if (a->encoding == SCHEMA_PROTOBUF)
-			is_done = render_protobuf(tree, out);
 		else
 			json_print_pretty(tree, out);
-		if (is_done && out->len)
+		if (out->len)
 			return render_content_type(a);
 		str_clear(out);
 	}
@@ -51,10 +54,10 @@ void render_columns(const struct schema_kind *kind, struct str *out)
 	str_add(out, "\"columnDefinitions\":[");
 	for (size_t i = 0; i < kind->columns_count; i++) {
 		const struct schema_column *c = &kind->columns[i];
-		json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:i}", "name", c->name, "type", c->type,
-				      "format", c->format ? c->format : "", "description",
-				      c->description ? c->description : "", "priority",
-				      c->priority);
+		json_t *j =
+			json_pack("{s:s,s:s,s:s,s:s,s:i}", "name", c->name, "type", c->type,
+				  "format", c->format ? c->format : "", "description",
+				  c->description ? c->description : "", "priority", c->priority);
 		str_add(out, i ? "," : "");
 		json_print(j, out);
 		json_decref(j);
@@ -65,7 +68,7 @@ void render_columns(const struct schema_kind *kind, struct str *out)
 void render_partial(const struct object *o, const char *as_version, bool omits_owners,
 		    struct str *out)
 {
-	struct span metadata = scan_member((struct span){ o->bytes, o->len }, "metadata");
+	struct span metadata = object_metadata(o);
 	str_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",",
 		 *as_version ? as_version : "v1");
 	str_add(out, "\"metadata\":");
@@ -78,10 +81,98 @@ void render_partial(const struct object *o, const char *as_version, bool omits_o
 	str_add(out, "}");
 }
 
+/* A list without what its elements hold: cells count containers and no more. */
+static void add_hollow(struct span list, const char *keeps, struct str *out)
+{
+	struct scan s = scan_open(list);
+	const char *comma = "";
+	str_add_char(out, '[');
+	for (struct span name, item; scan_next(&s, &name, &item); comma = ",") {
+		struct span kept = keeps ? scan_member(item, keeps) : (struct span){ 0 };
+		str_addf(out, "%s{", comma);
+		if (kept.at)
+			str_addf(out, "\"%s\":%.*s", keeps, (int)kept.len, kept.at);
+		struct span called = scan_member(item, "name");
+		if (kept.at && called.at)
+			str_addf(out, ",\"name\":%.*s", (int)called.len, called.at);
+		str_add_char(out, '}');
+	}
+	str_add_char(out, ']');
+}
+
+static bool span_is(struct span name, const char *text)
+{
+	return name.len == strlen(text) && memcmp(name.at, text, name.len) == 0;
+}
+
+static void add_pod_spec(struct span spec, struct str *out)
+{
+	struct scan s = scan_open(spec);
+	const char *comma = "";
+	str_add_char(out, '{');
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		bool is_list = span_is(name, "containers"), inits = span_is(name, "initContainers");
+		if (!is_list && !inits && !span_is(name, "nodeName") &&
+		    !span_is(name, "readinessGates"))
+			continue;
+		str_addf(out, "%s\"%.*s\":", comma, (int)name.len, name.at);
+		if (is_list || inits)
+			add_hollow(value, inits ? "restartPolicy" : NULL, out);
+		else
+			str_add_bytes(out, value.at, value.len);
+		comma = ",";
+	}
+	str_add_char(out, '}');
+}
+
+/* Only texts are in cells: names and times. */
+static void add_pod_metadata(const struct object *o, struct str *out)
+{
+	struct span metadata = object_metadata(o);
+	if (o->managed_len) /* without what is last, and a brace for it that nobody reads */
+		metadata.len = o->managed_at - (size_t)(metadata.at - o->bytes) + 1;
+	struct scan s = scan_open(metadata);
+	const char *comma = "";
+	str_add_char(out, '{');
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		if (*value.at != '"')
+			continue;
+		str_addf(out, "%s\"%.*s\":%.*s", comma, (int)name.len, name.at, (int)value.len,
+			 value.at);
+		comma = ",";
+	}
+	str_add_char(out, '}');
+}
+
+/* What a pod's cells look at: most of a pod are its containers, of which only the number counts. */
+static json_t *pod_outline(const struct object *o)
+{
+	struct span metadata = object_metadata(o);
+	struct scan s = { metadata.at + metadata.len, o->bytes + o->len - 1, true };
+	json_t *tree = NULL;
+	struct error err;
+	AUTO_STR text;
+	str_init(&text, o->len + 1024);
+	str_add(&text, "{\"metadata\":");
+	add_pod_metadata(o, &text);
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		str_addf(&text, ",\"%.*s\":", (int)name.len, name.at);
+		if (span_is(name, "spec"))
+			add_pod_spec(value, &text);
+		else
+			str_add_bytes(&text, value.at, value.len);
+	}
+	str_add_char(&text, '}');
+	int code = json_parse(text.data, text.len, &tree, &err);
+	assert(code == 0); /* parts of canonical bytes are JSON */
+	return tree;
+}
+
 void render_row(const struct object *o, enum include_object include, int64_t now_us,
 		const char *as_version, struct str *out)
 {
-	AUTO_JSON *tree = object_tree_unowned(o);
+	bool is_pod = streq(o->kind->kind, "Pod") && !*o->kind->group;
+	AUTO_JSON *tree = is_pod ? pod_outline(o) : object_tree_unowned(o);
 	AUTO_JSON *cells = table_cells(o->kind, tree, now_us);
 	str_add(out, "{\"cells\":");
 	json_print(cells, out);
@@ -125,8 +216,8 @@ void render_as(const struct schema_kind *kind, const struct object *o, bool omit
 		str_add_bytes(out, o->bytes + after, o->len - after);
 }
 
-void render_item(const struct rendering *how, const struct object *o, bool is_first,
-		 int64_t now_us, struct str *out)
+void render_item(const struct rendering *how, const struct object *o, bool is_first, int64_t now_us,
+		 struct str *out)
 {
 	switch (how->as) {
 	case ACCEPT_TABLE:

@@ -43,15 +43,23 @@ struct rendering {
 };
 /* `Skiff-Omit: managedFields`: half of what our own programs would read for nothing. */
 bool render_omits_owners(const struct request *r);
-void render_item(const struct rendering *how, const struct object *o, bool is_first,
-		 int64_t now_us, struct str *out);
+void render_item(const struct rendering *how, const struct object *o, bool is_first, int64_t now_us,
+		 struct str *out);
 const char *render_content_type(const struct accept *a);
 
 /* ---- render_protobuf.c ---- */
 
 /* False: kinds of ours that no protobuf was defined for. */
 bool render_has_protobuf(const struct schema_kind *kind);
-/* An object, a list, metadata alone, a Status. False: none that has protobuf; `out` is spoilt. */
-bool render_protobuf(const json_t *tree, struct str *out);
+/* An object, a list, metadata alone, a Status, from its bytes without blanks. False: none that has
+ * protobuf; `out` is spoilt. */
+bool render_protobuf(const char *bytes, size_t len, struct str *out);
 /* One frame of a watch: its length in four bytes, and a WatchEvent around the object (JSON). */
 bool render_protobuf_event(const char *type, const char *object, size_t len, struct str *out);
+/* A list item by item: its ListMeta (JSON), its items, and the envelope, for which the message begins
+ * with so many bytes of anything. */
+#define RENDER_LIST_ROOM 512
+void render_protobuf_list_head(const char *metadata, size_t len, struct str *message);
+void render_protobuf_list_item(const struct schema_kind *kind, bool is_partial,
+			       const struct object *o, struct str *message);
+void render_protobuf_list_end(const char *api_version, const char *kind, struct str *message);

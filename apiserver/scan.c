@@ -4,10 +4,41 @@
 #include <emmintrin.h>
 #endif
 
+#ifdef __SSE2__
+/* Bit i: p[i] is the character. */
+static unsigned marks_of(__m128i block, char c)
+{
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(c)));
+}
+
+static __m128i block_at(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)p);
+}
+
+/* To the first quote or backslash, or to less than sixteen bytes before the end. */
+static const char *skip_plain(const char *p, const char *end)
+{
+	for (; end - p >= 16; p += 16) {
+		__m128i block = block_at(p);
+		unsigned marks = marks_of(block, '"') | marks_of(block, '\\');
+		if (marks)
+			return p + __builtin_ctz(marks);
+	}
+	return p;
+}
+#else
+static const char *skip_plain(const char *p, const char *end)
+{
+	(void)end;
+	return p;
+}
+#endif
+
 /* Past a string; p stands on its opening quote. */
 static const char *past_string(const char *p, const char *end)
 {
-	for (p++; p < end && *p != '"'; p++)
+	for (p = skip_plain(p + 1, end); p < end && *p != '"'; p++)
 		if (*p == '\\')
 			p++;
 	return p < end ? p + 1 : end;
@@ -35,62 +66,88 @@ static bool skip_one(struct skip *s, char c, int *ret_used)
 }
 
 #ifdef __SSE2__
-/* Bit i: p[i] is a quote, a backslash or a bracket. (0x20 makes [ and ] to { and }.) */
-static unsigned marks_of(const char *p)
+#define BLOCK 64
+
+struct marks {
+	uint64_t quotes, escapes, opens, closes; /* a bit a byte of a block */
+};
+
+static struct marks look_at(const char *p)
 {
-	__m128i v = _mm_loadu_si128((const __m128i *)p);
-	__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
-	__m128i any = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-						_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
-				   _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
-						_mm_cmpeq_epi8(folded, _mm_set1_epi8('}'))));
-	return (unsigned)_mm_movemask_epi8(any);
+	struct marks m = { 0 };
+	for (int i = 0; i < BLOCK / 16; i++) {
+		__m128i block = block_at(p + 16 * i);
+		__m128i folded = _mm_or_si128(block, _mm_set1_epi8(0x20)); /* [ and ] to { and } */
+		m.quotes |= (uint64_t)marks_of(block, '"') << 16 * i;
+		m.escapes |= (uint64_t)marks_of(block, '\\') << 16 * i;
+		m.opens |= (uint64_t)marks_of(folded, '{') << 16 * i;
+		m.closes |= (uint64_t)marks_of(folded, '}') << 16 * i;
+	}
+	return m;
 }
 
-/* The sixteen bytes at a time of which most say nothing. NULL: the end is not among the whole
- * sixteens; *p is where to go on. */
-static const char *skip_blocks(struct skip *s, const char **p, const char *end)
+/* Bit i: an odd number of bits up to i. */
+static uint64_t parity(uint64_t bits)
+{
+	for (int shift = 1; shift < 64; shift *= 2)
+		bits ^= bits << shift;
+	return bits;
+}
+
+/* Block by block to the end of the container (true), or to one in which something is escaped, or that
+ * is no whole one. *p: behind the end, or where to go on. */
+static bool skip_blocks(struct skip *s, const char **p, const char *end)
 {
 	const char *at = *p;
-	while (end - at >= 16) {
-		int next = 16;
-		for (unsigned marks = marks_of(at); marks; marks &= marks - 1) {
-			int i = __builtin_ctz(marks), used;
-			if (skip_one(s, at[i], &used))
-				return at + i + 1;
-			if (used == 2) { /* what is escaped is no mark */
-				next = i + 2;
-				break;
+	for (; end - at >= BLOCK; at += BLOCK) {
+		struct marks m = look_at(at);
+		if (m.escapes)
+			break;
+		uint64_t inside = parity(m.quotes) ^ (s->in_string ? ~(uint64_t)0 : 0);
+		for (uint64_t left = (m.opens | m.closes) & ~inside; left; left &= left - 1) {
+			uint64_t bit = left & -left;
+			s->depth += m.opens & bit ? 1 : -1;
+			if (s->depth == 0) {
+				*p = at + __builtin_ctzll(bit) + 1;
+				return true;
 			}
 		}
-		at += next;
+		s->in_string = inside >> 63;
 	}
 	*p = at;
-	return NULL;
+	return false;
 }
 #else
-static const char *skip_blocks(struct skip *s, const char **p, const char *end)
+#define BLOCK 1
+
+static bool skip_blocks(struct skip *s, const char **p, const char *end)
 {
-	(void)s, (void)p, (void)end;
-	return NULL;
+	(void)s;
+	(void)p;
+	(void)end;
+	return false;
 }
 #endif
 
 static const char *past_container(const char *p, const char *end)
 {
-	struct skip s = { 0 };
-	const char *after = skip_blocks(&s, &p, end);
-	while (!after && p < end) {
-		int used;
-		if (skip_one(&s, *p, &used))
-			after = p + 1;
-		p += used;
+	struct skip s = { .depth = 1 };
+	p++;
+	while (p < end) {
+		if (skip_blocks(&s, &p, end))
+			return p;
+		/* Byte by byte what stopped it. */
+		for (const char *stop = p + BLOCK; p < end && p < stop;) {
+			int used;
+			if (skip_one(&s, *p, &used))
+				return p + 1;
+			p += used;
+		}
 	}
-	return after ? after : end;
+	return end;
 }
 
-/* Past any value. */
-static const char *past_value(const char *p, const char *end)
+const char *scan_past(const char *p, const char *end)
 {
 	if (p < end && *p == '"')
 		return past_string(p, end);
@@ -121,7 +178,7 @@ bool scan_next(struct scan *s, struct span *ret_name, struct span *ret_value)
 		*ret_name = (struct span){ s->p + 1, (size_t)(after - s->p) - 2 };
 		s->p = after + 1; /* the colon */
 	}
-	const char *after = past_value(s->p, s->end);
+	const char *after = scan_past(s->p, s->end);
 	*ret_value = (struct span){ s->p, (size_t)(after - s->p) };
 	s->p = after;
 	return true;

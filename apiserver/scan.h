@@ -22,6 +22,9 @@ struct scan {
 	const char *p, *end;
 	bool is_object;
 };
+/* Past the value on which p stands. */
+const char *scan_past(const char *p, const char *end);
+
 struct scan scan_open(struct span container);
 bool scan_next(struct scan *s, struct span *ret_name, struct span *ret_value);
 

@@ -13,6 +13,9 @@
  * number; 0 where the field does not stand in such a one. */
 unsigned protobuf_within(const struct schema_field *field, unsigned outer);
 
+/* The inside of the message (or bytes) that stands for a field's value in its form. */
+void protobuf_add_inside(const struct schema_field *field, const json_t *value, struct str *out);
+
 int protobuf_decode(const struct schema_type *type, const void *bytes, size_t len, json_t **ret,
 		    struct error *err) MUST_CHECK;
 int protobuf_peek(const void *bytes, size_t len, char **ret_api_version, char **ret_kind,

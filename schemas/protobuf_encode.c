@@ -87,6 +87,13 @@ static void encode_union(const struct schema_field *f, const json_t *value, stru
 		encode_schema(f, 1, value, out);
 }
 
+static void encode_inside(const struct schema_field *f, const json_t *value, struct str *out);
+
+void protobuf_add_inside(const struct schema_field *f, const json_t *value, struct str *out)
+{
+	encode_inside(f, value, out);
+}
+
 /* The inside of the message that stands for the value. */
 static void encode_inside(const struct schema_field *f, const json_t *value, struct str *out)
 {
@@ -221,8 +228,8 @@ int schema_encode_message(const struct schema_type *type, const json_t *tree, st
 	return str_check(out, "the encoded object", err);
 }
 
-void schema_add_envelope(const char *api_version, const char *kind, const void *message, size_t len,
-			 struct str *out)
+void schema_add_envelope_head(const char *api_version, const char *kind, size_t len,
+			      struct str *out)
 {
 	AUTO_STR meta;
 	str_init(&meta, 1024);
@@ -230,9 +237,22 @@ void schema_add_envelope(const char *api_version, const char *kind, const void *
 	wire_add_bytes(&meta, 2, kind, strlen(kind));
 	str_add_bytes(out, "k8s\0", 4);
 	wire_add_bytes(out, 1, meta.data, meta.len);
-	wire_add_bytes(out, 2, message, len);
+	wire_add_varint(out, 2 << 3 | WIRE_BYTES);
+	wire_add_varint(out, len);
+}
+
+void schema_add_envelope_tail(struct str *out)
+{
 	wire_add_bytes(out, 3, "", 0);
 	wire_add_bytes(out, 4, "", 0);
+}
+
+void schema_add_envelope(const char *api_version, const char *kind, const void *message, size_t len,
+			 struct str *out)
+{
+	schema_add_envelope_head(api_version, kind, len, out);
+	str_add_bytes(out, message, len);
+	schema_add_envelope_tail(out);
 }
 
 int schema_encode_protobuf(const struct schema_type *type, const char *api_version,

@@ -172,6 +172,10 @@ int schema_encode_message(const struct schema_type *type, const json_t *tree, st
 /* The envelope ("k8s\0" and what kind it is) around a message. */
 void schema_add_envelope(const char *api_version, const char *kind, const void *message, size_t len,
 			 struct str *out);
+/* The same in two parts, for a message of `len` bytes that is made elsewhere. */
+void schema_add_envelope_head(const char *api_version, const char *kind, size_t len,
+			      struct str *out);
+void schema_add_envelope_tail(struct str *out);
 /* Both; for answers where asked, and for tests. */
 int schema_encode_protobuf(const struct schema_type *type, const char *api_version,
 			   const char *kind, const json_t *tree, struct str *out,
