@@ -1,9 +1,9 @@
 """Tapes: the requests of a client, as one line of JSON each, and what the answers looked like.
 
-`tapes.py kubectl|helm|client-go PROGRAM` starts a cluster, runs what stands below with that program through
+`tapes.py kubectl|helm|client-go|client-js|client-python PROGRAM` starts a cluster, runs what stands below with that program through
 a proxy that writes down what passes, and makes tests/golden/CLIENT-VERSION.tape.gz. test_tapes.py replays
 them, so that clients which cannot be had are tested all the same. What upgrades its connection (exec,
-attach, port-forward) is not on the tapes. client-go's program is client_go/main.go.
+attach, port-forward) is not on the tapes. What the libraries' programs are says client_*/main.*.
 
 The server's own values stand as {{uid:Kind/name}} and {{rv:Kind/name}}: those of the last answer.
 """
@@ -136,9 +136,10 @@ class Values:
 
     def hide(self, text):
         for value, key in self.by_value.items():
-            if len(value) > 4:
-                text = re.sub(r"(?<![0-9a-f-])%s(?![0-9a-f-])" % re.escape(value),
-                              "{{%s}}" % key, text)
+            # A short number may be anything where it stands alone.
+            before = "" if len(value) > 4 else r'resourceVersion\\?"?[=:] ?\\?"?'
+            text = re.sub(r"(%s)(?<![0-9a-f-])%s(?![0-9a-f-])" % (before, re.escape(value)),
+                          lambda m, key=key: m.group(1) + "{{%s}}" % key, text)
         return text
 
     def show(self, text):
@@ -244,6 +245,13 @@ def version_of(client, program):
     if client == "helm":
         return subprocess.check_output([program, "version", "--template", "{{.Version}}"],
                                        text=True).lstrip("v")
+    if client == "client-js":
+        with open(os.path.join(os.path.dirname(os.path.abspath(program)), "node_modules",
+                               "@kubernetes", "client-node", "package.json"), encoding="utf-8") as f:
+            return json.load(f)["version"]
+    if client == "client-python":
+        return subprocess.check_output([program, "-c", "import kubernetes; print(kubernetes.__version__)"],
+                                       text=True).strip()
     modules = subprocess.check_output(["go", "version", "-m", program], text=True)
     return re.search(r"k8s.io/client-go\s+v(\S+)", modules).group(1)
 
@@ -260,7 +268,9 @@ def sessions(client, program, server, folder):
         for command in tapes_helm.commands(tapes_helm.write_chart(folder + "/shop")):
             yield base + list(command), None
     else:
-        yield [program, server, NAMESPACE], None
+        yield {"client-go": [program], "client-js": ["node", program],
+               "client-python": [program, os.path.join(SOURCE, "tests/e2e/client_python/main.py")]
+               }[client] + [server, NAMESPACE], None
 
 
 def record(client, program):
@@ -274,7 +284,8 @@ def record(client, program):
         env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff", HOME=folder)
         for argv, stdin in sessions(client, program,
                                     "http://127.0.0.1:%d" % server.server_port, folder):
-            shown = " ".join(argv[5:]).replace(folder + "/", "") or client
+            shown = client if client.startswith("client-") else " ".join(argv[5:]).replace(
+                folder + "/", "")
             Recorder.tape.append({"command": shown})
             done = subprocess.run(argv, input=stdin, env=env, text=True, timeout=180, check=False,
                                   capture_output=True)
