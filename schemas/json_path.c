@@ -183,6 +183,11 @@ static int step_filter(struct walk *w, const char *text, const char *end)
 	struct filter f = { 0 };
 	int code = w->nested == NESTED_MAX ? bad(w->err, text, end)
 					   : read_filter(text, end, &f, w->err);
+	/* It is understood or not, whatever there is to filter. */
+	struct json_values none = { 0 };
+	if (code == 0)
+		code = find(f.path, f.path_end, NULL, w->nested + 1, &none, w->err);
+	json_values_fini(&none);
 	for (size_t i = 0; code == 0 && i < w->now.count; i++) {
 		struct json_values all = { 0 };
 		add_all(&all, w->now.at[i]);
@@ -195,11 +200,6 @@ static int step_filter(struct walk *w, const char *text, const char *end)
 			json_values_fini(&found);
 		}
 		json_values_fini(&all);
-	}
-	if (code == 0 && w->now.count == 0) { /* only whether it is understood */
-		struct json_values none = { 0 };
-		code = find(f.path, f.path_end, NULL, w->nested + 1, &none, w->err);
-		json_values_fini(&none);
 	}
 	free(f.value);
 	return code;
