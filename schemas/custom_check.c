@@ -1,9 +1,12 @@
 #include "schemas/custom_check.h"
 
+#include "common/base/map.h"
+
 #include <stdarg.h>
 
 #define PLACE_SIZE_MAX  8192
 #define DETAIL_SIZE_MAX 8192
+#define KEYS_SIZE_MAX   (4u << 20)
 
 /* ---- outcomes ---- */
 
@@ -121,27 +124,52 @@ static const struct custom_schema *below(const struct custom_schema *s, const ch
 	return member ? member : s->rest;
 }
 
-static bool has_same_keys(const struct custom_schema *s, const json_t *a, const json_t *b)
+/* A list's elements by what tells them apart. */
+struct elements {
+	struct map by_keys;
+};
+
+/* NULL: nothing does, for a key is missing or no scalar. */
+static char *keys_text(const struct custom_schema *s, const json_t *element)
 {
+	AUTO_STR text;
+	str_init(&text, KEYS_SIZE_MAX);
+	str_add(&text, "");
 	for (size_t i = 0; s->list_keys[i]; i++) {
-		const json_t *x = json_object_get(a, s->list_keys[i]);
-		const json_t *y = json_object_get(b, s->list_keys[i]);
-		if (!x || !y || json_is_object(x) || json_is_array(x) || !json_equal(x, y))
-			return false;
+		const json_t *value = json_object_get(element, s->list_keys[i]);
+		if (!value || json_is_object(value) || json_is_array(value))
+			return NULL;
+		str_add(&text, json_is_real(value) ? "\nr" : "\nv");
+		custom_print_value(value, &text);
 	}
-	return json_is_object(a) && json_is_object(b);
+	return str_ok(&text) ? str_take(&text) : NULL;
 }
 
-/* The element that was this one; NULL: none, or nobody can say. */
-static const json_t *old_element(const struct custom_schema *s, const json_t *old,
+/* Empty where nobody can say which element was which. */
+static void elements_init(struct elements *e, const struct custom_schema *s, const json_t *list)
+{
+	*e = (struct elements){ 0 };
+	if (s->list_type != SCHEMA_LIST_MAP || !s->list_keys)
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *one = json_array_get(list, i);
+		auto_free char *keys = keys_text(s, one);
+		if (keys && !map_has(&e->by_keys, keys))
+			(void)map_put(&e->by_keys, keys, one);
+	}
+}
+
+static void elements_fini(struct elements *e)
+{
+	map_fini(&e->by_keys);
+}
+
+/* The element that was this one, or NULL. */
+static const json_t *old_element(const struct elements *e, const struct custom_schema *s,
 				 const json_t *element)
 {
-	if (s->list_type != SCHEMA_LIST_MAP || !s->list_keys)
-		return NULL;
-	for (size_t i = 0; i < json_array_size(old); i++)
-		if (has_same_keys(s, json_array_get(old, i), element))
-			return json_array_get(old, i);
-	return NULL;
+	auto_free char *keys = e->by_keys.count ? keys_text(s, element) : NULL;
+	return keys ? map_get(&e->by_keys, keys) : NULL;
 }
 
 static bool is_unchanged(const struct custom_schema *s, const json_t *value, const json_t *old);
@@ -152,13 +180,16 @@ static bool is_list_unchanged(const struct custom_schema *s, const json_t *value
 		return false;
 	if (s->list_type != SCHEMA_LIST_MAP || !s->items)
 		return json_equal(value, old);
-	for (size_t i = 0; i < json_array_size(value); i++) {
+	struct elements before;
+	bool is_same = true;
+	elements_init(&before, s, old);
+	for (size_t i = 0; is_same && i < json_array_size(value); i++) {
 		const json_t *one = json_array_get(value, i);
-		const json_t *was = old_element(s, old, one);
-		if (!was || !is_unchanged(s->items, one, was))
-			return false;
+		const json_t *was = old_element(&before, s, one);
+		is_same = was && is_unchanged(s->items, one, was);
 	}
-	return true;
+	elements_fini(&before);
+	return is_same;
 }
 
 /* Equal; what no schema describes counts as changed. */
@@ -208,12 +239,15 @@ static void check_list(const struct custom_checking *c, const struct custom_sche
 	const struct custom_checks *k = &s->checks;
 	int64_t n = (int64_t)json_array_size(list);
 	AUTO_JSON *count = json_integer(n);
+	struct elements before;
+	elements_init(&before, s, old);
 	for (size_t i = 0; s->items && i < (size_t)n; i++) {
 		const json_t *one = json_array_get(list, i);
-		const json_t *was = json_is_array(old) ? old_element(s, old, one) : NULL;
+		const json_t *was = old_element(&before, s, one);
 		const struct custom_place here = { .up = at, .index = i };
 		check_below(c, s->items, one, was, &here, o);
 	}
+	elements_fini(&before);
 	if (k->min[CUSTOM_ITEMS] >= 0 && n < k->min[CUSTOM_ITEMS])
 		custom_problem(c, o, FIELD_INVALID, at, count, "should have at least %lld items",
 			       (long long)k->min[CUSTOM_ITEMS]);

@@ -6,13 +6,15 @@
 
 #define VALUES_MAX 100000
 #define DEPTH_MAX  512
-#define NESTED_MAX 8 /* filters in filters */
+#define NESTED_MAX 8       /* filters in filters */
+#define LOOKS_MAX  1000000 /* values looked at for one path, filters and all */
 
 /* The path that is left, and what it points to so far. */
 struct walk {
 	const char *p, *end;
 	struct json_values now, next;
 	size_t nested;
+	size_t *left; /* of LOOKS_MAX */
 	struct error *err;
 };
 
@@ -37,8 +39,17 @@ static int bad(struct error *err, const char *at, const char *end)
 			 (int)(end - at > 40 ? 40 : end - at), at);
 }
 
-static int find(const char *path, const char *end, const json_t *from, size_t nested,
+/* `outer`: the walk that it is a filter of, or NULL. */
+static int find(const char *path, const char *end, const json_t *from, const struct walk *outer,
 		struct json_values *ret, struct error *err);
+
+static int charge(const struct walk *w, size_t looks)
+{
+	if (looks > *w->left)
+		return error_set(w->err, ERR_LIMIT, "jsonpath: it looks at too much");
+	*w->left -= looks;
+	return 0;
+}
 
 static int by_text(const void *a, const void *b)
 {
@@ -186,14 +197,15 @@ static int step_filter(struct walk *w, const char *text, const char *end)
 	/* It is understood or not, whatever there is to filter. */
 	struct json_values none = { 0 };
 	if (code == 0)
-		code = find(f.path, f.path_end, NULL, w->nested + 1, &none, w->err);
+		code = find(f.path, f.path_end, NULL, w, &none, w->err);
 	json_values_fini(&none);
 	for (size_t i = 0; code == 0 && i < w->now.count; i++) {
 		struct json_values all = { 0 };
 		add_all(&all, w->now.at[i]);
+		code = charge(w, all.count + 1);
 		for (size_t k = 0; k < all.count && code == 0; k++) {
 			struct json_values found = { 0 };
-			code = find(f.path, f.path_end, all.at[k], w->nested + 1, &found, w->err);
+			code = find(f.path, f.path_end, all.at[k], w, &found, w->err);
 			bool is_in = code == 0 && found.count > 0;
 			if (is_in && (f.relation == IS_THERE || holds(found.at[0], &f)))
 				add(&w->next, all.at[k]);
@@ -346,10 +358,15 @@ static int step_name(struct walk *w)
 	return 0;
 }
 
-static int find(const char *path, const char *end, const json_t *from, size_t nested,
+static int find(const char *path, const char *end, const json_t *from, const struct walk *outer,
 		struct json_values *ret, struct error *err)
 {
-	struct walk w = { .p = path, .end = end, .nested = nested, .err = err };
+	size_t left = LOOKS_MAX;
+	struct walk w = { .p = path,
+			  .end = end,
+			  .nested = outer ? outer->nested + 1 : 0,
+			  .left = outer ? outer->left : &left,
+			  .err = err };
 	int code = 0;
 	add(&w.now, from);
 	if (end - path == 1 && *path == '.')
@@ -361,10 +378,13 @@ static int find(const char *path, const char *end, const json_t *from, size_t ne
 			code = step_bracket(&w);
 		else
 			code = bad(err, w.p, end);
+		if (code == 0)
+			code = charge(&w, w.now.count + w.next.count + 1);
 		json_values_fini(&w.now);
 		w.now = w.next;
 		w.next = (struct json_values){ 0 };
 	}
+	json_values_fini(&w.next);
 	if (code < 0)
 		json_values_fini(&w.now);
 	*ret = w.now;
@@ -374,13 +394,13 @@ static int find(const char *path, const char *end, const json_t *from, size_t ne
 int json_path_find(const char *path, size_t len, const json_t *from, struct json_values *ret,
 		   struct error *err)
 {
-	return find(path, path + len, from, 0, ret, err);
+	return find(path, path + len, from, NULL, ret, err);
 }
 
 int json_path_check(const char *path, size_t len, struct error *err)
 {
 	struct json_values none = { 0 };
-	int code = find(path, path + len, NULL, 0, &none, err);
+	int code = find(path, path + len, NULL, NULL, &none, err);
 	json_values_fini(&none);
 	return code;
 }

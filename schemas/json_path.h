@@ -13,7 +13,8 @@ struct json_values {
 };
 void json_values_fini(struct json_values *v); /* {0} is fine */
 
-/* In order. What is not there gives nothing. ERR_INVALID: says what of the path is not understood. */
+/* In order. What is not there gives nothing. ERR_INVALID: says what of the path is not understood;
+ * ERR_LIMIT: a million values were looked at. */
 int json_path_find(const char *path, size_t len, const json_t *from, struct json_values *ret,
 		   struct error *err) MUST_CHECK;
 /* Whether it is understood, whatever the object. */

@@ -57,6 +57,14 @@ static const struct {
 	  "{'properties':{'a':{'type':'string'},'b':{'type':'string','nullable':true},'c':{'type':"
 	  "'string','default':'x'}}}",
 	  "{'a':null,'b':null,'c':null}", "{'b':null,'c':'x'}" },
+	{ "a name twice", "{'properties':{'spec':{'properties':{'a':{}}}}}",
+	  "{'spec':{'a':1,'a':2,'b':3}}",
+	  "{'spec':{'a':2}}\nduplicate field \"spec.a\"\nunknown field \"spec.b\"" },
+	{ "metadata of the wrong kind", "{'properties':{}}", "{'metadata':{'labels':{'a':1}}}",
+	  "error -10: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type "
+	  "string" },
+	{ "metadata that is no object", "{'properties':{}}", "{'metadata':'x'}",
+	  "error -10: json: cannot unmarshal string into Go value of type v1.ObjectMeta" },
 	{ "a resource inside",
 	  "{'properties':{'t':{'type':'object','x-kubernetes-embedded-resource':true,'properties':{"
 	  "'spec':{'type':'object'}}}}}",
