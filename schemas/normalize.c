@@ -340,7 +340,7 @@ static int normalize_map(struct context *c, json_t *map, const struct path *wher
 	json_object_foreach_safe (map, next, key, item) {
 		json_t *now = json_is_null(item) ? zero_of(c->field) : json_incref(item);
 		struct context here = *c;
-		int code = normalize_one(&here, &now, PATH(where, key));
+		int code = normalize_one(&here, &now, PATH_IN(where, key));
 		if (code < 0 || now == item)
 			json_decref(now);
 		else

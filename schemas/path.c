@@ -7,7 +7,10 @@ void path_text(const struct path *p, bool with_indexes, struct str *out)
 	if (!p)
 		return;
 	path_text(p->up, with_indexes, out);
+	if (p->kind == PATH_ENTRY && !with_indexes)
+		return;
 	switch (p->kind) {
+	case PATH_ENTRY:
 	case PATH_NAME:
 		if (out->len)
 			str_add_char(out, '.');

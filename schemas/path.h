@@ -6,12 +6,12 @@
 
 #include "common/base/str.h"
 
-enum path_kind { PATH_NAME, PATH_INDEX, PATH_KEY };
+enum path_kind { PATH_NAME, PATH_INDEX, PATH_KEY, PATH_ENTRY };
 
 struct path {
 	const struct path *up; /* NULL: this is the first */
 	enum path_kind kind;
-	const char *name; /* PATH_NAME: ".name", PATH_KEY: "[name]" */
+	const char *name; /* PATH_NAME, PATH_ENTRY: ".name", PATH_KEY: "[name]" */
 	size_t index;     /* PATH_INDEX: "[3]" */
 };
 
@@ -20,6 +20,9 @@ struct path {
 #define PATH_AT(up_, i_)   (&(const struct path){ .up = (up_), .kind = PATH_INDEX, .index = (i_) })
 #define PATH_OF(up_, key_) (&(const struct path){ .up = (up_), .kind = PATH_KEY, .name = (key_) })
 
-/* "spec.containers[0].name"; without indexes "spec.containers.name". */
+/* Of a map: where it is found, and not named where indexes are not. */
+#define PATH_IN(up_, key_) (&(const struct path){ .up = (up_), .kind = PATH_ENTRY, .name = (key_) })
+
+/* "spec.containers[0].name"; without indexes and entries of maps "spec.containers.name". */
 void path_text(const struct path *p, bool with_indexes, struct str *out);
 char *path_dup(const struct path *p);

@@ -54,6 +54,9 @@ static const struct {
 	{ "wrong type", "apps.v1.Deployment", SCHEMA_JSON, "{\"spec\":{\"replicas\":\"3\"}}",
 	  "error -10: json: cannot unmarshal string into Go struct field "
 	  "DeploymentSpec.spec.replicas of type int32" },
+	{ "wrong type inside map", "core.v1.ConfigMap", SCHEMA_JSON, "{\"data\":{\"a\":1}}",
+	  "error -10: json: cannot unmarshal number into Go struct field ConfigMap.data of type "
+	  "string" },
 	{ "wrong type inside list", "core.v1.Pod", SCHEMA_JSON,
 	  "{\"spec\":{\"containers\":[{\"image\":1}]}}",
 	  "error -10: json: cannot unmarshal number into Go struct field "
@@ -106,7 +109,7 @@ static const struct {
 	{ "yaml", "core.v1.ConfigMap", SCHEMA_YAML, "data:\n  a: \"1\"\n  b: |\n    x\n    y\n",
 	  MAP(",\"data\":{\"a\":\"1\",\"b\":\"x\\ny\\n\"}") },
 	{ "yaml bool for text", "core.v1.ConfigMap", SCHEMA_YAML, "data:\n  a: yes\n",
-	  "error -10: json: cannot unmarshal bool into Go struct field ConfigMap.data.a of type "
+	  "error -10: json: cannot unmarshal bool into Go struct field ConfigMap.data of type "
 	  "string" },
 	{ "yaml duplicate", "core.v1.ConfigMap", SCHEMA_YAML, "data:\n  a: b\n  a: c\n",
 	  MAP(",\"data\":{\"a\":\"c\"}") "\nline 3: key \"a\" already set in map" },
