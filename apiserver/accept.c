@@ -76,7 +76,7 @@ static bool encoding_of(const struct media *m, const struct accept_offer *offer,
 		*ret = SCHEMA_JSON;
 	else if (offer->yaml && strcasecmp(m->type, "application/yaml") == 0)
 		*ret = SCHEMA_YAML;
-	else if (offer->protobuf &&
+	else if ((offer->protobuf || (offer->partial_protobuf && starts_with(m->as, "Partial"))) &&
 		 strcasecmp(m->type, "application/vnd.kubernetes.protobuf") == 0)
 		*ret = SCHEMA_PROTOBUF;
 	else

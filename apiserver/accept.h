@@ -25,6 +25,7 @@ struct accept {
  * etc. say which renderings this endpoint has. */
 struct accept_offer {
 	bool protobuf, yaml, table, partial, discovery;
+	bool partial_protobuf; /* metadata alone has protobuf, the whole has not */
 };
 bool accept_choose(const char *header, const struct accept_offer *offer, struct accept *ret);
 

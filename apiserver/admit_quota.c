@@ -195,7 +195,7 @@ struct quota_keeper {
 		struct hub_watcher watcher;
 		struct quota_keeper *keeper;
 		const struct schema_kind *kind;
-	} * watches;
+	} * *watches;
 	size_t watches_count;
 };
 
@@ -214,9 +214,11 @@ static json_t *status_of(struct server *s, const json_t *quota, const char *ns)
 	struct tally t;
 	json_t *used = json_object();
 	tally_init(&t, quota);
-	for (size_t i = 0; i < schema_kinds_count(); i++)
-		if (is_counted(schema_kind_at(i)))
-			count_kind(s, &t, quota, schema_kind_at(i), ns, NULL);
+	for (size_t place = 0; place < kinds_places(s->kinds); place++) {
+		const struct schema_kind *kind = kinds_stored(s->kinds, place);
+		if (kind && is_counted(kind))
+			count_kind(s, &t, quota, kind, ns, NULL);
+	}
 	for (size_t i = 0; i < t.count; i++) {
 		AUTO_STR text;
 		str_init(&text, 64);
@@ -257,21 +259,27 @@ static void changed(struct hub_watcher *w)
 		loop_timer_set(k->timer, SETTLE_MS);
 }
 
+void quota_keeper_follow(struct quota_keeper *k, const struct schema_kind *kind)
+{
+	if (!kind || !is_counted(kind))
+		return;
+	for (size_t i = 0; i < k->watches_count; i++)
+		if (kind_place(k->watches[i]->kind) == kind_place(kind))
+			return;
+	struct quota_watch *w = xcalloc(1, sizeof *w);
+	*w = (struct quota_watch){ .watcher = { .changed = changed }, .keeper = k, .kind = kind };
+	k->watches = xrealloc(k->watches, k->watches_count + 1, sizeof(struct quota_watch *));
+	k->watches[k->watches_count++] = w;
+	hub_watch(k->server->hub, kind, &w->watcher);
+}
+
 struct quota_keeper *quota_keeper_new(struct server *s)
 {
 	struct quota_keeper *k = xcalloc(1, sizeof *k);
 	k->server = s;
 	k->timer = loop_timer_new(s->loop, keep_all, k);
-	k->watches = xcalloc(schema_kinds_count(), sizeof *k->watches);
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		if (!is_counted(schema_kind_at(i)))
-			continue;
-		struct quota_watch *w = &k->watches[k->watches_count++];
-		*w = (struct quota_watch){ .watcher = { .changed = changed },
-					   .keeper = k,
-					   .kind = schema_kind_at(i) };
-		hub_watch(s->hub, w->kind, &w->watcher);
-	}
+	for (size_t place = 0; place < kinds_places(s->kinds); place++)
+		quota_keeper_follow(k, kinds_stored(s->kinds, place));
 	return k;
 }
 
@@ -279,8 +287,10 @@ void quota_keeper_free(struct quota_keeper *k)
 {
 	if (!k)
 		return;
-	for (size_t i = 0; i < k->watches_count; i++)
-		hub_unwatch(k->server->hub, k->watches[i].kind, &k->watches[i].watcher);
+	for (size_t i = 0; i < k->watches_count; i++) {
+		hub_unwatch(k->server->hub, k->watches[i]->kind, &k->watches[i]->watcher);
+		free(k->watches[i]);
+	}
 	loop_timer_free(k->timer);
 	free(k->watches);
 	free(k);

@@ -115,8 +115,11 @@ static int decode_typed(struct change *c, enum schema_encoding encoding, struct 
 static int decode_object(struct change *c, struct failure *f)
 {
 	enum schema_encoding encoding;
+	bool is_custom = c->asked->custom && c->part != PART_SCALE;
 	if (!content_type_encoding(c->content_type, &encoding))
-		return fail_media_type(f);
+		return fail_media_type(f, !is_custom);
+	if (is_custom && encoding == SCHEMA_PROTOBUF)
+		return fail_media_type(f, false);
 	return decode_typed(c, encoding, f);
 }
 
@@ -138,7 +141,9 @@ static int decode_patch(struct change *c, struct failure *f)
 		return -1;
 	if (c->is_apply)
 		return decode_configuration(c, f);
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+	/* Nobody says how a custom kind's lists would be merged. */
+	size_t count = c->asked->custom ? ARRAY_LEN(types) - 1 : ARRAY_LEN(types);
+	for (size_t i = 0; i < count; i++)
 		if (content_type_is(c->content_type, types[i]))
 			c->patch_type = types[i];
 	if (!c->patch_type)
@@ -146,7 +151,9 @@ static int decode_patch(struct change *c, struct failure *f)
 			f, 415, "UnsupportedMediaType",
 			"the body of the request was in an unknown format - accepted media types "
 			"include: application/json-patch+json, application/merge-patch+json, "
-			"application/strategic-merge-patch+json, application/apply-patch+yaml");
+			"%sapplication/apply-patch+yaml",
+			count == ARRAY_LEN(types) ? "application/strategic-merge-patch+json, "
+						  : "");
 	struct error err;
 	if (json_parse(r->x->body ? r->x->body : "", r->x->body_len, &c->body, &err) < 0)
 		return fail_bad_request(f, "error decoding patch: %s", err.text);
@@ -238,7 +245,7 @@ int body_delete_options(struct request *r, json_t **ret, struct failure *f)
 		struct schema_report report = { 0 };
 		struct error err;
 		if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
-			return fail_media_type(f);
+			return fail_media_type(f, true);
 		int code =
 			schema_decode(schema_type_by_name("apis.meta.v1.DeleteOptions"), encoding,
 				      r->x->body, r->x->body_len, &options, &report, &err);

@@ -54,6 +54,9 @@ bool change_is_same(const struct change *c)
 {
 	if (c->is_create || c->is_delete)
 		return false;
+	/* So objects are brought to a new storage version. */
+	if (c->old->raw)
+		return false;
 	/* Written again as it is, it is encrypted with the present key: so keys are changed. */
 	if (seal_key(c->server->seal, c->kind) != c->old->sealed_by)
 		return false;
@@ -183,9 +186,27 @@ int change_put_object(struct change *c, const struct object *o, const json_t *tr
 	return 0;
 }
 
+/* What is made is of the definition that was looked at: once that is being deleted, nothing more is
+ * made of it, through whichever server. */
+static int guard_definition(struct change *c, char **ret_key, struct store_guard *ret,
+			    struct failure *f)
+{
+	const struct schema_kind *kind =
+		schema_kind_by_kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+	auto_free char *name = xasprintf("%s.%s", c->kind->resource, c->kind->group);
+	struct object *o = hub_get(c->server->hub, kind, NULL, name);
+	if (!o)
+		return fail_path(f);
+	*ret_key = object_key(kind, NULL, name);
+	*ret = (struct store_guard){ .kind = STORE_AT_VERSION,
+				     .key = *ret_key,
+				     .version = o->version };
+	return 0;
+}
+
 int change_submit(struct change *c, store_done *done, void *ctx, struct failure *f)
 {
-	struct store_guard guards[CHANGE_EXTRA_MAX + 2];
+	struct store_guard guards[CHANGE_EXTRA_MAX + 3];
 	struct store_write writes[CHANGE_EXTRA_MAX + 1];
 	size_t guards_count = 0, writes_count = 0;
 	guards[guards_count++] = (struct store_guard){
@@ -198,8 +219,13 @@ int change_submit(struct change *c, store_done *done, void *ctx, struct failure 
 		.key = c->key,
 		.bytes = c->bytes.data,
 		.len = c->bytes.len,
+		.schema_revision = c->kind->revision,
 		.ttl_s = !c->is_delete && streq(c->kind->kind, "Event") ? 3600 : 0,
 	};
+	auto_free char *definition = NULL;
+	if (c->is_create && c->kind->custom &&
+	    guard_definition(c, &definition, &guards[guards_count++], f) < 0)
+		return -1;
 	AUTO_STR sealed;
 	str_init(&sealed, RENDER_LIMIT + 64);
 	if (close_object(c, &writes[0], &sealed, f) < 0)

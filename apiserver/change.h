@@ -64,6 +64,7 @@ struct change {
 	json_t *managed;           /* the new managedFields, once they are known */
 	bool keeps_managed;        /* they are the old ones, which no tree holds */
 	bool is_delete, is_create; /* what it turned out to be */
+	uint32_t revision;         /* of the kind */
 	struct change_extra extras[CHANGE_EXTRA_MAX];
 	size_t extras_count;
 	char *key;
@@ -172,7 +173,9 @@ int alloc_service(struct change *c, struct failure *f);
 void alloc_release_service(struct change *c, const json_t *tree, const json_t *keep);
 
 /* ---- scale.c ---- */
-json_t *scale_of(const json_t *tree);
+json_t *scale_of(const struct schema_kind *kind, const json_t *tree);
+/* Where the number stands: "spec.replicas", or a custom kind's path. */
+const char *scale_path(const struct schema_kind *kind);
 
 /* ---- submit.c ---- */
 /* Write the finished attempt; `done` as store_done, in a later turn. -1: refused at once. */

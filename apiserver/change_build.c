@@ -27,10 +27,16 @@ static int patched(struct change *c, const struct schema_type *type, const json_
 static int build_scaled(struct change *c, struct failure *f)
 {
 	AUTO_JSON *scale = NULL;
+	const char *path = scale_path(c->asked);
 	if (c->verb == CHANGE_PATCH) {
-		AUTO_JSON *base = scale_of(c->old_tree);
+		AUTO_JSON *base = scale_of(c->asked, c->old_tree);
+		if (c->asked->custom && !json_dig(c->old_tree, path))
+			json_object_del(json_object_get(base, "spec"), "replicas");
 		if (patched(c, schema_type_by_name("autoscaling.v1.Scale"), base, &scale, f) < 0)
 			return -1;
+		if (c->asked->custom && !json_dig(scale, "spec.replicas"))
+			return fail_bad_request(
+				f, "the spec replicas field \".%s\" cannot be empty", path);
 	} else {
 		scale = json_incref(c->body);
 	}
@@ -42,7 +48,7 @@ static int build_scaled(struct change *c, struct failure *f)
 		return fail_field(f, c->kind, c->name, FIELD_INVALID, "spec.replicas", text,
 				  "must be greater than or equal to 0");
 	c->tree = json_deep_copy(c->old_tree);
-	json_put_int(c->tree, "spec.replicas", replicas);
+	json_put_int(c->tree, path, replicas);
 	const char *version = json_str(scale, "metadata.resourceVersion");
 	if (version && *version)
 		json_put_str(c->tree, "metadata.resourceVersion", version);

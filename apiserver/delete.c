@@ -3,6 +3,7 @@
  * whether a DELETE removes the object now or marks it.
  */
 #include "apiserver/delete.h"
+#include "apiserver/definition_plan.h"
 #include "apiserver/eviction.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
@@ -149,7 +150,8 @@ static bool is_plain(const struct deletion *d)
 		       { "", "Service" },   /* addresses and ports are released */
 		       { "batch", "Job" },  /* orphans by default */
 		       { "", "ReplicationController" },
-		       { "coordination.k8s.io", "Lease" } };
+		       { "coordination.k8s.io", "Lease" },
+		       { "apiextensions.k8s.io", "CustomResourceDefinition" } };
 	const struct change *c = &d->c;
 	if (d->is_eviction || c->old->has_finalizers || !changes_nothing(d))
 		return false;
@@ -172,6 +174,12 @@ static void decide(struct deletion *d)
 	json_t *metadata = json_object_get(c->tree, "metadata");
 	json_object_del(metadata, "resourceVersion");
 	apply_policy(d, metadata);
+	if (change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition") &&
+	    !json_object_get(metadata, "deletionTimestamp")) {
+		char now[TIME_TEXT_SIZE];
+		server_now_text(c->server, now);
+		definition_begin_end(c->tree, now);
+	}
 	bool is_pod = change_is_kind(c, "", "Pod");
 	int64_t grace = is_pod ? pod_grace(d) : 0;
 	bool waits = grace > 0 || json_array_size(json_object_get(metadata, "finalizers")) ||
@@ -354,7 +362,7 @@ void serve_eviction(struct request *r)
 	struct error err;
 	const struct schema_type *type = schema_type_by_name("policy.v1.Eviction");
 	if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding) || !type) {
-		fail_media_type(&f);
+		fail_media_type(&f, true);
 		reply_failure(r, &f);
 		return;
 	}

@@ -167,12 +167,12 @@ int fail_not_acceptable(struct failure *f, const struct accept_offer *offer)
 		    offer->protobuf ? ", application/vnd.kubernetes.protobuf" : "");
 }
 
-int fail_media_type(struct failure *f)
+int fail_media_type(struct failure *f, bool has_protobuf)
 {
 	return fail(f, 415, "UnsupportedMediaType",
 		    "the body of the request was in an unknown format - accepted media types "
-		    "include: application/json, application/yaml, "
-		    "application/vnd.kubernetes.protobuf");
+		    "include: application/json, application/yaml%s",
+		    has_protobuf ? ", application/vnd.kubernetes.protobuf" : "");
 }
 
 int fail_expired(struct failure *f, const char *fmt, ...)

@@ -35,7 +35,7 @@ int fail_bad_request(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_method(struct failure *f);
 int fail_path(struct failure *f); /* 404 without a resource */
 int fail_not_acceptable(struct failure *f, const struct accept_offer *offer);
-int fail_media_type(struct failure *f);
+int fail_media_type(struct failure *f, bool has_protobuf);
 int fail_expired(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current);
 int fail_internal(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);

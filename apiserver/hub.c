@@ -1,19 +1,6 @@
 #include "apiserver/hub.h"
-#include "apiserver/ring.h"
-#include "apiserver/seal.h"
-#include "common/base/map.h"
+#include "apiserver/hub_internal.h"
 #include "common/io/log.h"
-
-struct hub_kind {
-	const struct schema_kind *kind;
-	struct index index, loading;
-	struct ring ring;
-	struct hub_watcher *watchers;
-	size_t order_count, order_loading; /* objects that say what they depend on */
-	bool is_changed;
-};
-
-#define EXPECTED_MAX 64 /* events come a moment after the answers of their writes */
 
 struct own_key {
 	char *bytes;
@@ -21,60 +8,7 @@ struct own_key {
 	uint64_t version;
 };
 
-struct waiter {
-	struct hub *hub;
-	struct waiter *next, **link;
-	uint64_t revision;
-	bool is_probing;
-	struct error err; /* code 0: reached */
-	struct loop_timer *timer;
-	hub_reached *reached;
-	void *ctx;
-};
-
-struct hub {
-	struct loop *loop;
-	struct store *store;
-	const struct seal *seal;
-	struct hub_kind *kinds; /* as schema_kind_at */
-	size_t kinds_count;
-	struct map by_prefix; /* "o/apps/deployments" → struct hub_kind */
-	struct map own;       /* key → struct own_key */
-	uint64_t revision;
-	bool is_loaded;
-	struct waiter *waiters;
-	struct loop_timer *trim;
-	struct object *expected[EXPECTED_MAX]; /* by version; may hold some that came another way */
-	size_t object_bytes;
-	uint64_t events_total, reloads;
-};
-
-/* ---- kinds and own keys ---- */
-
-static struct hub_kind *kind_of(const struct hub *h, const struct schema_kind *kind)
-{
-	const struct schema_kind *stored = schema_storage(kind);
-	for (size_t i = 0; i < h->kinds_count; i++)
-		if (h->kinds[i].kind == stored)
-			return &h->kinds[i];
-	abort(); /* every kind has a place */
-}
-
-/* "o/core/pods/ns/name" → the kind of "o/core/pods"; NULL: not an object of ours. */
-static struct hub_kind *kind_of_key(const struct hub *h, const char *key)
-{
-	if (!starts_with(key, "o/"))
-		return NULL;
-	const char *p = strchr(key + 2, '/');
-	p = p ? strchr(p + 1, '/') : NULL;
-	char prefix[STORE_KEY_MAX];
-	size_t n = p ? (size_t)(p - key) : sizeof prefix;
-	if (n >= sizeof prefix)
-		return NULL;
-	memcpy(prefix, key, n);
-	prefix[n] = '\0';
-	return map_get(&h->by_prefix, prefix);
-}
+/* ---- own keys ---- */
 
 static void own_free(struct own_key *o)
 {
@@ -114,78 +48,6 @@ bool hub_own_key(const struct hub *h, const char *key, const char **ret_bytes, s
 	return true;
 }
 
-/* ---- waiting for a revision ---- */
-
-static void waiter_fires(void *ctx)
-{
-	struct waiter *w = ctx;
-	bool timed_out = w->err.code == 0 && (w->is_probing || w->revision > w->hub->revision);
-	if (timed_out)
-		error_set(&w->err, ERR_LIMIT, "the cache is at revision %llu, not yet at %llu",
-			  (unsigned long long)w->hub->revision, (unsigned long long)w->revision);
-	if (w->is_probing && timed_out) {
-		/* The probe's answer still comes and finds nobody to tell. */
-		w->reached(w->ctx, &w->err);
-		w->reached = NULL;
-		return;
-	}
-	if (w->link) {
-		*w->link = w->next;
-		if (w->next)
-			w->next->link = w->link;
-	}
-	if (w->reached)
-		w->reached(w->ctx, w->err.code ? &w->err : NULL);
-	loop_timer_free(w->timer);
-	free(w);
-}
-
-static void wake_waiters(struct hub *h)
-{
-	for (struct waiter *w = h->waiters; w; w = w->next)
-		if (!w->is_probing && w->revision <= h->revision)
-			loop_timer_set(w->timer, 0);
-}
-
-static struct waiter *waiter_new(struct hub *h, int64_t timeout_ms, hub_reached *reached, void *ctx)
-{
-	struct waiter *w = xcalloc(1, sizeof *w);
-	*w = (struct waiter){ .hub = h, .reached = reached, .ctx = ctx };
-	w->timer = loop_timer_new(h->loop, waiter_fires, w);
-	loop_timer_set(w->timer, timeout_ms);
-	w->next = h->waiters;
-	w->link = &h->waiters;
-	if (w->next)
-		w->next->link = &w->next;
-	h->waiters = w;
-	return w;
-}
-
-void hub_when(struct hub *h, uint64_t revision, int64_t timeout_ms, hub_reached *reached, void *ctx)
-{
-	bool there = h->is_loaded && revision <= h->revision;
-	struct waiter *w = waiter_new(h, there ? 0 : timeout_ms, reached, ctx);
-	w->revision = revision;
-}
-
-static void probed(void *ctx, uint64_t revision, const struct error *err)
-{
-	struct waiter *w = ctx;
-	w->is_probing = false;
-	w->revision = revision;
-	if (err)
-		w->err = *err;
-	if (err || !w->reached || (w->hub->is_loaded && revision <= w->hub->revision))
-		loop_timer_set(w->timer, 0);
-}
-
-void hub_when_fresh(struct hub *h, hub_reached *reached, void *ctx)
-{
-	struct waiter *w = waiter_new(h, HUB_WAIT_MAX_MS, reached, ctx);
-	w->is_probing = true;
-	store_probe(h->store, probed, w);
-}
-
 /* ---- following the store ---- */
 
 static void load_begin(void *ctx)
@@ -194,8 +56,9 @@ static void load_begin(void *ctx)
 	h->is_loaded = false;
 	own_clear(h);
 	for (size_t i = 0; i < h->kinds_count; i++) {
-		index_fini(&h->kinds[i].loading);
-		h->kinds[i].order_loading = 0;
+		index_fini(&h->kinds[i]->loading);
+		h->kinds[i]->order_loading = 0;
+		hub_stash_clear(h->kinds[i]);
 	}
 	h->object_bytes = 0;
 }
@@ -209,53 +72,32 @@ struct object *hub_arrived(const struct hub *h, const struct schema_kind *kind, 
 
 void hub_expect(struct hub *h, struct object *o)
 {
-	struct object **slot = &h->expected[o->version % EXPECTED_MAX];
+	struct object **slot = &h->expected[o->version % HUB_EXPECTED_MAX];
 	object_unref(*slot);
 	*slot = object_ref(o);
 }
 
 static struct object *take_expected(struct hub *h, const struct store_item *item)
 {
-	struct object **slot = &h->expected[item->version % EXPECTED_MAX];
+	struct object **slot = &h->expected[item->version % HUB_EXPECTED_MAX];
 	if (!*slot || (*slot)->version != item->version || !streq((*slot)->key, item->key))
 		return NULL;
 	return TAKE(*slot);
 }
 
-static struct object *object_of(const struct hub *h, const struct hub_kind *k,
-				const struct store_item *item)
-{
-	struct object *o = NULL;
-	struct error err;
-	AUTO_STR plain = { .max = 0 };
-	const void *bytes = item->bytes;
-	size_t len = item->len;
-	int code = 0;
-	if (item->sealed_by) {
-		str_init(&plain, item->len);
-		code = seal_open(h->seal, item->sealed_by, item->key, bytes, len, &plain, &err);
-		bytes = plain.data;
-		len = plain.len;
-	}
-	if (code == 0)
-		code = object_new(k->kind, item->key, bytes, len, item->version, &o, &err);
-	if (code == 0) {
-		o->sealed_by = item->sealed_by;
-		return o;
-	}
-	log_error("hub", "object left out", "key", item->key, "error", err.text);
-	return NULL;
-}
-
 static void load_item(void *ctx, const struct store_item *item)
 {
 	struct hub *h = ctx;
-	struct hub_kind *k = kind_of_key(h, item->key);
+	struct hub_kind *k = hub_kind_of_key(h, item->key);
 	if (!k) {
 		own_set(h, item);
 		return;
 	}
-	struct object *o = object_of(h, k, item);
+	if (!k->kind) {
+		hub_stash(k, item);
+		return;
+	}
+	struct object *o = hub_object_of(h, k, item);
 	if (!o)
 		return;
 	h->object_bytes += o->len;
@@ -273,18 +115,24 @@ static void load_end(void *ctx, uint64_t revision)
 {
 	struct hub *h = ctx;
 	h->revision = revision;
+	h->load_version = revision * STORE_PLACES + STORE_PLACES - 1;
 	h->is_loaded = true;
 	h->reloads++;
 	for (size_t i = 0; i < h->kinds_count; i++) {
-		struct hub_kind *k = &h->kinds[i];
+		struct hub_kind *k = h->kinds[i];
 		index_fini(&k->index);
 		k->index = k->loading;
 		k->loading = (struct index){ 0 };
 		k->order_count = k->order_loading;
-		ring_reset(&k->ring, revision * STORE_PLACES + STORE_PLACES - 1);
-		tell(k);
+		k->stash_version = h->load_version;
+		ring_reset(&k->ring, h->load_version);
+		if (k->kind && k->kind->custom)
+			hub_mark_stale(h, k);
 	}
-	wake_waiters(h);
+	/* Whoever hears of a definition may set kinds. */
+	for (size_t i = 0; i < h->kinds_count; i++)
+		tell(h->kinds[i]);
+	hub_wake_waiters(h);
 }
 
 static void remove_one(struct hub *h, struct hub_kind *k, const struct store_item *item)
@@ -303,7 +151,11 @@ static void remove_one(struct hub *h, struct hub_kind *k, const struct store_ite
 static void put_one(struct hub *h, struct hub_kind *k, const struct store_item *item)
 {
 	struct object *o = take_expected(h, item);
-	o = o ? o : object_of(h, k, item);
+	if (o)
+		o->schema_revision = item->schema_revision;
+	if (o && k->kind->custom && !hub_is_current(o, k->kind))
+		object_unref(TAKE(o)); /* its definition has changed meanwhile */
+	o = o ? o : hub_object_of(h, k, item);
 	if (!o)
 		return;
 	o->sealed_by = item->sealed_by;
@@ -318,12 +170,14 @@ static void events(void *ctx, const struct store_item *items, size_t count, uint
 {
 	struct hub *h = ctx;
 	for (size_t i = 0; i < count; i++) {
-		struct hub_kind *k = kind_of_key(h, items[i].key);
+		struct hub_kind *k = hub_kind_of_key(h, items[i].key);
 		if (!k) {
 			own_set(h, &items[i]);
 			continue;
 		}
-		if (items[i].bytes)
+		if (!k->kind)
+			hub_stash(k, &items[i]);
+		else if (items[i].bytes)
 			put_one(h, k, &items[i]);
 		else
 			remove_one(h, k, &items[i]);
@@ -332,14 +186,14 @@ static void events(void *ctx, const struct store_item *items, size_t count, uint
 	}
 	h->revision = revision;
 	for (size_t i = 0; i < h->kinds_count; i++) {
-		struct hub_kind *k = &h->kinds[i];
+		struct hub_kind *k = h->kinds[i];
 		if (!k->is_changed)
 			continue;
 		k->is_changed = false;
 		ring_trim(&k->ring, loop_now_ms(h->loop));
 		tell(k);
 	}
-	wake_waiters(h);
+	hub_wake_waiters(h);
 }
 
 static void connection(void *ctx, bool is_up, const char *why)
@@ -364,25 +218,16 @@ static void trim_all(void *ctx)
 {
 	struct hub *h = ctx;
 	for (size_t i = 0; i < h->kinds_count; i++)
-		ring_trim(&h->kinds[i].ring, loop_now_ms(h->loop));
+		ring_trim(&h->kinds[i]->ring, loop_now_ms(h->loop));
 	loop_timer_set(h->trim, HUB_KEEP_MS);
 }
 
-struct hub *hub_new(struct loop *loop, struct store *store, const struct seal *seal)
+struct hub *hub_new(struct loop *loop, struct store *store, const struct kinds *kinds,
+		    const struct seal *seal)
 {
 	struct hub *h = xcalloc(1, sizeof *h);
-	*h = (struct hub){
-		.loop = loop, .store = store, .seal = seal, .kinds_count = schema_kinds_count()
-	};
-	h->kinds = xcalloc(h->kinds_count, sizeof *h->kinds);
-	for (size_t i = 0; i < h->kinds_count; i++) {
-		const struct schema_kind *k = schema_kind_at(i);
-		h->kinds[i].kind = k;
-		auto_free char *prefix =
-			xasprintf("o/%s/%s", *k->group ? k->group : "core", k->resource);
-		if (!k->storage) /* else its objects are another version's */
-			map_put(&h->by_prefix, prefix, &h->kinds[i]);
-	}
+	*h = (struct hub){ .loop = loop, .store = store, .seal = seal, .served = kinds };
+	hub_kinds_init(h);
 	h->trim = loop_timer_new(loop, trim_all, h);
 	loop_timer_set(h->trim, HUB_KEEP_MS);
 	store_follow(store, &follower, h);
@@ -393,23 +238,12 @@ void hub_free(struct hub *h)
 {
 	if (!h)
 		return;
-	while (h->waiters) {
-		struct waiter *w = h->waiters;
-		h->waiters = w->next;
-		loop_timer_free(w->timer);
-		free(w);
-	}
-	for (size_t i = 0; i < h->kinds_count; i++) {
-		index_fini(&h->kinds[i].index);
-		index_fini(&h->kinds[i].loading);
-		ring_fini(&h->kinds[i].ring);
-	}
-	for (size_t i = 0; i < EXPECTED_MAX; i++)
+	hub_waiters_free(h);
+	hub_kinds_fini(h);
+	for (size_t i = 0; i < HUB_EXPECTED_MAX; i++)
 		object_unref(h->expected[i]);
 	own_clear(h);
-	map_fini(&h->by_prefix);
 	loop_timer_free(h->trim);
-	free(h->kinds);
 	free(h);
 }
 
@@ -432,7 +266,7 @@ uint64_t hub_version(const struct hub *h)
 
 const struct index *hub_index(const struct hub *h, const struct schema_kind *kind)
 {
-	return &kind_of(h, kind)->index;
+	return &hub_kind_of(h, kind)->index;
 }
 
 struct object *hub_get(const struct hub *h, const struct schema_kind *kind, const char *ns,
@@ -444,12 +278,12 @@ struct object *hub_get(const struct hub *h, const struct schema_kind *kind, cons
 
 bool hub_has_order(const struct hub *h, const struct schema_kind *kind)
 {
-	return kind_of(h, kind)->order_count > 0;
+	return hub_kind_of(h, kind)->order_count > 0;
 }
 
 void hub_watch(struct hub *h, const struct schema_kind *kind, struct hub_watcher *w)
 {
-	struct hub_kind *k = kind_of(h, kind);
+	struct hub_kind *k = hub_kind_of(h, kind);
 	w->prev = NULL;
 	w->next = k->watchers;
 	if (w->next)
@@ -459,7 +293,7 @@ void hub_watch(struct hub *h, const struct schema_kind *kind, struct hub_watcher
 
 void hub_unwatch(struct hub *h, const struct schema_kind *kind, struct hub_watcher *w)
 {
-	struct hub_kind *k = kind_of(h, kind);
+	struct hub_kind *k = hub_kind_of(h, kind);
 	if (w->prev)
 		w->prev->next = w->next;
 	else
@@ -471,13 +305,13 @@ void hub_unwatch(struct hub *h, const struct schema_kind *kind, struct hub_watch
 bool hub_events_after(const struct hub *h, const struct schema_kind *kind, uint64_t version,
 		      uint64_t *ret_seq)
 {
-	return ring_after(&kind_of(h, kind)->ring, version, ret_seq);
+	return ring_after(&hub_kind_of(h, kind)->ring, version, ret_seq);
 }
 
 const struct hub_event *hub_event_at(const struct hub *h, const struct schema_kind *kind,
 				     uint64_t seq, bool *ret_lost)
 {
-	return ring_at(&kind_of(h, kind)->ring, seq, ret_lost);
+	return ring_at(&hub_kind_of(h, kind)->ring, seq, ret_lost);
 }
 
 void hub_counts(const struct hub *h, struct hub_counts *ret)
@@ -486,13 +320,12 @@ void hub_counts(const struct hub *h, struct hub_counts *ret)
 				    .events_total = h->events_total,
 				    .reloads = h->reloads };
 	for (size_t i = 0; i < h->kinds_count; i++) {
-		const struct hub_kind *k = &h->kinds[i];
+		const struct hub_kind *k = h->kinds[i];
 		ret->objects += k->index.count;
 		ret->events += k->ring.count;
 		ret->event_bytes += k->ring.bytes;
 		for (const struct hub_watcher *w = k->watchers; w; w = w->next)
 			ret->watchers++;
 	}
-	for (const struct waiter *w = h->waiters; w; w = w->next)
-		ret->waiting++;
+	ret->waiting = hub_waiting(h);
 }

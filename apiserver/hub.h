@@ -9,6 +9,7 @@
 
 #include "apiserver/index.h"
 #include "apiserver/store.h"
+#include "schemas/kinds.h"
 
 /* Events are kept 75 s where they fit into HUB_RING_BYTES a kind. */
 #define HUB_RING_BYTES  (64u << 20)
@@ -35,8 +36,9 @@ struct hub;
 
 struct seal;
 
-/* `seal` opens what is stored encrypted; NULL: nothing is. Both are borrowed. */
-struct hub *hub_new(struct loop *loop, struct store *store, const struct seal *seal);
+/* `seal` opens what is stored encrypted; NULL: nothing is. All are borrowed. */
+struct hub *hub_new(struct loop *loop, struct store *store, const struct kinds *kinds,
+		    const struct seal *seal);
 void hub_free(struct hub *h);
 DEFINE_CLEANUP(hub)
 
@@ -59,6 +61,14 @@ bool hub_has_order(const struct hub *h, const struct schema_kind *kind);
 struct object *hub_arrived(const struct hub *h, const struct schema_kind *kind, const char *key,
 			   uint64_t version);
 void hub_expect(struct hub *h, struct object *o);
+
+/* ---- custom kinds: what is said about a place (schemas/kinds.h) has changed ---- */
+/* Its objects are there from now on. Those that were printed by other rules are made anew, at
+ * their versions and without an event, in the turns that follow: reads stay reads of bytes. */
+void hub_set_kind(struct hub *h, size_t place);
+/* Its kinds are gone: objects become bytes again, for they stay in the store until somebody deletes
+ * them. Watchers may stay; they see nothing more. */
+void hub_drop_kind(struct hub *h, size_t place);
 
 /* Our own keys (graph/…, leader/…, alloc/…); false: absent. Borrowed. */
 bool hub_own_key(const struct hub *h, const char *key, const char **ret_bytes, size_t *ret_len,

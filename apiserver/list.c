@@ -197,7 +197,7 @@ static void add_item(struct list *l, const struct object *o, struct str *out)
 		str_add_char(out, ',');
 	l->has_items = true;
 	if (l->how.as == ACCEPT_TABLE)
-		render_row(o, l->how.include, l->now_us, l->how.as_version, out);
+		render_row(l->how.kind, o, l->how.include, l->now_us, l->how.as_version, out);
 	else
 		render_item(&l->how, o, false, l->now_us, out);
 }

@@ -77,7 +77,7 @@ static void writing_init(struct writing *w, const struct change *c)
 	const char *ignored = NULL;
 	if (c->part == PART_STATUS || c->part == PART_APPROVAL)
 		ignored = "spec";
-	else if (c->kind->has_status)
+	else if (c->asked->has_status)
 		ignored = "status";
 	str_init(&w->api_version, 512);
 	schema_api_version(c->asked, &w->api_version);
@@ -199,7 +199,7 @@ static json_t *configuration(const struct change *c)
 		return json_deep_copy(c->body);
 	json_t *config = json_object();
 	json_t *replicas = json_dig(c->body, "spec.replicas");
-	json_put(config, "spec.replicas", replicas ? json_incref(replicas) : json_integer(0));
+	json_put(config, scale_path(c->asked), replicas ? json_incref(replicas) : json_integer(0));
 	return config;
 }
 

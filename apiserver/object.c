@@ -10,35 +10,6 @@ char *object_key(const struct schema_kind *kind, const char *ns, const char *nam
 			 ns ? ns : "", name);
 }
 
-const struct schema_kind *object_key_parse(const char *key, char **ret_ns, char **ret_name)
-{
-	const char *parts[4];
-	if (!starts_with(key, "o/"))
-		return NULL;
-	const char *p = key + 2;
-	for (int i = 0; i < 4; i++) {
-		parts[i] = p;
-		p = strchr(p, '/');
-		if (!p && i < 3)
-			return NULL;
-		p = p ? p + 1 : NULL;
-	}
-	if (p)
-		return NULL;
-	auto_free char *group = xstrndup(parts[0], (size_t)(parts[1] - parts[0] - 1));
-	auto_free char *resource = xstrndup(parts[1], (size_t)(parts[2] - parts[1] - 1));
-	const char *wanted = streq(group, "core") ? "" : group;
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
-		if (!k->storage && streq(k->group, wanted) && streq(k->resource, resource)) {
-			*ret_ns = xstrndup(parts[2], (size_t)(parts[3] - parts[2] - 1));
-			*ret_name = xstrdup(parts[3]);
-			return k;
-		}
-	}
-	return NULL;
-}
-
 void object_stored_bytes(const struct object *o, struct str *out)
 {
 	size_t from = o->version_at - strlen("\"resourceVersion\":\"");
@@ -57,8 +28,10 @@ struct object *object_ref(struct object *o)
 
 void object_unref(struct object *o)
 {
-	if (o && --o->refs == 0)
-		free(o); /* all of it is one block */
+	if (!o || --o->refs > 0)
+		return;
+	object_unref(o->raw);
+	free(o); /* all else of it is one block */
 }
 
 /* ---- reading ---- */
@@ -86,8 +59,8 @@ const char *object_field(const struct object *o, const char *path)
 		return o->name;
 	if (streq(path, "metadata.namespace"))
 		return o->ns;
-	for (size_t i = 0; o->kind->field_labels && o->kind->field_labels[i]; i++)
-		if (streq(o->kind->field_labels[i], path))
+	for (size_t i = 0; o->field_labels && o->field_labels[i]; i++)
+		if (streq(o->field_labels[i], path))
 			return o->fields[i];
 	return NULL;
 }

@@ -24,26 +24,28 @@ struct object {
 	bool is_deleting, has_finalizers;
 	bool has_order; /* an annotation says what it depends on */
 	const struct schema_kind *kind;
+	/* Of a custom kind that has changed since: what the store has, of which this was made; a
+	 * reference. NULL: this is what the store has. */
+	struct object *raw;
 	uint64_t version;
 	const char *key;       /* in the store: "o/apps/deployments/ns/name" */
 	const char *ns, *name; /* ns "" for cluster-scoped */
 	const char *uid;
 	const struct object_pair *labels; /* sorted by key */
 	size_t labels_count;
-	const char *const *fields; /* one a kind->field_labels entry; "" where absent */
-	const char *bytes;         /* JSON with metadata.resourceVersion */
+	const char *const *field_labels; /* what fields are indexed; NULL: none */
+	const char *const *fields;       /* one an entry; "" where absent */
+	const char *bytes;               /* JSON with metadata.resourceVersion */
 	size_t len;
 	size_t version_at; /* where the digits stand in bytes */
 	/* `,"managedFields":[…]`, the last of the metadata; length 0: nobody owns anything. */
 	size_t managed_at, managed_len;
 	uint32_t version_len;
+	uint32_t schema_revision; /* by what rules the bytes were printed */
 };
 
 /* "o/core/pods/default/web"; group "" becomes core. */
 char *object_key(const struct schema_kind *kind, const char *ns, const char *name);
-
-/* From a store key: its kind (NULL: not an object key, or unknown), namespace and name. */
-const struct schema_kind *object_key_parse(const char *key, char **ret_ns, char **ret_name);
 
 /* From canonical bytes without resourceVersion, as stored. ERR_INTERNAL: they are not ours. */
 int object_new(const struct schema_kind *kind, const char *key, const void *bytes, size_t len,

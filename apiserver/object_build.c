@@ -84,12 +84,18 @@ static void look_at_fields(struct found *f, const char *const *labels, struct sp
 			}
 }
 
+/* What objects of a kind are indexed by: of a custom one, what any of its versions may ask for. */
+static const char *const *object_labels_of(const struct schema_kind *kind)
+{
+	return kind->indexed_labels ? kind->indexed_labels : kind->field_labels;
+}
+
 static void look(struct found *f, const struct schema_kind *kind, struct span whole)
 {
-	const char *const *labels = kind->field_labels;
+	const char *const *labels = object_labels_of(kind);
 	while (labels && labels[f->fields_count])
 		f->fields_count++;
-	assert(f->fields_count <= FIELDS_MAX); /* ours have 8, a definition may name 8 */
+	assert(f->fields_count <= FIELDS_MAX); /* ours have 8; kinds.c keeps custom ones below */
 	struct scan s = scan_open(whole);
 	for (struct span name, value; scan_next(&s, &name, &value);) {
 		if (is_named(name, "metadata"))
@@ -211,7 +217,8 @@ int object_new(const struct schema_kind *kind, const char *key, const void *byte
 			      .version = version,
 			      .is_deleting = f.is_deleting,
 			      .has_finalizers = f.has_finalizers,
-			      .has_order = f.has_order };
+			      .has_order = f.has_order,
+			      .field_labels = object_labels_of(kind) };
 	struct object_pair *pairs = (struct object_pair *)(o + 1);
 	const char **fields = (const char **)(pairs + f.labels_count);
 	struct block b = { o, (char *)(fields + f.fields_count + 1) };

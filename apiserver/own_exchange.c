@@ -66,6 +66,11 @@ static const struct http_exchange_ops own_ops = { .header = own_header,
 						  .stream = own_stream,
 						  .wake = own_wake };
 
+const struct http_exchange_ops *own_exchange_ops(void)
+{
+	return &own_ops;
+}
+
 char *own_path(const struct schema_kind *kind, const char *ns, const char *name)
 {
 	AUTO_STR path;

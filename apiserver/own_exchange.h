@@ -12,5 +12,8 @@
 void own_request(struct server *s, const char *who, const char *method, const char *path,
 		 const json_t *body);
 
+/* By which the server knows its own requests. */
+const struct http_exchange_ops *own_exchange_ops(void);
+
 /* "/apis/apps/v1/namespaces/ns/deployments/name"; ns "" and name NULL: without. */
 char *own_path(const struct schema_kind *kind, const char *ns, const char *name);

@@ -168,12 +168,20 @@ static json_t *pod_outline(const struct object *o)
 	return tree;
 }
 
-void render_row(const struct object *o, enum include_object include, int64_t now_us,
-		const char *as_version, struct str *out)
+void render_row(const struct schema_kind *asked, const struct object *o,
+		enum include_object include, int64_t now_us, const char *as_version,
+		struct str *out)
 {
-	bool is_pod = streq(o->kind->kind, "Pod") && !*o->kind->group;
-	AUTO_JSON *tree = is_pod ? pod_outline(o) : object_tree_unowned(o);
-	AUTO_JSON *cells = table_cells(o->kind, tree, now_us);
+	const struct schema_kind *kind = o->kind;
+	bool is_pod = streq(kind->kind, "Pod") && !*kind->group;
+	bool is_other = asked && asked->custom && asked != o->kind;
+	AUTO_JSON *tree =
+		is_pod ? pod_outline(o) : object_tree_unowned(is_other && o->raw ? o->raw : o);
+	if (is_other) {
+		kind = asked; /* each version has columns of its own */
+		schema_from_storage(kind, tree);
+	}
+	AUTO_JSON *cells = table_cells(kind, tree, now_us);
 	str_add(out, "{\"cells\":");
 	json_print(cells, out);
 	if (include != INCLUDE_NONE)
@@ -181,7 +189,7 @@ void render_row(const struct object *o, enum include_object include, int64_t now
 	if (include == INCLUDE_METADATA)
 		render_partial(o, as_version, false, out);
 	else if (include == INCLUDE_OBJECT)
-		str_add_bytes(out, o->bytes, o->len);
+		render_as(asked, o, false, out);
 	str_add(out, "}");
 }
 
@@ -192,11 +200,11 @@ static void table_of_one(const struct rendering *how, const struct object *o, bo
 		 *how->as_version ? how->as_version : "v1");
 	str_addf(out, "\"resourceVersion\":\"%llu\"},", (unsigned long long)o->version);
 	if (with_columns)
-		render_columns(o->kind, out);
+		render_columns(how->kind && how->kind->custom ? how->kind : o->kind, out);
 	else
 		str_add(out, "\"columnDefinitions\":null");
 	str_add(out, ",\"rows\":[");
-	render_row(o, how->include, now_us, how->as_version, out);
+	render_row(how->kind, o, how->include, now_us, how->as_version, out);
 	str_add(out, "]}");
 }
 
@@ -205,8 +213,10 @@ void render_as(const struct schema_kind *kind, const struct object *o, bool omit
 {
 	size_t after = o->managed_at + o->managed_len;
 	bool is_cut = omits_owners && o->managed_len;
-	if (kind && kind->storage == o->kind) {
-		AUTO_JSON *tree = is_cut ? object_tree_unowned(o) : object_tree(o);
+	if (kind && kind != o->kind && (kind->storage == o->kind || kind->custom)) {
+		/* Fields that only another version has may be there still. */
+		const struct object *from = kind->custom && o->raw ? o->raw : o;
+		AUTO_JSON *tree = is_cut ? object_tree_unowned(from) : object_tree(from);
 		schema_from_storage(kind, tree);
 		schema_print(kind->type, tree, out);
 		return;

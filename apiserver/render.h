@@ -22,8 +22,9 @@ bool render_include(const struct query *q, enum include_object *ret);
 /* `"columnDefinitions":[…]` */
 void render_columns(const struct schema_kind *kind, struct str *out);
 /* One row: {"cells":[…],"object":{…}} */
-void render_row(const struct object *o, enum include_object include, int64_t now_us,
-		const char *as_version, struct str *out);
+void render_row(const struct schema_kind *asked, const struct object *o,
+		enum include_object include, int64_t now_us, const char *as_version,
+		struct str *out);
 /* {"kind":"PartialObjectMetadata",…,"metadata":{…}} without parsing. */
 void render_partial(const struct object *o, const char *as_version, bool omits_owners,
 		    struct str *out);

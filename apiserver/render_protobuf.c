@@ -23,6 +23,8 @@ static const struct schema_type *type_of(const char *api_version, const char *ki
 
 bool render_has_protobuf(const struct schema_kind *kind)
 {
+	if (kind->custom)
+		return false;
 	const struct schema_field *metadata = schema_field_of(kind->type, "metadata");
 	return metadata && metadata->proto != 0;
 }

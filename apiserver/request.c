@@ -331,7 +331,8 @@ void reply_object(struct request *r, int status, struct object *o, uint64_t revi
 	struct headers h;
 	bool as_it_is = r->accept.as == ACCEPT_OBJECT && r->accept.encoding == SCHEMA_JSON &&
 			!r->accept.is_pretty && !render_omits_owners(r) &&
-			(!r->target.kind || r->target.kind->storage != o->kind);
+			(!r->target.kind || r->target.kind == o->kind ||
+			 (!r->target.kind->custom && r->target.kind->storage != o->kind));
 	if (as_it_is) {
 		common_headers(r, &h, "application/json", revision);
 		finish(r, status, &h, o->bytes, o->len, release_object, object_ref(o));

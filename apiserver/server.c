@@ -6,11 +6,11 @@
 #include "apiserver/authn_oidc.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/definitions.h"
 #include "apiserver/oidc_fetch.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
-#include "apiserver/render.h"
 #include "apiserver/seal.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/work.h"
@@ -74,26 +74,6 @@ void server_now_text(const struct server *s, char *out)
 
 /* ---- from an exchange to the function that serves it ---- */
 
-static bool kind_has_verb(const struct schema_kind *k, enum verb v)
-{
-	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
-		if (streq(k->verbs[i], verb_name(v)))
-			return true;
-	return false;
-}
-
-static bool has_subresource(const struct schema_kind *k, const char *name)
-{
-	if (streq(name, "status"))
-		return k->has_status;
-	if (streq(name, "scale"))
-		return k->has_scale;
-	for (size_t i = 0; k->subresources && k->subresources[i]; i++)
-		if (streq(k->subresources[i], name))
-			return true;
-	return false;
-}
-
 static bool is_images(const struct target *t)
 {
 	return streq(t->group, "skiff.dev") && streq(t->version, "v1") &&
@@ -105,98 +85,6 @@ static bool is_metadata(const struct target *t)
 {
 	return streq(t->group, "skiff.dev") && streq(t->version, "v1") &&
 	       streq(t->resource, "metadata") && !t->name && !t->ns;
-}
-
-static int check_target(struct request *r, struct failure *f)
-{
-	const struct target *t = &r->target;
-	if (!t->kind)
-		return fail_path(f);
-	/* A list over all namespaces has none in its path; everything else must have one. */
-	bool needs_ns = t->kind->is_namespaced && (t->name || t->verb == VERB_CREATE);
-	if ((needs_ns && !t->ns) ||
-	    (!t->kind->is_namespaced && t->ns && !streq(t->resource, "namespaces")))
-		return fail_path(f);
-	if (t->subresource && !has_subresource(t->kind, t->subresource))
-		return fail_path(f);
-	if (t->rest)
-		return fail_path(f);
-	if (t->verb == VERB_NONE || (!t->subresource && !kind_has_verb(t->kind, t->verb)))
-		return fail_method(f);
-	return 0;
-}
-
-static int check_accept(struct request *r, struct failure *f)
-{
-	bool whole = !r->target.subresource;
-	struct accept_offer offer = { .protobuf = render_has_protobuf(r->target.kind),
-				      .yaml = r->target.verb != VERB_WATCH,
-				      .table = whole,
-				      .partial = whole };
-	if (!accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept))
-		return fail_not_acceptable(f, &offer);
-	const char *pretty = query_get(&r->query, "pretty");
-	if (pretty && query_bool(&r->query, "pretty"))
-		r->accept.is_pretty = true;
-	const char *include = query_get(&r->query, "includeObject");
-	bool known = !include || !*include || streq(include, "None") ||
-		     streq(include, "Metadata") || streq(include, "Object");
-	return known ? 0 : fail_bad_request(f, "unrecognized includeObject value: \"%s\"", include);
-}
-
-static bool is_stream(const char *subresource)
-{
-	static const char *const names[] = { "log", "exec", "attach", "portforward" };
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (streq(names[i], subresource))
-			return true;
-	return false;
-}
-
-static void serve_resource(struct request *r)
-{
-	const char *sub = r->target.subresource;
-	bool own = sub && (streq(sub, "status") || streq(sub, "scale"));
-	if (!kind_has_verb(r->target.kind, VERB_GET)) {
-		serve_review(r);
-		return;
-	}
-	if (sub && is_stream(sub)) {
-		audit_tell(r->server->audit, r, AUDIT_RECEIVED, 0, NULL, 0);
-		serve_node_stream(r);
-		return;
-	}
-	if (sub && !own) {
-		serve_subresource(r);
-		return;
-	}
-	switch (r->target.verb) {
-	case VERB_GET:
-		if (sub && streq(sub, "scale"))
-			serve_subresource(r);
-		else
-			serve_get(r);
-		return;
-	case VERB_LIST:
-		serve_list(r);
-		return;
-	case VERB_WATCH:
-		serve_watch(r);
-		return;
-	case VERB_CREATE:
-	case VERB_UPDATE:
-	case VERB_PATCH:
-		serve_write(r);
-		return;
-	case VERB_DELETE:
-	case VERB_DELETE_COLLECTION:
-		serve_delete(r);
-		return;
-	case VERB_NONE:
-	case VERB_COUNT:
-		break;
-	}
-	abort(); /* check_target has refused it */
 }
 
 static enum request_lane lane_of(const struct request *r)
@@ -245,8 +133,8 @@ static void serve_authorized(struct request *r)
 	} else if (is_metadata(&r->target)) {
 		serve_watch_all(r);
 		return;
-	} else if (check_target(r, &f) == 0 && check_accept(r, &f) == 0) {
-		serve_resource(r);
+	} else {
+		serve_kind(r);
 		return;
 	}
 	reply_failure(r, &f);
@@ -326,7 +214,8 @@ static void serve(struct request *r)
 	struct failure f = { 0 };
 	struct error err;
 	if (query_parse(r->x->query, &r->query, &err) < 0 ||
-	    target_parse(r->x->method, r->x->path, &r->query, &r->target, &err) < 0) {
+	    target_parse(r->server->kinds, r->x->method, r->x->path, &r->query, &r->target, &err) <
+		    0) {
 		fail_bad_request(&f, "%s", err.text);
 	} else if (authenticate(r->server, r->x, &r->who, &f)) {
 		serve_known(r);
@@ -365,7 +254,8 @@ bool server_may_take_over(void *ctx, const char *path)
 		at = strchr(at, '/');
 		at = at ? at + 1 : NULL;
 	}
-	return n == ARRAY_LEN(parts) && starts_with(parts[1], "pods/") && is_stream(parts[3]);
+	return n == ARRAY_LEN(parts) && starts_with(parts[1], "pods/") &&
+	       server_is_stream(parts[3]);
 }
 
 bool server_is_ready(const struct server *s)
@@ -437,11 +327,12 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	if (code < 0)
 		return code;
 	s->kinds = kinds_new();
-	s->hub = hub_new(loop, store, s->seal);
+	s->hub = hub_new(loop, store, s->kinds, s->seal);
 	s->rbac = rbac_new(s->hub);
 	s->authz_node = authz_node_new(s->hub);
 	s->gatherer = rbac_gatherer_new(s);
 	s->quotas = quota_keeper_new(s);
+	s->definitions = definitions_new(s);
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
 	bootstrap_start(s);
@@ -458,6 +349,7 @@ void server_free(struct server *s)
 	loop_timer_free(s->bootstrap);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
 		index_fini(&s->snapshots[i].index);
+	definitions_free(s->definitions);
 	quota_keeper_free(s->quotas);
 	rbac_gatherer_free(s->gatherer);
 	rbac_free(s->rbac);

@@ -26,7 +26,9 @@ struct address_ranges;
 struct audit;
 struct authn_file;
 struct authn_oidc;
+struct all;
 struct authz_node;
+struct definitions;
 struct oidc_fetch;
 struct quota_keeper;
 struct rbac;
@@ -38,7 +40,9 @@ struct server {
 	struct loop *loop;
 	struct store *store;
 	struct hub *hub;
-	struct kinds *kinds;           /* what is served */
+	struct kinds *kinds; /* what is served */
+	struct definitions *definitions;
+	struct all *metadata_watches;  /* streams of all kinds */
 	char *openapi_index;           /* rendered once it was asked for */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
@@ -59,6 +63,7 @@ struct server {
 	size_t in_flight[LANE_COUNT];
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
 	struct server_work *works;          /* computations on workers */
+	struct server_work *held;           /* those that wait for kinds to be exchanged */
 	uint64_t works_total;
 	bool has_system_objects;
 	struct loop_timer *bootstrap;
@@ -76,10 +81,15 @@ void server_count_request(struct server *s, enum verb verb, bool is_resource, in
 /* Now, as metadata shows it. */
 void server_now_text(const struct server *s, char *out);
 
+/* Subresources that are no documents: log, exec … */
+bool server_is_stream(const char *subresource);
+
 /* ---- what answers a request; each takes over r ---- */
+void serve_kind(struct request *r); /* of the ones below, which its target says */
 void serve_get(struct request *r);
 void serve_list(struct request *r);
 void serve_watch(struct request *r);
+void watch_all_follow(struct server *s, const struct schema_kind *kind); /* a new one */
 void serve_watch_all(struct request *r); /* skiff.dev/v1 metadata: every kind in one stream */
 void serve_write(struct request *r);     /* create, update, patch */
 void serve_delete(struct request *r);    /* one, and collections */

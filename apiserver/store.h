@@ -55,7 +55,8 @@ struct store_write {
 	const char *key;
 	const void *bytes; /* object bytes, without the header */
 	size_t len;
-	uint32_t ttl_s;    /* 0: for ever; else at least that long, by lease */
+	uint32_t ttl_s;           /* 0: for ever; else at least that long, by lease */
+	uint32_t schema_revision; /* by what rules they were printed; 0: the store's own */
 	uint8_t sealed_by; /* number of the key that the bytes are encrypted with; 0: they are not */
 };
 

@@ -119,7 +119,8 @@ static void put_ops(struct store *s, struct store_queued *q, unsigned place, str
 				.key_id = w->sealed_by,
 				.place = (uint8_t)(place + i),
 				.nonce = q->nonce,
-				.schema_revision = s->schema_revision,
+				.schema_revision = w->schema_revision ? w->schema_revision
+								      : s->schema_revision,
 			},
 			value);
 		to[i].value = value;

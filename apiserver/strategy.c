@@ -76,7 +76,7 @@ int strategy_create(struct change *c, struct failure *f)
 	if (c->kind->has_generation)
 		json_put_int(metadata, "generation", 1);
 	/* A node reports itself with its first write; nobody else brings a status. */
-	if (c->kind->has_status && !change_is_kind(c, "", "Node"))
+	if (c->asked->has_status && !change_is_kind(c, "", "Node"))
 		json_object_del(tree, "status");
 	/* Their phases and stored versions are defaults: they come back. */
 	if (change_is_kind(c, "", "PersistentVolume") ||
@@ -116,7 +116,9 @@ static bool same_spec(const struct change *c)
 	for (int i = 0; i < 2; i++) {
 		json_t *copy = json_copy((json_t *)trees[i]);
 		json_object_del(copy, "metadata");
-		json_object_del(copy, "status");
+		/* Where a custom kind's status is a field like any other, it counts. */
+		if (!c->kind->custom || c->asked->has_status)
+			json_object_del(copy, "status");
 		str_init(&texts[i], RENDER_LIMIT);
 		schema_print(c->kind->type, copy, &texts[i]);
 		json_decref(copy);
@@ -227,7 +229,7 @@ static void only_status(struct change *c)
 	json_t *to = json_object_get(mixed, "metadata");
 	json_t *from = json_object_get(c->tree, "metadata");
 	static const char *const allowed[] = { "labels", "annotations" };
-	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+	for (size_t i = 0; i < ARRAY_LEN(allowed) && !c->kind->custom; i++)
 		if (json_object_get(from, allowed[i]) || c->verb == CHANGE_PATCH)
 			keep(to, from, allowed[i]);
 	if (change_is_kind(c, "", "Pod"))
@@ -333,7 +335,7 @@ int strategy_update(struct change *c, struct failure *f)
 		only_resources(c);
 	else if (c->part == PART_EPHEMERAL)
 		only_ephemeral(c);
-	else if (c->kind->has_status && c->part != PART_BINDING)
+	else if (c->asked->has_status && c->part != PART_BINDING)
 		keep(c->tree, c->old_tree, "status");
 	if (c->part == PART_MAIN &&
 	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))

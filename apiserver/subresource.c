@@ -25,7 +25,16 @@ static void scale_now(void *ctx, const struct error *err)
 		return;
 	}
 	AUTO_JSON *tree = object_tree(o);
-	AUTO_JSON *scale = scale_of(tree);
+	const struct schema_kind *kind = r->target.kind;
+	if (kind->custom && !json_dig(tree, scale_path(kind))) {
+		fail_internal(
+			&f,
+			"Internal error occurred: the spec replicas field \".%s\" does not exist",
+			scale_path(kind));
+		reply_failure(r, &f);
+		return;
+	}
+	AUTO_JSON *scale = scale_of(kind, tree);
 	AUTO_STR text;
 	str_init(&text, 65536);
 	json_print(scale, &text);
@@ -117,7 +126,7 @@ static void serve_token(struct request *r)
 	if (r->target.verb != VERB_CREATE)
 		fail_method(&f);
 	else if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
-		fail_media_type(&f);
+		fail_media_type(&f, true);
 	else if (schema_decode(type, encoding, r->x->body ? r->x->body : "", r->x->body_len, &body,
 			       &report, &err) < 0)
 		fail_error(&f, &err);

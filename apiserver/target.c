@@ -2,9 +2,9 @@
 
 #define SEGMENTS_MAX 12
 
-static const char *const verb_names[VERB_COUNT] = { "get",    "list",   "watch",
-						    "create", "update", "patch",
-						    "delete", "deletecollection", "none" };
+static const char *const verb_names[VERB_COUNT] = { "get",    "list",  "watch",  "create",
+						    "update", "patch", "delete", "deletecollection",
+						    "none" };
 
 const char *verb_name(enum verb v)
 {
@@ -79,7 +79,8 @@ static size_t namespaced(const struct segments *s, size_t i)
 	return !streq(s->at[i + 2], "status") && !streq(s->at[i + 2], "finalize") ? 2 : 0;
 }
 
-static void parse_resource(struct target *t, struct segments *s, size_t i)
+static void parse_resource(const struct kinds *kinds, struct target *t, struct segments *s,
+			   size_t i)
 {
 	if (namespaced(s, i)) {
 		t->ns = TAKE(s->at[i + 1]);
@@ -89,13 +90,13 @@ static void parse_resource(struct target *t, struct segments *s, size_t i)
 	t->resource = take_segment(s, i);
 	t->name = take_segment(s, i + 1);
 	t->subresource = take_segment(s, i + 2);
-	t->kind = schema_kind_by_resource(t->group, t->version, t->resource);
+	t->kind = kinds_by_resource(kinds, t->group, t->version, t->resource);
 	if (t->name && !t->ns && streq(t->resource, "namespaces"))
 		t->ns = xstrdup(t->name);
 }
 
-int target_parse(const char *method, const char *path, const struct query *query,
-		 struct target *ret, struct error *err)
+int target_parse(const struct kinds *kinds, const char *method, const char *path,
+		 const struct query *query, struct target *ret, struct error *err)
 {
 	struct segments s = { 0 };
 	if (!split(path, &s)) {
@@ -109,7 +110,7 @@ int target_parse(const char *method, const char *path, const struct query *query
 		t.is_resource = true;
 		t.group = core ? xstrdup("") : TAKE(s.at[1]);
 		t.version = TAKE(s.at[core ? 1 : 2]);
-		parse_resource(&t, &s, core ? 2 : 3);
+		parse_resource(kinds, &t, &s, core ? 2 : 3);
 		t.verb = verb_of(method, t.name != NULL, query_bool(query, "watch"));
 	}
 	for (size_t i = 0; i < s.count; i++)

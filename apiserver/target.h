@@ -4,7 +4,7 @@
 #pragma once
 
 #include "apiserver/query.h"
-#include "schemas/schema.h"
+#include "schemas/kinds.h"
 
 enum verb {
 	VERB_GET,
@@ -25,12 +25,12 @@ struct target {
 	bool is_resource; /* else only path counts */
 	enum verb verb;
 	char *group, *version, *resource;
-	char *ns, *name, *subresource; /* NULL: absent */
-	char *rest;                    /* behind the subresource: "a/b"; NULL: none */
+	char *ns, *name, *subresource;  /* NULL: absent */
+	char *rest;                     /* behind the subresource: "a/b"; NULL: none */
 	const struct schema_kind *kind; /* NULL: not served */
 };
 
 /* ERR_MALFORMED: broken escapes. */
-int target_parse(const char *method, const char *path, const struct query *query,
-		 struct target *ret, struct error *err) MUST_CHECK;
+int target_parse(const struct kinds *kinds, const char *method, const char *path,
+		 const struct query *query, struct target *ret, struct error *err) MUST_CHECK;
 void target_fini(struct target *t);

@@ -4,11 +4,11 @@
 #include "apiserver/text_source.h"
 #include "apiserver/watch.h"
 
-#define WATCH_SLICE     (32u << 10)
-#define WATCH_LOOKED    5000
-#define BOOKMARK_MS     60000
-#define TIMEOUT_MIN_S   1800
-#define TIMEOUT_MAX_S   100000
+#define WATCH_SLICE   (32u << 10)
+#define WATCH_LOOKED  5000
+#define BOOKMARK_MS   60000
+#define TIMEOUT_MIN_S 1800
+#define TIMEOUT_MAX_S 100000
 
 struct watch {
 	struct text_source source;
@@ -27,7 +27,7 @@ struct watch {
 	bool is_protobuf;
 	bool in_initial, bookmark_due, has_sent_columns, is_over;
 	uint64_t seq;
-	uint64_t version; /* up to which everything was sent */
+	uint64_t version;    /* up to which everything was sent */
 	uint64_t skip_until; /* asked for from a version that we had not reached */
 	int64_t timeout_s;
 	struct loop_timer *timeout, *again;
@@ -75,6 +75,17 @@ void watch_bookmark_all(struct server *s)
 			http_wake(w->x);
 		}
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
+}
+
+void watch_end_gone(struct server *s)
+{
+	for (struct watch *w = s->watches; w; w = w->next) {
+		const struct schema_kind *k = w->what.kind;
+		if (kinds_by_resource(s->kinds, k->group, k->version, k->resource) == k)
+			continue;
+		w->is_over = true;
+		http_wake(w->x);
+	}
 }
 
 static void go_on(void *ctx)
@@ -132,12 +143,14 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 	size_t begin = begin_event(w, "BOOKMARK", out);
 	bool partial = w->how.as == ACCEPT_PARTIAL || w->how.as == ACCEPT_PARTIAL_LIST;
 	if (w->how.as == ACCEPT_TABLE)
-		str_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"
-			      "{\"resourceVersion\":\"%llu\"},\"columnDefinitions\":null,\"rows\":"
-			      "[{\"cells\":[],\"object\":",
+		str_addf(out,
+			 "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":"
+			 "{\"resourceVersion\":\"%llu\"},\"columnDefinitions\":null,\"rows\":"
+			 "[{\"cells\":[],\"object\":",
 			 (unsigned long long)w->version);
-	str_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
-		      "\"%llu\"%s}}",
+	str_addf(out,
+		 "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
+		 "\"%llu\"%s}}",
 		 partial ? "PartialObjectMetadata" : k->kind,
 		 partial ? "meta.k8s.io/v1" : api_version.data, (unsigned long long)w->version,
 		 annotation);
@@ -149,8 +162,7 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 static void add_expired(struct watch *w, struct str *out)
 {
 	struct failure f = { 0 };
-	fail_expired(&f, "too old resource version: %llu (%llu)",
-		     (unsigned long long)w->version,
+	fail_expired(&f, "too old resource version: %llu (%llu)", (unsigned long long)w->version,
 		     (unsigned long long)hub_version(w->server->hub));
 	size_t begin = begin_event(w, "ERROR", out);
 	failure_json(&f, out);

@@ -34,7 +34,8 @@ struct all {
 	struct server *server;
 	struct http_exchange *x;
 	struct request *r; /* until the answer has begun */
-	struct lane *lanes;
+	struct lane **lanes;
+	struct all *next, *prev; /* in server->metadata_watches, once begun */
 	size_t lanes_count;
 	/* The kind that is sent from a snapshot now; lanes_count: all are through. */
 	size_t initial;
@@ -46,13 +47,27 @@ struct all {
 	struct loop_timer *timeout, *again, *bookmark;
 };
 
+static void unlink_all(struct all *a)
+{
+	if (a->prev)
+		a->prev->next = a->next;
+	else
+		a->server->metadata_watches = a->next;
+	if (a->next)
+		a->next->prev = a->prev;
+}
+
 static void all_free(struct all *a)
 {
 	for (size_t i = 0; i < a->lanes_count; i++) {
+		struct lane *lane = a->lanes[i];
 		if (a->is_begun)
-			hub_unwatch(a->server->hub, a->lanes[i].kind, &a->lanes[i].watcher);
-		free(a->lanes[i].resource);
+			hub_unwatch(a->server->hub, lane->kind, &lane->watcher);
+		free(lane->resource);
+		free(lane);
 	}
+	if (a->is_begun)
+		unlink_all(a);
 	if (a->has_snapshot)
 		index_fini(&a->index);
 	text_source_fini(&a->source);
@@ -144,7 +159,7 @@ static bool send_initial(struct all *a)
 	for (int looked = 0; a->initial < a->lanes_count; looked++) {
 		if (looked == LOOKED_MAX || a->source.pending.len >= SLICE_BYTES)
 			return false;
-		struct lane *lane = &a->lanes[a->initial];
+		struct lane *lane = a->lanes[a->initial];
 		if (!a->has_snapshot) {
 			a->index = index_snapshot(hub_index(a->server->hub, lane->kind));
 			a->at = index_seek(&a->index, "");
@@ -199,9 +214,9 @@ static enum refill refill(struct text_source *t)
 	}
 	bool is_behind = false;
 	for (size_t i = 0; i < a->lanes_count; i++) {
-		if (a->lanes[i].is_changed && send_events(a, &a->lanes[i]) < 0)
+		if (a->lanes[i]->is_changed && send_events(a, a->lanes[i]) < 0)
 			return expire(a);
-		is_behind |= a->lanes[i].is_changed;
+		is_behind |= a->lanes[i]->is_changed;
 	}
 	if (is_behind)
 		return REFILL_MORE;
@@ -214,19 +229,34 @@ static enum refill refill(struct text_source *t)
 
 /* ---- beginning ---- */
 
-static void add_lanes(struct all *a)
+static void add_lane(struct all *a, const struct schema_kind *k)
 {
-	a->lanes = xcalloc(schema_kinds_count(), sizeof *a->lanes);
-	for (size_t i = 0; i < schema_kinds_count(); i++) {
-		const struct schema_kind *k = schema_kind_at(i);
-		if (streq(k->kind, "Event") || k->storage)
+	if (!k || streq(k->kind, "Event"))
+		return;
+	for (size_t i = 0; i < a->lanes_count; i++)
+		if (kind_place(a->lanes[i]->kind) == kind_place(k))
+			return;
+	struct lane *lane = xcalloc(1, sizeof *lane);
+	*lane = (struct lane){
+		.watcher.changed = lane_changed, .all = a, .kind = k, .is_changed = true
+	};
+	lane->resource =
+		xasprintf("%s%s%s/%s", k->group, *k->group ? "/" : "", k->version, k->resource);
+	a->lanes = xrealloc(a->lanes, a->lanes_count + 1, sizeof(struct lane *));
+	a->lanes[a->lanes_count++] = lane;
+}
+
+/* What there is of the new kind is sent as at the beginning; then its events. */
+void watch_all_follow(struct server *s, const struct schema_kind *kind)
+{
+	for (struct all *a = s->metadata_watches; a; a = a->next) {
+		size_t before = a->lanes_count;
+		add_lane(a, kind);
+		if (a->lanes_count == before)
 			continue;
-		struct lane *lane = &a->lanes[a->lanes_count++];
-		*lane = (struct lane){
-			.watcher.changed = lane_changed, .all = a, .kind = k, .is_changed = true
-		};
-		lane->resource = xasprintf("%s%s%s/%s", k->group, *k->group ? "/" : "", k->version,
-					   k->resource);
+		hub_watch(s->hub, kind, &a->lanes[before]->watcher);
+		add_kind(a, a->lanes[before]);
+		http_wake(a->x);
 	}
 }
 
@@ -234,9 +264,10 @@ static void begin(struct all *a, bool from_version)
 {
 	struct server *s = a->server;
 	struct request *r = a->r;
-	add_lanes(a);
+	for (size_t place = 0; place < kinds_places(s->kinds); place++)
+		add_lane(a, kinds_stored(s->kinds, place));
 	for (size_t i = 0; i < a->lanes_count; i++) {
-		struct lane *lane = &a->lanes[i];
+		struct lane *lane = a->lanes[i];
 		if (from_version && !hub_events_after(s->hub, lane->kind, a->version, &lane->seq))
 			lane->seq = 0; /* lost: 410 as the first event */
 		hub_watch(s->hub, lane->kind, &lane->watcher);
@@ -244,6 +275,10 @@ static void begin(struct all *a, bool from_version)
 			add_kind(a, lane);
 	}
 	a->is_begun = true;
+	a->next = s->metadata_watches;
+	if (a->next)
+		a->next->prev = a;
+	s->metadata_watches = a;
 	a->initial = from_version ? a->lanes_count : 0;
 	a->owes_mark = !from_version;
 	a->timeout = loop_timer_new(s->loop, timed_out, a);

@@ -1,4 +1,5 @@
 #include "apiserver/work.h"
+#include "apiserver/definitions.h"
 
 struct server_work {
 	struct server *server; /* NULL: gone */
@@ -21,12 +22,39 @@ static void work(void *ctx)
 	w->work(w->ctx);
 }
 
+static void done(void *ctx);
+
+static void start(struct server *s, struct server_work *w)
+{
+	w->next = s->works;
+	w->link = &s->works;
+	if (w->next)
+		w->next->link = &w->next;
+	s->works = w;
+	loop_offload(s->loop, work, done, w);
+}
+
+/* Kinds are exchanged while no worker looks at them; then those go on that were held back. */
+static void go_on(struct server *s)
+{
+	if (!s->works)
+		definitions_go_on(s->definitions);
+	while (s->held && !definitions_wait(s->definitions)) {
+		struct server_work *w = s->held;
+		unlink_work(w);
+		start(s, w);
+	}
+}
+
 static void done(void *ctx)
 {
 	struct server_work *w = ctx;
-	if (w->server)
+	struct server *s = w->server;
+	if (s)
 		unlink_work(w);
-	w->done(w->ctx, !w->server);
+	w->done(w->ctx, !s);
+	if (s && w->server)
+		go_on(s);
 	free(w);
 }
 
@@ -34,17 +62,17 @@ void server_offload(struct server *s, void (*run)(void *ctx),
 		    void (*after)(void *ctx, bool is_gone), void *ctx)
 {
 	struct server_work *w = xcalloc(1, sizeof *w);
-	*w = (struct server_work){ .server = s,
-				   .next = s->works,
-				   .link = &s->works,
-				   .work = run,
-				   .done = after,
-				   .ctx = ctx };
-	if (w->next)
-		w->next->link = &w->next;
-	s->works = w;
+	*w = (struct server_work){ .server = s, .work = run, .done = after, .ctx = ctx };
 	s->works_total++;
-	loop_offload(s->loop, work, done, w);
+	if (!definitions_wait(s->definitions)) {
+		start(s, w);
+		return;
+	}
+	struct server_work **last = &s->held;
+	while (*last)
+		last = &(*last)->next;
+	w->link = last;
+	*last = w;
 }
 
 #define TREES_MAX 3
@@ -82,4 +110,10 @@ void server_work_orphan(struct server *s)
 	for (struct server_work *w = s->works; w; w = w->next)
 		w->server = NULL;
 	s->works = NULL;
+	while (s->held) {
+		struct server_work *w = s->held;
+		unlink_work(w);
+		w->done(w->ctx, true);
+		free(w);
+	}
 }

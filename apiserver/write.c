@@ -1,5 +1,6 @@
 /* Create, update and patch: from the client's body to the answer. */
 #include "apiserver/change.h"
+#include "apiserver/definitions.h"
 #include "apiserver/schedule.h"
 #include "apiserver/signing.h"
 #include "apiserver/work.h"
@@ -60,6 +61,15 @@ static void abandon(struct change *c)
 
 /* ---- one attempt ---- */
 
+static int check_ending(struct change *c, struct failure *f)
+{
+	return c->kind->is_ending
+		       ? fail_forbidden(f, c->kind, c->name,
+					"create not allowed while custom resource definition is "
+					"terminating")
+		       : 0;
+}
+
 static int find_old(struct change *c, struct failure *f)
 {
 	if (!c->name) {
@@ -72,7 +82,7 @@ static int find_old(struct change *c, struct failure *f)
 	struct object *old = index_get(hub_index(c->server->hub, c->kind), c->key);
 	if (c->verb == CHANGE_CREATE && c->part == PART_MAIN) {
 		c->is_create = true;
-		return old ? fail_exists(f, c->kind, c->name) : 0;
+		return old ? fail_exists(f, c->kind, c->name) : check_ending(c, f);
 	}
 	if (old) {
 		c->old = object_ref(old);
@@ -83,19 +93,31 @@ static int find_old(struct change *c, struct failure *f)
 	if (!makes)
 		return fail_not_found(f, c->kind, c->name);
 	c->is_create = true;
-	return authorize_create(c->r, f);
+	return check_ending(c, f) < 0 ? -1 : authorize_create(c->r, f);
+}
+
+/* A custom kind's rules are those of the version that the client speaks. */
+static json_t *asked_tree(const struct change *c, json_t *tree)
+{
+	if (!tree || c->asked == c->kind || !c->kind->custom)
+		return json_incref(tree);
+	json_t *copy = json_deep_copy(tree);
+	schema_from_storage(c->asked, copy);
+	return copy;
 }
 
 static int validate(struct change *c, struct failure *f)
 {
 	struct field_errors errors = { 0 };
+	const struct schema_kind *kind = c->kind->custom ? c->asked : c->kind;
+	AUTO_JSON *tree = asked_tree(c, c->tree), *old = asked_tree(c, c->old_tree);
 	if (c->part == PART_STATUS)
-		schema_validate_status(c->kind, c->tree, c->old_tree, &errors);
+		schema_validate_status(kind, tree, old, &errors);
 	else if (c->part == PART_APPROVAL || c->part == PART_RESIZE || c->part == PART_EPHEMERAL)
 		schema_validate_subresource(c->kind, c->r->target.subresource, c->tree, c->old_tree,
 					    &errors);
 	else if (c->part != PART_BINDING && c->part != PART_FINALIZE)
-		schema_validate(c->kind, c->tree, c->old_tree, &errors);
+		schema_validate(kind, tree, old, &errors);
 	if (c->part == PART_MAIN)
 		schedule_check(c->kind, c->tree, &errors);
 	signing_check(c, &errors);
@@ -133,6 +155,8 @@ static void build_step(void *change)
 static int admit(struct change *c, struct failure *f)
 {
 	int code = c->is_create ? strategy_create(c, f) : 0;
+	if (code == 0)
+		code = admit_definition(c, f);
 	return code < 0 ? code : admit_mutate(c, f);
 }
 
@@ -159,7 +183,7 @@ static void answer_tree(struct change *c, struct object *o, int status, uint64_t
 	bool scale = c->part == PART_SCALE, binding = c->part == PART_BINDING;
 	if (scale) {
 		AUTO_JSON *tree = object_tree(o);
-		AUTO_JSON *answer = scale_of(tree);
+		AUTO_JSON *answer = scale_of(c->asked, tree);
 		AUTO_STR text;
 		str_init(&text, 65536);
 		json_print(answer, &text);
@@ -268,11 +292,20 @@ static void submit(struct change *c)
 	}
 }
 
+/* While a worker was at it, the kind's definition was exchanged: it is computed by the new one. */
+static bool has_changed_kind(const struct change *c)
+{
+	return kind_is_gone(c->asked) || schema_storage(c->asked) != c->kind ||
+	       c->kind->revision != c->revision;
+}
+
 static void printed(void *change, bool is_gone)
 {
 	struct change *c = change;
 	if (is_gone)
 		abandon(c);
+	else if (has_changed_kind(c))
+		attempt(c);
 	else if (c->code < 0 || admit_validate(c, &c->failure) < 0)
 		refused(c);
 	else
@@ -284,6 +317,8 @@ static void built(void *change, bool is_gone)
 	struct change *c = change;
 	if (is_gone)
 		abandon(c);
+	else if (has_changed_kind(c))
+		attempt(c);
 	else if (c->code < 0 || admit(c, &c->failure) < 0)
 		refused(c);
 	else
@@ -295,7 +330,14 @@ static void attempt(struct change *c)
 	change_reset(c);
 	c->attempts++;
 	server_now_text(c->server, c->now);
-	if (change_check_leader(c, &c->failure) < 0 || find_old(c, &c->failure) < 0)
+	/* A custom kind may have changed its storage version since. */
+	c->kind = schema_storage(c->asked);
+	c->revision = c->kind->revision;
+	if (kind_is_gone(c->asked)) {
+		(void)fail_path(&c->failure);
+		c->is_fresh = true;
+		refused(c);
+	} else if (change_check_leader(c, &c->failure) < 0 || find_old(c, &c->failure) < 0)
 		refused(c);
 	else
 		run_step(c, build_step, built);

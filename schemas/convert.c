@@ -48,7 +48,7 @@ static void convert_event(json_t *tree, bool to_storage)
 
 char *schema_stored_label(const struct schema_kind *kind, const char *label)
 {
-	if (!kind->storage || !streq(kind->kind, "Event"))
+	if (!kind->storage || kind->custom || !streq(kind->kind, "Event"))
 		return xstrdup(label);
 	for (size_t i = 0; i < ARRAY_LEN(event_names); i++) {
 		size_t n = strlen(event_names[i].shown);
@@ -196,10 +196,26 @@ static void set_version(const struct schema_kind *kind, json_t *tree)
 	json_put_str(tree, "kind", kind->kind);
 }
 
+/* Versions of a custom kind say the same in the same fields (strategy None): what the other version
+ * does not describe goes. */
+static void convert_custom(const struct schema_kind *kind, json_t *tree)
+{
+	struct error err;
+	set_version(kind, tree);
+	/* What does not fit the other version's schema stays as it is; validation will name it. */
+	int code = schema_normalize(kind->type, tree, NULL, &err);
+	(void)code;
+}
+
 void schema_to_storage(const struct schema_kind *kind, json_t *tree)
 {
 	if (!kind->storage)
 		return;
+	if (kind->custom) {
+		schema_default(kind, tree);
+		convert_custom(kind->storage, tree);
+		return;
+	}
 	if (streq(kind->kind, "Event"))
 		convert_event(tree, true);
 	else
@@ -210,7 +226,9 @@ void schema_to_storage(const struct schema_kind *kind, json_t *tree)
 void schema_from_storage(const struct schema_kind *kind, json_t *tree)
 {
 	struct error err;
-	if (!kind->storage)
+	if (kind->custom)
+		convert_custom(kind, tree); /* another version may have been the stored one */
+	if (kind->custom || !kind->storage)
 		return;
 	if (streq(kind->kind, "Event"))
 		convert_event(tree, false);

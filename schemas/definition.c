@@ -1,6 +1,10 @@
 /* A CustomResourceDefinition, read and compiled. */
 #include "common/base/jsonx.h"
+#include "common/base/map.h"
 #include "schemas/kinds_internal.h"
+
+#define REVISION_TEXT_MAX (16u << 20)
+#define PRINT_REVISION    1 /* counts up when custom kinds are printed by other rules */
 
 static void free_texts(char **texts)
 {
@@ -78,6 +82,19 @@ static char *deprecation_of(const struct definition *d, const json_t *version)
 				 json_str_or(version, "name", ""), d->kind);
 }
 
+/* Two versions with equal revisions print an object to equal bytes. */
+static uint32_t revision_of(const json_t *tree, const json_t *version)
+{
+	AUTO_STR text;
+	str_init(&text, REVISION_TEXT_MAX);
+	str_addf(&text, "%d %s %d ", PRINT_REVISION, json_str_or(version, "name", ""),
+		 json_bool_or(tree, "spec.preserveUnknownFields", false));
+	if (json_object_get(version, "schema"))
+		json_print_sorted(json_object_get(version, "schema"), &text);
+	uint64_t hash = hash_bytes(text.data, text.len);
+	return ((uint32_t)(hash >> 32) ^ (uint32_t)hash) | 1u << 31;
+}
+
 static int read_versions(struct definition *d, const json_t *tree, struct error *err)
 {
 	const json_t *list = json_dig(tree, "spec.versions");
@@ -93,6 +110,7 @@ static int read_versions(struct definition *d, const json_t *tree, struct error 
 		d->versions_count++;
 		v->name = xstrdup(name);
 		v->deprecation = deprecation_of(d, version);
+		v->revision = revision_of(tree, version);
 		v->is_served = json_bool_or(version, "served", false);
 		if (json_bool_or(version, "storage", false)) {
 			d->stored = i;

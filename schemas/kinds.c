@@ -30,6 +30,8 @@ struct kinds {
 	size_t served_count;
 };
 
+#define LABELS_MAX 32 /* of all versions together: each may name 8 */
+
 static const char *const verbs[] = { "create", "delete", "deletecollection",
 				     "get",    "list",   "patch",
 				     "update", "watch",  NULL };
@@ -177,6 +179,11 @@ const struct schema_kind *kinds_stored(const struct kinds *k, size_t place)
 	return f->definition ? &f->stored->kind : NULL;
 }
 
+bool kind_is_gone(const struct schema_kind *kind)
+{
+	return !is_constant(kind) && !kind->custom;
+}
+
 const struct schema_kind *kinds_version_of(const struct kinds *k, size_t place, const char *version)
 {
 	assert(place >= schema_tables.kinds_count);
@@ -196,6 +203,12 @@ static struct family *family_of(const struct kinds *k, const char *group, const 
 		    streq(k->families[i]->group, group))
 			return k->families[i];
 	return NULL;
+}
+
+size_t kinds_place_of(const struct kinds *k, const char *group, const char *resource)
+{
+	const struct family *f = family_of(k, group, resource);
+	return f ? f->place : SIZE_MAX;
 }
 
 static struct family *family_new(struct kinds *k, const struct definition *d)
@@ -256,7 +269,7 @@ static const char *const *labels_of(struct family *f, const struct definition *d
 	for (size_t v = 0; v < d->versions_count; v++) {
 		const char *const *own = custom_field_labels(d->versions[v].custom);
 		for (size_t i = 0; own && own[i]; i++) {
-			if (has_label(all, n, own[i]))
+			if (n == LABELS_MAX || has_label(all, n, own[i]))
 				continue;
 			all = xrealloc(all, n + 2, sizeof *all);
 			all[n++] = xstrdup(own[i]);
@@ -303,6 +316,7 @@ static void slot_fill(struct slot *s, const struct definition *d,
 		.field_labels = custom_field_labels(v->custom),
 		.indexed_labels = labels,
 		.custom = v->custom,
+		.revision = v->revision,
 		.is_ending = d->is_ending,
 		.deprecation = v->deprecation,
 	};

@@ -40,6 +40,10 @@ size_t kind_place(const struct schema_kind *kind);
 /* The kind as which objects of the place are stored; NULL: its definition is gone, or it is
  * that of a constant kind which is stored as another. It may be a version that is not served. */
 const struct schema_kind *kinds_stored(const struct kinds *k, size_t place);
+/* The place of a custom kind's objects; SIZE_MAX: it has none. */
+size_t kinds_place_of(const struct kinds *k, const char *group, const char *resource);
+/* True for a custom kind whose definition, or version, is gone. */
+bool kind_is_gone(const struct schema_kind *kind);
 /* The version of the place's kind, served or not; NULL: the definition has none such. */
 const struct schema_kind *kinds_version_of(const struct kinds *k, size_t place,
 					   const char *version);

@@ -10,6 +10,7 @@ struct definition_version {
 	char *name;
 	char *deprecation; /* what using it warns of; NULL: nothing */
 	struct custom *custom;
+	uint32_t revision; /* not 0 */
 	bool is_served;
 };
 

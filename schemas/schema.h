@@ -110,8 +110,10 @@ struct schema_kind {
 	const struct schema_column *columns;
 	size_t columns_count;
 	const struct custom *custom; /* of a CustomResourceDefinition's version; NULL: built in */
-	const char *deprecation;     /* what requests are warned of; NULL: nothing */
-	bool is_ending;              /* its definition is being deleted: nothing new is made */
+	/* By what rules its objects are printed, as the store keeps it beside them; 0: built in. */
+	uint32_t revision;
+	const char *deprecation; /* what requests are warned of; NULL: nothing */
+	bool is_ending;          /* its definition is being deleted: nothing new is made */
 };
 
 /* ---- finding (borrowed, for ever) ---- */

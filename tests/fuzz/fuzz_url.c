@@ -22,14 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum schema_encoding encoding;
 	int64_t number;
 	if (query_parse(parts[2], &query, &err) == 0 &&
-	    target_parse(parts[0], parts[1], &query, &target, &err) == 0) {
+	    target_parse(kinds_constant(), parts[0], parts[1], &query, &target, &err) == 0) {
 		for (size_t i = 0; i < query.count; i++)
 			if (query_int(&query, query.at[i].name, 0, &number, &err) == 0)
 				(void)query_bool(&query, query.at[i].name);
 		target_fini(&target);
 	}
 	query_fini(&query);
-	struct accept_offer offer = { true, true, true, true, true };
+	struct accept_offer offer = { true, true, true, true, true, true };
 	(void)accept_choose(parts[3], &offer, &accept);
 	(void)content_type_encoding(parts[3], &encoding);
 	return 0;

@@ -1,0 +1,69 @@
+/*
+ * hub_internal.h - what the hub's own files share. Nobody else includes it.
+ */
+#pragma once
+
+#include "apiserver/hub.h"
+#include "apiserver/ring.h"
+#include "common/base/map.h"
+
+/* The objects of one group and resource. */
+struct hub_kind {
+	/* As which they are stored; NULL: nobody has said yet, or no more: then the bytes are kept. */
+	const struct schema_kind *kind;
+	size_t place;
+	struct index index, loading;
+	struct ring ring;
+	struct hub_watcher *watchers;
+	size_t order_count, order_loading; /* objects that say what they depend on */
+	bool is_changed;
+	struct map stash;       /* key → struct hub_stashed */
+	uint64_t stash_version; /* of the last change that the ring does not know */
+	bool is_stale;          /* some objects were made by other rules than the kind's of now */
+	char *stale_at;         /* up to here they have been looked at; NULL: not begun */
+};
+
+#define HUB_EXPECTED_MAX 64 /* events come a moment after the answers of their writes */
+
+struct hub_waiter;
+
+struct hub {
+	struct loop *loop;
+	struct store *store;
+	const struct seal *seal;
+	const struct kinds *served;
+	struct hub_kind **kinds; /* all */
+	size_t kinds_count;
+	struct hub_kind **by_place; /* NULL: stored as another kind */
+	size_t places;
+	struct map by_prefix; /* "o/apps/deployments" → struct hub_kind */
+	struct map own;       /* key → struct own_key */
+	uint64_t revision, load_version;
+	bool is_loaded;
+	struct hub_waiter *waiters;
+	struct loop_timer *trim, *derive;
+	struct object
+		*expected[HUB_EXPECTED_MAX]; /* by version; may hold some that came another way */
+	size_t object_bytes;
+	uint64_t events_total, reloads;
+};
+
+/* ---- hub_kinds.c ---- */
+void hub_kinds_init(struct hub *h);
+void hub_kinds_fini(struct hub *h);
+struct hub_kind *hub_kind_of(const struct hub *h, const struct schema_kind *kind);
+/* NULL: the key is none of an object. An unknown group and resource gets a place for its bytes. */
+struct hub_kind *hub_kind_of_key(struct hub *h, const char *key);
+/* A reference; NULL: the item is no object, which was logged. */
+struct object *hub_object_of(struct hub *h, struct hub_kind *k, const struct store_item *item);
+void hub_stash(struct hub_kind *k, const struct store_item *item); /* without bytes: drop */
+void hub_stash_clear(struct hub_kind *k);
+/* Made by the rules of now. */
+bool hub_is_current(const struct object *o, const struct schema_kind *kind);
+/* Objects of it wait to be derived by the rules of now. */
+void hub_mark_stale(struct hub *h, struct hub_kind *k);
+
+/* ---- hub_wait.c ---- */
+void hub_wake_waiters(struct hub *h);
+void hub_waiters_free(struct hub *h);
+size_t hub_waiting(const struct hub *h);

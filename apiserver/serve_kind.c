@@ -1,0 +1,175 @@
+/* A request about a resource: which kind it is, whether the kind has what is asked, and who answers. */
+#include "apiserver/audit.h"
+#include "apiserver/definitions.h"
+#include "apiserver/own_exchange.h"
+#include "apiserver/render.h"
+
+static bool kind_has_verb(const struct schema_kind *k, enum verb v)
+{
+	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
+		if (streq(k->verbs[i], verb_name(v)))
+			return true;
+	return false;
+}
+
+static bool has_subresource(const struct schema_kind *k, const char *name)
+{
+	if (streq(name, "status"))
+		return k->has_status;
+	if (streq(name, "scale"))
+		return k->has_scale;
+	for (size_t i = 0; k->subresources && k->subresources[i]; i++)
+		if (streq(k->subresources[i], name))
+			return true;
+	return false;
+}
+
+static int check_target(struct request *r, struct failure *f)
+{
+	const struct target *t = &r->target;
+	if (!t->kind)
+		return fail_path(f);
+	/* A list over all namespaces has none in its path; everything else must have one. */
+	bool needs_ns = t->kind->is_namespaced && (t->name || t->verb == VERB_CREATE);
+	if ((needs_ns && !t->ns) ||
+	    (!t->kind->is_namespaced && t->ns && !streq(t->resource, "namespaces")))
+		return fail_path(f);
+	if (t->subresource && !has_subresource(t->kind, t->subresource))
+		return fail_path(f);
+	if (t->rest)
+		return fail_path(f);
+	if (t->verb == VERB_NONE || (!t->subresource && !kind_has_verb(t->kind, t->verb)))
+		return fail_method(f);
+	return 0;
+}
+
+static int check_accept(struct request *r, struct failure *f)
+{
+	bool whole = !r->target.subresource;
+	const struct schema_kind *kind = r->target.kind;
+	bool is_scale = r->target.subresource && streq(r->target.subresource, "scale");
+	struct accept_offer offer = { .protobuf = render_has_protobuf(kind) || is_scale,
+				      .partial_protobuf = kind->custom != NULL,
+				      .yaml = r->target.verb != VERB_WATCH,
+				      .table = whole,
+				      .partial = whole };
+	if (!accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept))
+		return fail_not_acceptable(f, &offer);
+	const char *pretty = query_get(&r->query, "pretty");
+	if (pretty && query_bool(&r->query, "pretty"))
+		r->accept.is_pretty = true;
+	const char *include = query_get(&r->query, "includeObject");
+	bool known = !include || !*include || streq(include, "None") ||
+		     streq(include, "Metadata") || streq(include, "Object");
+	return known ? 0 : fail_bad_request(f, "unrecognized includeObject value: \"%s\"", include);
+}
+
+bool server_is_stream(const char *subresource)
+{
+	static const char *const names[] = { "log", "exec", "attach", "portforward" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (streq(names[i], subresource))
+			return true;
+	return false;
+}
+
+static void serve_resource(struct request *r)
+{
+	const char *sub = r->target.subresource;
+	bool own = sub && (streq(sub, "status") || streq(sub, "scale"));
+	if (!kind_has_verb(r->target.kind, VERB_GET)) {
+		serve_review(r);
+		return;
+	}
+	if (sub && server_is_stream(sub)) {
+		audit_tell(r->server->audit, r, AUDIT_RECEIVED, 0, NULL, 0);
+		serve_node_stream(r);
+		return;
+	}
+	if (sub && !own) {
+		serve_subresource(r);
+		return;
+	}
+	switch (r->target.verb) {
+	case VERB_GET:
+		if (sub && streq(sub, "scale"))
+			serve_subresource(r);
+		else
+			serve_get(r);
+		return;
+	case VERB_LIST:
+		serve_list(r);
+		return;
+	case VERB_WATCH:
+		serve_watch(r);
+		return;
+	case VERB_CREATE:
+	case VERB_UPDATE:
+	case VERB_PATCH:
+		serve_write(r);
+		return;
+	case VERB_DELETE:
+	case VERB_DELETE_COLLECTION:
+		serve_delete(r);
+		return;
+	case VERB_NONE:
+	case VERB_COUNT:
+		break;
+	}
+	abort(); /* check_target has refused it */
+}
+
+static void serve_found(struct request *r)
+{
+	struct failure f = { 0 };
+	if (check_target(r, &f) < 0 || check_accept(r, &f) < 0) {
+		reply_failure(r, &f);
+		return;
+	}
+	if (r->target.kind->deprecation)
+		request_warn(r, "%s", r->target.kind->deprecation);
+	serve_resource(r);
+}
+
+/* The server itself reaches what it does not serve: objects of a version that nobody may ask for. */
+static const struct schema_kind *unserved_kind(const struct request *r)
+{
+	const struct target *t = &r->target;
+	size_t place = kinds_place_of(r->server->kinds, t->group, t->resource);
+	return r->x->ops == own_exchange_ops() && place != SIZE_MAX
+		       ? kinds_version_of(r->server->kinds, place, t->version)
+		       : NULL;
+}
+
+static void look_again(void *ctx)
+{
+	struct request *r = ctx;
+	struct target *t = &r->target;
+	t->kind = kinds_by_resource(r->server->kinds, t->group, t->version, t->resource);
+	serve_found(r);
+}
+
+static void served_by_now(void *ctx, const struct error *err)
+{
+	struct request *r = ctx;
+	struct failure f = { 0 };
+	if (!err) {
+		definitions_when_served(r->server->definitions, look_again, r);
+		return;
+	}
+	fail_unavailable(&f, "%s", err->text);
+	reply_failure(r, &f);
+}
+
+/* A definition that was written a moment ago, through whichever server, counts: a kind is found not to
+ * exist on a fresh cache only. */
+void serve_kind(struct request *r)
+{
+	struct target *t = &r->target;
+	if (!t->kind)
+		t->kind = unserved_kind(r);
+	if (t->kind || !*t->group)
+		serve_found(r);
+	else
+		hub_when_fresh(r->server->hub, served_by_now, r);
+}

@@ -1,0 +1,274 @@
+/* Kinds of CustomResourceDefinitions, as clients see them: from the write of the definition to the end
+ * of its last object. */
+#include "common/base/jsonx.h"
+#include "tests/support/api_rows.h"
+#include "tests/support/check.h"
+
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#define V1   "/apis/example.com/v1/namespaces/default/lamps"
+#define V2   "/apis/example.com/v2/namespaces/default/lamps"
+
+#define NAMES(plural, kind, more)                                                                  \
+	"\"names\":{\"plural\":\"" plural "\",\"kind\":\"" kind "\"" more "}"
+#define CRD(plural, group, kind, more, versions)                                                   \
+	"{\"metadata\":{\"name\":\"" plural "." group "\"},\"spec\":{\"group\":\"" group           \
+	"\",\"scope\":\"Namespaced\"," NAMES(plural, kind, more) ",\"versions\":[" versions "]}}"
+#define PROPERTIES                                                                                 \
+	"\"watts\":{\"type\":\"integer\",\"default\":40},\"color\":{\"type\":\"string\"},"         \
+	"\"replicas\":{\"type\":\"integer\"}"
+#define VERSION(name, flags, spec, more)                                                           \
+	"{\"name\":\"" name "\"," flags                                                            \
+	",\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{\"spec\":{"         \
+	"\"type\":\"object\",\"properties\":{" spec                                                \
+	"}},\"status\":{\"type\":\"object\",\"properties\":{\"on\":{\"type\":\"boolean\"},"        \
+	"\"replicas\":{\"type\":\"integer\"}}}}}}" more "}"
+#define STATUS_AND_SCALE                                                                           \
+	",\"subresources\":{\"status\":{},\"scale\":{\"specReplicasPath\":\".spec.replicas\","     \
+	"\"statusReplicasPath\":\".status.replicas\"}},\"selectableFields\":[{\"jsonPath\":"       \
+	"\".spec.color\"}],\"additionalPrinterColumns\":[{\"name\":\"Watts\",\"type\":"            \
+	"\"integer\",\"jsonPath\":\".spec.watts\"}]"
+#define V1_STORED VERSION("v1", "\"served\":true,\"storage\":true", PROPERTIES, STATUS_AND_SCALE)
+#define V2_SERVED                                                                                  \
+	VERSION("v2", "\"served\":true,\"storage\":false", "\"watts\":{\"type\":\"integer\"}",     \
+		",\"deprecated\":true")
+#define LAMP(name, spec)                                                                           \
+	"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"" name      \
+	"\"},\"spec\":{" spec "}}"
+
+/* Each right after the other: nothing waits for discovery, or for a controller. */
+static const struct api_row life[] = {
+	{ "not yet", 0, "GET", V1, 0, 404, "" },
+	{ "definition", 0, "POST", CRDS,
+	  CRD("lamps", "example.com", "Lamp", ",\"shortNames\":[\"lp\"]", V1_STORED), 201,
+	  "\"type\":\"NamesAccepted\" & \"reason\":\"NoConflicts\" & \"type\":\"Established\" & "
+	  "\"reason\":\"InitialNamesAccepted\" & \"storedVersions\":[\"v1\"] & "
+	  "\"acceptedNames\":{\"plural\":\"lamps\",\"singular\":\"lamp\"" },
+	{ "made at once", 0, "POST", V1, LAMP("a", "\"color\":\"red\",\"unknown\":1"), 201,
+	  "\"watts\":40 & \"generation\":1 & \"kind\":\"Lamp\" & !unknown\":1 & "
+	  "Warning: 299 - \"unknown field" },
+	{ "read", 0, "GET", V1 "/a", 0, 200, "\"color\":\"red\"" },
+	{ "bad", 0, "POST", V1, LAMP("b", "\"watts\":\"x\""), 422, "spec.watts: Invalid value" },
+	{ "twice", 0, "POST", V1, LAMP("a", ""), 409,
+	  "lamps.example.com \\\"a\\\" already exists" },
+	{ "list", 0, "GET", V1, 0, 200, "\"kind\":\"LampList\" & \"name\":\"a\"" },
+	{ "of all namespaces", 0, "GET", "/apis/example.com/v1/lamps", 0, 200, "\"name\":\"a\"" },
+	{ "selected", 0, "GET", V1 "?fieldSelector=spec.color%3Dred", 0, 200, "\"name\":\"a\"" },
+	{ "not selected", 0, "GET", V1 "?fieldSelector=spec.color%3Dblue", 0, 200, "\"items\":[]" },
+	{ "no such label", 0, "GET", V1 "?fieldSelector=spec.watts%3D1", 0, 400,
+	  "field label not supported: spec.watts" },
+	{ "table", "@|Accept: application/json;as=Table;g=meta.k8s.io;v=v1", "GET", V1, 0, 200,
+	  "\"name\":\"Watts\" & \"cells\":[\"a\",40]" },
+	{ "patched", 0, "PATCH", V1 "/a", "{\"spec\":{\"color\":\"blue\"}}", 200,
+	  "\"generation\":2 & blue" },
+	{ "by operations", 0, "PATCH", V1 "/a",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/watts\",\"value\":60}]", 200,
+	  "\"generation\":3 & \"watts\":60" },
+	{ "labels do not count", 0, "PATCH", V1 "/a", "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}",
+	  200, "\"generation\":3" },
+	{ "status is not written here", 0, "PATCH", V1 "/a", "{\"status\":{\"on\":true}}", 200,
+	  "\"generation\":3 & !\"on\"" },
+	{ "but here", 0, "PATCH", V1 "/a/status",
+	  "{\"spec\":{\"color\":\"no\"},\"status\":{\"on\":true}}", 200,
+	  "\"generation\":3 & \"on\":true & blue" },
+	{ "no scale yet", 0, "GET", V1 "/a/scale", 0, 500,
+	  "\\\".spec.replicas\\\" does not exist" },
+	{ "nothing to set", 0, "PATCH", V1 "/a/scale", "{\"spec\":{}}", 400, "cannot be empty" },
+	{ "scaled", 0, "PATCH", V1 "/a/scale", "{\"spec\":{\"replicas\":3}}", 200,
+	  "\"kind\":\"Scale\" & \"spec\":{\"replicas\":3}" },
+	{ "it counts", 0, "GET", V1 "/a", 0, 200, "\"replicas\":3 & \"generation\":4" },
+	{ "no protobuf body", "@|Content-Type: application/vnd.kubernetes.protobuf", "POST", V1,
+	  "k8s", 415, "application/json, application/yaml" },
+	{ "no protobuf answer", "@|Accept: application/vnd.kubernetes.protobuf", "GET", V1, 0, 406,
+	  "" },
+	{ "but JSON", "@|Accept: application/vnd.kubernetes.protobuf,application/json", "GET", V1,
+	  0, 200, "LampList" },
+	{ "needs its version", 0, "PUT", V1 "/a", LAMP("a", ""), 422,
+	  "must be specified for an update" },
+	{ "no strategic merge", "@|Content-Type: application/strategic-merge-patch+json", "PATCH",
+	  V1 "/a", "{}", 415, "" },
+	{ "discovery", 0, "GET", "/apis/example.com/v1", 0, 200,
+	  "\"name\":\"lamps\",\"singularName\":\"lamp\" & \"shortNames\":[\"lp\"] & lamps/status & "
+	  "lamps/scale" },
+	{ "OpenAPI", 0, "GET", "/openapi/v3", 0, 200, "apis/example.com/v1" },
+	{ "no other subresource", 0, "GET", V1 "/a/log", 0, 404, "" },
+};
+
+static const struct api_row versions[] = {
+	{ "v2 is not served", 0, "GET", V2, 0, 404, "" },
+	{ "it comes", 0, "PATCH", CRDS "/lamps.example.com",
+	  "{\"spec\":{\"versions\":[" V1_STORED "," V2_SERVED "]}}", 200,
+	  "\"storedVersions\":[\"v1\"]" },
+	{ "pruned for v2", 0, "GET", V2 "/a", 0, 200,
+	  "\"apiVersion\":\"example.com/v2\" & \"watts\":60 & !blue & "
+	  "Warning: 299 - \"example.com/v2 Lamp is deprecated" },
+	{ "v1 as it was", 0, "GET", V1 "/a", 0, 200, "\"apiVersion\":\"example.com/v1\" & blue" },
+	{ "made through v2", 0, "POST", V2,
+	  "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"watts\":5}}", 201,
+	  "\"apiVersion\":\"example.com/v2\"" },
+	{ "seen through v1", 0, "GET", V1 "/b", 0, 200,
+	  "\"apiVersion\":\"example.com/v1\" & \"watts\":5" },
+	{ "v2 is preferred", 0, "GET", "/apis/example.com", 0, 200,
+	  "\"preferredVersion\":{\"groupVersion\":\"example.com/v2\"" },
+	{ "stored as v2", 0, "PATCH", CRDS "/lamps.example.com",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/storage\",\"value\":false},"
+	  "{\"op\":\"replace\",\"path\":\"/spec/versions/1/storage\",\"value\":true}]",
+	  200, "\"storedVersions\":[\"v1\",\"v2\"]" },
+	{ "still whole", 0, "GET", V1 "/a", 0, 200, "\"apiVersion\":\"example.com/v1\" & blue" },
+	{ "in both", 0, "GET", V2 "/a", 0, 200, "\"apiVersion\":\"example.com/v2\" & !blue" },
+	{ "stored as v1 again", 0, "PATCH", CRDS "/lamps.example.com",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/storage\",\"value\":true},"
+	  "{\"op\":\"replace\",\"path\":\"/spec/versions/1/storage\",\"value\":false}]",
+	  200, "\"storedVersions\":[\"v1\",\"v2\"]" },
+	{ "nothing was lost", 0, "GET", V1 "/a", 0, 200, "blue" },
+	{ "and v2", 0, "PATCH", CRDS "/lamps.example.com",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/storage\",\"value\":false},"
+	  "{\"op\":\"replace\",\"path\":\"/spec/versions/1/storage\",\"value\":true}]",
+	  200, "" },
+	{ "written anew", 0, "PATCH", V2 "/b", "{}", 200, "\"apiVersion\":\"example.com/v2\"" },
+	{ "v1 is served no more", 0, "PATCH", CRDS "/lamps.example.com",
+	  "[{\"op\":\"replace\",\"path\":\"/spec/versions/0/served\",\"value\":false}]", 200, "" },
+};
+
+static const struct api_row unserved[] = {
+	{ "404", 0, "GET", V1 "/a", 0, 404, "" },
+	{ "v2 is", 0, "GET", V2, 0, 200, "\"name\":\"a\" & \"name\":\"b\"" },
+};
+
+static const struct api_row conflicts[] = {
+	{ "another with the same kind", 0, "POST", CRDS,
+	  CRD("lights", "example.com", "Lamp", "", V1_STORED), 201,
+	  "\"reason\":\"ListKindConflict\" & \\\"LampList\\\" is already in use & "
+	  "\"reason\":\"NotAccepted\" & \"plural\":\"lights\"" },
+	{ "is not served", 0, "GET", "/apis/example.com/v1/lights", 0, 404, "" },
+	{ "its short name", 0, "POST", CRDS,
+	  CRD("bulbs", "example.com", "Bulb", ",\"shortNames\":[\"lp\",\"b\"]", V1_STORED), 201,
+	  "\"reason\":\"ShortNamesConflict\" & \\\"lp\\\" is already in use" },
+	{ "elsewhere it is free", 0, "POST", CRDS,
+	  CRD("lamps", "example.org", "Lamp", ",\"shortNames\":[\"lp\"]", V1_STORED), 201,
+	  "NoConflicts" },
+};
+
+static const struct api_row end[] = {
+	{ "held", 0, "PATCH", V2 "/a", "{\"metadata\":{\"finalizers\":[\"example.com/hold\"]}}",
+	  200, "" },
+	{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200,
+	  "\"reason\":\"InstanceDeletionPending\" & customresourcecleanup.apiextensions.k8s.io" },
+	{ "nothing new", 0, "POST", V2, "{\"metadata\":{\"name\":\"c\"}}", 403,
+	  "lamps.example.com \\\"c\\\" is forbidden: create not allowed while custom resource "
+	  "definition is terminating" },
+};
+
+static const struct api_row ending[] = {
+	{ "in progress", 0, "GET", CRDS "/lamps.example.com", 0, 200,
+	  "\"reason\":\"InstanceDeletionInProgress\"" },
+	{ "the other went", 0, "GET", V2 "/b", 0, 404, "" },
+	{ "fewer verbs", 0, "GET", "/apis/example.com/v2", 0, 200,
+	  "\"verbs\":[\"delete\",\"deletecollection\",\"get\",\"list\",\"watch\"]" },
+	{ "let go", 0, "PATCH", V2 "/a", "{\"metadata\":{\"finalizers\":null}}", 200, "" },
+};
+
+static const struct api_row gone[] = {
+	{ "the definition too", 0, "GET", CRDS "/lamps.example.com", 0, 404, "" },
+	{ "404", 0, "GET", V2, 0, 404, "" },
+	{ "the kind is free for the other", 0, "GET", CRDS "/lights.example.com", 0, 200,
+	  "NoConflicts & InitialNamesAccepted" },
+	{ "which is served", 0, "GET", "/apis/example.com/v1/lights", 0, 200, "" },
+	{ "made anew", 0, "POST", CRDS, CRD("lamps", "example.com", "Lantern", "", V1_STORED), 201,
+	  "NoConflicts" },
+	{ "empty", 0, "GET", V1, 0, 200, "\"items\":[]" },
+};
+
+static void rest(struct api_world *w, int64_t ms)
+{
+	loop_sim_run_until(w->loop, loop_now_ms(w->loop) + ms);
+}
+
+static void test_life(uint64_t seed)
+{
+	struct api_world w;
+	api_world_init(&w, seed);
+	memory_etcd_set_delay(w.etcd, 1, 9, seed);
+	api_rows_run(&w, life, ARRAY_LEN(life));
+	api_rows_run(&w, versions, ARRAY_LEN(versions));
+	rest(&w, 100);
+	api_rows_run(&w, unserved, ARRAY_LEN(unserved));
+	api_rows_run(&w, conflicts, ARRAY_LEN(conflicts));
+	api_rows_run(&w, end, ARRAY_LEN(end));
+	rest(&w, 3000);
+	api_rows_run(&w, ending, ARRAY_LEN(ending));
+	rest(&w, 3000);
+	api_rows_run(&w, gone, ARRAY_LEN(gone));
+	api_world_fini(&w);
+}
+
+/* What one server was told, another serves; and one that starts finds all in the store. */
+static void test_servers(uint64_t seed)
+{
+	static const struct api_row define[] = {
+		{ "definition", 0, "POST", CRDS, CRD("lamps", "a.example", "Lamp", "", V1_STORED),
+		  201, "" },
+	};
+	static const struct api_row make[] = {
+		{ "object", 0, "POST", "/apis/a.example/v1/namespaces/default/lamps",
+		  "{\"metadata\":{\"name\":\"one\"},\"spec\":{\"color\":\"red\"}}", 201,
+		  "a.example/v1" },
+	};
+	static const struct api_row read[] = {
+		{ "object", 0, "GET", "/apis/a.example/v1/namespaces/default/lamps/one", 0, 200,
+		  "\"watts\":40" },
+		{ "selected", 0, "GET",
+		  "/apis/a.example/v1/namespaces/default/lamps?fieldSelector=spec.color%3Dred", 0,
+		  200, "\"name\":\"one\"" },
+	};
+	struct api_world a, b, c;
+	api_world_init(&a, seed);
+	api_world_join(&b, seed + 1, &(struct server_options){ 0 }, &a);
+	memory_etcd_set_delay(a.etcd, 1, 9, seed);
+	api_rows_run(&a, define, ARRAY_LEN(define));
+	api_rows_run(&b, make, ARRAY_LEN(make));
+	api_rows_run(&a, read, ARRAY_LEN(read));
+	api_world_join(&c, seed + 2, &(struct server_options){ 0 }, &a);
+	rest(&c, 2000);
+	api_rows_run(&c, read, ARRAY_LEN(read));
+	api_world_fini(&c);
+	api_world_fini(&b);
+	api_world_fini(&a);
+}
+
+/* A default that comes later is seen in what was there before, without a new version. */
+static void test_derived(uint64_t seed)
+{
+	static const struct api_row before[] = {
+		{ "definition", 0, "POST", CRDS,
+		  CRD("lamps", "example.com", "Lamp", "",
+		      VERSION("v1", "\"served\":true,\"storage\":true",
+			      "\"color\":{\"type\":\"string\"}", "")),
+		  201, "" },
+		{ "object", 0, "POST", V1, LAMP("a", "\"color\":\"red\""), 201, "!watts" },
+		{ "a default", 0, "PATCH", CRDS "/lamps.example.com",
+		  "{\"spec\":{\"versions\":[" VERSION(
+			  "v1", "\"served\":true,\"storage\":true",
+			  "\"watts\":{\"type\":\"integer\",\"default\":7}", "") "]}}",
+		  200, "" },
+	};
+	static const struct api_row after[] = {
+		{ "is there, and the other gone", 0, "GET", V1 "/a", 0, 200,
+		  "\"watts\":7 & !\"color\":\"red\" & \"generation\":1" },
+	};
+	struct api_world w;
+	api_world_init(&w, seed);
+	api_rows_run(&w, before, ARRAY_LEN(before));
+	rest(&w, 100);
+	api_rows_run(&w, after, ARRAY_LEN(after));
+	api_world_fini(&w);
+}
+
+int main(void)
+{
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		test_life(seed);
+		test_servers(seed);
+		test_derived(seed);
+	}
+	return 0;
+}
