@@ -60,9 +60,10 @@ void server_reply(struct http_exchange *base, int status, const struct http_head
 }
 
 void server_reply_status(struct server_exchange *x, int status, const char *reason,
-			 const char *message)
+			 const char *message, bool closes)
 {
-	static const struct http_header json = { "Content-Type", "application/json" };
+	static const struct http_header headers[] = { { "Content-Type", "application/json" },
+						      { "Connection", "close" } };
 	char body[512];
 	int n = snprintf(
 		body, sizeof body,
@@ -70,7 +71,7 @@ void server_reply_status(struct server_exchange *x, int status, const char *reas
 		"\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"%s\",\"code\":%d}\n",
 		message, reason, status);
 	assert(n > 0 && (size_t)n < sizeof body);
-	server_reply(&x->base, status, &json, 1, body, (size_t)n, NULL, NULL);
+	server_reply(&x->base, status, headers, closes ? 2 : 1, body, (size_t)n, NULL, NULL);
 }
 
 /* ---- streams ---- */

@@ -166,7 +166,11 @@ void server_wake(struct http_exchange *base);
 enum MHD_Result server_queue(struct server_exchange *x);
 /* The server's own answers: a Status object. */
 void server_reply_status(struct server_exchange *x, int status, const char *reason,
-			 const char *message);
+			 const char *message, bool closes);
+
+/* ---- http_server_framing.c ---- */
+/* Why nobody can be sure where this request ends; NULL: all is well. */
+const char *server_framing_problem(struct MHD_Connection *mhd);
 
 /* ---- stream_takeover.c ---- */
 void server_streams_launch(struct http_server *s); /* threads of those taken over meanwhile */

@@ -117,8 +117,8 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 		*query++ = '\0';
 	x->base.ops = &server_exchange_ops;
 	x->base.path = x->uri;
-	x->may_be_taken = s->options.may_take_over &&
-			  s->options.may_take_over(s->options.ctx, x->uri);
+	x->may_be_taken =
+		s->options.may_take_over && s->options.may_take_over(s->options.ctx, x->uri);
 	/* For libmicrohttpd what follows is a body of unknown length: so it gives us the bytes that
 	 * it has read together with the head, which it would take for the next request. Set before
 	 * the client's headers are read, this one counts. */
@@ -180,7 +180,7 @@ static void refuse_size(struct server_exchange *x)
 	x->is_handed = true;
 	x->refs++;
 	server_reply_status(x, 413, "RequestEntityTooLarge",
-			    "Request entity too large: limit exceeded");
+			    "Request entity too large: limit exceeded", false);
 }
 
 static bool declares_too_much(struct server_exchange *x)
@@ -226,7 +226,14 @@ static enum MHD_Result take_head(struct server_exchange *x, const char *method)
 	x->state = EXCHANGE_BODY;
 	set_peer(x);
 	if (x->may_be_taken)
-		return offer(x);
+		return offer(x); /* what follows is never taken for a request */
+	const char *problem = server_framing_problem(x->connection->mhd);
+	if (problem) {
+		x->is_handed = true;
+		x->refs++;
+		server_reply_status(x, 400, "BadRequest", problem, true);
+		return server_queue(x);
+	}
 	if (s->options.wants_stream &&
 	    s->options.wants_stream(s->options.ctx, x->method, x->base.path)) {
 		x->is_body_streamed = true;

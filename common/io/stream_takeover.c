@@ -313,7 +313,7 @@ void http_takeover(struct http_exchange *base, void (*run)(void *ctx, struct htt
 			      ? -1
 			      : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (stop_fd < 0) { /* the peer left, or there are too many */
-		server_reply_status(x, 503, "ServiceUnavailable", "too many streams");
+		server_reply_status(x, 503, "ServiceUnavailable", "too many streams", false);
 		if (done)
 			done(ctx);
 		return;
