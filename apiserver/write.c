@@ -131,7 +131,7 @@ static void warn(struct change *c)
 	if (c->part != PART_MAIN || c->attempts > 1)
 		return;
 	struct schema_report report = { 0 };
-	schema_warnings(c->kind, c->tree, &report);
+	schema_warnings(c->kind, c->tree, c->old_tree, &report);
 	for (size_t i = 0; i < report.count; i++)
 		request_warn(c->r, "%s", report.problems[i]);
 	schema_report_fini(&report);

@@ -48,7 +48,7 @@ void custom_validate(const struct schema_kind *kind, const json_t *tree, const j
 		     struct field_errors *e);
 void custom_validate_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 			    struct field_errors *e);
-void custom_warnings(const struct custom *c, const json_t *tree, struct schema_report *ret);
+void custom_warnings(const json_t *tree, const json_t *old, struct schema_report *ret);
 json_t *custom_cells(const struct custom *c, const json_t *tree, int64_t now_us);
 /* The struct custom that a type, which is_custom, is the root of. */
 const struct custom *custom_of(const struct schema_type *type);

@@ -185,16 +185,26 @@ void custom_validate_status(const struct schema_kind *kind, const json_t *tree, 
 	check_lists(c, tree, old, e);
 }
 
-void custom_warnings(const struct custom *c, const json_t *tree, struct schema_report *ret)
+static bool has_text(const json_t *list, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (streq(json_string_value(json_array_get(list, i)), text))
+			return true;
+	return false;
+}
+
+/* New finalizers whose names anybody else may choose. */
+void custom_warnings(const json_t *tree, const json_t *old, struct schema_report *ret)
 {
 	static const char advice[] = "prefer a domain-qualified finalizer name";
 	const json_t *list = json_dig(tree, "metadata.finalizers");
-	(void)c;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *name = json_string_value(json_array_get(list, i));
 		bool is_ours = streq(name, "orphan") || streq(name, "foregroundDeletion") ||
 			       streq(name, "kubernetes");
 		const char *problems[NAME_PROBLEMS_MAX];
+		if (has_text(json_dig(old, "metadata.finalizers"), name))
+			continue;
 		size_t count = name_label_key(name, problems);
 		for (size_t k = 0; k < count; k++)
 			report_add(ret, "metadata.finalizers: \"%s\": %s", name, problems[k]);

@@ -265,7 +265,9 @@ void schema_validate_subresource(const struct schema_kind *kind, const char *nam
 				 const json_t *tree, const json_t *old,
 				 struct field_errors *errors);
 /* What the answer warns about (Warning header): duplicate env names, ports … */
-void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct schema_report *ret);
+/* `old` is NULL on create. */
+void schema_warnings(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+		     struct schema_report *ret);
 
 /* ---- patches (schemas/patch.c) ---- */
 /* New trees; inputs stay as they are. ERR_INVALID: a test failed or a path is missing (422);

@@ -273,10 +273,13 @@ static const struct {
 	{ "storage.k8s.io", "StorageClass", warn_storage_class },
 };
 
-void schema_warnings(const struct schema_kind *kind, const json_t *tree, struct schema_report *ret)
+void schema_warnings(const struct schema_kind *kind, const json_t *tree, const json_t *old,
+		     struct schema_report *ret)
 {
-	if (kind->custom)
-		custom_warnings(kind->custom, tree, ret);
+	if (kind->custom) {
+		custom_warnings(tree, old, ret);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (streq(kinds[i].kind, kind->kind) && streq(kinds[i].group, kind->group))
 			kinds[i].warn(tree, ret);

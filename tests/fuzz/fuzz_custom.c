@@ -6,6 +6,7 @@
 #include "common/base/jsonx.h"
 #include "schemas/custom.h"
 #include "schemas/field_walk.h"
+#include "schemas/openapi.h"
 #include "schemas/rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,6 +26,7 @@ static void check_object(const struct schema_kind *kind, json_t *tree, const jso
 		schema_print(kind->type, tree, &once);
 		schema_validate(kind, tree, old, &errors);
 		schema_validate_status(kind, tree, old, &errors);
+		schema_warnings(kind, tree, old, &report);
 		json_decref(table_cells(kind, tree, 1700000000000000));
 		json_decref(field_set_of(kind->type, tree));
 		if (old)
@@ -41,6 +43,23 @@ static void check_object(const struct schema_kind *kind, json_t *tree, const jso
 	}
 	field_errors_fini(&errors);
 	schema_report_fini(&report);
+}
+
+static void publish(const struct schema_kind *kind)
+{
+	struct error err;
+	for (int is_v2 = 0; is_v2 < 2; is_v2++) {
+		AUTO_STR out;
+		AUTO_JSON *read = NULL;
+		str_init(&out, 64 << 20);
+		str_add_char(&out, '{');
+		openapi_custom(kind, is_v2 == 1, &out);
+		str_add_char(&out, '}');
+		int code = str_ok(&out) ? json_parse(out.data, out.len, &read, &err) : 0;
+		assert(code == 0);
+		if (is_v2)
+			openapi_v2_add_definition(&out, "x", read);
+	}
 }
 
 static void run(json_t *version, json_t *tree, json_t *old)
@@ -66,9 +85,12 @@ static void run(json_t *version, json_t *tree, json_t *old)
 		const struct schema_kind kind = { .group = "g.x",
 						  .version = "v1",
 						  .kind = "K",
+						  .list_kind = "KList",
+						  .resource = "ks",
 						  .field_labels = labels,
 						  .type = custom_type(c),
 						  .custom = c };
+		publish(&kind);
 		if (tree) {
 			json_put_str(tree, "kind", "K");
 			json_put_str(tree, "apiVersion", "g.x/v1");

@@ -108,8 +108,32 @@ static void run_row(size_t i)
 	custom_free(c);
 }
 
+static void test_warnings(void)
+{
+	struct schema_report report = { 0 };
+	struct custom *c = compile("{}", "{}");
+	const struct schema_kind kind = { .type = custom_type(c), .custom = c };
+	AUTO_JSON *old = parse("{\"metadata\":{\"finalizers\":[\"was\"]}}");
+	AUTO_JSON *tree =
+		parse("{\"metadata\":{\"finalizers\":[\"was\",\"orphan\",\"plain\",\"a.b\","
+		      "\"a.b/c\"]}}");
+	schema_warnings(&kind, tree, old, &report);
+	CHECK_INT((long long)report.count, 2);
+	CHECK_TEXT(
+		"plain", report.problems[0],
+		"metadata.finalizers: \"plain\": prefer a domain-qualified finalizer name to avoid "
+		"accidental conflicts with other finalizer writers");
+	CHECK_TEXT(
+		"dotted", report.problems[1],
+		"metadata.finalizers: \"a.b\": prefer a domain-qualified finalizer name including "
+		"a path (/) to avoid accidental conflicts with other finalizer writers");
+	schema_report_fini(&report);
+	custom_free(c);
+}
+
 int main(void)
 {
+	test_warnings();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		run_row(i);
 	return 0;

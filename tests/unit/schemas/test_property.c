@@ -97,14 +97,14 @@ static json_t *draw_value(struct rng *r, const struct schema_field *f, int depth
 	case SCHEMA_STRING_LIST:
 		return json_pack("[s,s]", "a", "b");
 	case SCHEMA_SCHEMA_OR_LIST:
-		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1) :
-					  json_pack("[{s:s}]", "type", "string");
+		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1)
+					: json_pack("[{s:s}]", "type", "string");
 	case SCHEMA_SCHEMA_OR_BOOL:
-		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1) :
-					  json_boolean(rng_one_in(r, 2));
+		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1)
+					: json_boolean(rng_one_in(r, 2));
 	case SCHEMA_SCHEMA_OR_STRINGS:
-		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1) :
-					  json_pack("[s]", "other");
+		return rng_one_in(r, 2) ? draw_object(r, f->type, depth + 1)
+					: json_pack("[s]", "other");
 	case SCHEMA_ANY:
 	case SCHEMA_FIELDS_V1:
 	case SCHEMA_FORM_COUNT:
@@ -142,7 +142,8 @@ static json_t *draw_object(struct rng *r, const struct schema_type *t, int depth
 	for (size_t i = 0; i < t->fields_count; i++) {
 		const struct schema_field *f = &t->fields[i];
 		/* Protobuf has no place for the kind of an object inside another. */
-		bool is_lost = depth > 0 && (streq(f->name, "apiVersion") || streq(f->name, "kind")) &&
+		bool is_lost = depth > 0 &&
+			       (streq(f->name, "apiVersion") || streq(f->name, "kind")) &&
 			       f->proto == 0;
 		if (!is_lost && depth < DEPTH_MAX && !rng_one_in(r, depth < 4 ? 4 : 2))
 			json_object_set_new(o, f->name, draw_field(r, f, depth));
@@ -210,7 +211,7 @@ static void check_defaults(const struct schema_kind *k, json_t *tree)
 	AUTO_JSON *cells = table_cells(k, tree, 0);
 	CHECK_INT(json_array_size(cells), k->columns_count);
 	struct schema_report report = { 0 };
-	schema_warnings(k, tree, &report);
+	schema_warnings(k, tree, NULL, &report);
 	schema_report_fini(&report);
 }
 

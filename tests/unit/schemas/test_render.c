@@ -129,7 +129,7 @@ static void test_warnings(void)
 		"\"containerPort\":1},{\"containerPort\":1}]}]}}",
 		0, NULL);
 	struct schema_report report = { 0 };
-	schema_warnings(k, pod, &report);
+	schema_warnings(k, pod, NULL, &report);
 	CHECK_INT(report.count, 2);
 	CHECK_TEXT("env", report.problems[0],
 		   "spec.containers[0].env[1]: hides previous definition of \"A\", which may be "

@@ -41,7 +41,7 @@ static void try(const struct schema_kind *kind, const json_t *changed, const jso
 	judge(kind, decoded, whole);
 	judge(kind, whole, decoded);
 	json_decref(table_cells(kind, decoded, 0));
-	schema_warnings(kind, decoded, &warnings);
+	schema_warnings(kind, decoded, NULL, &warnings);
 	schema_report_fini(&warnings);
 	json_decref(decoded);
 }

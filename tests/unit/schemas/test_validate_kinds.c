@@ -50,7 +50,7 @@ static void run(struct scene *s)
 			str_add_char(&got, '\n');
 	}
 	if (tree)
-		schema_warnings(s->kind, tree, &warnings);
+		schema_warnings(s->kind, tree, NULL, &warnings);
 	for (size_t i = 0; i < warnings.count && errors.count == 0; i++)
 		str_addf(&got, "warning: %s\n", warnings.problems[i]);
 	cases++;
