@@ -256,8 +256,9 @@ static int compute(struct deletion *d, struct failure *f)
 	bool plain = is_plain(d);
 	if (!plain)
 		c->old_tree = object_tree(old);
-	if (check_preconditions(d, f) < 0 || check_immortal(c, f) < 0 ||
-	    admit_node_deletes(c, d->is_eviction, f) < 0)
+	if ((d->is_eviction ? eviction_check_preconditions(c, d->options, f)
+			    : check_preconditions(d, f)) < 0 ||
+	    check_immortal(c, f) < 0 || admit_node_deletes(c, d->is_eviction, f) < 0)
 		return -1;
 	if (d->is_eviction && eviction_check(c, f) < 0)
 		return -1;

@@ -58,6 +58,35 @@ static int refuse(struct failure *f, const char *why, int retry_after_s)
 	return -1;
 }
 
+static int refuse_stale(struct change *c, struct failure *f, const char *why)
+{
+	fail(f, 409, "Conflict", "Operation cannot be fulfilled on Pod \"%s\": %s", c->name, why);
+	failure_kind(f, "", "Pod", c->name);
+	return -1;
+}
+
+int eviction_check_preconditions(struct change *c, const json_t *options, struct failure *f)
+{
+	const char *uid = json_str_or(options, "preconditions.uid", "");
+	const char *version = json_str_or(options, "preconditions.resourceVersion", "");
+	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
+	if (*uid && !streq(uid, c->old->uid)) {
+		auto_free char *why = xasprintf(
+			"the UID in the precondition (%s) does not match the UID in record (%s). "
+			"The object might have been deleted and then recreated",
+			uid, c->old->uid);
+		return refuse_stale(c, f, why);
+	}
+	if (*version && !streq(version, current)) {
+		auto_free char *why = xasprintf(
+			"the ResourceVersion in the precondition (%s) does not match the "
+			"ResourceVersion in record (%s). The object might have been modified",
+			version, current);
+		return refuse_stale(c, f, why);
+	}
+	return 0;
+}
+
 int eviction_check(struct change *c, struct failure *f)
 {
 	struct object *o = NULL;

@@ -8,6 +8,8 @@
 
 #include "apiserver/change.h"
 
+/* What the options demand of the pod, in the words of evictions: 0, or 409. */
+int eviction_check_preconditions(struct change *c, const json_t *options, struct failure *f);
 /* Of the pod in c->old_tree: 0, with the budget's change added to c; or 429, 403, 500. */
 int eviction_check(struct change *c, struct failure *f);
 /* The condition DisruptionTarget in c->tree. */

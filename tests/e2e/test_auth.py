@@ -207,6 +207,18 @@ def case_certificates(cluster):
         check(failed[0]["reason"] == "SignerValidationFailure" and failed[0]["message"] ==
               "subject organization is not system:nodes", "why it failed", failed)
 
+        k.ok("apply", "-f", "-", stdin=REQUEST % (
+            "serve", new_request(folder, "serve", "/O=system:nodes/CN=system:node:n", "-addext",
+                                 "subjectAltName=DNS:n,IP:10.0.0.7"),
+            "kubelet-serving", "server auth, digital signature"))
+        k.ok("certificate", "approve", "serve")
+        shown = run(["openssl", "x509", "-in", certificate(k, folder, "serve"), "-noout", "-ext",
+                     "subjectAltName,extendedKeyUsage"])
+        check_in("DNS:n, IP Address:10.0.0.7", shown.out, "its names")
+        check_in("TLS Web Server Authentication", shown.out, "it serves")
+        got = ask_with(cluster, k, folder, "serve", "get", "--raw", "/api/v1/nodes")
+        check(got.code != 0 and "Forbidden" not in got.err, "and is no client", got.text())
+
         node = "system:node:new"
         k.ok("create", "-f", "-", "--as=system:bootstrap:abcdef", "--as-group=system:bootstrappers",
              stdin=REQUEST % ("node", new_request(folder, "node", "/O=system:nodes/CN=" + node),

@@ -82,7 +82,12 @@ static const struct api_row rows[] = {
 	  "pods \\\"none\\\" not found" },
 	{ "another pod of that name", 0, "POST", NS "/pods/a/eviction",
 	  EVICT("a", ",\"deleteOptions\":{\"preconditions\":{\"uid\":\"x\"}}"), 409,
-	  "Precondition failed: UID" },
+	  "Operation cannot be fulfilled on Pod \\\"a\\\": the UID in the precondition (x) does not match "
+	  "the UID in record ( & The object might have been deleted and then recreated" },
+	{ "another state of it", 0, "POST", NS "/pods/a/eviction",
+	  EVICT("a", ",\"deleteOptions\":{\"preconditions\":{\"resourceVersion\":\"7\"}}"), 409,
+	  "the ResourceVersion in the precondition (7) does not match the ResourceVersion in record ( & "
+	  "The object might have been modified" },
 	{ "evicted", 0, "POST", NS "/pods/a/eviction", EVICT("a", ""), 201,
 	  "\"status\":\"Success\" & \"code\":201" },
 	{ "it stops, and says why", 0, "GET", NS "/pods/a", 0, 200,
