@@ -17,8 +17,8 @@ static enum MHD_Result look(void *ctx, enum MHD_ValueKind kind, const char *name
 {
 	struct framing *f = ctx;
 	(void)kind;
-	/* "Content-Length " before its colon is another name to some; a lone CR or a zero byte ends a line
-	 * to others. */
+	/* "Content-Length " before its colon is another name to some; a lone CR ends a line to
+	 * others. */
 	f->is_line_bad |= strcspn(name, " \t\r\n") != name_len ||
 			  (value && strcspn(value, "\r\n") != value_len);
 	if (strcasecmp(name, "Content-Length") == 0) {
