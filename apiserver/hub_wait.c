@@ -1,11 +1,15 @@
 /* Waiting until the hub is complete up to a revision. */
 #include "apiserver/hub_internal.h"
 
+#define TURN_US     2000
+#define PUT_OFF_MAX 32 /* turns */
+
 struct hub_waiter {
 	struct hub *hub;
 	struct hub_waiter *next, **link;
 	uint64_t revision;
 	bool is_probing;
+	unsigned put_off;
 	struct error err; /* code 0: reached */
 	struct loop_timer *timer;
 	hub_reached *reached;
@@ -15,6 +19,11 @@ struct hub_waiter {
 static void waiter_fires(void *ctx)
 {
 	struct hub_waiter *w = ctx;
+	/* Many may wait for one probe: a turn that is long already leaves some to the next ones. */
+	if (loop_turn_us(w->hub->loop) > TURN_US && w->put_off++ < PUT_OFF_MAX) {
+		loop_timer_set(w->timer, 0);
+		return;
+	}
 	bool timed_out = w->err.code == 0 && (w->is_probing || w->revision > w->hub->revision);
 	if (timed_out)
 		error_set(&w->err, ERR_LIMIT, "the cache is at revision %llu, not yet at %llu",

@@ -178,3 +178,41 @@ struct object *index_next(const struct index *x, struct index_cursor *c)
 	}
 	return NULL;
 }
+
+/* Objects from `c` up to the first whose key is not less than `until`. */
+static size_t count(const struct index *x, struct index_cursor c, const char *until)
+{
+	struct index_cursor end = index_seek(x, until);
+	size_t n = 0;
+	if (c.chunk > end.chunk || (c.chunk == end.chunk && c.slot >= end.slot))
+		return 0;
+	for (size_t i = c.chunk; i < end.chunk && i < x->chunks_count; i++)
+		n += x->chunks[i]->count;
+	return n + end.slot - c.slot;
+}
+
+static void skip(const struct index *x, struct index_cursor *c, size_t n)
+{
+	while (n > 0 && c->chunk < x->chunks_count) {
+		size_t left = x->chunks[c->chunk]->count - c->slot;
+		if (n < left) {
+			c->slot += n;
+			return;
+		}
+		n -= left;
+		c->chunk++;
+		c->slot = 0;
+	}
+}
+
+struct object *index_page(const struct index *x, struct index_cursor c, const char *prefix,
+			  size_t limit, size_t *ret_left)
+{
+	auto_free char *until = xasprintf("%s\xff", prefix); /* names have no byte as high */
+	size_t all = count(x, c, until);
+	if (all <= limit)
+		return NULL;
+	skip(x, &c, limit);
+	*ret_left = all - limit;
+	return index_next(x, &c);
+}

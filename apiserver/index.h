@@ -41,3 +41,8 @@ struct index_cursor {
 /* The first object with key >= `from` (NULL: the very first). */
 struct index_cursor index_seek(const struct index *x, const char *from);
 struct object *index_next(const struct index *x, struct index_cursor *c); /* borrowed; NULL: end */
+
+/* Of those from `c` on whose keys begin with `prefix`: the first behind `limit` of them (borrowed; NULL:
+ * there are no more), and how many are left with it. Counts chunks, not objects. */
+struct object *index_page(const struct index *x, struct index_cursor c, const char *prefix,
+			  size_t limit, size_t *ret_left);

@@ -129,6 +129,12 @@ static const struct snapshot *find_snapshot(struct server *s, const struct schem
 
 static void find_next_page(struct list *l)
 {
+	if (!l->what.labels.count && !l->what.fields.count) {
+		const struct object *next = index_page(&l->index, l->at, l->what.prefix,
+						       (size_t)l->limit, &l->remaining);
+		l->next = next ? xstrdup(next->key) : NULL;
+		return;
+	}
 	/* Walk the page without rendering it, to know what its metadata must say. */
 	struct index_cursor c = l->at;
 	int64_t taken = 0;
@@ -139,10 +145,9 @@ static void find_next_page(struct list *l)
 		if (taken == l->limit && !l->next)
 			l->next = xstrdup(o->key);
 		taken++;
-		if (taken > l->limit && (l->what.labels.count || l->what.fields.count))
+		if (taken > l->limit)
 			return;
 	}
-	l->remaining = taken > l->limit ? (size_t)(taken - l->limit) : 0;
 }
 
 static void add_metadata(struct list *l, struct str *out)

@@ -189,6 +189,9 @@ static void serve_metrics(struct request *r)
 	metric(&out, "skiff_loop_longest_turn_microseconds", "gauge",
 	       "Longest turn of the core loop since the last reading.",
 	       (uint64_t)loop_longest_turn_us(s->loop));
+	metric(&out, "skiff_loop_longest_turn_cpu_microseconds", "gauge",
+	       "The same in the thread's own time: without what others took of the processor.",
+	       (uint64_t)loop_longest_turn_cpu_us(s->loop));
 	if (s->oidc_fetch) {
 		struct oidc_fetch_counts keys;
 		oidc_fetch_counts(s->oidc_fetch, &keys);

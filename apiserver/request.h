@@ -45,6 +45,7 @@ struct request {
 	struct server *server;
 	enum request_lane lane;
 	struct http_exchange *x;
+	struct request *next_turn; /* waits behind this one (turn.h) */
 	struct query query;
 	struct target target;
 	struct identity who;

@@ -15,6 +15,7 @@
 #include "apiserver/server_internal.h"
 #include "apiserver/work.h"
 #include "apiserver/tokens.h"
+#include "apiserver/turn.h"
 #include "apiserver/watch.h"
 #include "common/base/time_text.h"
 
@@ -227,17 +228,22 @@ static void serve(struct request *r)
 	reply_failure(r, &f);
 }
 
-void server_handle(void *ctx, struct http_exchange *x)
-{
-	serve(request_new(ctx, x));
-}
-
 bool server_wants_stream(void *ctx, const char *method, const char *path)
 {
 	static const char prefix[] = "/apis/skiff.dev/v1/nodes/";
 	(void)ctx;
 	const char *slash = starts_with(path, prefix) ? strchr(path + strlen(prefix), '/') : NULL;
 	return streq(method, "POST") && slash && streq(slash, "/images");
+}
+
+void server_handle(void *ctx, struct http_exchange *x)
+{
+	struct server *s = ctx;
+	struct request *r = request_new(s, x);
+	if (server_wants_stream(s, x->method, x->path))
+		serve(r); /* its body is on its way already */
+	else
+		turns_take(s->turns, r);
 }
 
 /* …/pods/NAME/exec and the like. */
@@ -333,6 +339,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->gatherer = rbac_gatherer_new(s);
 	s->quotas = quota_keeper_new(s);
 	s->definitions = definitions_new(s);
+	s->turns = turns_new(loop, serve);
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
 	bootstrap_start(s);
@@ -345,6 +352,7 @@ void server_free(struct server *s)
 	if (!s)
 		return;
 	server_work_orphan(s);
+	turns_free(s->turns);
 	loop_timer_free(s->bookmarks);
 	loop_timer_free(s->bootstrap);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)

@@ -35,6 +35,7 @@ struct rbac;
 struct rbac_gatherer;
 struct seal;
 struct tokens;
+struct turns;
 
 struct server {
 	struct loop *loop;
@@ -57,6 +58,7 @@ struct server {
 	struct quota_keeper *quotas;
 	struct authz_node *authz_node;
 	struct snapshot snapshots[SNAPSHOTS_MAX];
+	struct turns *turns;
 	struct loop_timer *bookmarks;
 	struct watch *watches; /* all of them, for bookmarks */
 	size_t watches_count;

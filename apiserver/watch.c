@@ -2,6 +2,7 @@
 #include "apiserver/read.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/text_source.h"
+#include "apiserver/turn.h"
 #include "apiserver/watch.h"
 
 #define WATCH_SLICE   (32u << 10)
@@ -13,6 +14,7 @@
 struct watch {
 	struct text_source source;
 	struct hub_watcher watcher;
+	struct turn_wake wake;
 	struct watch *next, *prev; /* in server->watches */
 	struct server *server;
 	struct request *r; /* until the answer has begun */
@@ -45,6 +47,7 @@ static void watch_free(struct watch *w)
 
 static void unlink_watch(struct watch *w)
 {
+	turn_wake_fini(w->server->turns, &w->wake);
 	hub_unwatch(w->server->hub, w->what.kind, &w->watcher);
 	if (w->prev)
 		w->prev->next = w->next;
@@ -64,7 +67,8 @@ static void watch_closed(struct text_source *t)
 
 static void watch_changed(struct hub_watcher *watcher)
 {
-	http_wake(CONTAINER_OF(watcher, struct watch, watcher)->x);
+	struct watch *w = CONTAINER_OF(watcher, struct watch, watcher);
+	turns_wake(w->server->turns, &w->wake, w->x);
 }
 
 void watch_bookmark_all(struct server *s)

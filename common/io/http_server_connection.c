@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define EVENTS_MAX 64
+#define EVENTS_MAX 4 /* a turn: a step of a handshake takes up to a millisecond */
 
 /* ---- watching what libmicrohttpd does not see ---- */
 

@@ -32,6 +32,16 @@ int64_t loop_longest_turn_us(struct loop *loop)
 	return loop->ops->longest_turn_us(loop);
 }
 
+int64_t loop_longest_turn_cpu_us(struct loop *loop)
+{
+	return loop->ops->longest_turn_cpu_us(loop);
+}
+
+int64_t loop_turn_us(const struct loop *loop)
+{
+	return loop->ops->turn_us(loop);
+}
+
 struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx)
 {
 	return loop->ops->timer_new(loop, fire, ctx);

@@ -19,7 +19,7 @@ struct loop_fd;
 struct loop_wake;
 struct loop_signal;
 
-struct loop *loop_new(void); /* libuv */
+struct loop *loop_new(void);       /* libuv */
 void loop_free(struct loop *loop); /* all handles must be gone */
 DEFINE_CLEANUP(loop)
 
@@ -30,8 +30,12 @@ void loop_stop(struct loop *loop);
 int64_t loop_now_ms(const struct loop *loop);
 int64_t loop_wall_us(const struct loop *loop);
 
-/* Longest turn so far in microseconds, and reset; 0 in simulation. */
+/* Longest turn so far in microseconds, and reset; 0 in simulation. The second counts only the time
+ * that the thread ran, not what the machine's others took of it. */
 int64_t loop_longest_turn_us(struct loop *loop);
+int64_t loop_longest_turn_cpu_us(struct loop *loop);
+/* What the present turn has taken so far, without the wait for events; 0 in simulation. */
+int64_t loop_turn_us(const struct loop *loop);
 
 /* Timers fire once. Setting a set timer moves it; 0 ms is "in the next turn". */
 struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx);
@@ -43,8 +47,8 @@ void loop_timer_free(struct loop_timer *t); /* NULL is fine */
 /* Level-triggered descriptor events; the descriptor stays the caller's. Real loop only. */
 #define LOOP_READ  1u
 #define LOOP_WRITE 2u
-struct loop_fd *loop_fd_new(struct loop *loop, int fd,
-			    void (*ready)(void *ctx, unsigned events), void *ctx);
+struct loop_fd *loop_fd_new(struct loop *loop, int fd, void (*ready)(void *ctx, unsigned events),
+			    void *ctx);
 void loop_fd_set(struct loop_fd *f, unsigned events); /* 0: none */
 void loop_fd_free(struct loop_fd *f);
 

@@ -13,6 +13,8 @@ struct loop_ops {
 	int64_t (*now_ms)(const struct loop *loop);
 	int64_t (*wall_us)(const struct loop *loop);
 	int64_t (*longest_turn_us)(struct loop *loop);
+	int64_t (*longest_turn_cpu_us)(struct loop *loop);
+	int64_t (*turn_us)(const struct loop *loop);
 	struct loop_timer *(*timer_new)(struct loop *loop, void (*fire)(void *ctx), void *ctx);
 	void (*timer_set)(struct loop_timer *t, int64_t delay_ms);
 	void (*timer_stop)(struct loop_timer *t);
@@ -25,8 +27,8 @@ struct loop_ops {
 	struct loop_wake *(*wake_new)(struct loop *loop, void (*woken)(void *ctx), void *ctx);
 	void (*wake_post)(struct loop_wake *w);
 	void (*wake_free)(struct loop_wake *w);
-	struct loop_signal *(*signal_new)(struct loop *loop, int signum,
-					  void (*caught)(void *ctx), void *ctx);
+	struct loop_signal *(*signal_new)(struct loop *loop, int signum, void (*caught)(void *ctx),
+					  void *ctx);
 	void (*signal_free)(struct loop_signal *s);
 	void (*offload)(struct loop *loop, void (*work)(void *ctx), void (*done)(void *ctx),
 			void *ctx);

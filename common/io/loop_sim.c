@@ -126,8 +126,8 @@ static void timer_free(struct loop_timer *base)
 		free(t);
 }
 
-static struct loop_fd *no_fd(struct loop *loop, int fd,
-			     void (*ready)(void *ctx, unsigned events), void *ctx)
+static struct loop_fd *no_fd(struct loop *loop, int fd, void (*ready)(void *ctx, unsigned events),
+			     void *ctx)
 {
 	(void)loop, (void)fd, (void)ready, (void)ctx;
 	fprintf(stderr, "loop_sim: no descriptors in simulation\n");
@@ -223,6 +223,12 @@ static int64_t wall_us(const struct loop *loop)
 	return l->wall_start_us + l->now_ms * 1000;
 }
 
+static int64_t no_turn(const struct loop *loop)
+{
+	(void)loop;
+	return 0;
+}
+
 static int64_t no_turns(struct loop *loop)
 {
 	(void)loop;
@@ -258,6 +264,8 @@ static const struct loop_ops sim_ops = {
 	.now_ms = now_ms,
 	.wall_us = wall_us,
 	.longest_turn_us = no_turns,
+	.longest_turn_cpu_us = no_turns,
+	.turn_us = no_turn,
 	.timer_new = timer_new,
 	.timer_set = timer_set,
 	.timer_stop = timer_stop,

@@ -13,7 +13,8 @@ struct uv_loop {
 	uv_idle_t soon;     /* active while timers of 0 ms are due in the next turn */
 	struct uv_timer *due, **due_end;
 	uint64_t turn_start_ns, turn_start_idle_ns;
-	int64_t longest_us;
+	int64_t turn_start_cpu_ns;
+	int64_t longest_us, longest_cpu_us;
 };
 
 struct uv_timer {
@@ -67,17 +68,27 @@ static struct uv_loop *uv_of(struct loop *loop)
 	return CONTAINER_OF(loop, struct uv_loop, base);
 }
 
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 /* Right before polling. Callbacks of descriptors run inside the poll phase: all but the time that
  * the kernel was waited for is the turn's. */
 static void turn_ends(uv_prepare_t *prepare)
 {
 	struct uv_loop *l = prepare->data;
 	uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(&l->uv);
+	int64_t cpu_ns = thread_cpu_ns();
 	if (l->turn_start_ns) {
 		uint64_t waited_ns = idle_ns - l->turn_start_idle_ns;
 		int64_t us = (int64_t)((now_ns - l->turn_start_ns - waited_ns) / 1000);
 		l->longest_us = MAX(l->longest_us, us);
+		l->longest_cpu_us = MAX(l->longest_cpu_us, (cpu_ns - l->turn_start_cpu_ns) / 1000);
 	}
+	l->turn_start_cpu_ns = cpu_ns;
 	l->turn_start_ns = now_ns;
 	l->turn_start_idle_ns = idle_ns;
 }
@@ -122,6 +133,21 @@ static int64_t longest_turn(struct loop *loop)
 	int64_t us = l->longest_us;
 	l->longest_us = 0;
 	return us;
+}
+
+static int64_t longest_turn_cpu(struct loop *loop)
+{
+	struct uv_loop *l = uv_of(loop);
+	int64_t us = l->longest_cpu_us;
+	l->longest_cpu_us = 0;
+	return us;
+}
+
+static int64_t turn(const struct loop *loop)
+{
+	struct uv_loop *l = uv_of((struct loop *)loop);
+	uint64_t waited_ns = uv_metrics_idle_time(&l->uv) - l->turn_start_idle_ns;
+	return (int64_t)((uv_hrtime() - l->turn_start_ns - waited_ns) / 1000);
 }
 
 /* ---- timers ---- */
@@ -237,8 +263,8 @@ static void fd_ready(uv_poll_t *uv, int status, int events)
 	f->ready(f->ctx, ours);
 }
 
-static struct loop_fd *fd_new(struct loop *loop, int fd,
-			      void (*ready)(void *ctx, unsigned events), void *ctx)
+static struct loop_fd *fd_new(struct loop *loop, int fd, void (*ready)(void *ctx, unsigned events),
+			      void *ctx)
 {
 	struct uv_fd *f = xcalloc(1, sizeof *f);
 	*f = (struct uv_fd){ .base = { loop }, .ready = ready, .ctx = ctx };
@@ -341,6 +367,8 @@ static const struct loop_ops uv_ops = {
 	.now_ms = now_ms,
 	.wall_us = wall_us,
 	.longest_turn_us = longest_turn,
+	.longest_turn_cpu_us = longest_turn_cpu,
+	.turn_us = turn,
 	.timer_new = timer_new,
 	.timer_set = timer_set,
 	.timer_stop = timer_stop,

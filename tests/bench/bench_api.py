@@ -229,8 +229,8 @@ class Server:
         raise RuntimeError("no metric " + name)
 
     def longest_turn_ms(self):
-        """Since the last reading."""
-        return self.metric("skiff_loop_longest_turn_microseconds") / 1000
+        """Since the last reading, in the thread's own time: others share the machine."""
+        return self.metric("skiff_loop_longest_turn_cpu_microseconds") / 1000
 
 
 def config_map(size=1024):
