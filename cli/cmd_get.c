@@ -286,8 +286,22 @@ static int get_all(struct get *g, const struct targets *t)
 
 extern const struct command command_get;
 
-static int list_types(void)
+static int list_custom(void *ctx, const struct kind *k, const json_t *entry, struct error *err)
 {
+	struct table *t = ctx;
+	const char *name =
+		json_string_value(json_array_get(json_object_get(entry, "shortNames"), 0));
+	(void)err;
+	table_add(t, k->resource);
+	table_add(t, name ? name : "");
+	table_add(t, k->group);
+	table_add(t, k->kind);
+	return 0;
+}
+
+static int list_types(struct session *s)
+{
+	struct error err;
 	AUTO_TABLE t = { .columns = 4 };
 	static const char *const head[] = { "NAME", "SHORT", "GROUP", "KIND" };
 	for (size_t i = 0; i < ARRAY_LEN(head); i++)
@@ -304,6 +318,8 @@ static int list_types(void)
 		table_add(&t, k->group);
 		table_add(&t, k->kind);
 	}
+	if (kinds_custom(s, list_custom, &t, &err) < 0)
+		return error_explain(&err);
 	table_print(&t);
 	return 0;
 }
@@ -347,11 +363,11 @@ static int run(int argc, char **argv)
 	struct arguments a = { 0 };
 	AUTO_SESSION s = { 0 };
 	int code = command_parse(command_get.usage, argc, argv, table, ARRAY_LEN(table), &a);
-	if (code == 0 && a.words.count == 0)
-		return list_types();
 	if (code == 0)
 		code = command_open(&a, &s);
-	return code ? code : get_with(&s, &a, &o);
+	if (code)
+		return code;
+	return a.words.count ? get_with(&s, &a, &o) : list_types(&s);
 }
 
 const struct command command_get = {

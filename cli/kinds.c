@@ -88,8 +88,7 @@ static int read_group_version(struct session *s, const struct wanted *w, const c
 		if (!is_this(w, one) || !slash)
 			continue;
 		*ret = (struct kind){ .is_namespaced = json_bool_or(one, "namespaced", false) };
-		auto_free char *group =
-			xstrndup(group_version, (size_t)(slash - group_version));
+		auto_free char *group = xstrndup(group_version, (size_t)(slash - group_version));
 		KEEP(ret->group, group);
 		KEEP(ret->version, slash + 1);
 		KEEP(ret->resource, json_str_or(one, "name", ""));
@@ -121,7 +120,77 @@ static int ask_server(struct session *s, const struct wanted *w, struct kind *re
 	}
 	return error_set(err, ERR_INVALID,
 			 "the server has no resource type '%s%s%s'; `skiff get` without arguments "
-			 "lists them", w->word, w->group ? "." : "", w->group ? w->group : "");
+			 "lists them",
+			 w->word, w->group ? "." : "", w->group ? w->group : "");
+}
+
+/* ---- custom kinds ---- */
+
+#define ACCEPT_DISCOVERY "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+static bool is_seen(const json_t *group, size_t version, const char *resource)
+{
+	size_t i, k;
+	json_t *v, *r;
+	json_array_foreach (json_object_get(group, "versions"), i, v) {
+		if (i == version)
+			return false;
+		json_array_foreach (json_object_get(v, "resources"), k, r) {
+			if (streq(json_str_or(r, "resource", ""), resource))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int visit_version(const json_t *group, size_t version, kind_visit *visit, void *ctx,
+			 struct error *err)
+{
+	const json_t *v = json_array_get(json_object_get(group, "versions"), version);
+	const char *name = json_str_or(v, "version", "");
+	const char *group_name = json_str_or(group, "metadata.name", "");
+	size_t i;
+	json_t *r;
+	json_array_foreach (json_object_get(v, "resources"), i, r) {
+		const char *resource = json_str_or(r, "resource", "");
+		if (schema_kind_by_resource(group_name, name, resource) ||
+		    is_seen(group, version, resource))
+			continue;
+		struct kind k = { .is_namespaced =
+					  streq(json_str_or(r, "scope", ""), "Namespaced") };
+		KEEP(k.group, group_name);
+		KEEP(k.version, name);
+		KEEP(k.resource, resource);
+		KEEP(k.singular, json_str_or(r, "singularResource", ""));
+		KEEP(k.kind, json_str_or(r, "responseKind.kind", ""));
+		int code = visit(ctx, &k, r, err);
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}
+
+int kinds_custom(struct session *s, kind_visit *visit, void *ctx, struct error *err)
+{
+	AUTO_REPLY reply = { 0 };
+	size_t i;
+	json_t *group;
+	request_send(
+		s,
+		&(struct request){ .method = "GET", .target = "/apis", .accept = ACCEPT_DISCOVERY },
+		&reply);
+	if (reply.status == 0)
+		return error_set(err, ERR_UNAVAILABLE, "the server at %s cannot be reached: %s",
+				 s->config.server, reply.message);
+	json_array_foreach (json_object_get(reply.body, "items"), i, group) {
+		size_t versions = json_array_size(json_object_get(group, "versions"));
+		for (size_t v = 0; v < versions; v++) {
+			int code = visit_version(group, v, visit, ctx, err);
+			if (code < 0)
+				return code;
+		}
+	}
+	return 0;
 }
 
 int kind_by_word(struct session *s, const char *word, struct kind *ret, struct error *err)

@@ -19,6 +19,10 @@ int kind_by_word(struct session *s, const char *word, struct kind *ret,
 		 struct error *err) MUST_CHECK;
 int kind_by_name(struct session *s, const char *api_version, const char *name, struct kind *ret,
 		 struct error *err) MUST_CHECK;
+/* Kinds that the server serves and the tables have not: custom ones, each in its preferred version.
+ * `entry`: of the discovery document (shortNames, categories, verbs). */
+typedef int kind_visit(void *ctx, const struct kind *k, const json_t *entry, struct error *err);
+int kinds_custom(struct session *s, kind_visit *visit, void *ctx, struct error *err) MUST_CHECK;
 /* A built-in kind; it must exist. */
 struct kind kind_builtin(const char *group, const char *version, const char *resource);
 

@@ -17,7 +17,26 @@ static int add(struct targets *t, const struct kind *k, const char *name, struct
 	return 0;
 }
 
-static int add_category(struct targets *t, const char *category, struct error *err)
+struct adding {
+	struct targets *targets;
+	const char *category;
+};
+
+static int add_if_in_category(void *ctx, const struct kind *k, const json_t *entry,
+			      struct error *err)
+{
+	const struct adding *a = ctx;
+	size_t i;
+	json_t *c;
+	json_array_foreach (json_object_get(entry, "categories"), i, c) {
+		if (json_is_string(c) && streq(json_string_value(c), a->category))
+			return add(a->targets, k, NULL, err);
+	}
+	return 0;
+}
+
+static int add_category(struct session *s, struct targets *t, const char *category,
+			struct error *err)
 {
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
@@ -29,7 +48,8 @@ static int add_category(struct targets *t, const char *category, struct error *e
 				return err->code;
 		}
 	}
-	return 0;
+	struct adding a = { t, category };
+	return kinds_custom(s, add_if_in_category, &a, err);
 }
 
 static int add_types(struct session *s, const char *types, struct targets *t, struct error *err)
@@ -40,7 +60,7 @@ static int add_types(struct session *s, const char *types, struct targets *t, st
 		struct kind k;
 		if (!*word)
 			continue;
-		int code = streq(word, "all") ? add_category(t, "all", err)
+		int code = streq(word, "all") ? add_category(s, t, "all", err)
 					      : kind_by_word(s, word, &k, err);
 		if (code == 0 && !streq(word, "all"))
 			code = add(t, &k, NULL, err);
@@ -63,8 +83,7 @@ static int add_slashed(struct session *s, const char *word, struct targets *t, s
 	return add(t, &k, slash + 1, err);
 }
 
-static int add_names(struct session *s, const struct words *w, struct targets *t,
-		     struct error *err)
+static int add_names(struct session *s, const struct words *w, struct targets *t, struct error *err)
 {
 	struct kind k;
 	if (strchr(w->at[0], ','))
@@ -84,7 +103,8 @@ int targets_read(struct session *s, const struct words *words, struct targets *r
 	AUTO_TARGETS t = { 0 };
 	int code = 0;
 	if (words->count == 0)
-		return error_set(err, ERR_INVALID, "name a resource type: pods, deployments, all …");
+		return error_set(err, ERR_INVALID,
+				 "name a resource type: pods, deployments, all …");
 	if (strchr(words->at[0], '/'))
 		for (size_t i = 0; i < words->count && code == 0; i++)
 			code = add_slashed(s, words->at[i], &t, err);
@@ -113,8 +133,8 @@ int target_read_one(struct session *s, const struct words *words, const char *ki
 	if (targets_read(s, words, &t, err) < 0)
 		return err->code;
 	if (t.count != 1 || !t.at[0].name)
-		return error_set(err, ERR_INVALID, "name one object: %s", kind ? "NAME or TYPE/NAME"
-									      : "TYPE/NAME");
+		return error_set(err, ERR_INVALID, "name one object: %s",
+				 kind ? "NAME or TYPE/NAME" : "TYPE/NAME");
 	*ret = t.at[0];
 	return 0;
 }
