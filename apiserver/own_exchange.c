@@ -39,7 +39,7 @@ static void own_reply(struct http_exchange *x, int status, const struct http_hea
 {
 	struct own_exchange *o = CONTAINER_OF(x, struct own_exchange, x);
 	(void)headers, (void)headers_count;
-	if (status >= 400 && status != 409)
+	if (status >= 400 && status != 409 && status != 404)
 		log_warn(o->who, "own request refused", "path", o->path, "answer",
 			 body_len ? body : "");
 	if (release)

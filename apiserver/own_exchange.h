@@ -8,7 +8,8 @@
 
 #include "apiserver/server_internal.h"
 
-/* Nobody waits for the answer; a refusal that is no conflict is logged under `who`. */
+/* Nobody waits for the answer; a refusal is logged under `who`, but for a conflict, or an object that
+ * has gone. */
 void own_request(struct server *s, const char *who, const char *method, const char *path,
 		 const json_t *body);
 

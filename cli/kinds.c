@@ -32,6 +32,7 @@ struct kind kind_builtin(const char *group, const char *version, const char *res
 struct wanted {
 	char word[256];    /* without group */
 	const char *group; /* NULL: any */
+	char version[64];  /* "": the preferred one */
 };
 
 static bool is_called(const struct wanted *w, const char *resource, const char *singular,
@@ -48,6 +49,7 @@ static const struct schema_kind *find_builtin(const struct wanted *w)
 		bool is_it = is_called(w, k->resource, k->singular, k->kind);
 		for (size_t j = 0; !is_it && k->short_names && k->short_names[j]; j++)
 			is_it = streq(w->word, k->short_names[j]);
+		is_it = is_it && (!*w->version || streq(w->version, k->version));
 		if (is_it && (!w->group || streq(w->group, k->group)))
 			return k;
 	}
@@ -113,7 +115,10 @@ static int ask_server(struct session *s, const struct wanted *w, struct kind *re
 		const json_t *group = json_array_get(groups, i);
 		if (w->group && !streq(w->group, json_str_or(group, "name", "")))
 			continue;
-		const char *gv = json_str(group, "preferredVersion.groupVersion");
+		const char *preferred = json_str(group, "preferredVersion.groupVersion");
+		auto_free char *asked =
+			xasprintf("%s/%s", json_str_or(group, "name", ""), w->version);
+		const char *gv = *w->version ? asked : preferred;
 		int code = gv ? read_group_version(s, w, gv, ret, err) : ERR_NOT_FOUND;
 		if (code != ERR_NOT_FOUND)
 			return code;
@@ -193,19 +198,26 @@ int kinds_custom(struct session *s, kind_visit *visit, void *ctx, struct error *
 	return 0;
 }
 
+/* "apps", or "v1.apps" as in deployments.v1.apps. */
+static void read_group(struct wanted *w, const char *text)
+{
+	const char *next = strchr(text, '.');
+	w->group = text;
+	if (text[0] != 'v' || text[1] < '0' || text[1] > '9')
+		return;
+	auto_free char *version = xstrndup(text, next ? (size_t)(next - text) : strlen(text));
+	KEEP(w->version, version);
+	w->group = next ? next + 1 : "";
+}
+
 int kind_by_word(struct session *s, const char *word, struct kind *ret, struct error *err)
 {
 	struct wanted w = { .group = NULL };
 	const char *dot = strchr(word, '.');
 	auto_free char *first = dot ? xstrndup(word, (size_t)(dot - word)) : xstrdup(word);
 	KEEP(w.word, first);
-	if (dot) {
-		w.group = dot + 1;
-		const char *next = strchr(w.group, '.');
-		/* deployments.v1.apps */
-		if (w.group[0] == 'v' && w.group[1] >= '0' && w.group[1] <= '9')
-			w.group = next ? next + 1 : "";
-	}
+	if (dot)
+		read_group(&w, dot + 1);
 	const struct schema_kind *k = find_builtin(&w);
 	if (!k)
 		return ask_server(s, &w, ret, err);

@@ -17,7 +17,7 @@ enum {
 	SCHEMA_TYPE = 22,
 	SCHEMA_ITEMS = 23,
 	SCHEMA_PROPERTIES = 25,
-	SCHEMA_EXTENSION = 30,
+	SCHEMA_EXTENSION = 31,
 };
 
 enum kind { TEXT, NUMBER, COUNT, FLAG, ANY };
@@ -45,7 +45,7 @@ static const struct {
 	{ "uniqueItems", 16, FLAG },
 	{ "maxProperties", 17, COUNT },
 	{ "minProperties", 18, COUNT },
-	{ "example", 29, ANY },
+	{ "example", 30, ANY },
 };
 
 static void add_text(struct str *out, uint32_t number, const char *text)

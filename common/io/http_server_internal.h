@@ -106,8 +106,8 @@ struct http_server {
 	uint16_t port;
 	char *unix_socket;
 	struct server_connection *connections;
-	struct map clients; /* address → how many connections, as a number */
-	struct loop_timer *deadlines; /* runs while there are connections */
+	struct map clients;            /* address → how many connections, as a number */
+	struct loop_timer *deadlines;  /* runs while there are connections */
 	struct server_stream *streams; /* all */
 	size_t streams_count;
 	bool is_in_run, is_dirty, is_closing;

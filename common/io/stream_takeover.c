@@ -322,10 +322,9 @@ void http_takeover(struct http_exchange *base, void (*run)(void *ctx, struct htt
 	*t = (struct server_stream){
 		.next = s->streams, .server = s, .exchange = x, .run = run, .done = done, .ctx = ctx
 	};
-	t->duplex =
-		(struct http_duplex){ .fd = x->connection->fd,
-				      .session = x->connection->session,
-				      .stop_fd = stop_fd };
+	t->duplex = (struct http_duplex){ .fd = x->connection->fd,
+					  .session = x->connection->session,
+					  .stop_fd = stop_fd };
 	s->streams = t;
 	s->streams_count++;
 	x->stream = t;

@@ -91,23 +91,43 @@ static void test_schemas(const struct kinds *kinds, const json_t *golden)
 		      "properties", "ownerReferences", "items", "$ref"));
 }
 
+/* Vendor extensions are a gnostic Schema's field 31, of a name and a value; 30 is its example. */
+static size_t count_extensions(struct wire named_schema)
+{
+	struct error err;
+	struct wire_field value, f, name;
+	size_t count = 0;
+	while (wire_next(&named_schema, &value, &err) == 1)
+		while (value.number == 2 && wire_next(&value.bytes, &f, &err) == 1) {
+			if (f.number != 31)
+				continue;
+			CHECK(wire_next(&f.bytes, &name, &err) == 1 && name.number == 1);
+			CHECK(memcmp(name.bytes.at, "x-", 2) == 0);
+			count++;
+		}
+	return count;
+}
+
 /* The protobuf has as many definitions, and reads to its end. */
 static void test_protobuf(const struct kinds *kinds)
 {
 	struct error err;
 	AUTO_STR out;
 	struct wire_field f, d;
-	size_t definitions = 0;
+	size_t definitions = 0, extensions = 0;
 	str_init(&out, TEXT_SIZE_MAX);
 	openapi_v2_protobuf(kinds, &out);
 	struct wire w = { (const uint8_t *)out.data, (const uint8_t *)out.data + out.len };
 	int code;
 	while ((code = wire_next(&w, &f, &err)) == 1) {
-		while (f.number == 9 && wire_next(&f.bytes, &d, &err) == 1)
+		while (f.number == 9 && wire_next(&f.bytes, &d, &err) == 1) {
 			definitions += d.number == 1;
+			extensions += count_extensions(d.bytes);
+		}
 	}
 	CHECK_INT(code, 0);
 	CHECK(definitions >= 8);
+	CHECK(extensions >= 1);
 }
 
 int main(void)
