@@ -3,6 +3,8 @@
 static char gone[1];
 #define MAP_GONE (gone)
 
+#define LONG_KEY 128
+
 uint64_t hash_bytes(const void *bytes, size_t n)
 {
 	const unsigned char *p = bytes;
@@ -12,6 +14,21 @@ uint64_t hash_bytes(const void *bytes, size_t n)
 	h ^= h >> 32; /* FNV's low bits alone are weak for short keys */
 	h *= 0x9e3779b97f4a7c15u;
 	return h ^ (h >> 29);
+}
+
+/* Long keys (tokens) eight bytes at a time; never stored, so it may change. */
+static uint64_t hash_key(const char *key)
+{
+	size_t n = strlen(key), i = 0;
+	if (n < LONG_KEY)
+		return hash_bytes(key, n);
+	uint64_t h = n, word;
+	for (; i + sizeof word <= n; i += sizeof word) {
+		memcpy(&word, key + i, sizeof word);
+		h = (h ^ word) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
+	}
+	return hash_bytes(key + i, n - i) ^ h;
 }
 
 static struct map_slot *find(const struct map *m, const char *key, uint64_t hash)
@@ -63,18 +80,18 @@ void map_fini(struct map *m)
 
 void *map_get(const struct map *m, const char *key)
 {
-	struct map_slot *s = find(m, key, hash_bytes(key, strlen(key)));
+	struct map_slot *s = find(m, key, hash_key(key));
 	return s ? s->value : NULL;
 }
 
 bool map_has(const struct map *m, const char *key)
 {
-	return find(m, key, hash_bytes(key, strlen(key))) != NULL;
+	return find(m, key, hash_key(key)) != NULL;
 }
 
 void *map_put(struct map *m, const char *key, void *value)
 {
-	uint64_t hash = hash_bytes(key, strlen(key));
+	uint64_t hash = hash_key(key);
 	struct map_slot *s = find(m, key, hash);
 	if (s) {
 		void *old = s->value;
@@ -89,7 +106,7 @@ void *map_put(struct map *m, const char *key, void *value)
 
 void *map_remove(struct map *m, const char *key)
 {
-	struct map_slot *s = find(m, key, hash_bytes(key, strlen(key)));
+	struct map_slot *s = find(m, key, hash_key(key));
 	if (!s)
 		return NULL;
 	void *value = s->value;
