@@ -18,6 +18,7 @@
 
 #define FILE_MAX         (1u << 20)
 #define SCHEMA_REVISION  1
+#define RANDOM_KEPT      1024
 #define IDLE_TIMEOUT_S   120
 #define COMPACT_EVERY_MS 300000
 /* Of 20,000 in all. A node's agent needs about ten, a controller with a connection a watch and
@@ -158,10 +159,24 @@ static char *read_text(const char *path)
 	return str_take(&text);
 }
 
+/* Every request draws an id: the kernel is asked for many at one time. The loop's thread alone. What was
+ * given out is forgotten at once. */
 static void kernel_random(void *ctx, void *buf, size_t n)
 {
+	static uint8_t kept[RANDOM_KEPT];
+	static size_t left;
 	(void)ctx;
-	tls_random(buf, n);
+	if (n > sizeof kept / 4) {
+		tls_random(buf, n);
+		return;
+	}
+	if (left < n) {
+		tls_random(kept, sizeof kept);
+		left = sizeof kept;
+	}
+	left -= n;
+	memcpy(buf, kept + left, n);
+	memset(kept + left, 0, n);
 }
 
 struct parts {
