@@ -323,26 +323,29 @@ static void slot_fill(struct slot *s, const struct definition *d,
 	s->kind.columns = custom_columns(v->custom, &s->kind.columns_count);
 }
 
-static int by_order(const void *a, const void *b)
+static void insert(struct kinds *k, const struct schema_kind *kind)
 {
-	return kind_order(*(const struct schema_kind *const *)a,
-			  *(const struct schema_kind *const *)b);
+	size_t i = seek(k, kind);
+	memmove(k->served + i + 1, k->served + i, (k->served_count - i) * sizeof *k->served);
+	k->served[i] = kind;
+	k->served_count++;
 }
 
-static void list_served(struct kinds *k)
+/* What is served of the family, anew; one search a version, for there may be a thousand families. */
+static void list_served(struct kinds *k, const struct family *f)
 {
-	size_t n = schema_tables.kinds_count;
-	for (size_t i = 0; i < k->families_count; i++)
-		n += k->families[i]->slots_count;
-	k->served = xrealloc(k->served, n, sizeof *k->served);
-	k->served_count = 0;
-	for (size_t i = 0; i < schema_tables.kinds_count; i++)
-		k->served[k->served_count++] = &schema_tables.kinds[i];
-	for (size_t i = 0; i < k->families_count; i++)
-		for (size_t j = 0; j < k->families[i]->slots_count; j++)
-			if (k->families[i]->slots[j]->is_served)
-				k->served[k->served_count++] = &k->families[i]->slots[j]->kind;
-	qsort(k->served, k->served_count, sizeof *k->served, by_order);
+	bool is_first = !k->served;
+	size_t before = kinds_count(k), n = 0;
+	k->served = xrealloc(k->served, before + f->slots_count, sizeof *k->served);
+	for (size_t i = 0; i < before; i++) {
+		const struct schema_kind *kind = is_first ? &schema_tables.kinds[i] : k->served[i];
+		if (is_constant(kind) || CONTAINER_OF(kind, struct slot, kind)->family != f)
+			k->served[n++] = kind;
+	}
+	k->served_count = n;
+	for (size_t i = 0; i < f->slots_count; i++)
+		if (f->slots[i]->is_served)
+			insert(k, &f->slots[i]->kind);
 }
 
 bool kinds_are_replaced(const struct kinds *k, const struct definition *d)
@@ -378,7 +381,7 @@ size_t kinds_set(struct kinds *k, struct definition *take_d)
 		slot_fill(slot_of(f, d->versions[i].name), d, &d->versions[i], labels);
 	definition_free(f->definition);
 	f->definition = d;
-	list_served(k);
+	list_served(k, f);
 	return f->place;
 }
 
@@ -391,6 +394,6 @@ size_t kinds_remove(struct kinds *k, const char *group, const char *resource)
 		slot_clear(f->slots[i]);
 	definition_free(f->definition);
 	f->definition = NULL;
-	list_served(k);
+	list_served(k, f);
 	return f->place;
 }

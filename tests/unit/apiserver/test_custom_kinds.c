@@ -263,12 +263,103 @@ static void test_derived(uint64_t seed)
 	api_world_fini(&w);
 }
 
+/* ---- objects that workers compute while their definition changes ---- */
+
+struct call {
+	int status;
+	bool is_done;
+};
+
+static void head(void *ctx, int status, const struct http_header *headers, size_t n)
+{
+	(void)headers, (void)n;
+	((struct call *)ctx)->status = status;
+}
+
+static void data(void *ctx, const char *bytes, size_t n)
+{
+	const struct call *c = ctx;
+	if (c->status >= 400)
+		fprintf(stderr, "%.*s\n", (int)n, bytes);
+}
+
+static void done(void *ctx, const struct error *err)
+{
+	(void)err;
+	((struct call *)ctx)->is_done = true;
+}
+
+static void start(struct api_world *w, const char *method, const char *target, const char *body,
+		  struct call *c)
+{
+	static const struct http_events events = { head, data, done };
+	static const struct http_header merge = { "Content-Type", "application/merge-patch+json" };
+	struct http_request q = { .method = method,
+				  .target = target,
+				  .headers = &merge,
+				  .headers_count = streq(method, "PATCH"),
+				  .body = body,
+				  .body_len = strlen(body) };
+	(void)http_start(w->admin, &q, &events, c);
+}
+
+#define LARGE      (100u << 10)
+#define CALLS      24
+#define PER_CHANGE 4
+
+static void test_large(uint64_t seed)
+{
+	static const struct api_row define[] = {
+		{ "definition", 0, "POST", CRDS,
+		  CRD("lamps", "example.com", "Lamp", "", V1_STORED "," V2_SERVED), 201, "" },
+	};
+	static const char *const changes[] = {
+		"{\"spec\":{\"versions\":[" VERSION(
+			"v1", "\"served\":true,\"storage\":false", PROPERTIES,
+			STATUS_AND_SCALE) "," VERSION("v2", "\"served\":true,\"storage\":true",
+						      PROPERTIES ",\"note\":{\"type\":\"string\"}",
+						      "") "]}}",
+		"{\"spec\":{\"versions\":[" V1_STORED "," V2_SERVED "]}}",
+	};
+	struct api_world w;
+	struct call calls[CALLS] = { 0 }, change[CALLS / PER_CHANGE] = { 0 };
+	api_world_init(&w, seed);
+	memory_etcd_set_delay(w.etcd, 1, 9, seed);
+	api_rows_run(&w, define, ARRAY_LEN(define));
+	auto_free char *color = xcalloc(LARGE + 1, 1);
+	memset(color, 'r', LARGE);
+	for (size_t i = 0; i < CALLS; i++) {
+		auto_free char *body = xasprintf(
+			"{\"metadata\":{\"name\":\"l%zu\"},\"spec\":{\"color\":\"%s\"}}", i, color);
+		start(&w, "POST", i % 2 ? V1 : V2, body, &calls[i]);
+		if (i % PER_CHANGE == 0)
+			start(&w, "PATCH", CRDS "/lamps.example.com", changes[i / PER_CHANGE % 2],
+			      &change[i / PER_CHANGE]);
+		rest(&w, (int64_t)(seed + i) % 5);
+	}
+	rest(&w, 20000);
+	for (size_t i = 0; i < CALLS; i++) {
+		CHECK(calls[i].is_done);
+		CHECK_INT(calls[i].status, 201);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(change); i++)
+		CHECK_INT(change[i].status, 200);
+	struct api_answer a;
+	api_world_call(&w, w.admin, "GET", V1 "?fieldSelector=metadata.name%3Dl23", NULL, NULL,
+		       NULL, 20000, &a);
+	CHECK_INT(a.status, 200);
+	CHECK(strstr(a.body.data, "\"watts\":40") && a.body.len > LARGE);
+	api_answer_fini(&a);
+	api_world_fini(&w);
+}
+
 int main(void)
 {
 	for (uint64_t seed = 1; seed <= 5; seed++) {
 		test_life(seed);
 		test_servers(seed);
 		test_derived(seed);
+		test_large(seed);
 	}
 	return 0;
 }
