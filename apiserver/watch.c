@@ -230,6 +230,8 @@ static enum refill watch_refill(struct text_source *t)
 		bool lost;
 		const struct hub_event *e =
 			hub_event_at(w->server->hub, w->what.kind, w->seq, &lost);
+		if (lost && kind_is_gone(w->what.kind))
+			return REFILL_END; /* its objects went before it, and were told of */
 		if (lost) {
 			add_expired(w, out);
 			return REFILL_END;

@@ -263,10 +263,9 @@ static void test_derived(uint64_t seed)
 	api_world_fini(&w);
 }
 
-/* ---- objects that workers compute while their definition changes ---- */
-
 struct call {
 	int status;
+	size_t events; /* lines */
 	bool is_done;
 };
 
@@ -278,7 +277,9 @@ static void head(void *ctx, int status, const struct http_header *headers, size_
 
 static void data(void *ctx, const char *bytes, size_t n)
 {
-	const struct call *c = ctx;
+	struct call *c = ctx;
+	for (size_t i = 0; i < n; i++)
+		c->events += bytes[i] == '\n';
 	if (c->status >= 400)
 		fprintf(stderr, "%.*s\n", (int)n, bytes);
 }
@@ -302,6 +303,64 @@ static void start(struct api_world *w, const char *method, const char *target, c
 				  .body_len = strlen(body) };
 	(void)http_start(w->admin, &q, &events, c);
 }
+
+/* Who takes the finalizer away leaves objects in the store; a definition of the same names has them. */
+static void test_left_behind(uint64_t seed)
+{
+	static const struct api_row lose[] = {
+		{ "definition", 0, "POST", CRDS, CRD("lamps", "example.com", "Lamp", "", V1_STORED),
+		  201, "" },
+		{ "object", 0, "POST", V1,
+		  "{\"metadata\":{\"name\":\"a\",\"finalizers\":[\"example.com/hold\"]},\"spec\":{"
+		  "\"color\":\"red\"}}",
+		  201, "" },
+		{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200, "" },
+		{ "by force", 0, "PATCH", CRDS "/lamps.example.com",
+		  "{\"metadata\":{\"finalizers\":null}}", 200, "" },
+	};
+	static const struct api_row find[] = {
+		{ "not served", 0, "GET", V1 "/a", 0, 404, "" },
+		{ "again", 0, "POST", CRDS, CRD("lamps", "example.com", "Lamp", "", V1_STORED), 201,
+		  "" },
+		{ "there it is", 0, "GET", V1 "/a", 0, 200, "\"color\":\"red\" & \"watts\":40" },
+		{ "selected", 0, "GET", V1 "?fieldSelector=spec.color%3Dred", 0, 200,
+		  "\"name\":\"a\"" },
+	};
+	struct api_world w;
+	api_world_init(&w, seed);
+	memory_etcd_set_delay(w.etcd, 1, 9, seed);
+	api_rows_run(&w, lose, ARRAY_LEN(lose));
+	rest(&w, 2000);
+	api_rows_run(&w, find, ARRAY_LEN(find));
+	api_world_fini(&w);
+}
+
+/* A watch sees what happens, and ends with its kind. */
+static void test_watch(uint64_t seed)
+{
+	static const struct api_row define[] = {
+		{ "definition", 0, "POST", CRDS, CRD("lamps", "example.com", "Lamp", "", V1_STORED),
+		  201, "" },
+	};
+	static const struct api_row end_it[] = {
+		{ "object", 0, "POST", V1, LAMP("a", ""), 201, "" },
+		{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200, "" },
+	};
+	struct api_world w;
+	struct call watch = { 0 };
+	api_world_init(&w, seed);
+	api_rows_run(&w, define, ARRAY_LEN(define));
+	start(&w, "GET", V1 "?watch=true", "", &watch);
+	rest(&w, 100);
+	CHECK(watch.status == 200 && !watch.is_done);
+	api_rows_run(&w, end_it, ARRAY_LEN(end_it));
+	rest(&w, 3000);
+	CHECK(watch.is_done);
+	CHECK_INT(watch.events, 2); /* ADDED, DELETED */
+	api_world_fini(&w);
+}
+
+/* ---- objects that workers compute while their definition changes ---- */
 
 #define LARGE      (100u << 10)
 #define CALLS      24
@@ -359,6 +418,8 @@ int main(void)
 		test_life(seed);
 		test_servers(seed);
 		test_derived(seed);
+		test_left_behind(seed);
+		test_watch(seed);
 		test_large(seed);
 	}
 	return 0;
