@@ -95,6 +95,7 @@ static void changed_place(struct definitions *d, size_t place)
 		quota_keeper_follow(s->quotas, kinds_stored(s->kinds, place));
 		watch_all_follow(s, kinds_stored(s->kinds, place));
 	} else {
+		watch_all_forget(s, place);
 		hub_drop_kind(s->hub, place);
 	}
 	watch_end_gone(s);

@@ -315,7 +315,7 @@ void hub_drop_kind(struct hub *h, size_t place)
 	k->index = (struct index){ 0 };
 	k->order_count = 0;
 	k->stash_version = MAX(k->stash_version, h->revision * STORE_PLACES + STORE_PLACES - 1);
-	ring_reset(&k->ring, k->stash_version);
+	/* The ring stays: watchers are still to hear what happened. */
 	k->kind = NULL;
 	k->is_stale = false;
 	for (struct hub_watcher *w = k->watchers; w; w = w->next)

@@ -92,6 +92,7 @@ void serve_get(struct request *r);
 void serve_list(struct request *r);
 void serve_watch(struct request *r);
 void watch_all_follow(struct server *s, const struct schema_kind *kind); /* a new one */
+void watch_all_forget(struct server *s, size_t place);                   /* before its objects go */
 void serve_watch_all(struct request *r); /* skiff.dev/v1 metadata: every kind in one stream */
 void serve_write(struct request *r);     /* create, update, patch */
 void serve_delete(struct request *r);    /* one, and collections */

@@ -181,14 +181,14 @@ static bool send_initial(struct all *a)
 	return true;
 }
 
-/* The events of one kind; -1: some were lost. */
-static int send_events(struct all *a, struct lane *lane)
+/* The events of one kind, until so much waits to be sent; -1: some were lost. */
+static int send_events(struct all *a, struct lane *lane, size_t until)
 {
 	static const char *const types[] = {
 		[HUB_ADDED] = "ADDED", [HUB_MODIFIED] = "MODIFIED", [HUB_DELETED] = "DELETED"
 	};
 	bool lost = false;
-	while (a->source.pending.len < SLICE_BYTES) {
+	while (a->source.pending.len < until) {
 		const struct hub_event *e =
 			hub_event_at(a->server->hub, lane->kind, lane->seq, &lost);
 		if (lost)
@@ -214,7 +214,7 @@ static enum refill refill(struct text_source *t)
 	}
 	bool is_behind = false;
 	for (size_t i = 0; i < a->lanes_count; i++) {
-		if (a->lanes[i]->is_changed && send_events(a, a->lanes[i]) < 0)
+		if (a->lanes[i]->is_changed && send_events(a, a->lanes[i], SLICE_BYTES) < 0)
 			return expire(a);
 		is_behind |= a->lanes[i]->is_changed;
 	}
@@ -258,6 +258,33 @@ void watch_all_follow(struct server *s, const struct schema_kind *kind)
 		add_kind(a, a->lanes[before]);
 		http_wake(a->x);
 	}
+}
+
+static void drop_lane(struct all *a, size_t i)
+{
+	struct lane *lane = a->lanes[i];
+	/* The last of what happened: the kind itself went after its objects. */
+	if (a->initial > i && lane->is_changed)
+		(void)send_events(a, lane, SIZE_MAX); /* what was lost is lost */
+	if (a->initial == i && a->has_snapshot) {
+		index_fini(&a->index);
+		a->has_snapshot = false;
+	}
+	hub_unwatch(a->server->hub, lane->kind, &lane->watcher);
+	free(lane->resource);
+	free(lane);
+	memmove(a->lanes + i, a->lanes + i + 1, (a->lanes_count - i - 1) * sizeof(struct lane *));
+	a->lanes_count--;
+	a->initial -= a->initial > i;
+	http_wake(a->x);
+}
+
+void watch_all_forget(struct server *s, size_t place)
+{
+	for (struct all *a = s->metadata_watches; a; a = a->next)
+		for (size_t i = a->lanes_count; i-- > 0;)
+			if (kind_place(a->lanes[i]->kind) == place)
+				drop_lane(a, i);
 }
 
 static void begin(struct all *a, bool from_version)

@@ -347,8 +347,10 @@ static void test_watch(uint64_t seed)
 		{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200, "" },
 	};
 	struct api_world w;
-	struct call watch = { 0 };
+	struct call watch = { 0 }, all = { 0 };
 	api_world_init(&w, seed);
+	start(&w, "GET", "/apis/skiff.dev/v1/metadata?watch=true", "", &all);
+	rest(&w, 100);
 	api_rows_run(&w, define, ARRAY_LEN(define));
 	start(&w, "GET", V1 "?watch=true", "", &watch);
 	rest(&w, 100);
@@ -357,6 +359,13 @@ static void test_watch(uint64_t seed)
 	rest(&w, 3000);
 	CHECK(watch.is_done);
 	CHECK_INT(watch.events, 2); /* ADDED, DELETED */
+	/* The stream of all kinds has the new one, and goes on without it. */
+	CHECK(all.status == 200 && !all.is_done);
+	size_t before = all.events;
+	api_rows_run(&w, define, ARRAY_LEN(define));
+	api_rows_run(&w, end_it, 1);
+	rest(&w, 100);
+	CHECK(!all.is_done && all.events >= before + 3); /* definition, KIND, object */
 	api_world_fini(&w);
 }
 
