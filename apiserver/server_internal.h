@@ -65,7 +65,9 @@ struct server {
 	size_t in_flight[LANE_COUNT];
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
 	struct server_work *works;          /* computations on workers */
-	struct server_work *held;           /* those that wait for kinds to be exchanged */
+	struct server_work *computed;       /* those of them that wait for their turn */
+	struct loop_timer *finishing;
+	struct server_work *held; /* those that wait for kinds to be exchanged */
 	uint64_t works_total;
 	bool has_system_objects;
 	struct loop_timer *bootstrap;

@@ -1,6 +1,6 @@
 #include "apiserver/turn.h"
 
-#define BUDGET_US 2000
+#define BUDGET_US 1500
 #define WAKES_MAX 128
 
 struct turns {

@@ -1,9 +1,13 @@
 #include "apiserver/work.h"
 #include "apiserver/definitions.h"
 
+#define BUDGET_US 1500 /* of a turn: what is computed beyond it is taken in the next one */
+
 struct server_work {
 	struct server *server; /* NULL: gone */
 	struct server_work *next, **link;
+	struct server_work *next_computed;
+	bool is_computed;
 	void (*work)(void *ctx);
 	void (*done)(void *ctx, bool is_gone);
 	void *ctx;
@@ -46,16 +50,50 @@ static void go_on(struct server *s)
 	}
 }
 
+static void finish(struct server_work *w)
+{
+	struct server *s = w->server;
+	unlink_work(w);
+	w->done(w->ctx, false);
+	if (w->server)
+		go_on(s);
+	free(w);
+}
+
+static void finish_some(void *ctx)
+{
+	struct server *s = ctx;
+	do {
+		struct server_work *w = s->computed;
+		s->computed = w->next_computed;
+		finish(w);
+	} while (s->computed && loop_turn_us(s->loop) < BUDGET_US);
+	if (s->computed)
+		loop_timer_set(s->finishing, 0);
+}
+
+/* Many may be through at the same time. */
 static void done(void *ctx)
 {
 	struct server_work *w = ctx;
 	struct server *s = w->server;
-	if (s)
-		unlink_work(w);
-	w->done(w->ctx, !s);
-	if (s && w->server)
-		go_on(s);
-	free(w);
+	if (!s) {
+		w->done(w->ctx, true);
+		free(w);
+		return;
+	}
+	if (!s->computed && loop_turn_us(s->loop) < BUDGET_US) {
+		finish(w);
+		return;
+	}
+	struct server_work **last = &s->computed;
+	while (*last)
+		last = &(*last)->next_computed;
+	*last = w;
+	w->is_computed = true;
+	if (!s->finishing)
+		s->finishing = loop_timer_new(s->loop, finish_some, s);
+	loop_timer_set(s->finishing, 0);
 }
 
 void server_offload(struct server *s, void (*run)(void *ctx),
@@ -107,9 +145,16 @@ void server_free_trees(struct server *s, json_t *const *trees, size_t n)
 
 void server_work_orphan(struct server *s)
 {
-	for (struct server_work *w = s->works; w; w = w->next)
+	struct server_work *next;
+	for (struct server_work *w = s->works; w; w = next) {
+		next = w->next;
 		w->server = NULL;
+		if (w->is_computed)
+			done(w); /* it waited for its turn only */
+	}
 	s->works = NULL;
+	s->computed = NULL;
+	loop_timer_free(TAKE(s->finishing));
 	while (s->held) {
 		struct server_work *w = s->held;
 		unlink_work(w);

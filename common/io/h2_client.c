@@ -12,7 +12,7 @@
 #define OUT_MAX            ((size_t)1 << 20)
 #define READ_SIZE          65536
 #define RECORD_SIZE        16384
-#define READS_PER_TURN     16
+#define READS_PER_TURN     4
 
 static void set_state(struct h2_client *c, enum h2_state state)
 {
