@@ -2,7 +2,7 @@
 #include "apiserver/delete.h"
 #include "apiserver/read.h"
 
-#define PARALLEL_MAX 64
+#define PARALLEL_MAX 256
 
 struct collection {
 	struct request *r;
