@@ -74,8 +74,11 @@ void pod_status_compute(struct pod *p, const struct pod_facts *f)
 static void on_report_timer(void *ctx)
 {
 	struct pod *p = ctx;
-	if (!p->is_dead && p->agent->is_running && p->object && !p->is_status_sent &&
-	    !p->status_call)
+	if (p->is_dead || !p->agent->is_running || !p->object || p->is_status_sent)
+		return;
+	if (p->status_call) /* the action under way may last long after its answer */
+		loop_timer_set(p->report_timer, INTERIM_MS);
+	else
 		send_status(p);
 }
 
