@@ -72,14 +72,12 @@ static size_t measure(const json_t *tree, size_t *nodes)
 	const char *key;
 	++*nodes;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, item)
-		{
+		json_array_foreach (tree, i, item) {
 			size_t inside = measure(item, nodes);
 			levels = MAX(levels, inside);
 		}
 	} else if (json_is_object(tree)) {
-		json_object_foreach((json_t *)(uintptr_t)tree, key, item)
-		{
+		json_object_foreach ((json_t *)(uintptr_t)tree, key, item) {
 			size_t inside = measure(item, nodes);
 			levels = MAX(levels, inside);
 		}
@@ -216,20 +214,19 @@ static int merge_into(struct composer *c, json_t *merged, const json_t *source)
 	json_t *value;
 	size_t i;
 	if (json_is_array(source)) {
-		json_array_foreach(source, i, value) if (
-			!json_is_object(value) ||
-			merge_into(c, merged, value) <
-				0) return error_set(c->err, ERR_MALFORMED,
-						    "yaml: map merge requires map or sequence of maps "
-						    "as the value");
+		json_array_foreach (source, i, value)
+			if (!json_is_object(value) || merge_into(c, merged, value) < 0)
+				return error_set(c->err, ERR_MALFORMED,
+						 "yaml: map merge requires map or sequence of maps "
+						 "as the value");
 		return 0;
 	}
 	if (!json_is_object(source))
 		return error_set(c->err, ERR_MALFORMED,
 				 "yaml: map merge requires map or sequence of maps as the value");
-	json_object_foreach((json_t *)(uintptr_t)source, key,
-			    value) if (!json_object_get(merged, key))
-		json_object_set_nocheck(merged, key, value);
+	json_object_foreach ((json_t *)(uintptr_t)source, key, value)
+		if (!json_object_get(merged, key))
+			json_object_set_nocheck(merged, key, value);
 	return 0;
 }
 
@@ -246,8 +243,11 @@ static int compose_member(struct composer *c, json_t *object, json_t *merged)
 	size_t line = line_of(c);
 	AUTO_JSON *key = NULL, *value = NULL;
 	auto_free char *name = NULL;
+	size_t noted = c->lines ? c->lines->count : 0;
 	if (compose(c, &key) < 0 || key_text(c, key, &name) < 0)
 		return c->err->code;
+	if (c->lines) /* the key goes again, and another node may come to stand where it stood */
+		c->lines->count = noted;
 	if (next_event(c) < 0 || compose(c, &value) < 0)
 		return c->err->code;
 	if (is_merge)
@@ -344,6 +344,27 @@ static int compare_lines(const void *a, const void *b)
 	return x->node < y->node ? -1 : x->node > y->node;
 }
 
+static int compare_places(const void *a, const void *b)
+{
+	const struct yaml_line *x = a, *y = b;
+	int order = compare_lines(a, b);
+	return order ? order : x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* Where a value was replaced (a key given twice) a later node may have its address: the last counts. */
+static void sort_lines(struct yaml_lines *l)
+{
+	size_t kept = 0;
+	if (l->count == 0)
+		return;
+	qsort(l->at, l->count, sizeof *l->at, compare_places);
+	for (size_t i = 1; i < l->count; i++) {
+		kept += l->at[i].node != l->at[kept].node;
+		l->at[kept] = l->at[i];
+	}
+	l->count = kept + 1;
+}
+
 size_t yaml_line_of(const struct yaml_lines *l, const json_t *node)
 {
 	const struct yaml_line key = { .node = node };
@@ -387,8 +408,8 @@ int yaml_parse_lines(const char *text, size_t len, struct yaml_documents *ret,
 		yaml_documents_fini(&all);
 		return code;
 	}
-	if (lines && lines->count > 0)
-		qsort(lines->at, lines->count, sizeof *lines->at, compare_lines);
+	if (lines)
+		sort_lines(lines);
 	*ret = all;
 	return 0;
 }

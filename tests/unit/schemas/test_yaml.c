@@ -104,8 +104,31 @@ static void test_print(void)
 	yaml_documents_fini(&all);
 }
 
+/* Keys and replaced values are freed on the way; whoever gets their memory has a line of its own. */
+static void test_lines(void)
+{
+	AUTO_STR text;
+	struct yaml_documents d;
+	struct yaml_lines lines = { 0 };
+	struct error err;
+	size_t i;
+	json_t *item;
+	str_init(&text, 1 << 20);
+	for (int n = 0; n < 300; n++)
+		str_addf(&text, "- {a: 1, b: x, a: {c: d}}\n- text%d\n", n);
+	CHECK_INT(yaml_parse_lines(text.data, text.len, &d, &lines, &err), 0);
+	json_array_foreach (d.at[0].tree, i, item) {
+		CHECK_INT(yaml_line_of(&lines, item), i + 1);
+		if (json_is_object(item))
+			CHECK_INT(yaml_line_of(&lines, json_object_get(item, "b")), i + 1);
+	}
+	yaml_lines_fini(&lines);
+	yaml_documents_fini(&d);
+}
+
 int main(void)
 {
+	test_lines();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		auto_free char *got = run(rows[i].in);
 		CHECK_TEXT(rows[i].in, got, rows[i].out);
