@@ -4,14 +4,6 @@
 #include "apiserver/own_exchange.h"
 #include "apiserver/render.h"
 
-static bool kind_has_verb(const struct schema_kind *k, enum verb v)
-{
-	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
-		if (streq(k->verbs[i], verb_name(v)))
-			return true;
-	return false;
-}
-
 static bool has_subresource(const struct schema_kind *k, const char *name)
 {
 	if (streq(name, "status"))
@@ -38,7 +30,7 @@ static int check_target(struct request *r, struct failure *f)
 		return fail_path(f);
 	if (t->rest)
 		return fail_path(f);
-	if (t->verb == VERB_NONE || (!t->subresource && !kind_has_verb(t->kind, t->verb)))
+	if (t->verb == VERB_NONE || (!t->subresource && !kind_offers(t->kind, verb_name(t->verb))))
 		return fail_method(f);
 	return 0;
 }
@@ -77,7 +69,7 @@ static void serve_resource(struct request *r)
 {
 	const char *sub = r->target.subresource;
 	bool own = sub && (streq(sub, "status") || streq(sub, "scale"));
-	if (!kind_has_verb(r->target.kind, VERB_GET)) {
+	if (!kind_offers(r->target.kind, verb_name(VERB_GET))) {
 		serve_review(r);
 		return;
 	}

@@ -1,6 +1,5 @@
 #include "apiserver/turn.h"
 
-#define BUDGET_US 1500
 #define WAKES_MAX 128
 
 struct turns {
@@ -23,7 +22,7 @@ static struct request *take_first(struct turns *t)
 
 static bool is_used_up(const struct turns *t)
 {
-	return loop_turn_us(t->loop) >= BUDGET_US;
+	return loop_turn_us(t->loop) >= TURN_BUDGET_US;
 }
 
 static void serve_waiting(void *ctx)

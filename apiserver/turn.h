@@ -10,6 +10,9 @@
 #include "apiserver/request.h"
 #include "common/io/loop.h"
 
+/* A turn's share of the thread: what goes beyond it is for the next one. */
+#define TURN_BUDGET_US 1500
+
 struct turns;
 
 struct turns *turns_new(struct loop *loop, void (*serve)(struct request *r));

@@ -1,7 +1,6 @@
 #include "apiserver/work.h"
 #include "apiserver/definitions.h"
-
-#define BUDGET_US 1500 /* of a turn: what is computed beyond it is taken in the next one */
+#include "apiserver/turn.h"
 
 struct server_work {
 	struct server *server; /* NULL: gone */
@@ -67,7 +66,7 @@ static void finish_some(void *ctx)
 		struct server_work *w = s->computed;
 		s->computed = w->next_computed;
 		finish(w);
-	} while (s->computed && loop_turn_us(s->loop) < BUDGET_US);
+	} while (s->computed && loop_turn_us(s->loop) < TURN_BUDGET_US);
 	if (s->computed)
 		loop_timer_set(s->finishing, 0);
 }
@@ -82,7 +81,7 @@ static void done(void *ctx)
 		free(w);
 		return;
 	}
-	if (!s->computed && loop_turn_us(s->loop) < BUDGET_US) {
+	if (!s->computed && loop_turn_us(s->loop) < TURN_BUDGET_US) {
 		finish(w);
 		return;
 	}

@@ -4,7 +4,7 @@
 #include "common/io/log.h"
 #include "controller/facts.h"
 #include "controller/gc_plan.h"
-#include "schemas/schema.h"
+#include "schemas/kinds.h"
 
 #define KINDS_MAX 1024
 
@@ -281,17 +281,9 @@ static void on_object(void *ctx, const char *key, const json_t *before, const js
 
 /* ---- sources ---- */
 
-static bool has_verb(const struct schema_kind *k, const char *verb)
-{
-	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
-		if (streq(k->verbs[i], verb))
-			return true;
-	return false;
-}
-
 static bool is_watched(const struct gc_controller *g, const struct schema_kind *k)
 {
-	if (!has_verb(k, "list") || !has_verb(k, "watch") || !has_verb(k, "delete") ||
+	if (!kind_offers(k, "list") || !kind_offers(k, "watch") || !kind_offers(k, "delete") ||
 	    streq(k->kind, "Event"))
 		return false;
 	for (size_t i = 0; i < g->sources_count; i++)

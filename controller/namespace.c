@@ -6,7 +6,7 @@
 #include "common/io/log.h"
 #include "controller/facts.h"
 #include "controller/order_facts.h"
-#include "schemas/schema.h"
+#include "schemas/kinds.h"
 
 #define LOOK_AGAIN_MS 500
 #define LOOK_LATER_MS 5000
@@ -81,14 +81,6 @@ static void tell_round(struct work_write *write, struct round *r, size_t kind,
 	write->replied = replied;
 	write->replied_ctx = p;
 	write->free_ctx = part_free;
-}
-
-static bool has_verb(const struct schema_kind *k, const char *verb)
-{
-	for (size_t i = 0; k->verbs && k->verbs[i]; i++)
-		if (streq(k->verbs[i], verb))
-			return true;
-	return false;
 }
 
 /* ---- the end of a round ---- */
@@ -324,14 +316,14 @@ static struct round *round_new(struct namespace_controller *n, const char *ns)
 	r->at = xcalloc(schema_kinds_count() + count_customs(n), sizeof *r->at);
 	for (size_t i = 0; i < schema_kinds_count(); i++) {
 		const struct schema_kind *k = schema_kind_at(i);
-		if (!k->is_namespaced || k->storage || !has_verb(k, "list") ||
-		    !has_verb(k, "delete"))
+		if (!k->is_namespaced || k->storage || !kind_offers(k, "list") ||
+		    !kind_offers(k, "delete"))
 			continue;
 		if (r->only_workloads && !is_workload(k))
 			continue;
 		r->at[r->count++] = (struct remainder){
 			.resource = { k->group, k->version, k->resource, true },
-			.has_collection = has_verb(k, "deletecollection"),
+			.has_collection = kind_offers(k, "deletecollection"),
 		};
 	}
 	if (!r->only_workloads)

@@ -179,6 +179,14 @@ const struct schema_kind *kinds_stored(const struct kinds *k, size_t place)
 	return f->definition ? &f->stored->kind : NULL;
 }
 
+bool kind_offers(const struct schema_kind *kind, const char *verb)
+{
+	for (size_t i = 0; kind->verbs && kind->verbs[i]; i++)
+		if (streq(kind->verbs[i], verb))
+			return true;
+	return false;
+}
+
 bool kind_is_gone(const struct schema_kind *kind)
 {
 	return !is_constant(kind) && !kind->custom;

@@ -32,6 +32,9 @@ const struct schema_kind *kinds_by_kind(const struct kinds *k, const char *group
 					const char *version, const char *kind);
 bool kinds_has_group_version(const struct kinds *k, const char *group, const char *version);
 
+/* "get", "list" … */
+bool kind_offers(const struct schema_kind *kind, const char *verb);
+
 /* ---- storing ---- */
 /* Each group and resource whose objects are stored has a place of its own, from 0 on, for ever; all
  * versions of a kind share it. */

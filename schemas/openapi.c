@@ -28,14 +28,6 @@ void openapi_path(const struct schema_kind *k, bool of_object, struct str *out)
 		 of_object ? "/{name}" : "");
 }
 
-static bool has_verb(const struct schema_kind *k, const char *verb)
-{
-	for (size_t i = 0; k->verbs[i]; i++)
-		if (streq(k->verbs[i], verb))
-			return true;
-	return false;
-}
-
 static void add_member(struct str *out, const char *name, const char *value)
 {
 	str_addf(out, "\"%s\":", name);
@@ -81,7 +73,7 @@ static void add_paths(struct str *out, const struct schema_kind *k)
 	str_add_char(out, '"');
 	openapi_path(k, false, out);
 	str_add(out, "\":{");
-	if (!has_verb(k, "get")) {
+	if (!kind_offers(k, "get")) {
 		/* A question: it is answered, and nothing is stored. */
 		add_operation(out, k, "post", "post");
 		str_add_char(out, '}');

@@ -205,6 +205,14 @@ void rule_bad_count(struct field_errors *e, const struct path *at, size_t count,
 		    max == 1 ? "" : "s");
 }
 
+bool rule_is_too_many(const json_t *list, size_t max, const struct path *at, struct field_errors *e)
+{
+	if (json_array_size(list) <= max)
+		return false;
+	rule_bad_count(e, at, json_array_size(list), max);
+	return true;
+}
+
 bool rule_is_one_of(const char *value, const char *const *allowed)
 {
 	for (; value && *allowed; allowed++)

@@ -37,6 +37,9 @@ bool rule_same(const json_t *a, const json_t *b);
 void rule_bad_text(struct field_errors *e, enum field_error_type type, const struct path *at,
 		   const char *value, const char *detail, ...) PRINTF_LIKE(5, 6);
 void rule_bad_count(struct field_errors *e, const struct path *at, size_t count, size_t max);
+/* A list of more than `max`: said, and true. */
+bool rule_is_too_many(const json_t *list, size_t max, const struct path *at,
+		      struct field_errors *e);
 /* `allowed` is NULL-terminated and shown as it stands; an empty or absent value is none of them. */
 bool rule_is_one_of(const char *value, const char *const *allowed);
 void rule_unsupported(struct field_errors *e, const struct path *at, const char *value,

@@ -16,15 +16,6 @@
 #define VALUE_SIZE_MAX      64
 #define POOL_NAME_SIZE_MAX  253
 
-static bool is_too_many(const json_t *list, size_t max, const struct path *at,
-			struct field_errors *e)
-{
-	if (json_array_size(list) <= max)
-		return false;
-	rule_bad_count(e, at, json_array_size(list), max);
-	return true;
-}
-
 static void check_identifier(const char *name, const struct path *at, struct field_errors *e)
 {
 	bool is_good = *name && !(*name >= '0' && *name <= '9');
@@ -66,7 +57,7 @@ static void check_qualified(const char *name, const struct path *at, struct fiel
 
 static void check_selectors(const json_t *list, const struct path *at, struct field_errors *e)
 {
-	if (is_too_many(list, LIST_MAX, at, e))
+	if (rule_is_too_many(list, LIST_MAX, at, e))
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *cel = json_object_get(json_array_get(list, i), "cel");
@@ -115,7 +106,7 @@ static void check_request(const json_t *request, const struct path *at, struct f
 			"fields are set");
 	else if (exactly)
 		check_wanted(exactly, PATH(at, "exactly"), e);
-	else if (!is_too_many(choices, CHOICES_MAX, here, e))
+	else if (!rule_is_too_many(choices, CHOICES_MAX, here, e))
 		for (size_t i = 0; i < json_array_size(choices); i++) {
 			const json_t *choice = json_array_get(choices, i);
 			const char *name = json_str_or(choice, "name", "");
@@ -152,7 +143,7 @@ static void check_references(const json_t *list, const json_t *claim, const stru
 {
 	static const char words[] = "must be the name of a request in the claim or the name of a "
 				    "request and a subrequest separated by '/'";
-	if (is_too_many(list, LIST_MAX, at, e))
+	if (rule_is_too_many(list, LIST_MAX, at, e))
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *name = json_string_value(json_array_get(list, i));
@@ -178,7 +169,7 @@ static void check_constraints(const json_t *claim, const struct path *at, struct
 {
 	const json_t *list = json_object_get(claim, "constraints");
 	at = PATH(at, "constraints");
-	if (is_too_many(list, LIST_MAX, at, e))
+	if (rule_is_too_many(list, LIST_MAX, at, e))
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
@@ -208,7 +199,7 @@ static void check_constraints(const json_t *claim, const struct path *at, struct
 static void check_config(const json_t *list, const json_t *claim, const struct path *at,
 			 struct field_errors *e)
 {
-	if (is_too_many(list, LIST_MAX, at, e))
+	if (rule_is_too_many(list, LIST_MAX, at, e))
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
@@ -242,7 +233,7 @@ static void check_claim(const json_t *spec, const struct path *at, struct field_
 	const json_t *requests = json_object_get(claim, "requests");
 	at = PATH(at, "devices");
 	const struct path *here = PATH(at, "requests");
-	if (!is_too_many(requests, LIST_MAX, here, e)) {
+	if (!rule_is_too_many(requests, LIST_MAX, here, e)) {
 		for (size_t i = 0; i < json_array_size(requests); i++)
 			check_request(json_array_get(requests, i), PATH_AT(here, i), e);
 		for (size_t i = 0; i < json_array_size(requests); i++)
@@ -409,7 +400,7 @@ static void check_devices(const json_t *list, const struct path *at, struct fiel
 		if (json_array_size(json_object_get(json_array_get(list, i), "taints")) ||
 		    json_array_size(json_object_get(json_array_get(list, i), "consumesCounters")))
 			max = SPECIAL_DEVICES_MAX;
-	if (is_too_many(list, max, at, e))
+	if (rule_is_too_many(list, max, at, e))
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++)
 		check_device(json_array_get(list, i), PATH_AT(at, i), e);
@@ -439,5 +430,5 @@ void validate_device_slice(const json_t *tree, const json_t *old, struct field_e
 		rule_bad_text(e, FIELD_INVALID, at, "",
 			      "only one of `sharedCounters` or `devices` is allowed");
 	check_devices(json_object_get(spec, "devices"), PATH(at, "devices"), e);
-	(void)is_too_many(counters, COUNTERS_MAX, PATH(at, "sharedCounters"), e);
+	(void)rule_is_too_many(counters, COUNTERS_MAX, PATH(at, "sharedCounters"), e);
 }

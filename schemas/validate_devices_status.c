@@ -11,15 +11,6 @@
 #define INTERFACE_MAX  256
 #define HARDWARE_MAX   128
 
-static bool is_too_many(const json_t *list, size_t max, const struct path *at,
-			struct field_errors *e)
-{
-	if (json_array_size(list) <= max)
-		return false;
-	rule_bad_count(e, at, json_array_size(list), max);
-	return true;
-}
-
 /* ---- who may use them ---- */
 
 static bool has_consumer(const json_t *list, const json_t *one)
@@ -35,7 +26,7 @@ static void check_reserved(const json_t *tree, struct field_errors *e)
 	static const char *const needed[] = { "resource", "name", "uid" };
 	const struct path *at = PATH(PATH(NULL, "status"), "reservedFor");
 	const json_t *list = json_dig(tree, "status.reservedFor");
-	if (is_too_many(list, RESERVED_MAX, at, e))
+	if (rule_is_too_many(list, RESERVED_MAX, at, e))
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++)
 		for (size_t k = 0; k < ARRAY_LEN(needed); k++)
@@ -106,7 +97,7 @@ static void check_allocation(const json_t *tree, const json_t *old, struct field
 	}
 	if (!now)
 		return;
-	if (!is_too_many(results, RESULTS_MAX, PATH(PATH(at, "devices"), "results"), e))
+	if (!rule_is_too_many(results, RESULTS_MAX, PATH(PATH(at, "devices"), "results"), e))
 		for (size_t i = 0; i < json_array_size(results); i++)
 			check_result(json_array_get(results, i), json_dig(tree, "spec.devices"),
 				     PATH_AT(PATH(PATH(at, "devices"), "results"), i), e);
@@ -168,7 +159,7 @@ static void check_device(const json_t *tree, const json_t *device, const struct 
 		auto_free char *id = device_id(device);
 		rule_bad_text(e, FIELD_INVALID, at, id, "must be an allocated device in the claim");
 	}
-	(void)is_too_many(conditions, CONDITIONS_MAX, PATH(at, "conditions"), e); /* told of */
+	(void)rule_is_too_many(conditions, CONDITIONS_MAX, PATH(at, "conditions"), e); /* told of */
 	for (size_t i = 0; i < json_array_size(conditions); i++) {
 		const struct path *here = PATH_AT(PATH(at, "conditions"), i);
 		if (rule_is_again(conditions, i, "type"))
