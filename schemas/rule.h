@@ -141,6 +141,8 @@ void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
 			  const struct path *at, struct field_errors *e);
 void validate_container_resource_name(const char *name, const struct path *at,
 				      struct field_errors *e);
+/* Of which there are whole numbers only: pods, services … */
+bool validate_is_counted_resource(const char *name);
 /* openAPIV3Schema of a version. */
 void validate_schema(const json_t *schema, const struct path *at, struct field_errors *e);
 /* Of a schema that is structural: its own defaults. */

@@ -327,17 +327,7 @@ static void check_policy(const json_t *tree, const json_t *old, struct field_err
 
 static bool is_whole(const char *name)
 {
-	static const char *const counted_names[] = { "pods",
-						     "resourcequotas",
-						     "services",
-						     "replicationcontrollers",
-						     "secrets",
-						     "configmaps",
-						     "persistentvolumeclaims",
-						     "services.nodeports",
-						     "services.loadbalancers",
-						     NULL };
-	return rule_is_one_of(name, counted_names) ||
+	return validate_is_counted_resource(name) ||
 	       (strchr(name, '/') && !starts_with(name, "kubernetes.io/"));
 }
 

@@ -35,6 +35,11 @@ static const char *const counted[] = { "pods",
 				       "services.loadbalancers",
 				       NULL };
 
+bool validate_is_counted_resource(const char *name)
+{
+	return rule_is_one_of(name, counted);
+}
+
 static bool is_huge_page(const char *name)
 {
 	return starts_with(name, "hugepages-") || starts_with(name, "requests.hugepages-");
@@ -210,7 +215,7 @@ void validate_quota_amounts(const json_t *hard, const struct path *at, struct fi
 			rule_bad_text(e, FIELD_INVALID, here, name,
 				      "must be a standard resource for quota");
 		rule_quantity_at_least_0(e, here, value);
-		bool is_counted = rule_is_one_of(name, counted);
+		bool is_counted = validate_is_counted_resource(name);
 		if (is_counted && quantity_milli(json_string_value(value)) % 1000)
 			rule_broken(e, FIELD_INVALID, here, value, "must be an integer");
 	}
