@@ -11,7 +11,7 @@ SERVE = "echo $HOSTNAME > /tmp/index.html; exec httpd -f -p 8080 -h /tmp"
 
 
 def node_of(pod_object):
-    return pod_object["spec"]["nodeName"]
+    return pod_object["spec"].get("nodeName")
 
 
 def node_condition(k, name):

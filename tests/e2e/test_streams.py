@@ -13,7 +13,7 @@ import sys
 
 from harness import TOOLS, Failure, check, check_in, run, skiff, wait_for
 from kube import Kube, find_kubectls, pod
-from wsclient import WebSocket, exec_path, exit_code, frame
+from wsclient import WebSocket, data_frame, exec_path, exit_code, frame
 
 NAMESPACE = "streams"
 MUCH = 100 << 20
@@ -99,16 +99,10 @@ def case_much_both_ways_at_once(cluster):
     w = WebSocket(cluster, exec_path(NAMESPACE, "box", ["cat"], stdin=True, stdout=True),
                   "v5.channel.k8s.io")
     data = os.urandom(1 << 20) * 16
-
-    def send():
-        view = memoryview(data)
-        for at in range(0, len(data), 1 << 18):
-            w.send(0, bytes(view[at:at + (1 << 18)]))
-        w.close_channel(0)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(send)
-        got, _ = w.to_end()
-        sent.result(20)
+    for at in range(0, len(data), 1 << 18):
+        w.send_beside_reading(data_frame(0, data[at:at + (1 << 18)]))
+    w.close_channel(0)
+    got, _ = w.to_end()
     check(got[1] == data and exit_code(got[3]) == 0, "echoed", len(got[1]))
 
 

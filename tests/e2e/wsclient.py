@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import select
 import socket
 import ssl
 import struct
@@ -52,6 +53,10 @@ def frame(opcode, payload):
     return head + mask + masked
 
 
+def data_frame(channel, payload):
+    return frame(2, bytes([channel]) + payload)
+
+
 class WebSocket:
     """`early`: frames that are sent in the same TLS record as the request's head."""
 
@@ -76,7 +81,33 @@ class WebSocket:
             self.body = self.take(int(self.headers["content-length"]))
 
     def send(self, channel, payload=b""):
-        self.socket.sendall(frame(2, bytes([channel]) + payload))
+        self.socket.sendall(data_frame(channel, payload))
+
+    def send_beside_reading(self, data):
+        """Sends bytes (of whole frames) and keeps what comes meanwhile. In one thread: OpenSSL's
+        connections do not bear a reader beside a writer, and break a few times in a hundred."""
+        left = memoryview(data)
+        self.socket.setblocking(False)
+        try:
+            while left:
+                want_write = False
+                try:
+                    left = left[self.socket.send(left[:1 << 14]):]
+                except ssl.SSLWantWriteError:
+                    want_write = True
+                except ssl.SSLWantReadError:
+                    pass
+                try:
+                    self.fill()
+                    continue
+                except ssl.SSLWantReadError:
+                    pass
+                except ssl.SSLWantWriteError:
+                    want_write = True
+                if want_write:
+                    select.select([self.socket], [self.socket], [], 20)
+        finally:
+            self.socket.settimeout(20)
 
     def close_channel(self, channel):
         self.socket.sendall(frame(2, bytes([255, channel])))
