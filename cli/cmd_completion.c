@@ -19,6 +19,34 @@ static void print_types(void)
 		printf(" %s", schema_kind_at(i)->resource);
 }
 
+/* Where the next option of a help text begins, and how long it is; NULL: there is none. */
+static const char *next_option(const char *text, size_t *ret_len)
+{
+	for (const char *at = text; (at = strstr(at, "--")) != NULL; at++) {
+		size_t n = strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
+		if (n < 2 || (at > text && (at[-1] == '-' || at[-1] == '`')))
+			continue;
+		*ret_len = n + 2;
+		return at;
+	}
+	return NULL;
+}
+
+/* What the help of a command names is what it takes. */
+static void print_options(void)
+{
+	for (size_t i = 0; commands[i]; i++) {
+		printf("\t[%s]='--kubeconfig --context --namespace", commands[i]->name);
+		const char *texts[] = { commands[i]->usage, commands[i]->help };
+		for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+			size_t n;
+			for (const char *at = texts[k]; at && (at = next_option(at, &n)); at += n)
+				printf(" %.*s", (int)n, at);
+		}
+		printf("'\n");
+	}
+}
+
 static const char script[] =
 	"\n_skiff() {\n"
 	"	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -38,6 +66,10 @@ static const char script[] =
 	"		COMPREPLY=($(compgen -W \"${places//namespace\\//}\" -- \"$word\")); return ;;\n"
 	"	-o) COMPREPLY=($(compgen -W 'wide yaml json name' -- \"$word\")); return ;;\n"
 	"	esac\n"
+	"	if [[ $word == -* ]]; then\n"
+	"		COMPREPLY=($(compgen -W \"${_skiff_options[$command]}\" -- \"$word\"))\n"
+	"		return\n"
+	"	fi\n"
 	"	case $command in\n"
 	"	help) places=$_skiff_commands ;;\n"
 	"	cluster) places='up down status' ;;\n"
@@ -68,7 +100,9 @@ static int run(int argc, char **argv)
 	print_commands();
 	printf("'\n_skiff_types='");
 	print_types();
-	printf("'\n%s", script);
+	printf("'\ndeclare -A _skiff_options=(\n");
+	print_options();
+	printf(")\n%s", script);
 	return EXIT_DONE;
 }
 

@@ -175,7 +175,7 @@ static int run(int argc, char **argv)
 		return code;
 	if (parse_for(for_text ? for_text : "", &f, &err) < 0)
 		return error_explain(&err);
-	code = command_open(&a, &s);
+	code = command_reach(&a, &s);
 	if (code == 0)
 		code = wait_with(&s, &a, &f, labels, timeout_us);
 	free(f.condition);

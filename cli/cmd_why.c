@@ -146,7 +146,7 @@ static int run(int argc, char **argv)
 	AUTO_SESSION s = { 0 };
 	int code = command_parse(command_why.usage, argc, argv, NULL, 0, &a);
 	if (code == 0)
-		code = command_open(&a, &s);
+		code = command_reach(&a, &s);
 	return code ? code : why(&s, &a);
 }
 

@@ -77,8 +77,8 @@ static void read_answer(struct sending *g, struct session_reply *ret)
 	if (g->text.len > 0 && json_parse(g->text.data, g->text.len, &ret->body, &err) < 0)
 		ret->body = NULL; /* plain text, or a proxy's page */
 	ret->reason = xstrdup(g->status >= 300 ? json_str_or(ret->body, "reason", "") : "");
-	ret->message = xstrdup(g->status >= 300 ? json_str_or(ret->body, "message", g->text.data)
-						: "");
+	ret->message =
+		xstrdup(g->status >= 300 ? json_str_or(ret->body, "message", g->text.data) : "");
 	ret->code = api_code_of(g->status, ret->reason);
 }
 
@@ -141,7 +141,8 @@ int reply_explain(const struct session *s, const char *what, const struct sessio
 	}
 	fprintf(stderr, "error: %s%s%s", what ? what : "", what ? ": " : "", r->message);
 	if (r->code == ERR_FORBIDDEN)
-		fprintf(stderr, r->status == 401
+		fprintf(stderr,
+			r->status == 401
 				? "\n  The server does not know you: check the kubeconfig's "
 				  "certificate or token."
 				: "\n  Ask who manages the cluster for the right to do it.");
@@ -182,6 +183,16 @@ int command_open(const struct arguments *a, struct session *ret)
 		return 0;
 	(void)error_explain(&err); /* whatever it is: there is no server to talk to */
 	return EXIT_UNREACHABLE;
+}
+
+int command_reach(const struct arguments *a, struct session *ret)
+{
+	AUTO_REPLY r = { 0 };
+	int code = command_open(a, ret);
+	if (code)
+		return code;
+	request_json(ret, "GET", "/version", NULL, NULL, &r);
+	return r.status == 0 ? reply_explain(ret, NULL, &r) : 0;
 }
 
 int command_parse(const char *usage, int argc, char **argv, const struct option *options, size_t n,

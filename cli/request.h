@@ -35,6 +35,11 @@ int error_explain(const struct error *err);
 
 /* The session of a command's arguments; 0 or the exit code, the reason printed. */
 int command_open(const struct arguments *a, struct session *ret) MUST_CHECK;
+/*
+ * command_open, and one question to the server: what only follows changes would try again for long where
+ * nobody answers.
+ */
+int command_reach(const struct arguments *a, struct session *ret) MUST_CHECK;
 /* options_parse, its error and the usage printed; 0 or the exit code. */
 int command_parse(const char *usage, int argc, char **argv, const struct option *options, size_t n,
 		  struct arguments *ret) MUST_CHECK;

@@ -53,10 +53,14 @@ static int64_t left_ms(const struct stop *s)
 	return s->work->started_ms + s->grace_s * 1000 - agent_now_ms(pod_of(s)->agent);
 }
 
-/* Asked again with less time, the runtime kills earlier; each question has its own answer. */
+/*
+ * Asked again with less time, the runtime kills earlier; each question has its own answer. The runtime
+ * counts whole seconds: a part of one is given, not taken.
+ */
 static void ask(struct stop *s)
 {
-	int64_t rest_s = MAX(left_ms(s) / 1000, (int64_t)MIN(GRACE_MIN_S, s->grace_s));
+	int64_t left_s = (left_ms(s) + 999) / 1000;
+	int64_t rest_s = MAX(left_s, (int64_t)MIN(GRACE_MIN_S, s->grace_s));
 	s->work->waiting++;
 	(void)runtime_start(
 		pod_of(s)->agent->runtime,

@@ -71,6 +71,38 @@ static void on_removed(void *ctx, const struct cri_reply *reply)
 		answer_done(ctx, "removed");
 }
 
+struct removal {
+	struct port *port;
+	struct http_exchange *x;
+	char *ref;
+};
+
+/* The runtime removes what is not there, too, and says nothing. */
+static void on_looked_up(void *ctx, const struct cri_reply *reply)
+{
+	struct removal *r = ctx;
+	if (reply->code < 0)
+		port_fail(r->x, 503, reply->message);
+	else if (reply->images_count == 0)
+		port_fail(r->x, 404, "there is no such image");
+	else
+		(void)runtime_start(
+			r->port->runtime,
+			&(struct cri_request){ .op = CRI_REMOVE_IMAGE, .image = r->ref },
+			on_removed, r->x);
+	free(r->ref);
+	free(r);
+}
+
+static void remove_image(struct port *p, struct http_exchange *x, char *take_ref)
+{
+	struct removal *r = xcalloc(1, sizeof(*r));
+	*r = (struct removal){ p, x, take_ref };
+	(void)runtime_start(p->runtime,
+			    &(struct cri_request){ .op = CRI_IMAGE_STATUS, .image = r->ref },
+			    on_looked_up, r);
+}
+
 /* ---- import: the body goes into the program's standard input as fast as it reads ---- */
 
 struct import {
@@ -289,9 +321,7 @@ void port_images(struct port *p, struct http_exchange *x)
 		(void)runtime_start(p->runtime, &(struct cri_request){ .op = CRI_LIST_IMAGES },
 				    on_list, x);
 	} else if (streq(x->method, "DELETE") && ref && ref[0]) {
-		(void)runtime_start(p->runtime,
-				    &(struct cri_request){ .op = CRI_REMOVE_IMAGE, .image = ref },
-				    on_removed, x);
+		remove_image(p, x, TAKE(ref));
 	} else if (streq(x->method, "POST")) {
 		import(p, x);
 	} else {
