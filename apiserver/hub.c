@@ -70,19 +70,35 @@ struct object *hub_arrived(const struct hub *h, const struct schema_kind *kind, 
 	return o && o->version == version ? object_ref(o) : NULL;
 }
 
-void hub_expect(struct hub *h, struct object *o)
+static struct object *first_expected(const struct hub *h)
 {
-	struct object **slot = &h->expected[o->version % HUB_EXPECTED_MAX];
-	object_unref(*slot);
-	*slot = object_ref(o);
+	return h->expected_count ? h->expected[h->expected_first] : NULL;
 }
 
+static struct object *pop_expected(struct hub *h)
+{
+	struct object *o = first_expected(h);
+	h->expected_first = (h->expected_first + 1) % HUB_EXPECTED_MAX;
+	h->expected_count--;
+	return o;
+}
+
+void hub_expect(struct hub *h, struct object *o)
+{
+	if (h->expected_count == HUB_EXPECTED_MAX)
+		object_unref(pop_expected(h));
+	size_t at = (h->expected_first + h->expected_count++) % HUB_EXPECTED_MAX;
+	h->expected[at] = object_ref(o);
+}
+
+/* Answers and events have one order: what stands before the item's version will not come any more. */
 static struct object *take_expected(struct hub *h, const struct store_item *item)
 {
-	struct object **slot = &h->expected[item->version % HUB_EXPECTED_MAX];
-	if (!*slot || (*slot)->version != item->version || !streq((*slot)->key, item->key))
-		return NULL;
-	return TAKE(*slot);
+	struct object *o;
+	while ((o = first_expected(h)) && o->version < item->version)
+		object_unref(pop_expected(h));
+	return o && o->version == item->version && streq(o->key, item->key) ? pop_expected(h)
+									    : NULL;
 }
 
 static void load_item(void *ctx, const struct store_item *item)
@@ -240,8 +256,8 @@ void hub_free(struct hub *h)
 		return;
 	hub_waiters_free(h);
 	hub_kinds_fini(h);
-	for (size_t i = 0; i < HUB_EXPECTED_MAX; i++)
-		object_unref(h->expected[i]);
+	while (h->expected_count)
+		object_unref(pop_expected(h));
 	own_clear(h);
 	loop_timer_free(h->trim);
 	free(h);

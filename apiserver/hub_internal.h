@@ -23,7 +23,7 @@ struct hub_kind {
 	char *stale_at;         /* up to here they have been looked at; NULL: not begun */
 };
 
-#define HUB_EXPECTED_MAX 64 /* events come a moment after the answers of their writes */
+#define HUB_EXPECTED_MAX 256 /* events come a moment after the answers of their writes */
 
 struct hub_waiter;
 
@@ -42,8 +42,9 @@ struct hub {
 	bool is_loaded;
 	struct hub_waiter *waiters;
 	struct loop_timer *trim, *derive;
-	struct object
-		*expected[HUB_EXPECTED_MAX]; /* by version; may hold some that came another way */
+	/* In a circle, in the order of their writes' answers; some may have come another way. */
+	struct object *expected[HUB_EXPECTED_MAX];
+	size_t expected_first, expected_count;
 	size_t object_bytes;
 	uint64_t events_total, reloads;
 };

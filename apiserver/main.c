@@ -373,6 +373,7 @@ int main(int argc, char **argv)
 		log_set_level(level);
 	signal(SIGPIPE, SIG_IGN);
 	memory_keep_small();
+	memory_reuse_large();
 	p.loop = loop_new();
 	if (start(&f, &p, &err) < 0) {
 		log_error("apiserver", "cannot start", "error", err.text);

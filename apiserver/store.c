@@ -211,6 +211,8 @@ struct store *store_new(struct loop *loop, struct store_backend *take_backend,
 		.compact.every_ms = options->compact_every_ms,
 	};
 	s->last = &s->first;
+	s->settled_last = &s->settled;
+	s->telling = loop_timer_new(loop, store_tell_settled, s);
 	s->deadlines = loop_timer_new(loop, check_deadlines, s);
 	s->retry = loop_timer_new(loop, store_doubt_retry, s);
 	s->probe_retry = loop_timer_new(loop, retry_probe, s);
@@ -234,16 +236,22 @@ static void free_probers(struct store_prober *list)
 	}
 }
 
+static void free_queued(struct store_queued *q)
+{
+	while (q) {
+		struct store_queued *next = q->next;
+		store_queued_free(q);
+		q = next;
+	}
+}
+
 void store_free(struct store *s)
 {
 	if (!s)
 		return;
 	s->backend->ops->free(s->backend);
-	while (s->first) {
-		struct store_queued *q = s->first;
-		s->first = q->next;
-		store_queued_free(q);
-	}
+	free_queued(s->first);
+	free_queued(s->settled);
 	store_batch_free(s->in_flight);
 	free_probers(s->probing);
 	free_probers(s->probe_waiting);
@@ -253,6 +261,7 @@ void store_free(struct store *s)
 		free(known);
 	map_fini(&s->known);
 	loop_timer_free(s->deadlines);
+	loop_timer_free(s->telling);
 	loop_timer_free(s->retry);
 	loop_timer_free(s->probe_retry);
 	loop_timer_free(s->follow_retry);

@@ -17,6 +17,8 @@
 #define STORE_COMPACT_KEY     "skiff/compact"
 #define STORE_LEASES_MAX      32
 #define STORE_NO_REVISION     ((uint64_t)INT64_MAX) /* no key has it: such a compare fails */
+/* What answers, and what events, take of one turn; what goes beyond waits for the next. */
+#define STORE_TURN_US 1000
 
 struct store_queued {
 	struct store_queued *next;
@@ -32,9 +34,11 @@ struct store_queued {
 	bool is_doubtful;  /* sent once without learning the outcome */
 	bool is_protected; /* a second sending cannot do it twice */
 	bool goes_alone;
-	bool is_evident;           /* the follower saw our nonce … */
-	uint64_t evident_revision; /* … here */
-	unsigned guesses;          /* times that a VALUE_IS guard was looked up anew */
+	bool is_evident;            /* the follower saw our nonce … */
+	uint64_t evident_revision;  /* … here */
+	enum store_outcome outcome; /* in store->settled: what is to be told … */
+	uint64_t revision;          /* … and of which revision */
+	unsigned guesses;           /* times that a VALUE_IS guard was looked up anew */
 	int64_t lease;
 	uint32_t ttl_s;
 	uint64_t versions[STORE_MEMBER_OPS_MAX];
@@ -112,11 +116,12 @@ struct store {
 	uint32_t lease_slack_s;
 	struct rng rng;
 
-	struct store_queued *first, **last; /* waiting members */
+	struct store_queued *first, **last;           /* waiting members */
+	struct store_queued *settled, **settled_last; /* whose answers are to be told */
 	struct store_batch *in_flight;
 	struct store_lease leases[STORE_LEASES_MAX];
 	struct map known;
-	struct loop_timer *deadlines, *retry;
+	struct loop_timer *deadlines, *retry, *telling;
 	enum doubt_state doubt;
 	uint64_t doubt_revision;
 	unsigned failures; /* of transactions, in a row */
@@ -163,6 +168,7 @@ void store_batch_free(struct store_batch *b);
 /* ---- store_settle.c ---- */
 void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision,
 		      const struct backend_member_result *results, const struct error *err);
+void store_tell_settled(void *ctx); /* the timer */
 /* Doubtful members whose nonce was seen need not ask again. */
 void store_answer_evident(struct store *s);
 /* An event was seen: is it one of ours whose outcome is unknown? place: its place. */

@@ -110,23 +110,54 @@ static bool learn_values(struct store *s, struct store_queued *q, const struct b
 	return is_news && all_same && q->guesses++ < GUESSES_MAX;
 }
 
-/* True: the member was answered. False: it goes again. */
+/* Its answer is told when the next batch has left. */
+static void will_tell(struct store *s, struct store_queued *q, enum store_outcome outcome,
+		      uint64_t revision)
+{
+	q->outcome = outcome;
+	q->revision = revision;
+	q->next = NULL;
+	*s->settled_last = q;
+	s->settled_last = &q->next;
+}
+
+/* Answers may be large: each is made by whoever asked. */
+void store_tell_settled(void *ctx)
+{
+	struct store *s = ctx;
+	int64_t begun_us = loop_turn_us(s->loop);
+	while (s->settled) {
+		struct store_queued *q = s->settled;
+		s->settled = q->next;
+		if (!s->settled)
+			s->settled_last = &s->settled;
+		store_answer(q, q->outcome, q->revision, NULL);
+		store_queued_free(q);
+		if (s->settled && loop_turn_us(s->loop) - begun_us >= STORE_TURN_US) {
+			loop_timer_set(s->telling, 0);
+			return;
+		}
+	}
+}
+
+/* True: the member has its answer, and is no longer the batch's. False: it goes again. */
 static bool settle_failed(struct store *s, struct store_queued *q, const struct backend_member *m,
 			  const struct backend_member_result *r, uint64_t revision)
 {
 	if (q->is_doubtful && had_won(q, m, r, revision)) {
-		store_answer(q, STORE_DONE, q->is_evident ? q->evident_revision : revision, NULL);
+		will_tell(s, q, STORE_DONE, q->is_evident ? q->evident_revision : revision);
 		return true;
 	}
 	if (q->is_doubtful && !q->is_protected) {
 		struct error err;
 		error_set(&err, ERR_UNAVAILABLE, "the store's answer was lost");
 		store_answer(q, STORE_UNKNOWN, 0, &err);
+		store_queued_free(q);
 		return true;
 	}
 	if (learn_values(s, q, m, r))
 		return false;
-	store_answer(q, STORE_REFUSED, revision, NULL);
+	will_tell(s, q, STORE_REFUSED, revision);
 	return true;
 }
 
@@ -138,17 +169,16 @@ static void settle(struct store *s, struct store_batch *b, uint64_t revision,
 	for (size_t i = 0; i < b->count; i++) {
 		struct store_queued *q = b->members[i];
 		bool is_answered = true;
+		unsigned writes = (unsigned)q->writes_count;
 		if (results[i].succeeded) {
 			set_versions(q, revision, results[i].deleted, place, &before);
-			store_answer(q, STORE_DONE, revision, NULL);
+			will_tell(s, q, STORE_DONE, revision);
 		} else {
 			is_answered = settle_failed(s, q, &b->out[i], &results[i], revision);
 		}
-		place += (unsigned)q->writes_count;
-		if (is_answered) {
-			store_queued_free(q);
+		place += writes;
+		if (is_answered)
 			b->members[i] = NULL;
-		}
 	}
 	requeue(s, b);
 }
@@ -230,6 +260,7 @@ void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision
 	}
 	store_batch_free(b);
 	store_pump(s);
+	store_tell_settled(s);
 }
 
 /* ---- evidence from the follower ---- */

@@ -13,6 +13,7 @@
 #define READ_SIZE          65536
 #define RECORD_SIZE        16384
 #define READS_PER_TURN     4
+#define TURN_US            1500 /* a turn that is longer already is left to others */
 
 static void set_state(struct h2_client *c, enum h2_state state)
 {
@@ -201,6 +202,8 @@ static void read_in(struct h2_client *c)
 			return;
 		}
 		if (n < RECORD_SIZE) /* less than a TLS record: that was all */
+			return;
+		if (loop_turn_us(c->loop) >= TURN_US)
 			return;
 	}
 }
