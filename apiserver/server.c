@@ -17,6 +17,7 @@
 #include "apiserver/tokens.h"
 #include "apiserver/turn.h"
 #include "apiserver/watch.h"
+#include "apiserver/watch_frame.h"
 #include "common/base/time_text.h"
 
 #include <stdio.h>
@@ -345,6 +346,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->quotas = quota_keeper_new(s);
 	s->definitions = definitions_new(s);
 	s->turns = turns_new(loop, serve);
+	s->frames = watch_frames_new();
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
 	bootstrap_start(s);
@@ -358,6 +360,7 @@ void server_free(struct server *s)
 		return;
 	server_work_orphan(s);
 	turns_free(s->turns);
+	watch_frames_free(s->frames);
 	loop_timer_free(s->bookmarks);
 	loop_timer_free(s->bootstrap);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)

@@ -36,6 +36,7 @@ struct rbac_gatherer;
 struct seal;
 struct tokens;
 struct turns;
+struct watch_frames;
 
 struct server {
 	struct loop *loop;
@@ -62,6 +63,7 @@ struct server {
 	struct loop_timer *bookmarks;
 	struct watch *watches; /* all of them, for bookmarks */
 	size_t watches_count;
+	struct watch_frames *frames; /* what several of them are told */
 	size_t in_flight[LANE_COUNT];
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
 	struct server_work *works;          /* computations on workers */

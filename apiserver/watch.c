@@ -4,6 +4,7 @@
 #include "apiserver/text_source.h"
 #include "apiserver/turn.h"
 #include "apiserver/watch.h"
+#include "apiserver/watch_frame.h"
 
 #define WATCH_SLICE   (32u << 10)
 #define WATCH_LOOKED  5000
@@ -107,33 +108,16 @@ static void timed_out(void *ctx)
 
 /* ---- text ---- */
 
-/* JSON stands where it is wanted from the begin on, so that nothing is copied; protobuf is made
- * of it. Returns where the object begins. */
-static size_t begin_event(struct watch *w, const char *type, struct str *out)
+static void add_event(struct watch *w, const char *type, struct object *o, struct str *out)
 {
-	if (!w->is_protobuf)
-		str_addf(out, "{\"type\":\"%s\",\"object\":", type);
-	return out->len;
-}
-
-static void end_event(struct watch *w, const char *type, size_t begin, struct str *out)
-{
-	if (!w->is_protobuf) {
-		str_add(out, "}\n");
+	if (w->how.as != ACCEPT_TABLE) {
+		watch_frame_add(w->server->frames, &w->how, w->is_protobuf, type, o, out);
 		return;
 	}
-	auto_free char *object = xmemdup(out->data + begin, out->len - begin);
-	size_t len = out->len - begin;
-	str_truncate(out, begin);
-	(void)render_protobuf_event(type, object, len, out); /* only kinds that have it are asked */
-}
-
-static void add_event(struct watch *w, const char *type, const struct object *o, struct str *out)
-{
-	size_t begin = begin_event(w, type, out);
+	size_t begin = watch_frame_begin(w->is_protobuf, type, out);
 	render_item(&w->how, o, !w->has_sent_columns, loop_wall_us(w->server->loop), out);
 	w->has_sent_columns = true;
-	end_event(w, type, begin, out);
+	watch_frame_end(w->is_protobuf, type, begin, out);
 }
 
 static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
@@ -144,7 +128,7 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 	schema_api_version(k, &api_version);
 	const char *annotation =
 		is_initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "";
-	size_t begin = begin_event(w, "BOOKMARK", out);
+	size_t begin = watch_frame_begin(w->is_protobuf, "BOOKMARK", out);
 	bool partial = w->how.as == ACCEPT_PARTIAL || w->how.as == ACCEPT_PARTIAL_LIST;
 	if (w->how.as == ACCEPT_TABLE)
 		str_addf(out,
@@ -160,7 +144,7 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 		 annotation);
 	if (w->how.as == ACCEPT_TABLE)
 		str_add(out, "}]}");
-	end_event(w, "BOOKMARK", begin, out);
+	watch_frame_end(w->is_protobuf, "BOOKMARK", begin, out);
 }
 
 static void add_expired(struct watch *w, struct str *out)
@@ -168,10 +152,10 @@ static void add_expired(struct watch *w, struct str *out)
 	struct failure f = { 0 };
 	fail_expired(&f, "too old resource version: %llu (%llu)", (unsigned long long)w->version,
 		     (unsigned long long)hub_version(w->server->hub));
-	size_t begin = begin_event(w, "ERROR", out);
+	size_t begin = watch_frame_begin(w->is_protobuf, "ERROR", out);
 	failure_json(&f, out);
 	str_truncate(out, out->len - 1); /* its newline */
-	end_event(w, "ERROR", begin, out);
+	watch_frame_end(w->is_protobuf, "ERROR", begin, out);
 	failure_fini(&f);
 }
 

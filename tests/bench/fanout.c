@@ -21,7 +21,7 @@
 
 #define PEERS_MAX  20000
 #define EVENT_MAX  65536
-#define MARK       "\"seq\":\"%06d\""
+#define MARK       "change-%06d"
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:%SERVER_PRECEDENCE"
 
 static gnutls_session_t peers[PEERS_MAX];

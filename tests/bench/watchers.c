@@ -5,7 +5,7 @@
  *
  * RATE > 0: so many merge patches a second to OBJECT-TARGET, a ConfigMap, each with data.seq and BYTES of
  * text; 0: 16 at a time, as fast as they are answered, OBJECT-TARGET's @N@ being the writer's number;
- * -1: none, somebody else sends them. Prints "ready" when all watch, then: events a second, p50, p99 and
+ * -1: none, somebody else sends them. WATCH_ACCEPT in the environment: the Accept of the watches. Prints "ready" when all watch, then: events a second, p50, p99 and
  * longest in microseconds from the write's answer to the arrival (an arrival before the answer is 0), and
  * seconds from the first write (or arrival) to the last arrival.
  */
@@ -14,7 +14,7 @@
 #include "common/base/str.h"
 #include "common/io/http_client.h"
 
-#define MARK         "\"seq\":\""
+#define MARK         "change-" /* as it is in any encoding */
 #define MARK_LEN     7
 #define DIGITS       6
 #define TAIL         (MARK_LEN + DIGITS - 1)
@@ -153,9 +153,13 @@ static void open_next(struct bench *b)
 		return;
 	struct watcher *w = &b->watchers[b->opened++];
 	w->bench = b;
+	const struct http_header accept = { "Accept", getenv("WATCH_ACCEPT") };
 	http_start(b->watching,
-		   &(struct http_request){ .method = "GET", .target = b->watch_target }, &events,
-		   w);
+		   &(struct http_request){ .method = "GET",
+					   .target = b->watch_target,
+					   .headers = &accept,
+					   .headers_count = accept.value ? 1 : 0 },
+		   &events, w);
 }
 
 /* ---- writing ---- */
@@ -199,8 +203,8 @@ static void write_next(struct writer *w)
 	AUTO_STR body, target;
 	str_init(&body, b->bytes + 256);
 	str_init(&target, 1024);
-	str_addf(&body, "{\"data\":{\"seq\":\"%06zu\",\"text\":\"%0*d\"}}", w->seq, (int)b->bytes,
-		 0);
+	str_addf(&body, "{\"data\":{\"seq\":\"" MARK "%06zu\",\"text\":\"%0*d\"}}", w->seq,
+		 (int)b->bytes, 0);
 	const char *at = strstr(b->object_target, "@N@");
 	str_add_bytes(&target, b->object_target,
 		      at ? (size_t)(at - b->object_target) : strlen(b->object_target));
