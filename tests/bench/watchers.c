@@ -5,7 +5,8 @@
  *
  * RATE > 0: so many merge patches a second to OBJECT-TARGET, a ConfigMap, each with data.seq and BYTES of
  * text; 0: 16 at a time, as fast as they are answered, OBJECT-TARGET's @N@ being the writer's number;
- * -1: none, somebody else sends them. WATCH_ACCEPT in the environment: the Accept of the watches. Prints "ready" when all watch, then: events a second, p50, p99 and
+ * -1: none, somebody else sends them. WATCH_ACCEPT in the environment: the Accept of the watches.
+ * Prints "ready" when all watch, then: events a second, p50, p99 and
  * longest in microseconds from the write's answer to the arrival (an arrival before the answer is 0), and
  * seconds from the first write (or arrival) to the last arrival.
  */
