@@ -19,7 +19,8 @@
 #include "common/base/error.h"
 #include "common/base/str.h"
 
-#define CLUSTER_NODES_MAX   16
+#define CLUSTER_NODES_MAX    16
+#define CLUSTER_ROOT_SIZE    256
 #define CLUSTER_DEFAULT_ROOT "/var/lib/skiff"
 
 struct cluster_node {
@@ -29,15 +30,15 @@ struct cluster_node {
 };
 
 struct cluster {
-	char root[256];
-	char id[8];          /* six characters */
-	bool in_host;        /* its single node lives in the host's network namespace */
+	char root[CLUSTER_ROOT_SIZE];
+	char id[8];   /* six characters */
+	bool in_host; /* its single node lives in the host's network namespace */
 	char pod_range[20], service_range[20];
 	char link_range[20]; /* "" with in_host */
 	char advertise_ip[16];
 	int api_port;
-	char boot_id[40];    /* new at every `up` */
-	char cgroup[32];     /* "/skiff-<id>" */
+	char boot_id[40]; /* new at every `up` */
+	char cgroup[32];  /* "/skiff-<id>" */
 	struct cluster_node nodes[CLUSTER_NODES_MAX];
 	size_t nodes_count;
 };
@@ -48,7 +49,8 @@ int cluster_load(const char *root, struct cluster *ret, struct error *err) MUST_
 int cluster_save(const struct cluster *c, struct error *err) MUST_CHECK;
 /* Choose id, ranges, ports and names for a new cluster, and save them: nothing that another cluster
  * of this machine has, though it may not run yet. */
-int cluster_choose(const char *root, size_t nodes, struct cluster *ret, struct error *err) MUST_CHECK;
+int cluster_choose(const char *root, size_t nodes, struct cluster *ret,
+		   struct error *err) MUST_CHECK;
 /* An old one is told to who chooses: the list does not outlive a boot. */
 int cluster_register(const struct cluster *c, struct error *err) MUST_CHECK;
 char *cluster_path(const struct cluster *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -67,6 +69,16 @@ void cluster_net_down(const struct cluster *c);
 int cluster_write_programs(const struct cluster *c, struct error *err) MUST_CHECK;
 /* A program: in DIR/tools, beside this executable, or in PATH. NULL: nowhere. The caller's. */
 char *cluster_find_tool(const struct cluster *c, const char *name);
+
+/* ---- cmd_cluster.c ---- */
+struct cluster_arguments {
+	char root[CLUSTER_ROOT_SIZE]; /* absolute, without a slash at its end */
+	int64_t nodes;                /* 0: not said */
+	bool delete;
+};
+/* What may follow a verb; else a sentence and the usage on standard error, and the exit code. */
+int cluster_arguments_read(const char *usage, int argc, char **argv, bool takes_nodes,
+			   bool takes_delete, struct cluster_arguments *ret) MUST_CHECK;
 
 /* ---- cluster_up.c, cluster_down.c, cluster_status.c, supervise.c: the commands ---- */
 int cluster_up(int argc, char **argv);

@@ -87,9 +87,10 @@ static void containers_listed(void *ctx, const struct cri_reply *reply)
 	struct teardown *t = ctx;
 	for (size_t i = 0; i < reply->containers_count; i++)
 		if (reply->containers[i].state == CRI_RUNNING)
-			ask(t, &(struct cri_request){ .op = CRI_STOP_CONTAINER,
-						      .id = reply->containers[i].id,
-						      .timeout_s = GRACE_S },
+			ask(t,
+			    &(struct cri_request){ .op = CRI_STOP_CONTAINER,
+						   .id = reply->containers[i].id,
+						   .timeout_s = GRACE_S },
 			    one_done);
 	teardown_done(t);
 }
@@ -98,7 +99,8 @@ static void sandboxes_listed(void *ctx, const struct cri_reply *reply)
 {
 	struct teardown *t = ctx;
 	for (size_t i = 0; i < reply->sandboxes_count; i++)
-		ask(t, &(struct cri_request){ .op = CRI_STOP_SANDBOX, .id = reply->sandboxes[i].id },
+		ask(t,
+		    &(struct cri_request){ .op = CRI_STOP_SANDBOX, .id = reply->sandboxes[i].id },
 		    one_done);
 	teardown_done(t);
 }
@@ -317,23 +319,15 @@ static void down(const struct cluster *c)
 
 int cluster_down(int argc, char **argv)
 {
-	const char *root = CLUSTER_DEFAULT_ROOT;
-	bool delete = false;
-	for (int i = 1; i < argc; i++) {
-		if (streq(argv[i], "--root") && i + 1 < argc) {
-			root = argv[++i];
-		} else if (streq(argv[i], "--delete")) {
-			delete = true;
-		} else {
-			fputs(down_usage, stderr);
-			return 2;
-		}
-	}
+	struct cluster_arguments a;
+	int code = cluster_arguments_read(down_usage, argc, argv, false, true, &a);
+	if (code)
+		return code;
 	struct cluster c;
 	struct error err;
-	int code = cluster_load(root, &c, &err);
+	code = cluster_load(a.root, &c, &err);
 	if (code == ERR_NOT_FOUND) {
-		printf("There is no cluster under %s.\n", root);
+		printf("There is no cluster under %s.\n", a.root);
 		return 0;
 	}
 	if (code < 0 || geteuid() != 0) {
@@ -341,13 +335,14 @@ int cluster_down(int argc, char **argv)
 		return 1;
 	}
 	down(&c);
-	if (delete && dir_remove(root, &err) < 0) {
+	if (a.delete &&dir_remove(a.root, &err) < 0) {
 		fprintf(stderr, "skiff: %s\n", err.text);
 		return 1;
 	}
 	printf("\nCluster %s is down. %s\n", c.id,
-	       delete ? "Nothing of it is left." :
-			"`skiff cluster up` brings its workloads back; `down --delete` removes its "
-			"data.");
+	       a.delete
+		       ? "Nothing of it is left."
+		       : "`skiff cluster up` brings its workloads back; `down --delete` removes its "
+			 "data.");
 	return 0;
 }

@@ -34,9 +34,9 @@ static int show_nodes(const struct cluster *c)
 	printf("\nNodes\n");
 	size_t i, k;
 	json_t *node, *condition;
-	json_array_foreach(json_dig(r.body, "items"), i, node) {
+	json_array_foreach (json_dig(r.body, "items"), i, node) {
 		const char *ready = "Unknown";
-		json_array_foreach(json_dig(node, "status.conditions"), k, condition)
+		json_array_foreach (json_dig(node, "status.conditions"), k, condition)
 			if (streq(json_str_or(condition, "type", ""), "Ready"))
 				ready = json_str_or(condition, "status", "Unknown");
 		printf("  %-28s %s\n", json_str_or(node, "metadata.name", "?"),
@@ -47,19 +47,17 @@ static int show_nodes(const struct cluster *c)
 
 int cluster_status(int argc, char **argv)
 {
-	const char *root = CLUSTER_DEFAULT_ROOT;
-	if (argc == 3 && streq(argv[1], "--root")) {
-		root = argv[2];
-	} else if (argc != 1) {
-		fputs("usage: skiff cluster status [--root DIR]\n", stderr);
-		return 2;
-	}
+	struct cluster_arguments a;
+	int code = cluster_arguments_read("usage: skiff cluster status [--root DIR]\n", argc, argv,
+					  false, false, &a);
+	if (code)
+		return code;
 	struct cluster c;
 	struct error err;
-	if (cluster_load(root, &c, &err) < 0) {
-		fprintf(stderr, "skiff: %s\n", err.code == ERR_NOT_FOUND ?
-						       "no cluster here; `skiff cluster up` makes one" :
-						       err.text);
+	if (cluster_load(a.root, &c, &err) < 0) {
+		fprintf(stderr, "skiff: %s\n",
+			err.code == ERR_NOT_FOUND ? "no cluster here; `skiff cluster up` makes one"
+						  : err.text);
 		return 1;
 	}
 	printf("Cluster %s under %s\n  API                          https://%s:%d\n  pods         "
@@ -67,12 +65,12 @@ int cluster_status(int argc, char **argv)
 	       c.id, c.root, c.advertise_ip, c.api_port, c.pod_range, c.service_range);
 	static const char *const programs[] = { "supervisor", "etcd", "apiserver", "controller" };
 	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
-		show_program(root, programs[i]);
+		show_program(c.root, programs[i]);
 	for (size_t i = 0; i < c.nodes_count; i++) {
 		auto_free char *containerd = xasprintf("containerd-%s", c.nodes[i].name);
 		auto_free char *agent = xasprintf("nodeagent-%s", c.nodes[i].name);
-		show_program(root, containerd);
-		show_program(root, agent);
+		show_program(c.root, containerd);
+		show_program(c.root, agent);
 	}
 	return show_nodes(&c);
 }

@@ -16,6 +16,7 @@
 
 #define DISK_MIN_BYTES (1ull << 30)
 #define READY_MS       60000
+#define UP_ROOT_MAX    59
 
 static const char up_usage[] =
 	"usage: skiff cluster up [--root DIR] [--nodes N]\n"
@@ -325,36 +326,21 @@ static const struct {
 	{ "nodes", step_nodes },
 };
 
-static int parse_up(int argc, char **argv, struct up *u)
-{
-	u->root = CLUSTER_DEFAULT_ROOT;
-	for (int i = 1; i < argc; i++) {
-		if (streq(argv[i], "--root") && i + 1 < argc && argv[i + 1][0] == '/') {
-			u->root = argv[++i];
-		} else if (streq(argv[i], "--nodes") && i + 1 < argc) {
-			u->nodes = (size_t)strtoul(argv[++i], NULL, 10);
-			if (u->nodes < 1 || u->nodes > CLUSTER_NODES_MAX)
-				return -1;
-		} else {
-			return -1;
-		}
-	}
-	return strlen(u->root) < 60 ? 0 : -2;
-}
-
 int cluster_up(int argc, char **argv)
 {
-	struct up u = { 0 };
+	struct cluster_arguments a;
 	struct error err;
-	int code = parse_up(argc, argv, &u);
-	if (code == -2)
-		fputs("skiff: --root is longer than 59 characters: sockets below it would not "
-		      "have room for their names\n",
-		      stderr);
-	else if (code < 0)
-		fputs(up_usage, stderr);
-	if (code < 0)
+	int code = cluster_arguments_read(up_usage, argc, argv, true, false, &a);
+	if (code)
+		return code;
+	if (strlen(a.root) > UP_ROOT_MAX) {
+		fprintf(stderr,
+			"skiff: --root is longer than %d characters: sockets below it would not "
+			"have room for their names\n",
+			UP_ROOT_MAX);
 		return 2;
+	}
+	struct up u = { .root = a.root, .nodes = (size_t)a.nodes };
 	if (check_machine(&u, &err) < 0) {
 		fprintf(stderr, "skiff: %s\n", err.text);
 		return 1;

@@ -91,9 +91,11 @@ static enum ready_state waits(const struct container_view *v, const char *reason
 	if (streq(reason, "ContainerCreating") || streq(reason, "PodInitializing") || !*reason) {
 		if (last && json_int_or(last, "exitCode", 0) != 0)
 			return crashed(v, last, false, text, culprit);
-		str_add(text, streq(reason, "PodInitializing") ? "init containers run"
-							       : "pulling or starting");
-		return READY_WAITING;
+		str_add(text, *message                           ? message
+			      : streq(reason, "PodInitializing") ? "init containers run"
+								 : "starting");
+		/* The agent says what it is about, or what it cannot do now and tries again. */
+		return !*message || starts_with(message, "pulling ") ? READY_WAITING : READY_STUCK;
 	}
 	if (streq(reason, "ErrImagePull") || streq(reason, "ImagePullBackOff") ||
 	    streq(reason, "ErrImageNeverPull") || streq(reason, "InvalidImageName"))

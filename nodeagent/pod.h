@@ -208,6 +208,8 @@ void pod_look_again(struct pod *p); /* go on with the look that is under way */
 void pod_status_compute(struct pod *p, const struct pod_facts *f);
 /* Says it; later where `step`, which follows, is on the way to something better. */
 void pod_report(struct pod *p, const struct pod_facts *f, const struct pod_step *step);
+/* Computes it anew within an action that lasts; told if it still does in half a second. */
+void pod_report_meanwhile(struct pod *p);
 void pod_delete_object(struct pod *p);
 
 /* ---- probe.c ---- */

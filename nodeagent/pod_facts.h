@@ -42,7 +42,8 @@ struct container_facts {
 	/* The next start. */
 	bool is_image_ready;
 	int64_t image_retry_ms, start_retry_ms; /* not before; 0: at once */
-	const char *wait_reason, *wait_message; /* why it does not run, or NULL */
+	/* Why it does not run, or NULL. A message alone: what it is about. */
+	const char *wait_reason, *wait_message;
 };
 
 enum sandbox_state { SANDBOX_NONE, SANDBOX_READY, SANDBOX_DEAD };

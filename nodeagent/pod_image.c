@@ -83,7 +83,13 @@ static void pull_now(struct pod *p)
 	AUTO_ARENA a = { 0 };
 	struct cri_auth auth;
 	bool has_auth = pod_pull_auth(p, w->image, &a, &auth);
-	pod_event(p, memory_of(w)->name, "Normal", "Pulling", "Pulling image \"%s\"", w->image);
+	struct container_memory *m = memory_of(w);
+	pod_event(p, m->name, "Normal", "Pulling", "Pulling image \"%s\"", w->image);
+	if (!m->wait_reason) { /* else why it failed before says more */
+		auto_free char *message = xasprintf("pulling image \"%s\"", w->image);
+		memory_wait(m, NULL, message);
+		pod_report_meanwhile(p);
+	}
 	w->started_ms = agent_now_ms(p->agent);
 	(void)runtime_start(p->agent->runtime,
 			    &(struct cri_request){ .op = CRI_PULL_IMAGE,

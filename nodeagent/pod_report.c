@@ -82,6 +82,24 @@ static void on_report_timer(void *ctx)
 		send_status(p);
 }
 
+static void tell_later(struct pod *p, int64_t span_ms)
+{
+	if (!p->report_timer)
+		p->report_timer = loop_timer_new(p->agent->loop, on_report_timer, p);
+	if (!loop_timer_is_set(p->report_timer))
+		loop_timer_set(p->report_timer, span_ms);
+}
+
+void pod_report_meanwhile(struct pod *p)
+{
+	AUTO_ARENA arena = { 0 };
+	struct pod_facts f;
+	pod_facts_make(p, &arena, &f);
+	pod_status_compute(p, &f);
+	if (p->object && !p->is_status_sent)
+		tell_later(p, INTERIM_MS);
+}
+
 /* While it goes on by itself the next state is a moment away; true: it is worth waiting for. */
 static bool waits_for_more(struct pod *p, const struct pod_facts *f, const struct pod_step *step)
 {
@@ -92,10 +110,7 @@ static bool waits_for_more(struct pod *p, const struct pod_facts *f, const struc
 	int64_t left_ms = p->unsaid_since_ms + INTERIM_MS - f->now_ms;
 	if (left_ms <= 0 || left_ms > INTERIM_MS) /* the clock may have been set */
 		return false;
-	if (!p->report_timer)
-		p->report_timer = loop_timer_new(p->agent->loop, on_report_timer, p);
-	if (!loop_timer_is_set(p->report_timer))
-		loop_timer_set(p->report_timer, left_ms);
+	tell_later(p, left_ms);
 	return true;
 }
 

@@ -154,7 +154,7 @@ static json_t *container_state(const struct pod_facts *f, const struct container
 	return waiting(has_init && (c->kind != CONTAINER_APP || !pod_is_initialized(f))
 			       ? "PodInitializing"
 			       : "ContainerCreating",
-		       NULL);
+		       c->wait_message);
 }
 
 static bool container_is_ready(const struct container_facts *c)

@@ -58,13 +58,13 @@ class Result:
             " ".join(self.argv), self.code, self.out.strip()[-2000:], self.err.strip()[-2000:])
 
 
-def run(argv, stdin=None, seconds=60, env=None):
+def run(argv, stdin=None, seconds=60, env=None, cwd=None):
     """Runs a command to its end; bytes of stdin may be text. Output that is no text is replaced."""
     if isinstance(stdin, str):
         stdin = stdin.encode()
     process = subprocess.Popen(argv, stdin=subprocess.PIPE if stdin is not None else
                                subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=env, start_new_session=True)
+                               stderr=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True)
     try:
         out, err = process.communicate(stdin, seconds)
     except subprocess.TimeoutExpired:

@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import urllib.error
 import urllib.request
 
-from harness import TOOLS, check, check_in, wait_for
-from kube import Kube, deployment, pod
+from harness import TOOLS, check, check_in, skiff, wait_for
+from kube import Kube, Running, deployment, pod
 
 USER, PASSWORD = "puller", "open sesame"
 
@@ -137,6 +138,13 @@ def waiting(k, name):
     return states[0] if states else {}
 
 
+def write(cluster, thing):
+    path = os.path.join(cluster.root, "thing.json")
+    with open(path, "w", encoding="ascii") as f:
+        json.dump(thing, f)
+    return path
+
+
 def case_pull(cluster):
     k = Kube(cluster, "registry")
     registry = Registry(cluster)
@@ -163,6 +171,17 @@ def case_pull(cluster):
         status = k.pods("app=good")[0]["status"]["containerStatuses"][0]
         check(status["image"].endswith("team/box:7") and "@sha256:" in status["imageID"],
               "what was pulled is told", status["image"], status["imageID"])
+        # A slow one: people see what takes so long.
+        registry.process.send_signal(signal.SIGSTOP)
+        slow = with_image(pod("slow"), image.replace("team/box:7", "team/other:1"),
+                          imagePullSecrets=[{"name": "pull"}])
+        with Running([skiff(), "apply", "-n", k.namespace, "-f", write(cluster, slow), "--wait"],
+                     cluster.env) as apply:
+            apply.wait_line("pulling image", 15)
+            check(waiting(k, "slow")["reason"] == "ContainerCreating", "its status", k.pods())
+            registry.process.send_signal(signal.SIGCONT)
+            registry.push(cluster.root + "/images/busybox.tar", "team/other", "1")
+            check(apply.process.wait(60) == 0, "pulled and ready", *apply.lines)
         # The registry gone: what is there starts without it.
         registry.stop()
         k.ok("scale", "deploy/good", "--replicas=3")

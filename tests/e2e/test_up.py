@@ -3,8 +3,10 @@ import os
 import re
 import shlex
 import shutil
+import tempfile
 
 from harness import Cluster, SOURCE, check, check_in, run, skiff
+from kube import Kube, deployment, manifest
 
 NODES = 0
 CACHE = os.path.join(SOURCE, "build", "example-images")  # Debian roots take a minute to make
@@ -31,25 +33,54 @@ class ByScript(Cluster):
         return run([os.path.join(SOURCE, "scripts", "up"), "--root", self.root], seconds=400)
 
 
-def readme_commands():
+JOBS = "id,arrival_us,size_us\n1,0,8000000\n2,1000000,4000000\n3,2000000,9000000\n"
+WORKFLOW = """name: nightly
+steps:
+  - {name: extract, time: 90s}
+  - {name: load, needs: extract, time: 2m}
+"""
+
+
+def readme():
     with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as f:
-        text = f.read()
-    using = text[text.index("## Using it"):text.index("## Stopping")]
-    lines = [line[4:].split(" #")[0].strip() for line in using.split("\n")
-             if line.startswith("    ")]
-    return [line for line in lines if re.match(r"(kubectl|skiff) ", line)]
+        return f.read()
 
 
-def try_readme(cluster):
+def readme_commands():
+    """Every command of README.md, in order; the two that this test cannot type are its own."""
+    text = re.sub(r"```.*?```", "", readme(), flags=re.S)
+    lines = [line[4:].split(" #")[0].strip() for line in text.split("\n") if re.match(
+        r" {4}\S", line)]
+    return [line for line in lines if line not in ("scripts/up", "scripts/test")]
+
+
+def try_readme(cluster, work):
     commands = readme_commands()
-    check(len(commands) >= 8, "README.md shows commands", commands)
+    check(len(commands) >= 13, "README.md shows commands", commands)
+    for name, text in (("jobs.csv", JOBS), ("nightly.yaml", WORKFLOW)):
+        with open(os.path.join(work, name), "w", encoding="ascii") as f:
+            f.write(text)
     for line in commands:
+        if line.startswith("export KUBECONFIG="):
+            check_in(cluster.kubeconfig, line.replace("/var/lib/skiff", cluster.root), line)
+            continue
         argv = shlex.split(line.replace("web.tar", cluster.root + "/images/busybox.tar"))
-        if argv[0] == "skiff":
+        if argv[0] in ("skiff", "build/release/bin/skiff"):
             argv[0] = skiff()
         argv = [os.path.join(SOURCE, a) if a.startswith("manifests/") else a for a in argv]
-        got = run(argv, env=cluster.env, seconds=90)
+        if argv[1:2] == ["cluster"]:
+            argv += ["--root", cluster.root]
+        got = run(argv, env=cluster.env, seconds=90, cwd=work)
         check(got.code == 0, "README.md: " + line, got.text())
+
+
+def try_annotation(cluster):
+    """README.md's piece of YAML is a workload's metadata."""
+    block = re.search(r"```yaml\nmetadata:\n(.*?)```", readme(), re.S)
+    text = re.search(r'(skiff.dev/depends-on): "(.*)"', block.group(1))
+    d = deployment("readme", replicas=0)
+    d["metadata"]["annotations"] = {text.group(1): text.group(2)}
+    Kube(cluster, "default").ok("apply", "--dry-run=server", "-f", "-", stdin=manifest(d))
 
 
 def case_two_services_in_order(_):
@@ -61,5 +92,8 @@ def case_two_services_in_order(_):
     again = cluster.script()
     check(again.code == 0, "scripts/up once more", again.text())
     check_in("A says: B said: hello from B", again.out, "it answers as before")
-    try_readme(cluster)
+    try_annotation(cluster)
+    with tempfile.TemporaryDirectory() as work:
+        try_readme(cluster, work) # `down --delete` is among it
+    check(not os.path.exists(os.path.join(cluster.root, "cluster.json")), "`down --delete`")
     cluster.close()

@@ -49,7 +49,19 @@ static const struct row {
 	  "waiting waiting for Deployment/db (0/1 ready)" },
 	{ "creating", "Pod",
 	  BOUND("{'name':'c','state':{'waiting':{'reason':'ContainerCreating'}}}"), NULL,
-	  "waiting pulling or starting" },
+	  "waiting starting" },
+	{ "pulling", "Pod",
+	  BOUND("{'name':'c','state':{'waiting':{'reason':'ContainerCreating',"
+		"'message':'pulling image \\\"x:1\\\"'}}}"),
+	  NULL, "waiting pulling image \"x:1\"" },
+	{ "init container pulls", "Pod",
+	  BOUND("{'name':'c','state':{'waiting':{'reason':'PodInitializing',"
+		"'message':'pulling image i'}}}"),
+	  NULL, "waiting pulling image i" },
+	{ "a volume is missing", "Pod",
+	  BOUND("{'name':'c','state':{'waiting':{'reason':'ContainerCreating',"
+		"'message':'configmap \\\"m\\\" not found'}}}"),
+	  NULL, "stuck configmap \"m\" not found" },
 	{ "not ready yet", "Pod", BOUND("{'name':'c','ready':false,'state':{'running':{}}}"), NULL,
 	  "waiting container c runs, but is not ready yet" },
 	{ "crash", "Pod", BOUND(CRASHED("1")), NULL,
