@@ -165,10 +165,14 @@ json_t *endpoints_plan_subsets(const json_t *service, const json_t *const *pods,
 	json_t *subsets = json_array();
 	size_t count = 0;
 	bool all = publishes_unready(service);
+	bool has_ports = json_array_size(json_dig(service, "spec.ports")) > 0;
 	for (size_t i = 0; i < n && count < ENDPOINTS_SUBSET_MAX; i++) {
 		if (!pod_ip(pods[i]) || (pod_is_terminating(pods[i]) && !all))
 			continue;
-		json_t *subset = subset_for(subsets, ports_for(service, pods[i]));
+		AUTO_JSON *ports = ports_for(service, pods[i]);
+		if (has_ports && json_array_size(ports) == 0)
+			continue; /* it has none of the ports by those names */
+		json_t *subset = subset_for(subsets, TAKE(ports));
 		const char *list =
 			all || pod_is_ready(pods[i], NULL) ? "addresses" : "notReadyAddresses";
 		if (!json_object_get(subset, list))

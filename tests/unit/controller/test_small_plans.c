@@ -248,6 +248,22 @@ static void test_slices(void)
 		json_decref(slices[i]);
 }
 
+/* A pod without a port of the name that the Service wants: in a slice without ports, in no subset. */
+static void test_no_such_port(void)
+{
+	AUTO_JSON *service = parse("{'metadata':{'name':'s'},'spec':{'ports':[{'port':80,"
+				   "'targetPort':'http'}]}}");
+	AUTO_JSON *headless = parse("{'metadata':{'name':'s'},'spec':{'clusterIP':'None'}}");
+	AUTO_JSON *pod =
+		parse("{'metadata':{'name':'p'},'spec':{'containers':[{}]},'status':{"
+		      "'podIP':'10.0.0.1','conditions':[{'type':'Ready','status':'True'}]}}");
+	const json_t *pods[] = { pod };
+	AUTO_JSON *none = endpoints_plan_subsets(service, pods, 1);
+	AUTO_JSON *one = endpoints_plan_subsets(headless, pods, 1);
+	CHECK_INT(json_array_size(none), 0);
+	CHECK_INT(json_array_size(one), 1);
+}
+
 /* ---- scheduler ---- */
 /* An image counts where pulling it would take long. */
 static void test_image_locality(void)
@@ -508,6 +524,7 @@ int main(void)
 	test_taints();
 	test_garbage();
 	test_slices();
+	test_no_such_port();
 	test_image_locality();
 	test_scheduler();
 	test_indexes();
