@@ -2,6 +2,7 @@
 #include "apiserver/authn.h"
 #include "apiserver/authn_file.h"
 #include "apiserver/authn_oidc.h"
+#include "apiserver/callers.h"
 #include "apiserver/tokens.h"
 #include "common/base/time_text.h"
 #include "common/io/log.h"
@@ -172,7 +173,8 @@ static bool from_legacy(struct server *s, const char *token, const json_t *claim
 }
 
 static bool own_token(struct server *s, const char *token, const json_t *wanted,
-		      struct identity *ret, json_t **ret_audiences, struct error *err)
+		      struct identity *ret, json_t **ret_audiences, json_t **ret_claims,
+		      struct error *err)
 {
 	AUTO_JSON *claims = NULL, *audiences = NULL;
 	if (!s->tokens) {
@@ -186,7 +188,9 @@ static bool own_token(struct server *s, const char *token, const json_t *wanted,
 					     : from_claims(s, claims, ret);
 	if (good)
 		*ret_audiences = TAKE(audiences);
-	else
+	if (good && ret_claims && !tokens_is_legacy(claims))
+		*ret_claims = TAKE(claims);
+	if (!good)
 		(void)error_set(err, ERR_FORBIDDEN,
 				"the account, or what the token is bound to, is gone");
 	return good;
@@ -274,8 +278,10 @@ static bool wants_us(const struct server *s, const json_t *wanted)
 	return !json_array_size(wanted);
 }
 
-bool authn_token(struct server *s, const char *token, const json_t *wanted, struct identity *ret,
-		 json_t **ret_audiences, struct error *err)
+/* *ret_claims: those of a token of a ServiceAccount that stands in no Secret; else untouched. */
+static bool find_token(struct server *s, const char *token, const json_t *wanted,
+		       struct identity *ret, json_t **ret_audiences, json_t **ret_claims,
+		       struct error *err)
 {
 	/* Kinds of tokens that say nothing of audiences are for this server. */
 	bool for_us = wants_us(s, wanted);
@@ -289,7 +295,7 @@ bool authn_token(struct server *s, const char *token, const json_t *wanted, stru
 		return true;
 	}
 	identity_fini(ret);
-	if (own_token(s, token, wanted, ret, ret_audiences, err))
+	if (own_token(s, token, wanted, ret, ret_audiences, ret_claims, err))
 		return true;
 	identity_fini(ret);
 	if (!s->oidc || !for_us)
@@ -300,12 +306,25 @@ bool authn_token(struct server *s, const char *token, const json_t *wanted, stru
 	return true;
 }
 
-static bool from_token(struct server *s, const char *token, struct identity *who)
+bool authn_token(struct server *s, const char *token, const json_t *wanted, struct identity *ret,
+		 json_t **ret_audiences, struct error *err)
+{
+	return find_token(s, token, wanted, ret, ret_audiences, NULL, err);
+}
+
+static bool from_token(struct server *s, struct http_memo *memo, const char *token,
+		       struct identity *who)
 {
 	struct error err = { 0 };
-	AUTO_JSON *audiences = NULL;
-	if (authn_token(s, token, NULL, who, &audiences, &err))
+	AUTO_JSON *audiences = NULL, *claims = NULL;
+	int64_t now_s = loop_wall_us(s->loop) / 1000000;
+	if (callers_know(s->callers, memo, token, now_s, who))
 		return true;
+	if (find_token(s, token, NULL, who, &audiences, &claims, &err)) {
+		if (claims)
+			callers_learn(s->callers, memo, token, claims, now_s, who);
+		return true;
+	}
 	log_info("authn", "token refused", "why", err.text);
 	return false;
 }
@@ -320,7 +339,7 @@ bool authenticate(struct server *s, struct http_exchange *x, struct identity *re
 		return true;
 	}
 	if (header && strncasecmp(header, "Bearer ", 7) == 0) {
-		if (from_token(s, header + 7 + strspn(header + 7, " "), ret))
+		if (from_token(s, x->memo, header + 7 + strspn(header + 7, " "), ret))
 			return true;
 		identity_fini(ret);
 		fail(f, 401, "Unauthorized", "Unauthorized");

@@ -109,11 +109,21 @@ static void complete(struct request *r, struct identity *who)
 	authn_describe_account(r->server, who);
 }
 
+static void note(void *ctx, const char *name, const char *value)
+{
+	(void)name, (void)value;
+	*(bool *)ctx = true;
+}
+
 int authn_impersonate(struct request *r, struct failure *f)
 {
 	struct identity wanted = { 0 };
+	bool is_asked = false;
 	if (r->real.name)
 		return 0; /* done */
+	http_headers_like(r->x, "Impersonate-", note, &is_asked);
+	if (!is_asked && r->x->ops->headers_like)
+		return 0;
 	read_wanted(r, &wanted);
 	bool wants = *wanted.name || wanted.groups_count || wanted.uid || wanted.extra;
 	int code = 0;

@@ -1,5 +1,6 @@
 #include "apiserver/authz.h"
 #include "apiserver/authz_node.h"
+#include "apiserver/callers.h"
 #include "common/base/selector.h"
 
 #define REASON_MAX 16384
@@ -169,7 +170,14 @@ static int refuse(struct request *r, const struct access *a, const struct str *r
 	return -1;
 }
 
-int authorize(struct request *r, struct failure *f)
+/* What was allowed to a caller is so until a role or a binding changes; lists that a selector narrows
+ * are asked for as something else. */
+static bool is_kept(const struct request *r)
+{
+	return r->who.caller && r->target.is_resource && !query_get(&r->query, "fieldSelector");
+}
+
+static int look(struct request *r, struct failure *f)
 {
 	struct access a;
 	AUTO_SELECTOR fields = { 0 };
@@ -183,9 +191,21 @@ int authorize(struct request *r, struct failure *f)
 		a.verb = "create";
 		allowed = decide(r->server, &r->who, &a, &reason);
 	}
-	if (allowed)
-		request_annotate(r, "authorization.k8s.io/decision", "allow");
 	return allowed ? 0 : refuse(r, &a, &reason, f);
+}
+
+int authorize(struct request *r, struct failure *f)
+{
+	bool keeps = is_kept(r);
+	uint64_t generation = keeps ? rbac_generation(r->server->rbac) : 0;
+	enum verb verb = r->target.verb;
+	bool known = keeps && caller_was_allowed(r->who.caller, verb, r->x->path, generation);
+	if (!known && look(r, f) < 0)
+		return -1;
+	if (!known && keeps)
+		caller_allow(r->who.caller, verb, r->x->path, generation);
+	request_annotate(r, "authorization.k8s.io/decision", "allow");
+	return 0;
 }
 
 int authorize_create(struct request *r, struct failure *f)

@@ -244,6 +244,7 @@ struct hub *hub_new(struct loop *loop, struct store *store, const struct kinds *
 	struct hub *h = xcalloc(1, sizeof *h);
 	*h = (struct hub){ .loop = loop, .store = store, .seal = seal, .served = kinds };
 	hub_kinds_init(h);
+	hub_waits_init(h);
 	h->trim = loop_timer_new(loop, trim_all, h);
 	loop_timer_set(h->trim, HUB_KEEP_MS);
 	store_follow(store, &follower, h);
@@ -254,7 +255,7 @@ void hub_free(struct hub *h)
 {
 	if (!h)
 		return;
-	hub_waiters_free(h);
+	hub_waits_fini(h);
 	hub_kinds_fini(h);
 	while (h->expected_count)
 		object_unref(pop_expected(h));
@@ -285,11 +286,35 @@ const struct index *hub_index(const struct hub *h, const struct schema_kind *kin
 	return &hub_kind_of(h, kind)->index;
 }
 
+/* object_key() without allocation, for every read does it; false: too long. */
+static bool short_key(char key[STORE_KEY_MAX + 1], const struct schema_kind *kind, const char *ns,
+		      const char *name)
+{
+	const struct schema_kind *stored = schema_storage(kind);
+	const char *parts[] = { "o", *stored->group ? stored->group : "core", stored->resource, ns,
+				name };
+	size_t at = 0;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		size_t n = strlen(parts[i]);
+		if (n + 2 > STORE_KEY_MAX - at)
+			return false;
+		memcpy(key + at, parts[i], n);
+		at += n;
+		key[at++] = '/';
+	}
+	key[at - 1] = '\0';
+	return true;
+}
+
 struct object *hub_get(const struct hub *h, const struct schema_kind *kind, const char *ns,
 		       const char *name)
 {
-	auto_free char *key = object_key(kind, ns, name);
-	return index_get(hub_index(h, kind), key);
+	char key[STORE_KEY_MAX + 1];
+	const struct index *x = hub_index(h, kind);
+	if (short_key(key, kind, ns ? ns : "", name))
+		return index_get(x, key);
+	auto_free char *long_key = object_key(kind, ns, name);
+	return index_get(x, long_key);
 }
 
 bool hub_has_order(const struct hub *h, const struct schema_kind *kind)

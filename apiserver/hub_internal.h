@@ -27,6 +27,14 @@ struct hub_kind {
 
 struct hub_waiter;
 
+struct hub_waits {
+	struct hub_waiter *first, *spare;
+	struct hub_waiter *due, **due_end;
+	size_t spare_count;
+	struct loop_timer *now, *late;
+	int64_t late_ms; /* when `late` is set for */
+};
+
 struct hub {
 	struct loop *loop;
 	struct store *store;
@@ -40,7 +48,7 @@ struct hub {
 	struct map own;       /* key → struct own_key */
 	uint64_t revision, load_version;
 	bool is_loaded;
-	struct hub_waiter *waiters;
+	struct hub_waits waits;
 	struct loop_timer *trim, *derive;
 	/* In a circle, in the order of their writes' answers; some may have come another way. */
 	struct object *expected[HUB_EXPECTED_MAX];
@@ -66,5 +74,6 @@ void hub_mark_stale(struct hub *h, struct hub_kind *k);
 
 /* ---- hub_wait.c ---- */
 void hub_wake_waiters(struct hub *h);
-void hub_waiters_free(struct hub *h);
+void hub_waits_init(struct hub *h);
+void hub_waits_fini(struct hub *h);
 size_t hub_waiting(const struct hub *h);

@@ -9,47 +9,68 @@ static int hex(char c)
 	return -1;
 }
 
-char *url_decode(const char *text, size_t n, bool plus_is_blank)
+ssize_t url_decode_to(char *to, const char *text, size_t n, bool plus_is_blank)
 {
-	auto_free char *out = xcalloc(n + 1, 1);
-	char *to = out;
+	char *at = to;
 	for (size_t i = 0; i < n; i++) {
 		if (text[i] == '%') {
 			int high = i + 2 < n ? hex(text[i + 1]) : -1;
 			int low = high >= 0 ? hex(text[i + 2]) : -1;
 			if (low < 0 || high * 16 + low == 0)
-				return NULL;
-			*to++ = (char)(high * 16 + low);
+				return -1;
+			*at++ = (char)(high * 16 + low);
 			i += 2;
 		} else {
-			*to++ = plus_is_blank && text[i] == '+' ? ' ' : text[i];
+			*at++ = plus_is_blank && text[i] == '+' ? ' ' : text[i];
 		}
 	}
-	return TAKE(out);
+	*at = '\0';
+	return at - to;
 }
 
-static void add(struct query *q, char *take_name, char *take_value)
+char *url_decode(const char *text, size_t n, bool plus_is_blank)
 {
-	q->at = xrealloc(q->at, q->count + 1, sizeof *q->at);
-	q->at[q->count++] = (struct query_pair){ take_name, take_value };
+	auto_free char *out = xcalloc(n + 1, 1);
+	return url_decode_to(out, text, n, plus_is_blank) < 0 ? NULL : TAKE(out);
+}
+
+/* One "name=value" or "name"; *to moves behind what was written. */
+static bool read_pair(const char *text, size_t n, char **to, struct query_pair *ret)
+{
+	const char *equals = memchr(text, '=', n);
+	size_t name_len = equals ? (size_t)(equals - text) : n;
+	ssize_t len = url_decode_to(*to, text, name_len, true);
+	if (len < 0)
+		return false;
+	ret->name = *to;
+	*to += len + 1;
+	len = equals ? url_decode_to(*to, equals + 1, n - name_len - 1, true) : 0;
+	if (len < 0)
+		return false;
+	ret->value = *to;
+	(*to)[len] = '\0';
+	*to += len + 1;
+	return true;
 }
 
 int query_parse(const char *text, struct query *ret, struct error *err)
 {
-	struct query q = { 0 };
+	*ret = (struct query){ 0 };
+	if (!*text)
+		return 0;
+	size_t count = 1;
+	for (const char *p = text; (p = strchr(p, '&')); p++)
+		count++;
+	/* Each pair has two ends, of which the text has one at most. */
+	struct query q = { .at = xcalloc(count * (sizeof *q.at + 2) + strlen(text) + 1, 1) };
+	char *to = (char *)(q.at + count);
 	while (*text) {
 		size_t n = strcspn(text, "&");
-		const char *equals = memchr(text, '=', n);
-		size_t name_len = equals ? (size_t)(equals - text) : n;
-		auto_free char *name = url_decode(text, name_len, true);
-		auto_free char *value =
-			equals ? url_decode(equals + 1, n - name_len - 1, true) : xstrdup("");
-		if (!name || !value || q.count == QUERY_PAIRS_MAX) {
+		if (n > 0 &&
+		    (q.count == QUERY_PAIRS_MAX || !read_pair(text, n, &to, &q.at[q.count++]))) {
 			query_fini(&q);
 			return error_set(err, ERR_MALFORMED, "the query of the URL cannot be read");
 		}
-		if (n > 0)
-			add(&q, TAKE(name), TAKE(value));
 		text += n + (text[n] == '&');
 	}
 	*ret = q;
@@ -58,10 +79,6 @@ int query_parse(const char *text, struct query *ret, struct error *err)
 
 void query_fini(struct query *q)
 {
-	for (size_t i = 0; i < q->count; i++) {
-		free(q->at[i].name);
-		free(q->at[i].value);
-	}
 	free(q->at);
 	*q = (struct query){ 0 };
 }

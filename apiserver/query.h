@@ -9,11 +9,11 @@
 #define QUERY_PAIRS_MAX 128
 
 struct query_pair {
-	char *name, *value;
+	const char *name, *value;
 };
 
 struct query {
-	struct query_pair *at;
+	struct query_pair *at; /* with the texts behind them: one allocation */
 	size_t count;
 };
 
@@ -28,5 +28,7 @@ bool query_bool(const struct query *q, const char *name);
 int query_int(const struct query *q, const char *name, int64_t otherwise, int64_t *ret,
 	      struct error *err) MUST_CHECK;
 
+/* The same into memory of n + 1 bytes, which may be where `text` is. The length; -1: broken. */
+ssize_t url_decode_to(char *to, const char *text, size_t n, bool plus_is_blank);
 /* One percent-encoded piece; '+' stays unless plus_is_blank. NULL: broken. The caller's. */
 char *url_decode(const char *text, size_t n, bool plus_is_blank);

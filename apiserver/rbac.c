@@ -34,6 +34,7 @@ struct rbac {
 	struct map roles;      /* "ns/name" → struct rbac_rules */
 	struct map bindings;   /* object key → struct binding */
 	struct map by_subject; /* "ns|u|name", "ns|g|name" → struct grant_list */
+	uint64_t generation;
 };
 
 /* ---- grants ---- */
@@ -180,7 +181,7 @@ static void drop_role(struct rbac *r, const struct object *o)
 
 static void role_event(void *ctx, const struct object *o, const struct object *before)
 {
-	(void)before;
+	((struct rbac *)ctx)->generation++;
 	if (o)
 		put_role(ctx, o);
 	else
@@ -189,6 +190,7 @@ static void role_event(void *ctx, const struct object *o, const struct object *b
 
 static void binding_event(void *ctx, const struct object *o, const struct object *before)
 {
+	((struct rbac *)ctx)->generation++;
 	if (o)
 		put_binding(ctx, o);
 	else
@@ -200,6 +202,7 @@ static void forget_roles(struct rbac *r, bool of_cluster)
 {
 	const char *key;
 	void *rules;
+	r->generation++;
 	for (size_t i = 0; (i = map_next(&r->roles, i, &key, &rules)) != 0;)
 		if ((*key == '/') == of_cluster)
 			rules_free(map_remove(&r->roles, key));
@@ -208,6 +211,7 @@ static void forget_roles(struct rbac *r, bool of_cluster)
 static void forget_bindings(struct rbac *r, bool of_cluster)
 {
 	void *value;
+	r->generation++;
 	for (size_t i = 0; (i = map_next(&r->bindings, i, NULL, &value)) != 0;) {
 		const struct binding *b = value;
 		auto_free char *key = xstrdup(b->key);
@@ -280,6 +284,12 @@ void rbac_free(struct rbac *r)
 }
 
 /* ---- asking ---- */
+
+uint64_t rbac_generation(struct rbac *r)
+{
+	catch_up(r);
+	return r->generation;
+}
 
 const struct rbac_rules *rbac_role(struct rbac *r, const char *ns, const char *name)
 {

@@ -30,6 +30,9 @@ struct rbac_source {
  * walk. A binding whose role does not exist comes with rule NULL. */
 typedef bool rbac_visit(void *ctx, const struct rbac_source *source, const struct rbac_rule *rule);
 
+/* Another number after each change of a role or a binding: what was answered holds until then. */
+uint64_t rbac_generation(struct rbac *r);
+
 /* All rules for `who` in `ns` ("": those that hold in the whole cluster). */
 void rbac_rules_for(struct rbac *r, const struct identity *who, const char *ns, rbac_visit *visit,
 		    void *ctx);

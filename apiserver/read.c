@@ -36,8 +36,10 @@ static int check_fields(const struct selection *s, struct failure *f)
 			continue;
 		if (has_more)
 			return fail_bad_request(f, "field label not supported: %s", path);
-		return fail_bad_request(f, "\"%s\" is not a known field selector: only "
-					   "\"metadata.name\", \"metadata.namespace\"", path);
+		return fail_bad_request(f,
+					"\"%s\" is not a known field selector: only "
+					"\"metadata.name\", \"metadata.namespace\"",
+					path);
 	}
 	return 0;
 }
@@ -65,8 +67,7 @@ int selection_init(struct selection *s, const struct request *r, struct failure 
 	const struct schema_kind *stored = schema_storage(s->kind);
 	const char *group = *stored->group ? stored->group : "core";
 	bool one_ns = s->kind->is_namespaced && r->target.ns;
-	s->prefix = xasprintf("o/%s/%s/%s%s", group, s->kind->resource,
-			      one_ns ? r->target.ns : "",
+	s->prefix = xasprintf("o/%s/%s/%s%s", group, s->kind->resource, one_ns ? r->target.ns : "",
 			      one_ns || !s->kind->is_namespaced ? "/" : "");
 	/* A watch on one name, old style: …/pods/NAME?watch=1. */
 	if (r->target.name && !r->target.subresource) {
@@ -106,10 +107,10 @@ static void get_now(void *ctx, const struct error *err)
 {
 	struct request *r = ctx;
 	struct failure f = { 0 };
-	struct object *o = err ? NULL :
-				 hub_get(r->server->hub, r->target.kind,
-					   r->target.kind->is_namespaced ? r->target.ns : NULL,
-					   r->target.name);
+	struct object *o =
+		err ? NULL
+		    : hub_get(r->server->hub, r->target.kind,
+			      r->target.kind->is_namespaced ? r->target.ns : NULL, r->target.name);
 	if (o) {
 		reply_object(r, 200, o, 0);
 		return;
@@ -130,6 +131,7 @@ void serve_get(struct request *r)
 		reply_failure(r, &f);
 		return;
 	}
+	r->x->is_brief = !is_set;
 	if (!is_set)
 		hub_when_fresh(r->server->hub, get_now, r);
 	else if (version <= hub_version(r->server->hub))

@@ -1,5 +1,6 @@
 #include "apiserver/request.h"
 #include "apiserver/audit.h"
+#include "apiserver/callers.h"
 #include "apiserver/gzip.h"
 #include "apiserver/render.h"
 #include "apiserver/server_internal.h"
@@ -12,12 +13,19 @@
 #include <stdio.h>
 
 #define HEADERS_MAX (10 + WARNINGS_MAX)
+#define GROUPS_STEP 8
+#define SPARE_MAX   256 /* requests kept for those to come */
 #define YEAR_US     (365 * 86400 * 1000000LL)
 
 void identity_add_group(struct identity *who, const char *group)
 {
-	if (who->groups_count < IDENTITY_GROUPS_MAX && !identity_in_group(who, group))
-		who->groups[who->groups_count++] = xstrdup(group);
+	assert(!who->caller);
+	if (who->groups_count == IDENTITY_GROUPS_MAX || identity_in_group(who, group))
+		return;
+	if (who->groups_count % GROUPS_STEP == 0)
+		who->groups =
+			xrealloc(who->groups, who->groups_count + GROUPS_STEP, sizeof *who->groups);
+	who->groups[who->groups_count++] = xstrdup(group);
 }
 
 bool identity_in_group(const struct identity *who, const char *group)
@@ -42,19 +50,30 @@ void identity_add_extra(struct identity *who, const char *key, const char *value
 
 void identity_fini(struct identity *who)
 {
-	json_decref(who->extra);
-	for (size_t i = 0; i < who->groups_count; i++)
-		free(who->groups[i]);
-	free(who->name);
-	free(who->uid);
-	free(who->sa_ns);
-	free(who->sa_name);
+	if (who->caller) {
+		caller_unref(who->caller);
+	} else {
+		json_decref(who->extra);
+		for (size_t i = 0; i < who->groups_count; i++)
+			free(who->groups[i]);
+		free(who->groups);
+		free(who->name);
+		free(who->uid);
+		free(who->sa_ns);
+		free(who->sa_name);
+	}
 	*who = (struct identity){ 0 };
 }
 
 struct request *request_new(struct server *server, struct http_exchange *x)
 {
-	struct request *r = xcalloc(1, sizeof *r);
+	struct request *r = server->spare;
+	if (r) {
+		server->spare = r->next_turn;
+		server->spare_count--;
+	} else {
+		r = xcalloc(1, sizeof *r);
+	}
 	*r = (struct request){ .server = server, .x = x };
 	r->start_ms = loop_now_ms(server->loop);
 	server_new_uid(server, r->audit_id);
@@ -62,7 +81,7 @@ struct request *request_new(struct server *server, struct http_exchange *x)
 	return r;
 }
 
-static void request_free(struct request *r)
+static void request_fini(struct request *r)
 {
 	query_fini(&r->query);
 	target_fini(&r->target);
@@ -71,19 +90,37 @@ static void request_free(struct request *r)
 	for (size_t i = 0; i < r->warnings_count; i++)
 		free(r->warnings[i]);
 	json_decref(r->annotations);
-	free(r);
+}
+
+void requests_free_spare(struct server *s)
+{
+	while (s->spare) {
+		struct request *r = s->spare;
+		s->spare = r->next_turn;
+		free(r);
+	}
+	s->spare_count = 0;
 }
 
 void request_drop(struct request *r)
 {
-	r->server->in_flight[r->lane]--;
-	request_free(r);
+	struct server *s = r->server;
+	s->in_flight[r->lane]--;
+	request_fini(r);
+	if (s->spare_count >= SPARE_MAX) {
+		free(r);
+		return;
+	}
+	r->next_turn = s->spare;
+	s->spare = r;
+	s->spare_count++;
 }
 
 void request_abandon(struct request *r)
 {
 	http_reply(r->x, 503, NULL, 0, "", 0, NULL, NULL);
-	request_free(r);
+	request_fini(r);
+	free(r);
 }
 
 /* Text of a Warning header: quotes and backslashes escaped, control characters gone. */

@@ -21,8 +21,9 @@ struct server;
 struct identity {
 	char *name; /* "system:anonymous" where nobody is known */
 	char *uid;
-	char *groups[IDENTITY_GROUPS_MAX];
+	char **groups;
 	size_t groups_count;
+	struct caller *caller; /* whose all these are (callers.h); NULL: its own */
 	json_t *extra;         /* lists of texts by key; NULL: nothing more is known */
 	char *sa_ns, *sa_name; /* a ServiceAccount's; NULL: none */
 	bool is_deployer;      /* its ServiceAccount has skiff.dev/role: deploy */
@@ -59,6 +60,7 @@ struct request {
 };
 
 struct request *request_new(struct server *server, struct http_exchange *x);
+void requests_free_spare(struct server *server);
 
 /* A Warning header of the answer; more than 4 KiB in all are left out. */
 void request_warn(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -264,10 +264,9 @@ static int as_pod_binding(struct request *r, const json_t *tree, struct failure 
 	if (!*name)
 		return fail_field(f, r->target.kind, "", FIELD_REQUIRED, "metadata.name", NULL,
 				  "name or generateName is required");
-	free(r->target.resource);
-	r->target.resource = xstrdup("pods");
-	r->target.name = xstrdup(name);
-	r->target.subresource = xstrdup("binding");
+	r->target.resource = "pods";
+	r->target.name = r->target.given = xstrdup(name);
+	r->target.subresource = "binding";
 	r->target.kind = schema_kind_by_kind("", "v1", "Pod");
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "apiserver/authn_oidc.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/bootstrap.h"
+#include "apiserver/callers.h"
 #include "apiserver/definitions.h"
 #include "apiserver/oidc_fetch.h"
 #include "apiserver/quota_keep.h"
@@ -220,6 +221,7 @@ static void serve(struct request *r)
 {
 	struct failure f = { 0 };
 	struct error err;
+	r->x->is_brief = false;
 	if (query_parse(r->x->query, &r->query, &err) < 0 ||
 	    target_parse(r->server->kinds, r->x->method, r->x->path, &r->query, &r->target, &err) <
 		    0) {
@@ -246,10 +248,12 @@ void server_handle(void *ctx, struct http_exchange *x)
 {
 	struct server *s = ctx;
 	struct request *r = request_new(s, x);
-	if (server_wants_stream(s, x->method, x->path))
+	if (server_wants_stream(s, x->method, x->path)) {
 		serve(r); /* its body is on its way already */
-	else
-		turns_take(s->turns, r);
+		return;
+	}
+	x->is_brief = true; /* until its turn */
+	turns_take(s->turns, r);
 }
 
 /* …/pods/NAME/exec and the like. */
@@ -341,6 +345,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->kinds = kinds_new();
 	s->hub = hub_new(loop, store, s->kinds, s->seal);
 	s->rbac = rbac_new(s->hub);
+	s->callers = callers_new(s->hub);
 	s->authz_node = authz_node_new(s->hub);
 	s->gatherer = rbac_gatherer_new(s);
 	s->quotas = quota_keeper_new(s);
@@ -369,6 +374,7 @@ void server_free(struct server *s)
 	quota_keeper_free(s->quotas);
 	rbac_gatherer_free(s->gatherer);
 	rbac_free(s->rbac);
+	callers_free(s->callers);
 	authz_node_free(s->authz_node);
 	hub_free(s->hub);
 	tokens_free(s->tokens);
@@ -380,6 +386,7 @@ void server_free(struct server *s)
 	oidc_fetch_free(s->oidc_fetch);
 	authn_oidc_free(s->oidc);
 	free(s->ranges);
+	requests_free_spare(s);
 	const char *texts[] = {
 		s->options.cluster_id,  s->options.service_cidr, s->options.advertise_address,
 		s->options.ca_pem,      s->options.issuer,       s->options.node_cert_pem,

@@ -28,6 +28,7 @@ struct authn_file;
 struct authn_oidc;
 struct all;
 struct authz_node;
+struct callers;
 struct definitions;
 struct oidc_fetch;
 struct quota_keeper;
@@ -51,6 +52,7 @@ struct server {
 	struct audit *audit; /* NULL: nothing is told */
 	struct seal *seal;   /* NULL: nothing is encrypted */
 	struct tokens *tokens;
+	struct callers *callers;
 	struct authn_file *token_file; /* NULL: none */
 	struct authn_oidc *oidc;       /* NULL: none */
 	struct oidc_fetch *oidc_fetch; /* NULL: its keys are from a file */
@@ -60,6 +62,8 @@ struct server {
 	struct authz_node *authz_node;
 	struct snapshot snapshots[SNAPSHOTS_MAX];
 	struct turns *turns;
+	struct request *spare; /* to be used again */
+	size_t spare_count;
 	struct loop_timer *bookmarks;
 	struct watch *watches; /* all of them, for bookmarks */
 	size_t watches_count;

@@ -24,10 +24,12 @@ const char *verb_name(enum verb v);
 struct target {
 	bool is_resource; /* else only path counts */
 	enum verb verb;
-	char *group, *version, *resource;
-	char *ns, *name, *subresource;  /* NULL: absent */
-	char *rest;                     /* behind the subresource: "a/b"; NULL: none */
-	const struct schema_kind *kind; /* NULL: not served */
+	const char *group, *version, *resource;
+	const char *ns, *name, *subresource; /* NULL: absent */
+	const char *rest;                    /* behind the subresource: "a/b"; NULL: none */
+	const struct schema_kind *kind;      /* NULL: not served */
+	char *text;                          /* what they are in; the target's */
+	char *given;                         /* a name that came in another way; the target's */
 };
 
 /* ERR_MALFORMED: broken escapes. */

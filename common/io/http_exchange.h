@@ -25,6 +25,13 @@ struct http_peer {
 	const char *address; /* "192.0.2.1:51234" or "unix" */
 };
 
+/* What a handler wants to know again at the next request of the same connection: released when another
+ * takes its place or the connection ends. */
+struct http_memo {
+	void *value;
+	void (*release)(void *value); /* NULL: nothing is there */
+};
+
 struct http_exchange;
 struct http_stream; /* takeover: bytes both ways, see stream_takeover.h */
 
@@ -66,9 +73,13 @@ struct http_exchange {
 	const char *body;
 	size_t body_len;
 	struct http_peer peer;
+	struct http_memo *memo; /* the connection's; NULL: nothing can be kept */
 	/* The handler's: */
 	void *ctx;
 	void (*gone)(struct http_exchange *x); /* peer left before the answer */
+	/* The answer comes within a turn or two, and no text of a header is kept until then: the
+	 * server need not put the connection aside. */
+	bool is_brief;
 };
 
 static inline const char *http_header_get(struct http_exchange *x, const char *name)
@@ -89,9 +100,10 @@ static inline void http_headers_like(struct http_exchange *x, const char *prefix
 		x->ops->headers_like(x, prefix, visit, ctx);
 }
 
-static inline void http_reply(struct http_exchange *x, int status, const struct http_header *headers,
-			      size_t headers_count, const void *body, size_t body_len,
-			      void (*release)(void *ctx), void *release_ctx)
+static inline void http_reply(struct http_exchange *x, int status,
+			      const struct http_header *headers, size_t headers_count,
+			      const void *body, size_t body_len, void (*release)(void *ctx),
+			      void *release_ctx)
 {
 	x->ops->reply(x, status, headers, headers_count, body, body_len, release, release_ctx);
 }

@@ -1,15 +1,19 @@
 #include "common/io/http_server.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "common/io/http_server_internal.h"
+
+#define STAY_MS 1
 
 /* ---- the daemon on the loop ---- */
 
 void server_turn_soon(struct http_server *s)
 {
 	if (!s->is_closing)
-		loop_wake_post(s->soon);
+		loop_timer_set(s->soon, 0);
 }
 
 /* When libmicrohttpd wants to be run again without an event. */
@@ -21,6 +25,10 @@ static void schedule(struct http_server *s)
 		server_pause_handshakes(s);
 		is_wanted = MHD_get_timeout(s->daemon, &left_ms) == MHD_YES;
 	}
+	/* Those that stay have it say "at once" until they are answered; else nothing is left to do
+	 * once a run has moved no bytes. */
+	if (is_wanted && left_ms == 0 && s->staying && !s->wires->has_moved)
+		left_ms = STAY_MS;
 	loop_timer_stop(s->later);
 	if (is_wanted && left_ms)
 		/* One more than it says: deadlines are compared with "later than". */
@@ -35,6 +43,9 @@ static void run_daemon(void *server)
 	struct http_server *s = server;
 	s->is_in_run = true;
 	s->is_dirty = false;
+	loop_timer_stop(s->soon);
+	if (s->wires)
+		s->wires->has_moved = false;
 	MHD_run(s->daemon);
 	s->is_in_run = false;
 	server_streams_launch(s);
@@ -106,8 +117,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 		flags |= MHD_USE_TLS;
 	return MHD_start_daemon(
 		flags, 0, server_may_connect, s, server_access, s, MHD_OPTION_EXTERNAL_LOGGER,
-		no_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, server_uri, s,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+		no_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, server_uri,
+		s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
 		server_completed, s, MHD_OPTION_NOTIFY_CONNECTION, server_connection_changed, s,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
 		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
@@ -115,12 +126,35 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 		MHD_OPTION_ARRAY, s->identity ? tls : none, MHD_OPTION_END);
 }
 
+/* Behind TLS libmicrohttpd corks the socket and pushes what it holds around each small answer, two
+ * calls of the kernel, where our wire has made one packet of it already. It leaves alone what comes
+ * from a unix socket: so it is started on one, and then its descriptor becomes the real one. */
+static struct MHD_Daemon *start_quietly(struct http_server *s, int fd)
+{
+	int stand_in = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct MHD_Daemon *d = stand_in < 0 ? NULL : start_daemon(s, stand_in);
+	if (!d) {
+		if (stand_in >= 0)
+			close(stand_in);
+		return NULL;
+	}
+	struct epoll_event accepts = { .events = EPOLLIN, .data = { .ptr = d } };
+	int epoll = MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	if (dup3(fd, stand_in, O_CLOEXEC) < 0 ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, stand_in, &accepts) < 0) {
+		MHD_stop_daemon(d);
+		return NULL;
+	}
+	close(fd);
+	return d;
+}
+
 static int start(struct http_server *s, struct error *err)
 {
 	int fd = server_listen(s, err);
 	if (fd < 0)
 		return fd;
-	s->daemon = start_daemon(s, fd);
+	s->daemon = s->identity ? start_quietly(s, fd) : start_daemon(s, fd);
 	if (!s->daemon) {
 		close(fd);
 		return error_set(err, ERR_INVALID, "the HTTP server did not start (client CA?)");
@@ -152,13 +186,15 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->hangup_epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert(s->hangup_epoll >= 0);
 	s->later = loop_timer_new(loop, run_daemon, s);
-	s->soon = loop_wake_new(loop, run_daemon, s);
+	s->soon = loop_timer_new(loop, run_daemon, s);
 	s->deadlines = loop_timer_new(loop, server_check_deadlines, s);
 	s->handshake_check = loop_timer_new(loop, server_check_handshakes, s);
 	s->wake = loop_wake_new(loop, server_streams_reap, s);
 	s->unix_socket = options->unix_socket ? xstrdup(options->unix_socket) : NULL;
 	s->client_ca_pem = options->client_ca_pem ? xstrdup(options->client_ca_pem) : NULL;
 	int code = 0;
+	if (options->cert_pem)
+		s->wires = xcalloc(1, sizeof *s->wires);
 	if (options->cert_pem)
 		code = tls_identity_new(options->cert_pem, options->key_pem, &s->identity, err);
 	if (code == 0)
@@ -232,9 +268,11 @@ void http_server_free(struct http_server *s)
 	loop_timer_free(s->handshake_check);
 	loop_timer_free(s->deadlines);
 	map_fini(&s->clients);
-	loop_wake_free(s->soon);
+	loop_timer_free(s->soon);
 	loop_wake_free(s->wake);
 	close(s->hangup_epoll);
+	server_spare_free(s);
+	free(s->wires);
 	if (s->unix_socket)
 		unlink(s->unix_socket);
 	tls_identity_free(s->identity);

@@ -22,10 +22,11 @@ struct http_server_options {
 	/* Client certificates are asked for and checked against it; without one the request is
 	 * anonymous; a bad one fails the handshake. */
 	const char *client_ca_pem;
-	size_t body_max;               /* 0: 3 MiB; beyond: 413 by the server itself, Status JSON */
-	size_t connections_max;            /* 0: 20,000; beyond, they wait to be accepted */
+	size_t body_max;        /* 0: 3 MiB; beyond: 413 by the server itself, Status JSON */
+	size_t connections_max; /* 0: 20,000; beyond, they wait to be accepted */
 	size_t connections_per_client_max; /* of one address; 0: no limit; beyond: closed at once */
-	unsigned idle_timeout_s; /* 0: 120; without a byte; not applied while an answer is pending */
+	unsigned
+		idle_timeout_s; /* 0: 120; without a byte; not applied while an answer is pending */
 	/* For the TLS handshake, and from the request line to the end of the head (0: 10 s); to the
 	 * end of an ordinary body (0: 60 s). Who sends a byte now and then is idle no longer than
 	 * idle_timeout_s plus the head's time. */
@@ -58,9 +59,9 @@ int http_server_set_certificate(struct http_server *s, const char *cert_pem, con
 
 struct http_server_counts {
 	uint64_t connections_now, requests_total, handshakes_failed_total, bytes_in, bytes_out;
-	uint64_t streams_now;         /* connections taken over */
-	uint64_t refused_total;       /* a client had too many connections */
-	uint64_t timed_out_total;     /* too slow with a handshake, a head or a body */
+	uint64_t streams_now;     /* connections taken over */
+	uint64_t refused_total;   /* a client had too many connections */
+	uint64_t timed_out_total; /* too slow with a handshake, a head or a body */
 };
 void http_server_counts(const struct http_server *s, struct http_server_counts *ret);
 

@@ -15,10 +15,23 @@ static void add_headers(struct MHD_Response *r, const struct http_header *header
 enum MHD_Result server_queue(struct server_exchange *x)
 {
 	struct MHD_Response *r = TAKE(x->response);
+	if (x->has_body && x->connection->session && !streq(x->base.method, "HEAD") &&
+	    x->status != 204 && x->status != 304)
+		tls_wire_hold(&x->connection->wire);
 	enum MHD_Result result = MHD_queue_response(x->connection->mhd, (unsigned)x->status, r);
 	x->state = EXCHANGE_ANSWERED;
 	MHD_destroy_response(r); /* the connection holds it */
 	return result;
+}
+
+static void queue_staying(struct server_exchange *x)
+{
+	struct http_server *s = x->connection->server;
+	server_stay_ends(x);
+	x->must_close |= server_queue(x) == MHD_NO;
+	s->is_dirty = true;
+	if (!s->is_in_run)
+		server_turn_soon(s);
 }
 
 /* The answer is there: now, or when libmicrohttpd comes by. */
@@ -33,6 +46,10 @@ static void answer(struct server_exchange *x, int status, struct MHD_Response *r
 	}
 	x->response = r;
 	x->status = status;
+	if (x->is_staying && !x->is_in_callback) {
+		queue_staying(x);
+		return;
+	}
 	if (x->is_in_callback || !x->is_suspended)
 		return; /* server_access() queues it on its way out, or when the body is through */
 	if (x->state == EXCHANGE_WAITING && server_queue(x) == MHD_NO)
@@ -46,6 +63,7 @@ void server_reply(struct http_exchange *base, int status, const struct http_head
 {
 	struct server_exchange *x = exchange_of(base);
 	struct MHD_Response *r;
+	x->has_body = body_len > 0;
 	if (release)
 		r = MHD_create_response_from_buffer_with_free_callback_cls(body_len, (void *)body,
 									   release, release_ctx);

@@ -76,7 +76,7 @@ void server_pause_handshakes(struct http_server *s)
 		next = c->next_handshake;
 		if (tls_session_is_established(c->session)) {
 			server_handshake_over(c);
-		} else if (!c->is_handshake_paused) {
+		} else if (!c->is_handshake_paused && !tls_wire_has_pending(&c->wire)) {
 			c->is_handshake_paused = true;
 			MHD_suspend_connection(c->mhd);
 			watch(c, WATCH_HANDSHAKE);
@@ -130,6 +130,7 @@ static void opened(struct http_server *s, struct MHD_Connection *mhd, void **con
 	if (!s->identity)
 		return;
 	c->session = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+	tls_wire_attach(&c->wire, s->wires, c->session, c->fd);
 	c->next_handshake = s->handshakes;
 	c->handshake_link = &s->handshakes;
 	if (c->next_handshake)
@@ -151,6 +152,11 @@ static void closed(struct http_server *s, struct server_connection *c)
 	if (c->next)
 		c->next->link = c->link;
 	*c->link = c->next;
+	if (c->session)
+		tls_wire_fini(&c->wire);
+	if (c->memo.release)
+		c->memo.release(c->memo.value);
+	c->memo = (struct http_memo){ 0 };
 	c->mhd = NULL;
 	c->server = NULL;
 	c->session = NULL;

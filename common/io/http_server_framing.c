@@ -9,8 +9,20 @@
 
 struct framing {
 	unsigned lengths, codings, hosts;
+	uint32_t initials;
 	bool is_length_bad, is_coding_bad, is_line_bad;
 };
+
+static bool is_name(const char *name, size_t len, const char *wanted)
+{
+	return len == strlen(wanted) && strcasecmp(name, wanted) == 0;
+}
+
+static bool ends_at(const char *value, size_t len)
+{
+	return !value ||
+	       (strlen(value) == len && !memchr(value, '\r', len) && !memchr(value, '\n', len));
+}
 
 static enum MHD_Result look(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_len,
 			    const char *value, size_t value_len)
@@ -19,24 +31,25 @@ static enum MHD_Result look(void *ctx, enum MHD_ValueKind kind, const char *name
 	(void)kind;
 	/* "Content-Length " before its colon is another name to some; a lone CR ends a line to
 	 * others. */
-	f->is_line_bad |= strcspn(name, " \t\r\n") != name_len ||
-			  (value && strcspn(value, "\r\n") != value_len);
-	if (strcasecmp(name, "Content-Length") == 0) {
+	f->is_line_bad |= strcspn(name, " \t\r\n") != name_len || !ends_at(value, value_len);
+	f->initials |= server_initial(name);
+	if (is_name(name, name_len, "Content-Length")) {
 		f->lengths++;
 		f->is_length_bad |= !value || !*value || value[strspn(value, "0123456789")];
-	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+	} else if (is_name(name, name_len, "Transfer-Encoding")) {
 		f->codings++;
 		f->is_coding_bad |= !value || strcasecmp(value, "chunked") != 0;
-	} else if (strcasecmp(name, "Host") == 0) {
+	} else if (is_name(name, name_len, "Host")) {
 		f->hosts++;
 	}
 	return MHD_YES;
 }
 
-const char *server_framing_problem(struct MHD_Connection *mhd)
+const char *server_framing_problem(struct MHD_Connection *mhd, uint32_t *ret_initials)
 {
 	struct framing f = { 0 };
 	(void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, look, &f);
+	*ret_initials = f.initials;
 	if (f.is_line_bad)
 		return "a header's name holds a blank, or its value an end";
 	if (f.is_length_bad || f.lengths > 1)

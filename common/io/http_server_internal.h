@@ -10,6 +10,7 @@
 #include "common/base/str.h"
 #include "common/io/http_server.h"
 #include "common/io/tls_session.h"
+#include "common/io/tls_wire.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -17,11 +18,14 @@
 #define SERVER_BODY_MAX          (3u << 20)
 #define SERVER_CONNECTIONS_MAX   20000
 #define SERVER_IDLE_TIMEOUT_S    120
-#define SERVER_CONNECTION_MEMORY (40u << 10)
+#define SERVER_CONNECTION_MEMORY (24u << 10)
 #define SERVER_STREAMS_MAX       1024
 #define SERVER_HEAD_MS           10000
 #define SERVER_BODY_MS           60000
 #define SERVER_DEADLINES_MS      5000
+#define SERVER_STAYS_MAX         8   /* runs of libmicrohttpd that a brief answer is waited for */
+#define SERVER_SPARE_MAX         256 /* exchanges kept for the next requests */
+#define SERVER_URI_MAX           400 /* longer ones are allocated */
 
 struct server_exchange;
 struct server_stream;
@@ -37,6 +41,8 @@ struct server_connection {
 	struct MHD_Connection *mhd; /* NULL: closed */
 	int fd;
 	void *session; /* GnuTLS', or NULL */
+	struct tls_wire wire;
+	struct http_memo memo;
 	struct tls_peer peer;
 	bool is_peer_known, has_hung_up, had_request, is_cut;
 	enum connection_watch watch;
@@ -64,15 +70,23 @@ struct server_exchange {
 	struct server_connection *connection;
 	enum exchange_state state;
 	unsigned refs; /* libmicrohttpd's request; the handler's, until answered and closed */
-	char *uri, *method;
-	int64_t begun_ms; /* when its request line was there */
+	struct server_exchange *next_spare;
+	char *uri;         /* in uri_room, or the exchange's */
+	char method[24];   /* of those that nobody knows */
+	uint32_t initials; /* of its headers */
+	int64_t begun_ms;  /* when its request line was there */
 	struct str body;
 	uint64_t discarded;
 	bool is_in_callback, is_suspended, is_handed, is_hung, must_close;
 	bool is_too_large, is_mhd_over, is_answered;
+	/* It waits for its answer without being suspended: leaving the epoll set and entering it
+	 * again costs as much as reading the request. So many times it was asked in vain. */
+	bool is_staying;
+	unsigned stays;
 	/* the answer, until it can be queued */
 	struct MHD_Response *response;
 	int status;
+	bool has_body; /* its head waits for it on the wire */
 	/* a streamed answer */
 	struct http_source source;
 	void *source_ctx;
@@ -85,6 +99,7 @@ struct server_exchange {
 	/* Its connection may be taken over: `body` collects what follows the head, and the stream
 	 * begins when libmicrohttpd has handed that on. */
 	bool may_be_taken, has_passed;
+	char uri_room[SERVER_URI_MAX]; /* the last: not zeroed for the next request */
 };
 
 struct http_server {
@@ -92,7 +107,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct loop_fd *ready;
 	struct loop_timer *later; /* libmicrohttpd's own time-outs */
-	struct loop_wake *soon;   /* run it in the next turn */
+	struct loop_timer *soon;  /* run it in the next turn */
 	struct loop_timer *handshake_check;
 	struct server_connection *handshakes;
 	struct loop_wake *wake; /* stream threads that ended */
@@ -111,6 +126,10 @@ struct http_server {
 	struct server_stream *streams; /* all */
 	size_t streams_count;
 	bool is_in_run, is_dirty, is_closing;
+	size_t staying;          /* exchanges that are */
+	struct tls_wires *wires; /* NULL: no TLS */
+	struct server_exchange *spare;
+	size_t spare_count;
 	struct http_server_counts counts;
 };
 
@@ -154,6 +173,8 @@ enum MHD_Result server_access(void *cls, struct MHD_Connection *mhd, const char 
 void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 		      enum MHD_RequestTerminationCode code);
 void server_exchange_unref(struct server_exchange *x);
+void server_spare_free(struct http_server *s);
+void server_stay_ends(struct server_exchange *x);
 void server_peer_left(struct server_exchange *x); /* while it was suspended */
 
 /* ---- http_server_answer.c ---- */
@@ -170,7 +191,14 @@ void server_reply_status(struct server_exchange *x, int status, const char *reas
 
 /* ---- http_server_framing.c ---- */
 /* Why nobody can be sure where this request ends; NULL: all is well. */
-const char *server_framing_problem(struct MHD_Connection *mhd);
+/* *ret_initials: with what letters the names of its headers begin. */
+const char *server_framing_problem(struct MHD_Connection *mhd, uint32_t *ret_initials);
+
+/* A bit for each letter, whatever its case; what is no letter shares them. */
+static inline uint32_t server_initial(const char *name)
+{
+	return 1u << (*name & 31);
+}
 
 /* ---- stream_takeover.c ---- */
 void server_streams_launch(struct http_server *s); /* threads of those taken over meanwhile */

@@ -9,10 +9,16 @@
  * client sees the answer; beyond, the connection is cut. */
 #define DISCARD_MAX (1u << 30)
 
+/* Most of what is asked for is not there, and no name begins like it. */
+static bool may_have(const struct server_exchange *x, const char *name)
+{
+	return x->connection->mhd && !x->is_mhd_over && (x->initials & server_initial(name)) != 0;
+}
+
 static const char *find_header(struct http_exchange *base, const char *name)
 {
 	struct server_exchange *x = exchange_of(base);
-	if (!x->connection->mhd || x->is_mhd_over)
+	if (!may_have(x, name))
 		return NULL;
 	return MHD_lookup_connection_value(x->connection->mhd, MHD_HEADER_KIND, name);
 }
@@ -38,7 +44,7 @@ static size_t find_header_values(struct http_exchange *base, const char *name,
 {
 	struct server_exchange *x = exchange_of(base);
 	struct gathered g = { .name = name, .values = ret_values, .max = max };
-	if (!x->connection->mhd || x->is_mhd_over)
+	if (!may_have(x, name))
 		return 0;
 	(void)MHD_get_connection_values(x->connection->mhd, MHD_HEADER_KIND, gather, &g);
 	return g.count;
@@ -65,7 +71,7 @@ static void find_headers_like(struct http_exchange *base, const char *prefix, ht
 {
 	struct server_exchange *x = exchange_of(base);
 	struct visiting v = { prefix, visit, ctx };
-	if (x->connection->mhd && !x->is_mhd_over)
+	if (may_have(x, prefix))
 		(void)MHD_get_connection_values(x->connection->mhd, MHD_HEADER_KIND, visit_like,
 						&v);
 }
@@ -83,11 +89,43 @@ void server_exchange_unref(struct server_exchange *x)
 {
 	if (--x->refs > 0)
 		return;
+	struct http_server *s = x->connection->server;
 	server_connection_unref(x->connection);
 	str_fini(&x->body);
-	free(x->uri);
-	free(x->method);
-	free(x);
+	if (x->uri != x->uri_room)
+		free(x->uri);
+	if (!s || s->spare_count >= SERVER_SPARE_MAX) {
+		free(x);
+		return;
+	}
+	x->next_spare = s->spare;
+	s->spare = x;
+	s->spare_count++;
+}
+
+void server_spare_free(struct http_server *s)
+{
+	while (s->spare) {
+		struct server_exchange *x = s->spare;
+		s->spare = x->next_spare;
+		free(x);
+	}
+}
+
+static struct server_exchange *exchange_new(struct http_server *s, const char *uri)
+{
+	struct server_exchange *x = s->spare;
+	if (x) {
+		s->spare = x->next_spare;
+		s->spare_count--;
+		memset(x, 0, offsetof(struct server_exchange, uri_room));
+	} else {
+		x = xcalloc(1, sizeof *x);
+	}
+	size_t n = strlen(uri) + 1;
+	x->uri = n <= sizeof x->uri_room ? x->uri_room : xcalloc(n, 1);
+	memcpy(x->uri, uri, n);
+	return x;
 }
 
 static struct server_connection *connection_of(struct MHD_Connection *mhd)
@@ -102,7 +140,7 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
 	struct http_server *s = cls;
 	struct server_connection *c = connection_of(mhd);
-	struct server_exchange *x = xcalloc(1, sizeof *x);
+	struct server_exchange *x = exchange_new(s, uri);
 	x->refs = 1;
 	x->begun_ms = loop_now_ms(s->loop);
 	x->connection = c;
@@ -110,7 +148,6 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 	c->exchange = x;
 	c->had_request = true;
 	server_handshake_over(c);
-	x->uri = xstrdup(uri);
 	str_init(&x->body, s->options.body_max);
 	char *query = strchr(x->uri, '?');
 	if (query)
@@ -160,6 +197,7 @@ static void set_peer(struct server_exchange *x)
 	}
 	struct http_peer *p = &x->base.peer;
 	p->address = c->address;
+	x->base.memo = &c->memo;
 	p->cert_cn = c->peer.common_name;
 	for (size_t i = 0; i < c->peer.orgs_count && i < HTTP_PEER_ORGS_MAX; i++)
 		p->cert_orgs[p->cert_orgs_count++] = c->peer.orgs[i];
@@ -217,17 +255,30 @@ static enum MHD_Result pass_on(struct server_exchange *x, const char *bytes, siz
 	return MHD_YES;
 }
 
+/* libmicrohttpd's text ends with its request. */
+static const char *lasting_method(struct server_exchange *x, const char *method)
+{
+	static const char *const known[] = { "GET",    "HEAD",    "POST",  "PUT",    "PATCH",
+					     "DELETE", "OPTIONS", "TRACE", "CONNECT" };
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (streq(known[i], method))
+			return known[i];
+	size_t n = strnlen(method, sizeof x->method - 1);
+	memcpy(x->method, method, n);
+	return x->method;
+}
+
 static enum MHD_Result take_head(struct server_exchange *x, const char *method)
 {
 	struct http_server *s = x->connection->server;
 	s->counts.requests_total++;
-	x->method = xstrdup(method);
-	x->base.method = x->method;
+	x->base.method = lasting_method(x, method);
 	x->state = EXCHANGE_BODY;
 	set_peer(x);
+	x->initials = UINT32_MAX;
 	if (x->may_be_taken)
 		return offer(x); /* what follows is never taken for a request */
-	const char *problem = server_framing_problem(x->connection->mhd);
+	const char *problem = server_framing_problem(x->connection->mhd, &x->initials);
 	if (problem) {
 		x->is_handed = true;
 		x->refs++;
@@ -235,7 +286,7 @@ static enum MHD_Result take_head(struct server_exchange *x, const char *method)
 		return server_queue(x);
 	}
 	if (s->options.wants_stream &&
-	    s->options.wants_stream(s->options.ctx, x->method, x->base.path)) {
+	    s->options.wants_stream(s->options.ctx, x->base.method, x->base.path)) {
 		x->is_body_streamed = true;
 		hand_over(x);
 		/* An answer now would close the connection under the client's upload; it is
@@ -299,6 +350,27 @@ static void end_body(struct server_exchange *x, bool is_complete)
 	x->sink.end(x->sink_ctx, is_complete);
 }
 
+void server_stay_ends(struct server_exchange *x)
+{
+	if (x->is_staying)
+		x->connection->server->staying--;
+	x->is_staying = false;
+}
+
+/* A brief wait: libmicrohttpd will ask again in each of its runs. */
+static bool stays(struct server_exchange *x)
+{
+	struct http_server *s = x->connection->server;
+	if (x->state != EXCHANGE_WAITING || !x->base.is_brief || !s->wires ||
+	    x->stays++ >= SERVER_STAYS_MAX) {
+		server_stay_ends(x);
+		return false;
+	}
+	s->staying += !x->is_staying;
+	x->is_staying = true;
+	return true;
+}
+
 /* Everything is there, or we come back because an answer is. */
 static enum MHD_Result complete(struct server_exchange *x)
 {
@@ -316,6 +388,8 @@ static enum MHD_Result complete(struct server_exchange *x)
 	}
 	if (x->response)
 		return server_queue(x);
+	if (stays(x))
+		return MHD_YES;
 	server_suspend(x); /* until the answer, or until the stream that took it over ends */
 	return MHD_YES;
 }
@@ -389,6 +463,9 @@ void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 	if (!x)
 		return;
 	*request = NULL;
+	server_stay_ends(x);
+	if (x->connection->session)
+		tls_wire_let_go(&x->connection->wire);
 	x->is_mhd_over = true;
 	x->connection->exchange = NULL;
 	x->connection->free_since_ms = loop_now_ms(((struct http_server *)cls)->loop);

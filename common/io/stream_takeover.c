@@ -16,6 +16,7 @@
 struct http_duplex {
 	int fd;
 	gnutls_session_t session; /* NULL: plain */
+	struct tls_wire *wire;    /* the session's */
 	int stop_fd;              /* readable: the server ends */
 	bool is_write_shut;
 	/* What came together with the request's head; the exchange owns it. */
@@ -140,7 +141,8 @@ int http_duplex_fd(const struct http_duplex *d)
 
 bool http_duplex_has_pending(const struct http_duplex *d)
 {
-	return d->early_len > 0 || (d->session && gnutls_record_check_pending(d->session) > 0);
+	return d->early_len > 0 || (d->session && (gnutls_record_check_pending(d->session) > 0 ||
+						   tls_wire_has_pending(d->wire)));
 }
 
 /* ---- relay ---- */
@@ -219,6 +221,8 @@ static void give_up(struct server_stream *t)
 static void launch(struct server_stream *t)
 {
 	pthread_attr_t attr;
+	if (t->duplex.session)
+		tls_wire_detach(t->duplex.wire);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (pthread_create(&t->thread, &attr, stream_thread, t) == 0) {
@@ -324,6 +328,7 @@ void http_takeover(struct http_exchange *base, void (*run)(void *ctx, struct htt
 	};
 	t->duplex = (struct http_duplex){ .fd = x->connection->fd,
 					  .session = x->connection->session,
+					  .wire = &x->connection->wire,
 					  .stop_fd = stop_fd };
 	s->streams = t;
 	s->streams_count++;

@@ -15,11 +15,20 @@ struct sim_transport {
 	void *ctx;
 	const struct sim_network_faults *faults;
 	struct http_call *calls;
+	struct http_memo memo;
 	bool is_freed; /* goes with its last call: a server may still hold some */
 };
 
+static void forget_memo(struct sim_transport *t)
+{
+	if (t->memo.release)
+		t->memo.release(t->memo.value);
+	t->memo = (struct http_memo){ 0 };
+}
+
 static void transport_destroy(struct sim_transport *t)
 {
+	forget_memo(t);
 	free(t->cn);
 	free(t->org);
 	free(t);
@@ -29,12 +38,12 @@ static void transport_destroy(struct sim_transport *t)
 struct http_call {
 	struct sim_transport *t;
 	struct http_call *next, *prev;
-	struct loop_timer *timer;      /* client side: what happens next */
-	struct loop_timer *pump;       /* server side: reads the source */
+	struct loop_timer *timer; /* client side: what happens next */
+	struct loop_timer *pump;  /* server side: reads the source */
 	struct loop_timer *timeout;
 	const struct http_events *events;
 	void *ctx;
-	bool client_gone;              /* cancelled or told the end */
+	bool client_gone; /* cancelled or told the end */
 	/* the request */
 	struct http_exchange x;
 	char *method, *path, *query, *body;
@@ -176,7 +185,8 @@ static size_t x_header_values(struct http_exchange *x, const char *name, const c
 	return n;
 }
 
-static void x_headers_like(struct http_exchange *x, const char *prefix, http_visit *visit, void *ctx)
+static void x_headers_like(struct http_exchange *x, const char *prefix, http_visit *visit,
+			   void *ctx)
 {
 	struct http_call *c = CONTAINER_OF(x, struct http_call, x);
 	for (size_t i = 0; i < c->headers_count; i++)
@@ -337,7 +347,8 @@ static struct http_call *start(struct http_transport *base, const struct http_re
 				       .peer = { .cert_cn = t->cn,
 						 .cert_orgs = { t->org },
 						 .cert_orgs_count = t->org ? 1 : 0,
-						 .address = "sim" } };
+						 .address = "sim" },
+				       .memo = &t->memo };
 	c->timer = loop_timer_new(t->loop, step, c);
 	c->pump = loop_timer_new(t->loop, pump, c);
 	c->timeout = loop_timer_new(t->loop, timed_out, c);
@@ -379,6 +390,7 @@ void sim_transport_set_server(struct http_transport *base,
 			      void (*handle)(void *ctx, struct http_exchange *x), void *ctx)
 {
 	struct sim_transport *t = of(base);
+	forget_memo(t); /* the server of before had it */
 	t->handle = handle;
 	t->ctx = ctx;
 }

@@ -74,7 +74,8 @@ static void test_policy(void)
 				fits[i].level);
 			exit(1);
 		}
-		free(who.groups[0]);
+		who.name = NULL;
+		identity_fini(&who);
 	}
 	audit_policy_free(p);
 	CHECK(audit_policy_read("kind: Policy\nrules: [{level: Much}]\n", &p, &err) == ERR_INVALID);

@@ -148,6 +148,46 @@ static void echo_request(struct http_exchange *x)
 	http_reply(x, 200, headers, 2, s.data, s.len, NULL, NULL);
 }
 
+struct brief {
+	struct http_exchange *x;
+	struct loop_timer *timer;
+};
+
+static void brief_gone(struct http_exchange *x)
+{
+	(void)x;
+	W.gone++;
+}
+
+static void brief_over(void *ctx)
+{
+	struct brief *b = ctx;
+	http_reply(b->x, 200, NULL, 0, b->x->query, strlen(b->x->query), NULL, NULL);
+	loop_timer_free(b->timer);
+	free(b);
+	W.closed++;
+}
+
+/* "/brief?MS": answered after so long, though it said that it would not take long. */
+static void be_brief(struct http_exchange *x)
+{
+	struct brief *b = xcalloc(1, sizeof *b);
+	*b = (struct brief){ x, loop_timer_new(W.loop, brief_over, b) };
+	x->is_brief = true;
+	x->gone = brief_gone;
+	loop_timer_set(b->timer, strtol(x->query, NULL, 10));
+}
+
+/* "/large?N": a body of N bytes. */
+static void be_large(struct http_exchange *x)
+{
+	size_t n = strtoul(x->query, NULL, 10);
+	char *body = xcalloc(n + 1, 1);
+	for (size_t i = 0; i < n; i++)
+		body[i] = (char)('a' + i % 26);
+	http_reply(x, 200, NULL, 0, body, n, free_body, body);
+}
+
 static void handle(void *ctx, struct http_exchange *x)
 {
 	static const struct http_source ticks = { read_ticks, source_closed };
@@ -161,6 +201,10 @@ static void handle(void *ctx, struct http_exchange *x)
 		W.kept = x;
 		x->gone = peer_gone;
 		loop_stop(W.loop);
+	} else if (streq(x->path, "/brief")) {
+		be_brief(x);
+	} else if (streq(x->path, "/large")) {
+		be_large(x);
 	} else if (streq(x->path, "/ticks")) {
 		W.kept = x;
 		http_stream(x, 200, NULL, 0, &ticks, NULL);
