@@ -11,7 +11,7 @@
 #include "apiserver/hub.h"
 #include "apiserver/rbac_rule.h"
 #include "apiserver/request.h"
-#include "apiserver/scan.h"
+#include "common/base/scan.h"
 
 struct authz_node;
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "apiserver/scan.h"
+#include "common/base/scan.h"
 #include "schemas/schema.h"
 
 /* The message of an object, or of any other value of the type. Check str_ok(out). */

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "apiserver/scan.h"
+#include "common/base/scan.h"
 #include "common/base/error.h"
 #include "common/base/selector.h"
 #include "schemas/schema.h"
@@ -79,5 +79,9 @@ json_t *object_tree(const struct object *o);
 /* The same without managedFields, which few writes look at; and these alone (NULL: none). */
 json_t *object_tree_unowned(const struct object *o);
 json_t *object_managed(const struct object *o);
-/* Canonical bytes without managedFields get those of `o`, as they are. */
-void object_add_managed(const struct object *o, struct str *bytes);
+/* The same list in its bytes; absent: nobody owns anything. */
+struct span object_managed_bytes(const struct object *o);
+/* Canonical bytes without managedFields get this list. */
+void object_add_managed(struct str *bytes, struct span list);
+/* As stored, without managedFields, appended to out. */
+void object_unowned_bytes(const struct object *o, struct str *out);

@@ -7,8 +7,8 @@
 #include "common/base/base.h"
 
 struct arena {
-	void **blocks;
-	size_t count, size;
+	void *block;    /* the last one; each leads to the one before */
+	char *at, *end; /* what is left of it */
 };
 void *arena_alloc(struct arena *a, size_t n, size_t size); /* n × size bytes, zeroed; never NULL */
 char *arena_text(struct arena *a, const char *s);

@@ -24,7 +24,7 @@ char *str_reserve(struct str *s, size_t n)
 	}
 	size_t need = s->len + n + 1;
 	if (need > s->size) {
-		size_t size = MAX(need, s->size + s->size / 2);
+		size_t size = MAX(need, 2 * s->size);
 		size = MAX(size, (size_t)64);
 		s->data = xrealloc(s->size ? s->data : NULL, size, 1);
 		s->size = size;
@@ -56,7 +56,7 @@ void str_add(struct str *s, const char *text)
 	str_add_bytes(s, text, strlen(text));
 }
 
-void str_add_char(struct str *s, char c)
+void str_add_char_slowly(struct str *s, char c)
 {
 	str_add_bytes(s, &c, 1);
 }

@@ -27,7 +27,17 @@ void str_fini(struct str *s);
 
 void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *bytes, size_t n);
-void str_add_char(struct str *s, char c);
+void str_add_char_slowly(struct str *s, char c);
+static inline void str_add_char(struct str *s, char c)
+{
+	/* Where there is room, text is made of pieces as short as this. */
+	if (s->overflow || s->len >= s->max || s->len + 1 >= s->size) {
+		str_add_char_slowly(s, c);
+		return;
+	}
+	s->data[s->len++] = c;
+	s->data[s->len] = '\0';
+}
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void str_vaddf(struct str *s, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 

@@ -1,5 +1,5 @@
 /* The scanner finds what a parser finds: random objects with brackets, quotes and escapes in their texts. */
-#include "apiserver/scan.h"
+#include "common/base/scan.h"
 #include "common/base/jsonx.h"
 #include "common/base/rng.h"
 #include "tests/support/check.h"

@@ -1,4 +1,4 @@
-#include "apiserver/scan.h"
+#include "common/base/scan.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
