@@ -1,6 +1,7 @@
 #include "common/base/jsonx.h"
 #include "schemas/custom.h"
 #include "schemas/default.h"
+#include "schemas/members.h"
 #include "schemas/print.h"
 
 static void default_fields(const struct schema_type *type, json_t *tree);
@@ -40,11 +41,11 @@ static void default_fields(const struct schema_type *type, json_t *tree)
 {
 	if (!json_is_object(tree))
 		return;
-	size_t left = json_object_size(tree);
+	struct members members;
+	members_open(&members, type, tree);
 	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		json_t *value = left ? json_object_get(tree, f->name) : NULL;
-		left -= value != NULL;
+		json_t *value = members_at(&members, i);
 		if (f->default_json && is_empty_value(f, value) && (!value || !f->keeps_empty)) {
 			json_object_set_new_nocheck(tree, f->name, default_value(f->default_json));
 			continue;

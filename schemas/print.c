@@ -2,6 +2,7 @@
 
 #include "common/base/jsonx.h"
 #include "schemas/custom.h"
+#include "schemas/members.h"
 
 #include <stdio.h>
 
@@ -186,23 +187,28 @@ static bool is_left_out(const struct schema_field *f, const json_t *value)
 	return !value || json_is_null(value) || f->shape != SCHEMA_ONE || !f->keeps_empty;
 }
 
+/* "name": with the comma before it; no name of a table has anything that JSON escapes. */
+static void print_name(const struct schema_field *f, bool is_first, struct str *out)
+{
+	str_add(out, is_first ? "\"" : ",\"");
+	str_add(out, f->name);
+	str_add_bytes(out, "\":", 2);
+}
+
 static void print_fields(const struct schema_type *type, const json_t *tree, struct str *out)
 {
 	bool is_first = true;
-	size_t left = json_object_size(tree); /* once all are seen, nothing is looked up */
+	struct members members;
+	members_open(&members, type, tree);
 	str_add_char(out, '{');
 	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		const json_t *value = left ? json_object_get(tree, f->name) : NULL;
-		left -= value != NULL;
+		const json_t *value = members_at(&members, i);
 		bool is_out = is_left_out(f, value);
 		if (is_out && !f->is_always_written)
 			continue;
 		size_t before = out->len;
-		if (!is_first)
-			str_add_char(out, ',');
-		str_add_json(out, f->name, strlen(f->name));
-		str_add_char(out, ':');
+		print_name(f, is_first, out);
 		if (is_out && !print_zero(f, out)) {
 			str_truncate(out, before);
 			continue;

@@ -1,4 +1,5 @@
 #include "schemas/custom.h"
+#include "schemas/members.h"
 #include "schemas/rule.h"
 
 /* One value against the bounds of its field. */
@@ -33,12 +34,13 @@ static void check_value(const struct schema_field *f, const json_t *value, const
 void validate_tables(const struct schema_type *type, const json_t *tree, const json_t *old,
 		     const struct path *at, struct field_errors *e)
 {
-	size_t left = json_object_size(tree);
-	for (size_t i = 0; i < type->fields_count && (left || old); i++) {
+	struct members members, old_members;
+	members_open(&members, type, tree);
+	members_open(&old_members, type, old);
+	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		const json_t *value = left ? json_object_get(tree, f->name) : NULL;
-		const json_t *before = old ? json_object_get(old, f->name) : NULL;
-		left -= value != NULL;
+		const json_t *value = members_at(&members, i);
+		const json_t *before = members_at(&old_members, i);
 		if (old && f->is_immutable)
 			rule_unchanged(e, PATH(at, f->name), value, before);
 		if (!value ||
