@@ -20,6 +20,7 @@ void change_reset(struct change *c)
 	if (!c->bytes.max)
 		str_init(&c->bytes, RENDER_LIMIT);
 	str_clear(&c->bytes);
+	str_clear(&c->owners);
 	c->old = NULL;
 	c->old_tree = c->tree = c->sent_managed = c->managed = NULL;
 	c->key = NULL;

@@ -47,7 +47,9 @@ struct change {
 	enum change_part part;
 	char *ns, *name;                 /* name NULL: generateName */
 	char *content_type, *user_agent; /* headers; NULL: none */
-	json_t *body;                    /* decoded object, or patch document */
+	char *base;                      /* generateName, where that names it; or NULL */
+	/* Decoded object, or patch document. An attempt may take it: the next decodes again. */
+	json_t *body;
 	const char *patch_type;
 	bool is_apply; /* the patch is a configuration to apply */
 	/* What the last step came to, perhaps on a worker. */
@@ -61,7 +63,8 @@ struct change {
 	struct object *old; /* reference; NULL: there is none */
 	json_t *old_tree, *tree;
 	json_t *sent_managed;      /* managedFields that the client sent; or NULL */
-	json_t *managed;           /* the new managedFields, once they are known */
+	json_t *managed;           /* the new managedFields, once they are known: as a tree … */
+	struct str owners;         /* … or as they are stored; empty: none */
 	bool keeps_managed;        /* they are the old ones, which no tree holds */
 	bool is_delete, is_create; /* what it turned out to be */
 	uint32_t revision;         /* of the kind */
@@ -106,7 +109,8 @@ int managed_check_options(struct change *c, struct failure *f);
 void managed_take_sent(struct change *c);
 /* Compare with the old tree: who owns what after this write. */
 void managed_note(struct change *c);
-void managed_put(struct change *c); /* into the tree */
+/* Into the object's bytes, of which the tree knows nothing. */
+void managed_put(struct change *c);
 int apply_check_body(struct change *c, struct failure *f);
 int apply_build(struct change *c, struct failure *f);
 

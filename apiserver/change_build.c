@@ -119,6 +119,8 @@ static bool looks_at_owners(const struct change *c)
 
 int change_build(struct change *c, struct failure *f)
 {
+	if (!c->body && body_decode(c, f) < 0)
+		return -1;
 	if (c->old)
 		c->old_tree =
 			looks_at_owners(c) ? object_tree(c->old) : object_tree_unowned(c->old);
@@ -136,7 +138,7 @@ int change_build(struct change *c, struct failure *f)
 		if (patched(c, c->asked->type, base, &c->tree, f) < 0)
 			return -1;
 	} else {
-		c->tree = json_deep_copy(c->body);
+		c->tree = TAKE(c->body);
 	}
 	schema_to_storage(c->asked, c->tree);
 	return 0;

@@ -3,6 +3,7 @@
 #include "common/base/jsonx.h"
 #include "schemas/field_walk.h"
 #include "schemas/managed.h"
+#include "schemas/owners.h"
 
 #include <ctype.h>
 
@@ -115,10 +116,76 @@ static json_t *shown(const struct change *c, json_t *tree)
 	return copy;
 }
 
+/* A list as it is stored. */
+static void print_list(json_t *list, struct str *out)
+{
+	static const char head[] = "{\"managedFields\":";
+	AUTO_STR text;
+	AUTO_JSON *metadata = json_object();
+	str_init(&text, RENDER_LIMIT);
+	json_object_set(metadata, "managedFields", list);
+	schema_print(schema_type_by_name("apis.meta.v1.ObjectMeta"), metadata, &text);
+	if (text.len > sizeof head)
+		str_add_bytes(out, text.data + sizeof head - 1, text.len - sizeof head);
+}
+
+/* From bytes to bytes; false: somebody must look at the trees. */
+static bool note_by_bytes(struct change *c, const struct managed_writer *w, json_t *sent)
+{
+	AUTO_STR before, list;
+	str_init(&before, RENDER_LIMIT);
+	str_init(&list, RENDER_LIMIT);
+	if (c->asked != c->kind || c->kind->custom)
+		return false;
+	str_clear(&c->bytes);
+	schema_print(c->kind->type, c->tree, &c->bytes);
+	if (c->old)
+		object_unowned_bytes(c->old, &before);
+	else
+		str_add(&before, "{}");
+	if (sent)
+		print_list(sent, &list);
+	struct owners_input in = { .before = { before.data, before.len },
+				   .now = { c->bytes.data, c->bytes.len },
+				   .is_create = !c->old };
+	if (c->old)
+		in.stored = object_managed_bytes(c->old);
+	if (sent)
+		in.sent = (struct span){ list.data, list.len };
+	if (!str_ok(&c->bytes) || !str_ok(&before) || !str_ok(&list))
+		return false;
+	str_clear(&c->owners);
+	switch (owners_update(w, &in, &c->owners)) {
+	case OWNERS_UNKNOWN:
+		str_clear(&c->owners);
+		return false;
+	case OWNERS_KEPT:
+		c->keeps_managed = true;
+		return true;
+	case OWNERS_WRITTEN:
+		break;
+	}
+	return true;
+}
+
+static void note_by_trees(struct change *c, const struct managed_writer *w, json_t *sent)
+{
+	struct managed_change change;
+	AUTO_JSON *nothing = json_object();
+	bool differs = managed_compare(w, c->old_tree ? c->old_tree : nothing, c->tree, &change);
+	if (!differs && !sent) {
+		c->keeps_managed = c->old != NULL;
+	} else {
+		AUTO_JSON *stored = c->old ? object_managed(c->old) : NULL;
+		AUTO_JSON *entries = managed_begin(stored, sent);
+		c->managed = managed_update(w, entries, &change, !c->old);
+	}
+	managed_change_fini(&change);
+}
+
 void managed_note(struct change *c)
 {
-	bool is_whole = c->part == PART_MAIN;
-	const json_t *sent = is_whole ? c->sent_managed : NULL;
+	json_t *sent = c->part == PART_MAIN ? c->sent_managed : NULL;
 	if (c->managed)
 		return; /* an apply has said it already */
 	if (c->part == PART_BINDING || c->part == PART_FINALIZE) {
@@ -126,29 +193,23 @@ void managed_note(struct change *c)
 		return;
 	}
 	struct writing w;
-	struct managed_change change;
 	writing_init(&w, c);
-	AUTO_JSON *nothing = json_object();
-	bool differs =
-		managed_compare(&w.writer, c->old_tree ? c->old_tree : nothing, c->tree, &change);
-	if (!differs && !sent) {
-		c->keeps_managed = c->old != NULL;
-	} else {
-		AUTO_JSON *stored = c->old ? object_managed(c->old) : NULL;
-		AUTO_JSON *entries = managed_begin(stored, sent);
-		c->managed = managed_update(&w.writer, entries, &change, !c->old);
-	}
-	managed_change_fini(&change);
+	if (!note_by_bytes(c, &w.writer, sent))
+		note_by_trees(c, &w.writer, sent);
 	writing_fini(&w);
 }
 
 void managed_put(struct change *c)
 {
-	json_t *metadata = json_object_get(c->tree, "metadata");
+	static const char none[] = "[]";
+	if (c->keeps_managed) {
+		object_add_managed(&c->bytes, object_managed_bytes(c->old));
+		return;
+	}
 	if (json_array_size(c->managed) > 0)
-		json_object_set(metadata, "managedFields", c->managed);
-	else
-		json_object_del(metadata, "managedFields");
+		print_list(c->managed, &c->owners);
+	if (c->owners.len > sizeof none - 1)
+		object_add_managed(&c->bytes, (struct span){ c->owners.data, c->owners.len });
 }
 
 /* ---- apply ---- */

@@ -106,29 +106,54 @@ json_t *object_tree_unowned(const struct object *o)
 	return tree;
 }
 
+#define MANAGED_HEAD ",\"managedFields\":"
+
+struct span object_managed_bytes(const struct object *o)
+{
+	size_t n = strlen(MANAGED_HEAD);
+	if (!o->managed_len)
+		return (struct span){ 0 };
+	return (struct span){ o->bytes + o->managed_at + n, o->managed_len - n };
+}
+
 json_t *object_managed(const struct object *o)
 {
-	static const char head[] = ",\"managedFields\":";
-	if (!o->managed_len)
+	struct span text = object_managed_bytes(o);
+	if (!text.at)
 		return NULL;
 	json_t *list = NULL;
 	struct error err;
-	int code = json_parse(o->bytes + o->managed_at + sizeof head - 1,
-			      o->managed_len - (sizeof head - 1), &list, &err);
+	int code = json_parse(text.at, text.len, &list, &err);
 	assert(code == 0);
 	return list;
 }
 
-void object_add_managed(const struct object *o, struct str *bytes)
+void object_unowned_bytes(const struct object *o, struct str *out)
 {
-	if (!o->managed_len || !str_ok(bytes))
+	size_t begin = out->len;
+	object_stored_bytes(o, out);
+	if (!o->managed_len || !str_ok(out))
+		return;
+	/* Behind the version, which was cut out, nothing else was. */
+	size_t cut = o->len - (out->len - begin), at = begin + o->managed_at - cut;
+	size_t after = at + o->managed_len;
+	memmove(out->data + at, out->data + after, out->len - after);
+	str_truncate(out, out->len - o->managed_len);
+}
+
+void object_add_managed(struct str *bytes, struct span list)
+{
+	size_t head = strlen(MANAGED_HEAD);
+	if (!list.at || !str_ok(bytes))
 		return;
 	struct span metadata = scan_member((struct span){ bytes->data, bytes->len }, "metadata");
 	size_t at = (size_t)(metadata.at + metadata.len - 1 - bytes->data);
-	AUTO_STR rest;
-	str_init(&rest, bytes->max);
-	str_add_bytes(&rest, bytes->data + at, bytes->len - at);
-	str_truncate(bytes, at);
-	str_add_bytes(bytes, o->bytes + o->managed_at, o->managed_len);
-	str_add_bytes(bytes, rest.data, rest.len);
+	size_t behind = bytes->len - at;
+	if (!str_reserve(bytes, head + list.len))
+		return;
+	char *to = bytes->data + at;
+	memmove(to + head + list.len, to, behind);
+	memcpy(to, MANAGED_HEAD, head);
+	memcpy(to + head, list.at, list.len);
+	str_grew(bytes, head + list.len);
 }

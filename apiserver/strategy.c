@@ -92,7 +92,6 @@ int strategy_create(struct change *c, struct failure *f)
 	else if (change_is_kind(c, "batch", "Job"))
 		create_job(tree);
 	signing_create(c);
-	managed_put(c);
 	return 0;
 }
 
@@ -353,7 +352,6 @@ int strategy_update(struct change *c, struct failure *f)
 	if (check_finalizers(c, f) < 0)
 		return -1;
 	managed_note(c);
-	managed_put(c);
 	bool counts = c->part == PART_MAIN || c->part == PART_SCALE || c->part == PART_RESIZE ||
 		      c->part == PART_EPHEMERAL;
 	if (c->kind->has_generation && counts && !same_spec(c))

@@ -22,11 +22,13 @@ static void change_free(struct change *c)
 	}
 	change_reset(c);
 	str_fini(&c->bytes);
+	str_fini(&c->owners);
 	json_decref(c->body);
 	failure_fini(&c->failure);
 	change_free_headers(c);
 	free(c->ns);
 	free(c->name);
+	free(c->base);
 	free(c);
 }
 
@@ -75,8 +77,7 @@ static int find_old(struct change *c, struct failure *f)
 	if (!c->name) {
 		char suffix[6];
 		server_name_suffix(c->server, suffix);
-		const char *base = json_str_or(c->body, "metadata.generateName", "");
-		c->name = xasprintf("%.58s%s", base, suffix);
+		c->name = xasprintf("%.58s%s", c->base, suffix);
 	}
 	c->key = object_key(c->kind, c->kind->is_namespaced ? c->ns : NULL, c->name);
 	struct object *old = index_get(hub_index(c->server->hub, c->kind), c->key);
@@ -167,9 +168,9 @@ static void print_step(void *change)
 	if (c->code < 0)
 		return;
 	warn(c);
+	str_clear(&c->bytes); /* it held what managedFields were compared with */
 	schema_print(c->kind->type, c->tree, &c->bytes);
-	if (c->keeps_managed)
-		object_add_managed(c->old, &c->bytes);
+	managed_put(c);
 	c->code = str_ok(&c->bytes) ? 0
 				    : fail(&c->failure, 413, "RequestEntityTooLarge",
 					   "the object is larger than the limit of 3145728 bytes");
@@ -249,9 +250,7 @@ static void stored(void *ctx, enum store_outcome outcome, uint64_t revision,
 /* Another name when a generated one is taken. */
 static bool draws_again(struct change *c, const struct failure *f)
 {
-	bool generated = c->verb == CHANGE_CREATE && !json_str(c->body, "metadata.name") &&
-			 c->part == PART_MAIN;
-	if (!generated || f->code != 409 || c->attempts >= CHANGE_ATTEMPTS_MAX)
+	if (!c->base || f->code != 409 || c->attempts >= CHANGE_ATTEMPTS_MAX)
 		return false;
 	free(TAKE(c->name));
 	return true;
@@ -385,9 +384,12 @@ static int settle_names(struct change *c, struct failure *f)
 					"the name of the object (%s) does not match the name on "
 					"the URL (%s)",
 					name, t->name);
+	const char *base = json_str_or(c->body, "metadata.generateName", "");
 	if (t->name || *name)
 		c->name = xstrdup(t->name ? t->name : name);
-	else if (!*json_str_or(c->body, "metadata.generateName", ""))
+	else if (*base)
+		c->base = xstrdup(base);
+	else
 		return fail_field(f, c->kind, "", FIELD_REQUIRED, "metadata.name", NULL,
 				  "name or generateName is required");
 	if (c->kind->is_namespaced && !*c->ns)
@@ -429,6 +431,7 @@ void serve_write(struct request *r)
 			      .verb = verbs[r->target.verb],
 			      .part = part_of(r->target.subresource) };
 	str_init(&c->bytes, RENDER_LIMIT);
+	str_init(&c->owners, RENDER_LIMIT);
 	bool fits = c->part == PART_BINDING ? c->verb == CHANGE_CREATE
 		    : c->part == PART_MAIN  ? (c->verb == CHANGE_CREATE) == !r->target.name
 					    : c->verb != CHANGE_CREATE;

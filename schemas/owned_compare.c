@@ -1,0 +1,348 @@
+/* How two objects differ, from their canonical bytes: what field_compare() finds in trees. */
+#include "common/base/jsonx.h"
+#include "schemas/field_walk.h"
+#include "schemas/owned.h"
+
+#define DEPTH_MAX 512
+
+/* Nodes whose parent is not finished. */
+struct stack {
+	struct owned *at;
+	size_t count, size;
+};
+
+struct comparing {
+	struct arena *arena;
+	struct stack stacks[OWNED_OUTCOMES];
+	size_t depth;
+};
+
+/* What became of one value itself: the node is there, and more than what is below it. */
+struct outcome {
+	bool is_there, is_member;
+};
+
+/* One member or element of a container. */
+struct part {
+	struct span name, value;
+};
+
+static bool compare_values(struct comparing *c, const struct field_slot *s, struct span before,
+			   struct span now, struct outcome ret[OWNED_OUTCOMES]);
+
+static bool is_same(struct span a, struct span b)
+{
+	return a.len == b.len && (a.at == b.at || (a.at && b.at && !memcmp(a.at, b.at, a.len)));
+}
+
+static bool is_empty(struct span value)
+{
+	return value.len <= 2; /* "{}", "[]", or absent */
+}
+
+static enum field_relation relation_at(const struct field_slot *s, struct span value)
+{
+	enum field_relation r = field_relation_of(s);
+	bool is_list = r == FIELD_SET_LIST || r == FIELD_KEYED_LIST;
+	if (!value.at || s->root)
+		return r;
+	return *value.at == (is_list ? '[' : '{') ? r : FIELD_LEAF;
+}
+
+/* ---- nodes ---- */
+
+static void push(struct stack *s, const struct owned *node)
+{
+	if (s->count == s->size) {
+		s->size = s->size ? 2 * s->size : 32;
+		s->at = xrealloc(s->at, s->size, sizeof *s->at);
+	}
+	s->at[s->count++] = *node;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct owned *p = a, *q = b;
+	int order = p->kind - q->kind;
+	if (order == 0)
+		order = memcmp(p->name.at, q->name.at, MIN(p->name.len, q->name.len));
+	if (order == 0)
+		order = p->name.len < q->name.len ? -1 : p->name.len > q->name.len;
+	return order;
+}
+
+/* The nodes from `mark` on, sorted: what is below a node of the arena. */
+static void close_below(struct comparing *c, struct stack *s, size_t mark, struct owned *node)
+{
+	size_t n = s->count - mark;
+	struct owned *from = s->at + mark;
+	s->count = mark;
+	node->count = (uint32_t)n;
+	if (n == 0)
+		return;
+	for (size_t i = 1; i < n; i++)
+		if (by_name(&from[i - 1], &from[i]) > 0) {
+			qsort(from, n, sizeof *from, by_name);
+			break;
+		}
+	node->below = arena_alloc(c->arena, n, sizeof *from);
+	memcpy(node->below, from, n * sizeof *from);
+}
+
+static bool compare_below(struct comparing *c, const struct field_slot *at, char kind,
+			  struct span name, struct span before, struct span now)
+{
+	struct outcome found[OWNED_OUTCOMES] = { 0 };
+	size_t marks[OWNED_OUTCOMES];
+	if (is_same(before, now))
+		return true;
+	for (int i = 0; i < OWNED_OUTCOMES; i++)
+		marks[i] = c->stacks[i].count;
+	if (++c->depth > DEPTH_MAX || !compare_values(c, at, before, now, found))
+		return false;
+	c->depth--;
+	for (int i = 0; i < OWNED_OUTCOMES; i++) {
+		struct owned node = { .kind = kind, .name = name };
+		if (!found[i].is_there && c->stacks[i].count == marks[i])
+			continue;
+		close_below(c, &c->stacks[i], marks[i], &node);
+		node.is_member = found[i].is_member || node.count == 0;
+		push(&c->stacks[i], &node);
+	}
+	return true;
+}
+
+/* ---- structs: members stand in the order of the table ---- */
+
+struct cursor {
+	struct scan scan;
+	struct part part;
+	size_t field; /* fields_count: the end */
+};
+
+/* To the next member; false: the table does not know it. */
+static bool advance(struct cursor *c, const struct schema_type *type)
+{
+	if (!scan_next(&c->scan, &c->part.name, &c->part.value)) {
+		c->field = type->fields_count;
+		return true;
+	}
+	for (c->field++; c->field < type->fields_count; c->field++) {
+		const char *name = type->fields[c->field].name;
+		if (strncmp(name, c->part.name.at, c->part.name.len) == 0 &&
+		    !name[c->part.name.len])
+			return true;
+	}
+	return false;
+}
+
+static bool compare_struct(struct comparing *c, const struct schema_type *type, struct span before,
+			   struct span now)
+{
+	struct cursor a = { .scan = scan_open(before), .field = SIZE_MAX };
+	struct cursor b = { .scan = scan_open(now), .field = SIZE_MAX };
+	if (!advance(&a, type) || !advance(&b, type))
+		return false;
+	while (a.field < type->fields_count || b.field < type->fields_count) {
+		bool in_a = a.field <= b.field, in_b = b.field <= a.field;
+		struct part *either = in_a ? &a.part : &b.part;
+		struct span none = { 0 };
+		const struct field_slot at = { .field = &type->fields[in_a ? a.field : b.field] };
+		if (!compare_below(c, &at, 'f', either->name, in_a ? a.part.value : none,
+				   in_b ? b.part.value : none))
+			return false;
+		if ((in_a && !advance(&a, type)) || (in_b && !advance(&b, type)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- maps and lists: parts by name ---- */
+
+struct parts {
+	struct part *at;
+	size_t count;
+};
+
+static int part_order(const struct part *a, const struct part *b)
+{
+	int order = memcmp(a->name.at, b->name.at, MIN(a->name.len, b->name.len));
+	if (order)
+		return order;
+	return a->name.len < b->name.len ? -1 : a->name.len > b->name.len;
+}
+
+static bool take_members(struct comparing *c, struct span map, struct parts *out)
+{
+	struct scan s = scan_open(map);
+	struct span name, value;
+	while (scan_next(&s, &name, &value))
+		out->count++;
+	out->at = arena_alloc(c->arena, out->count, sizeof *out->at);
+	s = scan_open(map);
+	for (size_t i = 0; scan_next(&s, &name, &value); i++) {
+		out->at[i] = (struct part){ name, value };
+		if (memchr(name.at, '\\', name.len) ||
+		    (i && part_order(&out->at[i - 1], &out->at[i]) >= 0))
+			return false;
+	}
+	return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+#define KEYS_MAX 8
+
+/* {"containerPort":80,"protocol":"TCP"} of an element; false: it has none of its keys. */
+static bool name_by_keys(struct comparing *c, const struct field_slot *s, struct span item,
+			 struct span *ret)
+{
+	const char *keys[KEYS_MAX];
+	size_t count = 0;
+	AUTO_STR text;
+	for (const char *const *key = s->field->list_map_keys; key && *key; key++) {
+		if (count == KEYS_MAX)
+			return false;
+		keys[count++] = *key;
+	}
+	qsort(keys, count, sizeof *keys, by_text);
+	str_init(&text, item.len + 1000);
+	for (size_t i = 0; i < count; i++) {
+		struct span value = scan_member(item, keys[i]);
+		const struct schema_field *f = schema_field_of(s->field->type, keys[i]);
+		if (!value.at && f && f->default_json)
+			value = (struct span){ f->default_json, strlen(f->default_json) };
+		if (!value.at)
+			continue;
+		str_add(&text, text.len ? ",\"" : "{\"");
+		str_add(&text, keys[i]);
+		str_add(&text, "\":");
+		str_add_bytes(&text, value.at, value.len);
+	}
+	if (!text.len || !str_ok(&text))
+		return false;
+	str_add_char(&text, '}');
+	*ret = (struct span){ arena_text(c->arena, text.data), text.len };
+	return true;
+}
+
+static int by_part(const void *a, const void *b)
+{
+	return part_order(a, b);
+}
+
+static bool take_elements(struct comparing *c, const struct field_slot *s, struct span list,
+			  struct parts *out)
+{
+	bool is_keyed = field_relation_of(s) == FIELD_KEYED_LIST;
+	struct scan scan = scan_open(list);
+	struct span name, value;
+	while (scan_next(&scan, &name, &value))
+		out->count++;
+	out->at = arena_alloc(c->arena, out->count, sizeof *out->at);
+	scan = scan_open(list);
+	for (size_t i = 0; scan_next(&scan, &name, &value); i++) {
+		out->at[i] = (struct part){ value, value };
+		if (is_keyed && !name_by_keys(c, s, value, &out->at[i].name))
+			return false;
+	}
+	qsort(out->at, out->count, sizeof *out->at, by_part);
+	for (size_t i = 1; i < out->count; i++)
+		if (part_order(&out->at[i - 1], &out->at[i]) == 0)
+			return false;
+	return true;
+}
+
+static bool compare_parts(struct comparing *c, const struct field_slot *s, enum field_relation r,
+			  struct span before, struct span now)
+{
+	struct parts a = { 0 }, b = { 0 };
+	const struct field_slot at = { .field = s->field, .is_element = true };
+	char kind = r == FIELD_MAP ? 'f' : r == FIELD_KEYED_LIST ? 'k' : 'v';
+	if (r == FIELD_MAP ? !take_members(c, before, &a) || !take_members(c, now, &b)
+			   : !take_elements(c, s, before, &a) || !take_elements(c, s, now, &b))
+		return false;
+	for (size_t i = 0, k = 0; i < a.count || k < b.count;) {
+		int order = i == a.count ? 1 : k == b.count ? -1 : part_order(&a.at[i], &b.at[k]);
+		struct span none = { 0 };
+		if (!compare_below(c, &at, kind, order <= 0 ? a.at[i].name : b.at[k].name,
+				   order <= 0 ? a.at[i].value : none,
+				   order >= 0 ? b.at[k].value : none))
+			return false;
+		i += order <= 0;
+		k += order >= 0;
+	}
+	return true;
+}
+
+/* ---- values ---- */
+
+/* Objects that nobody takes apart may say the same in another order. */
+static bool is_same_tree(struct span a, struct span b)
+{
+	struct error err;
+	AUTO_JSON *x = NULL, *y = NULL;
+	bool is_container = *a.at == '{' || *a.at == '[';
+	return is_container && *a.at == *b.at && json_parse(a.at, a.len, &x, &err) == 0 &&
+	       json_parse(b.at, b.len, &y, &err) == 0 && json_equal(x, y);
+}
+
+static void compare_leaf(struct span before, struct span now, struct outcome ret[OWNED_OUTCOMES])
+{
+	if (!before.at)
+		ret[OWNED_ADDED].is_there = true;
+	else if (!now.at)
+		ret[OWNED_REMOVED].is_there = true;
+	else if (!is_same(before, now) && !is_same_tree(before, now))
+		ret[OWNED_MODIFIED].is_there = true;
+}
+
+static bool compare_inside(struct comparing *c, const struct field_slot *s, enum field_relation r,
+			   struct span before, struct span now)
+{
+	if (r == FIELD_STRUCT)
+		return compare_struct(c, s->root ? s->root : s->field->type, before, now);
+	return r == FIELD_LEAF || compare_parts(c, s, r, before, now);
+}
+
+static bool compare_values(struct comparing *c, const struct field_slot *s, struct span before,
+			   struct span now, struct outcome ret[OWNED_OUTCOMES])
+{
+	enum field_relation r = relation_at(s, before);
+	struct span none = { 0 };
+	if (before.at && now.at && relation_at(s, now) != r) {
+		ret[OWNED_MODIFIED].is_there = true;
+		return compare_inside(c, s, r, before, none) &&
+		       compare_inside(c, s, relation_at(s, now), none, now);
+	}
+	r = before.at ? r : relation_at(s, now);
+	if (r == FIELD_LEAF || (is_empty(before) && is_empty(now))) {
+		compare_leaf(before, now, ret);
+		return true;
+	}
+	if (!compare_inside(c, s, r, before, now))
+		return false;
+	int outcome = !before.at ? OWNED_ADDED : OWNED_REMOVED;
+	if (!(before.at && now.at) && !s->root)
+		ret[outcome] = (struct outcome){ true, true };
+	return true;
+}
+
+bool owned_compare(struct arena *arena, const struct schema_type *type, struct span before,
+		   struct span now, struct owned ret[OWNED_OUTCOMES])
+{
+	struct comparing c = { .arena = arena };
+	struct outcome found[OWNED_OUTCOMES] = { 0 };
+	bool done = !type->is_custom &&
+		    compare_values(&c, &(struct field_slot){ .root = type }, before, now, found);
+	for (int i = 0; i < OWNED_OUTCOMES; i++) {
+		ret[i] = (struct owned){ 0 };
+		if (done)
+			close_below(&c, &c.stacks[i], 0, &ret[i]);
+		free(c.stacks[i].at);
+	}
+	return done;
+}
