@@ -138,6 +138,15 @@ static int check_mirror(struct change *c, const json_t *spec, struct failure *f)
 	return why ? fail_forbidden(f, c->kind, c->name, "%s", why) : 0;
 }
 
+/* Nothing in it is about the pods that run as it: most accounts are so. */
+static bool is_plain_account(const struct object *o)
+{
+	struct span whole = { o->bytes, o->len };
+	return !scan_member(whole, "imagePullSecrets").at &&
+	       !scan_member(whole, "automountServiceAccountToken").at &&
+	       !scan_member(object_metadata(o), "annotations").at;
+}
+
 static int admit_account(struct change *c, json_t *spec, struct failure *f)
 {
 	if (is_mirror(c))
@@ -155,7 +164,7 @@ static int admit_account(struct change *c, json_t *spec, struct failure *f)
 			"error looking up service account %s/%s: serviceaccount \"%s\" "
 			"not found",
 			c->ns, name, name);
-	AUTO_JSON *account = object_tree(o);
+	AUTO_JSON *account = is_plain_account(o) ? NULL : object_tree_unowned(o);
 	json_t *secrets = json_object_get(account, "imagePullSecrets");
 	if (json_array_size(secrets) && !json_array_size(json_object_get(spec, "imagePullSecrets")))
 		json_object_set(spec, "imagePullSecrets", secrets);

@@ -24,7 +24,7 @@ static json_t *find_default(struct change *c, const struct schema_kind *kind,
 	struct index_cursor at = index_seek(x, NULL);
 	json_t *best = NULL;
 	for (struct object *o; (o = index_next(x, &at));) {
-		AUTO_JSON *tree = object_tree(o);
+		AUTO_JSON *tree = object_tree_unowned(o);
 		const json_t *marks = json_dig(tree, "metadata.annotations");
 		if (!is_marked(marks, annotation) && !is_marked(marks, old_annotation))
 			continue;
@@ -51,7 +51,9 @@ static json_t *default_priority(struct change *c)
 	struct index_cursor at = index_seek(x, NULL);
 	json_t *best = NULL;
 	for (struct object *o; (o = index_next(x, &at));) {
-		AUTO_JSON *tree = object_tree(o);
+		if (!scan_member((struct span){ o->bytes, o->len }, "globalDefault").at)
+			continue; /* false is not stored */
+		AUTO_JSON *tree = object_tree_unowned(o);
 		if (!json_bool_or(tree, "globalDefault", false))
 			continue;
 		if (best && json_int_or(tree, "value", 0) >= json_int_or(best, "value", 0))
@@ -71,7 +73,7 @@ static int admit_priority(struct change *c, json_t *spec, struct failure *f)
 		if (!o)
 			return fail_forbidden(f, c->kind, c->name,
 					      "no PriorityClass with name %s was found", name);
-		class = object_tree(o);
+		class = object_tree_unowned(o);
 	} else {
 		class = default_priority(c);
 	}
@@ -170,7 +172,7 @@ static int admit_runtime(struct change *c, json_t *spec, struct failure *f)
 	if (!o)
 		return fail_forbidden(f, c->kind, c->name,
 				      "pod rejected: RuntimeClass \"%s\" not found", name);
-	AUTO_JSON *class = object_tree(o);
+	AUTO_JSON *class = object_tree_unowned(o);
 	json_t *overhead = json_dig(class, "overhead.podFixed");
 	if (given && (!overhead || !json_equal(given, overhead)))
 		return fail_forbidden(f, c->kind, c->name,
@@ -234,7 +236,7 @@ static int check_resize(struct change *c, struct failure *f)
 		return 0;
 	struct object *o = hub_get(c->server->hub, storage_kind(), NULL,
 				   json_str_or(c->tree, "spec.storageClassName", ""));
-	AUTO_JSON *class = o ? object_tree(o) : NULL;
+	AUTO_JSON *class = o ? object_tree_unowned(o) : NULL;
 	return json_bool_or(class, "allowVolumeExpansion", false)
 		       ? 0
 		       : fail_forbidden(f, c->kind, c->name,

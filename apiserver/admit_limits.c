@@ -31,7 +31,7 @@ static json_t *walk_next(struct walk *w)
 {
 	struct object *o = index_next(w->index, &w->at);
 	if (o && starts_with(o->key, w->prefix))
-		return object_tree(o);
+		return object_tree_unowned(o);
 	free(TAKE(w->prefix));
 	return NULL;
 }

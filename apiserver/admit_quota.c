@@ -66,7 +66,7 @@ static void count_kind(struct server *s, struct tally *t, const json_t *quota,
 	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
 		if (but && streq(o->key, but))
 			continue;
-		AUTO_JSON *tree = object_tree(o);
+		AUTO_JSON *tree = object_tree_unowned(o);
 		if (quota_is_for(quota, kind, tree))
 			quota_charges(kind, tree, charge, t);
 	}
@@ -172,7 +172,7 @@ int admit_quota(struct change *c, struct failure *f)
 	struct index_cursor at = index_seek(x, prefix);
 	bool is_bounded = false;
 	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
-		AUTO_JSON *quota = object_tree(o);
+		AUTO_JSON *quota = object_tree_unowned(o);
 		int code = check_quota(c, quota, f);
 		if (code < 0)
 			return -1;
@@ -230,7 +230,7 @@ static json_t *status_of(struct server *s, const json_t *quota, const char *ns)
 
 static void keep_one(struct quota_keeper *k, const struct object *o)
 {
-	AUTO_JSON *quota = object_tree(o);
+	AUTO_JSON *quota = object_tree_unowned(o);
 	if (!json_object_size(json_dig(quota, "spec.hard")))
 		return;
 	AUTO_JSON *status = status_of(k->server, quota, o->ns);

@@ -40,7 +40,7 @@ int admit_resize(struct change *c, struct failure *f)
 		hub_get(c->server->hub, schema_kind_by_kind("", "v1", "Node"), NULL, name);
 	if (!o)
 		return fail_forbidden(f, c->kind, c->name, "node \"%s\" not found", name);
-	AUTO_JSON *node = object_tree(o);
+	AUTO_JSON *node = object_tree_unowned(o);
 	AUTO_STR why;
 	str_init(&why, 4096);
 	const char *os = json_member_str(json_dig(node, "metadata.labels"), OS_LABEL);

@@ -117,6 +117,19 @@ static const json_t *template_of(const struct change *c)
 	return is_workload ? json_dig(c->tree, "spec.template") : NULL;
 }
 
+/* A namespace's labels that speak of this; the caller's, NULL: there are none. */
+static json_t *labels_of(const struct object *ns)
+{
+	json_t *labels = NULL;
+	for (size_t i = 0; i < ns->labels_count; i++) {
+		if (!starts_with(ns->labels[i].key, LABEL))
+			continue;
+		labels = labels ? labels : json_object();
+		json_object_set_new(labels, ns->labels[i].key, json_string(ns->labels[i].value));
+	}
+	return labels;
+}
+
 static int check_in_namespace(struct change *c, const json_t *template, struct failure *f)
 {
 	const struct object *ns =
@@ -125,8 +138,8 @@ static int check_in_namespace(struct change *c, const json_t *template, struct f
 	struct field_errors errors = { 0 };
 	if (!ns)
 		return 0;
-	AUTO_JSON *tree = object_tree(ns);
-	pod_security_policy_read(json_dig(tree, "metadata.labels"), &p, &errors);
+	AUTO_JSON *labels = labels_of(ns);
+	pod_security_policy_read(labels, &p, &errors);
 	int code = template ? 0 : check_pod(c, &p, &errors, f);
 	if (template) {
 		note_errors(c, &errors);
@@ -197,7 +210,7 @@ static void warn_of_pods(struct change *c, const struct pod_security_mode *m)
 	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
 		if (pods++ >= PODS_MAX)
 			continue; /* counted only */
-		AUTO_JSON *pod = object_tree(o);
+		AUTO_JSON *pod = object_tree_unowned(o);
 		AUTO_STR why;
 		AUTO_STR reasons;
 		str_init(&why, WHY_MAX);
