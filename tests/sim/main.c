@@ -301,6 +301,7 @@ static bool run(uint64_t seed, bool verbose)
 	static struct sim s;
 	s = (struct sim){ .seed = seed, .random_state = seed * 7919, .rng = { seed } };
 	s.which = seed % 8 == 0 ? 0 : (unsigned)rng_below(&s.rng, FAULT_ALL + 1);
+	s.has_lost = seed % 3 == 0;
 	s.loop = loop_sim_new(seed, 1790000000000000);
 	s.etcd = memory_etcd_new(s.loop);
 	s.chaos = loop_timer_new(s.loop, chaos, &s);
@@ -318,6 +319,8 @@ static bool run(uint64_t seed, bool verbose)
 	s.quiet_since_ms = loop_now_ms(s.loop);
 	if (!*s.failure)
 		settle(&s);
+	if (!*s.failure && s.has_lost)
+		sim_lost_episode(&s);
 	if (!*s.failure)
 		delete_all(&s);
 	int64_t took = loop_now_ms(s.loop);

@@ -67,6 +67,7 @@ struct sim {
 	uint64_t seed, random_state;
 	struct rng rng;
 	bool faults, is_ending;
+	bool has_lost; /* workloads that care whether what they depend on is lost (sim_lost.c) */
 	int64_t quiet_since_ms;
 	unsigned which; /* bits: the kinds of faults of this seed (swarm) */
 	struct loop *loop;
@@ -104,6 +105,10 @@ void sim_node_stop(struct sim_node *n);
 
 /* sim_user.c: the manifests, then changes of mind. */
 void sim_user_start(struct sim *s);
+size_t sim_user_deployments(const struct sim *s); /* how many there are */
+/* `take_patch`: a merge patch. */
+void sim_user_patch(struct sim *s, const char *deployment, json_t *take_patch);
+void sim_user_roll_out(struct sim *s, const char *deployment);
 void sim_user_delete_all(struct sim *s);
 void sim_user_stop(struct sim *s);
 
@@ -112,6 +117,19 @@ struct sim_check *sim_check_new(struct sim *s);
 void sim_check_free(struct sim_check *c);
 /* The name of some live pod with this label "app"; NULL: there is none. Borrowed for the turn. */
 const char *sim_check_some_pod(struct sim_check *c, const char *app, struct rng *rng);
+/* Borrowed for the turn; NULL: there is none of this name. */
+const json_t *sim_check_object(const struct sim_check *c, const char *group, const char *resource,
+			       const char *name);
+/* The pods with this label "app" that are not about to go, borrowed for the turn; their number. */
+size_t sim_check_pods(const struct sim_check *c, const char *app, const json_t **ret, size_t max);
 bool sim_check_settled(struct sim_check *c, char *why, size_t size);
 bool sim_check_gone(struct sim_check *c, char *why, size_t size);
 void sim_check_dump(struct sim_check *c); /* everything, for people */
+
+/*
+ * sim_lost.c: once all has settled, a dependency is taken away, comes back and is replaced; who stops,
+ * who is restarted and who goes on is as the annotations say.
+ */
+void sim_lost_episode(struct sim *s);
+/* Nothing is left half done: asked where all has settled. */
+bool sim_lost_is_settled(const struct sim_check *c, const json_t *object);

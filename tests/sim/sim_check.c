@@ -59,8 +59,8 @@ static const json_t *controller_of(const json_t *tree)
 	return NULL;
 }
 
-static const json_t *object_named(struct sim_check *c, const char *group, const char *resource,
-				  const char *ns, const char *name)
+static const json_t *object_named(const struct sim_check *c, const char *group,
+				  const char *resource, const char *ns, const char *name)
 {
 	auto_free char *key = xasprintf("o/%s/%s/%s/%s", group, resource, ns, name);
 	return map_get(&c->objects, key);
@@ -429,6 +429,25 @@ const char *sim_check_some_pod(struct sim_check *c, const char *app, struct rng 
 	return found;
 }
 
+const json_t *sim_check_object(const struct sim_check *c, const char *group, const char *resource,
+			       const char *name)
+{
+	return object_named(c, group, resource, "default", name);
+}
+
+size_t sim_check_pods(const struct sim_check *c, const char *app, const json_t **ret, size_t max)
+{
+	size_t n = 0;
+	auto_free const char **keys = map_sorted_keys(&c->objects);
+	for (size_t i = 0; keys[i] && n < max; i++) {
+		const json_t *o = map_get(&c->objects, keys[i]);
+		const char *label = json_member_str(json_dig(o, "metadata.labels"), "app");
+		if (is_of(keys[i], "pods") && is_live(o) && label && streq(label, app))
+			ret[n++] = o;
+	}
+	return n;
+}
+
 bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 {
 	const char *key;
@@ -446,6 +465,7 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 		} else if (good && is_of(key, "poddisruptionbudgets")) {
 			good = budget_is_settled(c, o);
 		}
+		good = good && sim_lost_is_settled(c, o);
 		if (good)
 			continue;
 		AUTO_STR text;
@@ -456,9 +476,10 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 		assert(n > 0);
 		return false;
 	}
-	int n = snprintf(why, size, "%zu of 5 Deployments", deployments);
+	size_t wants = sim_user_deployments(c->sim);
+	int n = snprintf(why, size, "%zu of %zu Deployments", deployments, wants);
 	assert(n > 0);
-	return deployments == 5;
+	return deployments == wants;
 }
 
 bool sim_check_gone(struct sim_check *c, char *why, size_t size)

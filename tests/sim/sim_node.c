@@ -3,6 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include "common/base/time_text.h"
+#include "controller/order_lost_plan.h"
 
 #include <stdio.h>
 
@@ -16,6 +17,8 @@ static const struct api_resource leases = { "coordination.k8s.io", "v1", "leases
 struct sim_pod {
 	int64_t start_ms, ready_ms, end_ms, gone_ms;
 	bool is_asking, is_failing;
+	bool is_stopped; /* by its annotation, as an agent does with naked pods */
+	int restarts;
 };
 
 struct asked {
@@ -105,13 +108,37 @@ static bool api_says_ready(const json_t *pod)
 	return false;
 }
 
+static bool api_says_running(const json_t *pod)
+{
+	return json_dig(json_array_get(json_dig(pod, "status.containerStatuses"), 0),
+			"state.running") != NULL;
+}
+
+static bool is_naked(const json_t *pod)
+{
+	return json_array_size(json_dig(pod, "metadata.ownerReferences")) == 0;
+}
+
+/* What the controller goes by where it cannot make pods anew. */
+static json_t *container_status(const struct sim_pod *p, bool is_ready, const char *now)
+{
+	json_t *state = p->is_stopped
+				? json_pack("{s:{s:s}}", "waiting", "reason", "DependencyLost")
+				: json_pack("{s:{s:s}}", "running", "startedAt", now);
+	return json_pack("[{s:s,s:s,s:s,s:b,s:i,s:o}]", "name", "c", "image", "i", "imageID", "i",
+			 "ready", is_ready, "restartCount", p->restarts, "state", state);
+}
+
 static void tell(struct sim_node *n, struct sim_pod *p, const json_t *pod, const char *phase,
 		 bool is_ready)
 {
 	char now[TIME_TEXT_SIZE];
 	/* Against what the API holds, not against what was said: others write there too. */
-	if (p->is_asking ||
-	    (streq(json_str_or(pod, "status.phase", ""), phase) && api_says_ready(pod) == is_ready))
+	bool is_said = streq(json_str_or(pod, "status.phase", ""), phase) &&
+		       api_says_ready(pod) == is_ready;
+	if (is_naked(pod) && streq(phase, "Running"))
+		is_said = is_said && api_says_running(pod) == !p->is_stopped;
+	if (p->is_asking || is_said)
 		return;
 	p->is_asking = true;
 	time_format(loop_wall_us(n->sim->loop), now);
@@ -125,6 +152,8 @@ static void tell(struct sim_node *n, struct sim_pod *p, const json_t *pod, const
 		json_pack("{s:{s:s},s:{s:s,s:o,s:s,s:s}}", "metadata", "uid",
 			  json_str_or(pod, "metadata.uid", ""), "status", "phase", phase,
 			  "conditions", conditions, "podIP", "10.244.0.5", "startTime", now);
+	if (is_naked(pod))
+		json_put(patch, "status.containerStatuses", container_status(p, is_ready, now));
 	auto_free char *path = api_path(&pods, json_str(pod, "metadata.namespace"),
 					json_str(pod, "metadata.name"), "status");
 	(void)api_request(n->api, "PATCH", path, patch, API_STRATEGIC_PATCH, answered,
@@ -170,6 +199,20 @@ static int64_t stopping_ms(struct sim *s)
 	return sim_dice(s, 8) ? SIM_GRACE_S * 1000 : sim_between(s, 0, 4000);
 }
 
+/* Its containers stop and start where they are. */
+static void obey_loss(struct sim_node *n, struct sim_pod *p, const json_t *pod)
+{
+	const char *note = json_member_str(json_dig(pod, "metadata.annotations"), ORDER_LOST);
+	bool stops = lost_note_stops(note);
+	if (stops == p->is_stopped)
+		return;
+	p->is_stopped = stops;
+	if (stops)
+		return;
+	p->restarts++;
+	p->ready_ms = loop_now_ms(n->sim->loop) + sim_between(n->sim, 0, 3000);
+}
+
 static void step_pod(struct sim_node *n, const json_t *pod)
 {
 	struct sim *s = n->sim;
@@ -187,9 +230,11 @@ static void step_pod(struct sim_node *n, const json_t *pod)
 	if (is_over || now < p->start_ms)
 		return;
 	bool runs_once = p->end_ms != INT64_MAX;
+	if (is_naked(pod))
+		obey_loss(n, p, pod);
 	if (now >= p->end_ms)
 		tell(n, p, pod, p->is_failing ? "Failed" : "Succeeded", false);
-	else if (!runs_once && p->is_failing && s->faults)
+	else if (p->is_stopped || (!runs_once && p->is_failing && s->faults))
 		tell(n, p, pod, "Running", false); /* not ready until the faults end */
 	else
 		tell(n, p, pod, "Running", now >= p->ready_ms);
