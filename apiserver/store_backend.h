@@ -11,6 +11,9 @@
 
 #include "common/base/error.h"
 
+/* What answers, and what events, take of one turn; what goes beyond waits for the next. */
+#define STORE_TURN_US 1000
+
 enum backend_outcome {
 	BACKEND_OK,
 	BACKEND_NOT_RUN,    /* surely not carried out (no connection): try again */
@@ -83,8 +86,9 @@ typedef void backend_number_done(void *ctx, enum backend_outcome outcome, uint64
 
 struct backend_watch_events {
 	void (*opened)(void *ctx);
-	/* Whole revisions, in order; a revision is never split over two calls. */
-	void (*events)(void *ctx, const struct backend_kv *kvs, size_t count);
+	/* Whole revisions, in order; a revision is never split over two calls. Returns how many of
+	 * the kvs were taken: whole revisions again, one at least. The rest is told in later turns. */
+	size_t (*events)(void *ctx, const struct backend_kv *kvs, size_t count);
 	/* The end: COMPACTED (compacted_revision says up to where), or UNKNOWN. */
 	void (*closed)(void *ctx, enum backend_outcome outcome, uint64_t compacted_revision,
 		       const struct error *err);

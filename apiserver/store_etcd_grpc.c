@@ -1,4 +1,5 @@
 /* etcd by gRPC: protobuf over one HTTP/2 connection (common/io/h2_client.h). */
+#include "apiserver/store_etcd_backlog.h"
 #include "apiserver/store_etcd_grpc_pack.h"
 #include "apiserver/store_etcd_internal.h"
 #include "common/io/h2_client.h"
@@ -18,6 +19,7 @@ struct grpc_backend {
 	struct backend_watch_events watch_events;
 	void *watch_ctx;
 	bool is_watching, is_opened;
+	struct etcd_backlog backlog;
 };
 
 struct etcd_call {
@@ -62,10 +64,10 @@ static void call_free(struct etcd_call *c)
 	free(c);
 }
 
-static void send(struct etcd_call *c, const char *method, const struct etcd_bytes *request,
+static void send(struct etcd_call *c, const char *method, struct grpc_message take_request,
 		 int64_t timeout_ms, grpc_done *done)
 {
-	grpc_call(c->backend->client, method, request->data, request->len, timeout_ms, done, c);
+	grpc_call_message(c->backend->client, method, take_request, timeout_ms, done, c);
 }
 
 /* The outcome, and err set unless it is OK. */
@@ -112,9 +114,7 @@ static void txn(struct store_backend *base, const struct backend_member *members
 	c->done.txn = done;
 	for (size_t i = 0; i < count; i++)
 		c->asked[i] = (struct etcd_asked){ members[i].ops_count, members[i].reads_count };
-	struct etcd_bytes request = etcd_pack_txn(members, count);
-	send(c, "/etcdserverpb.KV/Txn", &request, timeout_ms, txn_done);
-	free(request.data);
+	send(c, "/etcdserverpb.KV/Txn", etcd_pack_txn(members, count), timeout_ms, txn_done);
 }
 
 /* ---- ranges, probes, leases, compaction ---- */
@@ -129,7 +129,7 @@ static void range_done(void *ctx, const struct grpc_reply *reply)
 		outcome = unreadable(&err);
 	c->done.range(c->ctx, outcome, answer.revision, answer.kvs.at, answer.kvs.count,
 		      answer.has_more, outcome == BACKEND_OK ? NULL : &err);
-	etcd_range_answer_fini(&answer);
+	etcd_kvs_fini(&answer.kvs);
 	call_free(c);
 }
 
@@ -138,9 +138,7 @@ static void range(struct store_backend *base, const struct backend_range *r, int
 {
 	struct etcd_call *c = call_new(base, 0, ctx);
 	c->done.range = done;
-	struct etcd_bytes request = etcd_pack_range(r);
-	send(c, "/etcdserverpb.KV/Range", &request, timeout_ms, range_done);
-	free(request.data);
+	send(c, "/etcdserverpb.KV/Range", etcd_pack_range(r), timeout_ms, range_done);
 }
 
 static void number_done(void *ctx, const struct grpc_reply *reply, etcd_unpack_number *unpack)
@@ -171,9 +169,7 @@ static void probe(struct store_backend *base, int64_t timeout_ms, backend_number
 {
 	struct etcd_call *c = call_new(base, 0, ctx);
 	c->done.number = done;
-	struct etcd_bytes request = etcd_pack_probe();
-	send(c, "/etcdserverpb.KV/Range", &request, timeout_ms, probe_done);
-	free(request.data);
+	send(c, "/etcdserverpb.KV/Range", etcd_pack_probe(), timeout_ms, probe_done);
 }
 
 static void grant(struct store_backend *base, uint32_t ttl_s, int64_t timeout_ms,
@@ -181,9 +177,7 @@ static void grant(struct store_backend *base, uint32_t ttl_s, int64_t timeout_ms
 {
 	struct etcd_call *c = call_new(base, 0, ctx);
 	c->done.number = done;
-	struct etcd_bytes request = etcd_pack_grant(ttl_s);
-	send(c, "/etcdserverpb.Lease/LeaseGrant", &request, timeout_ms, grant_done);
-	free(request.data);
+	send(c, "/etcdserverpb.Lease/LeaseGrant", etcd_pack_grant(ttl_s), timeout_ms, grant_done);
 }
 
 static void compact(struct store_backend *base, uint64_t revision, int64_t timeout_ms,
@@ -191,9 +185,7 @@ static void compact(struct store_backend *base, uint64_t revision, int64_t timeo
 {
 	struct etcd_call *c = call_new(base, 0, ctx);
 	c->done.number = done;
-	struct etcd_bytes request = etcd_pack_compact(revision);
-	send(c, "/etcdserverpb.KV/Compact", &request, timeout_ms, probe_done);
-	free(request.data);
+	send(c, "/etcdserverpb.KV/Compact", etcd_pack_compact(revision), timeout_ms, probe_done);
 }
 
 /* ---- the watch ---- */
@@ -202,7 +194,23 @@ static void watch_over(struct grpc_backend *b, enum backend_outcome outcome, uin
 		       const struct error *err)
 {
 	b->is_watching = false;
+	etcd_backlog_clear(&b->backlog); /* the next watch begins behind what was taken */
 	b->watch_events.closed(b->watch_ctx, outcome, compacted, err);
+}
+
+static size_t tell_events(void *ctx, const struct backend_kv *kvs, size_t count)
+{
+	struct grpc_backend *b = ctx;
+	return b->watch_events.events(b->watch_ctx, kvs, count);
+}
+
+static void take_events(struct grpc_backend *b, struct etcd_kvs *kvs)
+{
+	size_t taken = 0;
+	if (etcd_backlog_is_empty(&b->backlog))
+		taken = tell_events(b, kvs->at, kvs->count);
+	if (taken < kvs->count && b->is_watching)
+		etcd_backlog_add(&b->backlog, kvs, taken, grpc_stream_keep(b->watch), free);
 }
 
 static void watch_message(void *ctx, const void *bytes, size_t len)
@@ -228,9 +236,9 @@ static void watch_message(void *ctx, const void *bytes, size_t len)
 			b->watch_events.opened(b->watch_ctx);
 		}
 		if (answer.kvs.count && b->is_watching)
-			b->watch_events.events(b->watch_ctx, answer.kvs.at, answer.kvs.count);
+			take_events(b, &answer.kvs);
 	}
-	etcd_watch_answer_fini(&answer);
+	etcd_kvs_fini(&answer.kvs);
 }
 
 static void watch_done(void *ctx, const struct grpc_reply *reply)
@@ -258,15 +266,14 @@ static void watch(struct store_backend *base, uint64_t start_revision,
 	b->is_watching = true;
 	b->is_opened = false;
 	b->watch = grpc_stream_open(b->client, "/etcdserverpb.Watch/Watch", &stream, b);
-	struct etcd_bytes request = etcd_pack_watch(start_revision);
-	grpc_stream_send(b->watch, request.data, request.len);
-	free(request.data);
+	grpc_stream_send_message(b->watch, etcd_pack_watch(start_revision));
 }
 
 static void unwatch(struct store_backend *base)
 {
 	struct grpc_backend *b = backend_of(base);
 	b->is_watching = false;
+	etcd_backlog_clear(&b->backlog);
 	if (b->watch)
 		grpc_cancel(TAKE(b->watch));
 }
@@ -277,6 +284,7 @@ static void backend_free(struct store_backend *base)
 {
 	struct grpc_backend *b = backend_of(base);
 	h2_client_free(b->client); /* cancels all calls */
+	etcd_backlog_fini(&b->backlog);
 	while (b->calls)
 		call_free(b->calls);
 	tls_credentials_free(b->tls);
@@ -355,6 +363,7 @@ int store_etcd_grpc_new(struct loop *loop, const struct store_etcd_options *opti
 	struct endpoints all = { 0 };
 	struct grpc_backend *b = xcalloc(1, sizeof *b);
 	*b = (struct grpc_backend){ .base = { &grpc_ops }, .loop = loop };
+	etcd_backlog_init(&b->backlog, loop, tell_events, b);
 	int code = parse_endpoints(options->endpoint, &all, err);
 	if (code == 0)
 		code = connect_to(b, options, &all, err);

@@ -18,11 +18,11 @@ static ProtobufCBinaryData first_key(void)
 	return binary("", 1);
 }
 
-static struct etcd_bytes pack(const ProtobufCMessage *m)
+static struct grpc_message pack(const ProtobufCMessage *m)
 {
-	struct etcd_bytes b = { .len = protobuf_c_message_get_packed_size(m) };
-	b.data = xcalloc(1, b.len + 1);
-	protobuf_c_message_pack(m, b.data);
+	size_t len = protobuf_c_message_get_packed_size(m);
+	struct grpc_message b = grpc_message_new(len);
+	protobuf_c_message_pack(m, b.bytes);
 	return b;
 }
 
@@ -136,7 +136,7 @@ static Etcd__TxnRequest *add_member(struct packing *to, const struct backend_mem
 	return txn;
 }
 
-struct etcd_bytes etcd_pack_txn(const struct backend_member *members, size_t count)
+struct grpc_message etcd_pack_txn(const struct backend_member *members, size_t count)
 {
 	struct packing all, at;
 	packing_init(&all, members, count);
@@ -157,7 +157,7 @@ struct etcd_bytes etcd_pack_txn(const struct backend_member *members, size_t cou
 			ops[i].request_txn = add_member(&at, &members[i]);
 		}
 	}
-	struct etcd_bytes b = pack(&txn->base);
+	struct grpc_message b = pack(&txn->base);
 	packing_fini(&all);
 	return b;
 }
@@ -238,7 +238,7 @@ void etcd_txn_answer_fini(struct etcd_txn_answer *a)
 
 /* ---- the others ---- */
 
-struct etcd_bytes etcd_pack_range(const struct backend_range *r)
+struct grpc_message etcd_pack_range(const struct backend_range *r)
 {
 	Etcd__RangeRequest m = ETCD__RANGE_REQUEST__INIT;
 	m.key = r->from[0] ? text(r->from) : first_key();
@@ -251,7 +251,7 @@ struct etcd_bytes etcd_pack_range(const struct backend_range *r)
 }
 
 /* Linearizable as every range without a revision, and it reads nothing. */
-struct etcd_bytes etcd_pack_probe(void)
+struct grpc_message etcd_pack_probe(void)
 {
 	Etcd__RangeRequest m = ETCD__RANGE_REQUEST__INIT;
 	m.key = text("skiff/probe");
@@ -259,21 +259,21 @@ struct etcd_bytes etcd_pack_probe(void)
 	return pack(&m.base);
 }
 
-struct etcd_bytes etcd_pack_grant(uint32_t ttl_s)
+struct grpc_message etcd_pack_grant(uint32_t ttl_s)
 {
 	Etcd__LeaseGrantRequest m = ETCD__LEASE_GRANT_REQUEST__INIT;
 	m.ttl = ttl_s;
 	return pack(&m.base);
 }
 
-struct etcd_bytes etcd_pack_compact(uint64_t revision)
+struct grpc_message etcd_pack_compact(uint64_t revision)
 {
 	Etcd__CompactionRequest m = ETCD__COMPACTION_REQUEST__INIT;
 	m.revision = (int64_t)revision;
 	return pack(&m.base);
 }
 
-struct etcd_bytes etcd_pack_watch(uint64_t start_revision)
+struct grpc_message etcd_pack_watch(uint64_t start_revision)
 {
 	Etcd__WatchCreateRequest create = ETCD__WATCH_CREATE_REQUEST__INIT;
 	Etcd__WatchRequest m = ETCD__WATCH_REQUEST__INIT;
@@ -283,34 +283,6 @@ struct etcd_bytes etcd_pack_watch(uint64_t start_revision)
 	m.request_union_case = ETCD__WATCH_REQUEST__REQUEST_UNION_CREATE_REQUEST;
 	m.create_request = &create;
 	return pack(&m.base);
-}
-
-static void add_kv(struct etcd_kvs *to, const Etcd__KeyValue *kv, bool is_deleted)
-{
-	const void *value = kv->value.data ? (const void *)kv->value.data : "";
-	etcd_kvs_add(to, kv->key.data, kv->key.len, is_deleted ? NULL : value,
-		     is_deleted ? 0 : kv->value.len, (uint64_t)kv->create_revision,
-		     (uint64_t)kv->mod_revision);
-}
-
-bool etcd_unpack_range(const void *bytes, size_t len, struct etcd_range_answer *ret)
-{
-	Etcd__RangeResponse *r = etcd__range_response__unpack(NULL, len, bytes);
-	ret->message = r;
-	if (!r || !r->header)
-		return false;
-	ret->revision = (uint64_t)r->header->revision;
-	ret->has_more = r->more;
-	for (size_t i = 0; i < r->n_kvs; i++)
-		add_kv(&ret->kvs, r->kvs[i], false);
-	return true;
-}
-
-void etcd_range_answer_fini(struct etcd_range_answer *a)
-{
-	if (a->message)
-		etcd__range_response__free_unpacked(a->message, NULL);
-	etcd_kvs_fini(&a->kvs);
 }
 
 /* Any answer whose field 1 is a header. */
@@ -334,28 +306,4 @@ bool etcd_unpack_lease(const void *bytes, size_t len, uint64_t *ret)
 	if (r)
 		etcd__lease_grant_response__free_unpacked(r, NULL);
 	return is_good;
-}
-
-bool etcd_unpack_watch(const void *bytes, size_t len, struct etcd_watch_answer *ret)
-{
-	Etcd__WatchResponse *r = etcd__watch_response__unpack(NULL, len, bytes);
-	ret->message = r;
-	if (!r)
-		return false;
-	ret->is_canceled = r->canceled;
-	ret->compact_revision = (uint64_t)r->compact_revision;
-	for (size_t i = 0; i < r->n_events; i++) {
-		if (!r->events[i]->kv)
-			return false;
-		add_kv(&ret->kvs, r->events[i]->kv,
-		       r->events[i]->type == ETCD__EVENT__EVENT_TYPE__DELETE);
-	}
-	return true;
-}
-
-void etcd_watch_answer_fini(struct etcd_watch_answer *a)
-{
-	if (a->message)
-		etcd__watch_response__free_unpacked(a->message, NULL);
-	etcd_kvs_fini(&a->kvs);
 }

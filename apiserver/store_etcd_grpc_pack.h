@@ -1,29 +1,26 @@
 /*
- * store_etcd_grpc_pack.h - etcd's messages as bytes, and back. protobuf-c ends here.
+ * store_etcd_grpc_pack.h - etcd's messages as bytes (store_etcd_grpc_pack.c, where protobuf-c ends),
+ * and back (long ones: store_etcd_grpc_unpack.c).
  *
  * Unpack functions return false for bytes that are no such message, or do not fit what was
- * asked. Answers point into memory of their own until their fini.
+ * asked. A transaction's answer points into memory of its own until its fini.
  */
 #pragma once
 
 #include "apiserver/store_etcd_internal.h"
-
-struct etcd_bytes {
-	uint8_t *data; /* the caller's */
-	size_t len;
-};
+#include "common/io/h2_client.h"
 
 struct etcd_asked { /* of one member of a transaction */
 	size_t ops_count, reads_count;
 };
 
 /* One member is a plain transaction, more are nested ones. */
-struct etcd_bytes etcd_pack_txn(const struct backend_member *members, size_t count);
-struct etcd_bytes etcd_pack_range(const struct backend_range *r);
-struct etcd_bytes etcd_pack_probe(void);
-struct etcd_bytes etcd_pack_grant(uint32_t ttl_s);
-struct etcd_bytes etcd_pack_compact(uint64_t revision);
-struct etcd_bytes etcd_pack_watch(uint64_t start_revision);
+struct grpc_message etcd_pack_txn(const struct backend_member *members, size_t count);
+struct grpc_message etcd_pack_range(const struct backend_range *r);
+struct grpc_message etcd_pack_probe(void);
+struct grpc_message etcd_pack_grant(uint32_t ttl_s);
+struct grpc_message etcd_pack_compact(uint64_t revision);
+struct grpc_message etcd_pack_watch(uint64_t start_revision);
 
 struct etcd_txn_answer {
 	void *message;
@@ -35,23 +32,21 @@ bool etcd_unpack_txn(const void *bytes, size_t len, const struct etcd_asked *ask
 		     struct etcd_txn_answer *ret);
 void etcd_txn_answer_fini(struct etcd_txn_answer *a);
 
+/* Values of ranges and of watches lie in the message, and live as long as it; the caller's to
+ * etcd_kvs_fini(), whatever was returned. */
 struct etcd_range_answer {
-	void *message;
 	uint64_t revision;
 	struct etcd_kvs kvs;
 	bool has_more;
 };
 bool etcd_unpack_range(const void *bytes, size_t len, struct etcd_range_answer *ret);
-void etcd_range_answer_fini(struct etcd_range_answer *a);
 
 typedef bool etcd_unpack_number(const void *bytes, size_t len, uint64_t *ret);
 etcd_unpack_number etcd_unpack_revision, etcd_unpack_lease;
 
 struct etcd_watch_answer {
-	void *message;
 	struct etcd_kvs kvs;
 	bool is_canceled;
 	uint64_t compact_revision;
 };
 bool etcd_unpack_watch(const void *bytes, size_t len, struct etcd_watch_answer *ret);
-void etcd_watch_answer_fini(struct etcd_watch_answer *a);

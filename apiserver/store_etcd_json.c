@@ -2,6 +2,7 @@
  * etcd by its HTTP JSON gateway (/v3/…), over common/io/http_client.h. Keys and values are
  * base64, 64-bit numbers are strings, and a stream is one JSON document a line.
  */
+#include "apiserver/store_etcd_backlog.h"
 #include "apiserver/store_etcd_internal.h"
 #include "apiserver/store_etcd_json_pack.h"
 #include "common/io/http_client.h"
@@ -16,6 +17,7 @@ struct json_backend {
 	struct http_call *watch;
 	struct str line;
 	struct backend_watch_events watch_events;
+	struct etcd_backlog backlog;
 	void *watch_ctx;
 	bool is_watching, is_opened;
 };
@@ -249,7 +251,34 @@ static void end_watch(struct json_backend *b, enum backend_outcome outcome, uint
 	if (b->watch)
 		http_cancel(b->http, TAKE(b->watch));
 	b->is_watching = false;
+	etcd_backlog_clear(&b->backlog); /* the next watch begins behind what was taken */
 	b->watch_events.closed(b->watch_ctx, outcome, compacted, err);
+}
+
+static size_t tell_events(void *ctx, const struct backend_kv *kvs, size_t count)
+{
+	struct json_backend *b = ctx;
+	return b->watch_events.events(b->watch_ctx, kvs, count);
+}
+
+static void values_free(void *memory)
+{
+	struct etcd_json_kvs *k = memory;
+	etcd_json_kvs_fini(k);
+	free(k);
+}
+
+static void take_events(struct json_backend *b, struct etcd_json_kvs *answer)
+{
+	size_t taken = 0;
+	if (etcd_backlog_is_empty(&b->backlog))
+		taken = tell_events(b, answer->kvs.at, answer->kvs.count);
+	if (taken == answer->kvs.count || !b->is_watching)
+		return;
+	struct etcd_json_kvs *memory = xcalloc(1, sizeof *memory);
+	memory->values = answer->values;
+	answer->values = (struct etcd_json_values){ 0 };
+	etcd_backlog_add(&b->backlog, &answer->kvs, taken, memory, values_free);
 }
 
 /* False: the watch is over. */
@@ -270,7 +299,7 @@ static bool watch_line(struct json_backend *b, const char *text, size_t len)
 			b->watch_events.opened(b->watch_ctx);
 		}
 		if (answer.kvs.count && b->is_watching)
-			b->watch_events.events(b->watch_ctx, answer.kvs.at, answer.kvs.count);
+			take_events(b, &answer);
 	}
 	etcd_json_kvs_fini(&answer);
 	return b->is_watching;
@@ -344,6 +373,7 @@ static void unwatch(struct store_backend *base)
 {
 	struct json_backend *b = backend_of(base);
 	b->is_watching = false;
+	etcd_backlog_clear(&b->backlog);
 	if (b->watch)
 		http_cancel(b->http, TAKE(b->watch));
 }
@@ -354,6 +384,7 @@ static void backend_free(struct store_backend *base)
 {
 	struct json_backend *b = backend_of(base);
 	http_transport_free(b->http);
+	etcd_backlog_fini(&b->backlog);
 	while (b->calls)
 		call_free(b->calls);
 	str_fini(&b->line);
@@ -394,6 +425,7 @@ int store_etcd_json_new(struct loop *loop, const struct store_etcd_options *opti
 	struct json_backend *b = xcalloc(1, sizeof *b);
 	*b = (struct json_backend){ .base = { &json_ops }, .http = http };
 	str_init(&b->line, ANSWER_MAX);
+	etcd_backlog_init(&b->backlog, loop, tell_events, b);
 	*ret = &b->base;
 	return 0;
 }

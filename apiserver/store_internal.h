@@ -17,8 +17,6 @@
 #define STORE_COMPACT_KEY     "skiff/compact"
 #define STORE_LEASES_MAX      32
 #define STORE_NO_REVISION     ((uint64_t)INT64_MAX) /* no key has it: such a compare fails */
-/* What answers, and what events, take of one turn; what goes beyond waits for the next. */
-#define STORE_TURN_US 1000
 
 struct store_queued {
 	struct store_queued *next;

@@ -287,7 +287,11 @@ static void tell_revisions(struct memory_backend *b)
 	auto_free struct backend_kv *kvs = xcalloc(to - from, sizeof *kvs);
 	for (size_t i = from; i < to; i++)
 		kvs[i - from] = memory_kv(e->log[i].key, e->log[i].version);
-	b->watch.events(b->watch_ctx, kvs, to - from);
+	size_t taken = b->watch.events(b->watch_ctx, kvs, to - from);
+	if (taken < to - from && b->is_watching) {
+		b->watch_next = kvs[taken].mod_revision;
+		watch_soon(b);
+	}
 }
 
 static void watch_step(void *ctx)

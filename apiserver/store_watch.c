@@ -289,10 +289,13 @@ static bool take_revision(struct store *s, const struct backend_kv *kvs, size_t 
 	return true;
 }
 
-static void watch_events(void *ctx, const struct backend_kv *kvs, size_t count)
+/* As many as a turn has room for: a message may hold hundreds of revisions, of large objects. */
+static size_t watch_events(void *ctx, const struct backend_kv *kvs, size_t count)
 {
 	struct store *s = ctx;
-	for (size_t i = 0; i < count;) {
+	int64_t begun_us = loop_turn_us(s->loop);
+	size_t i = 0;
+	do {
 		size_t n = 1;
 		while (i + n < count && kvs[i + n].mod_revision == kvs[i].mod_revision)
 			n++;
@@ -300,11 +303,12 @@ static void watch_events(void *ctx, const struct backend_kv *kvs, size_t count)
 		if (kvs[i].mod_revision > s->position && !take_revision(s, kvs + i, n)) {
 			s->backend->ops->unwatch(s->backend);
 			reload(s);
-			return;
+			return count;
 		}
 		i += n;
-	}
+	} while (i < count && loop_turn_us(s->loop) - begun_us < STORE_TURN_US);
 	store_doubt_check(s);
+	return i;
 }
 
 static void watch_opened(void *ctx)

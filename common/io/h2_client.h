@@ -104,10 +104,21 @@ struct grpc_call *grpc_call(struct h2_client *c, const char *method /* "/etcdser
 			    const void *bytes, size_t len, int64_t deadline_ms, grpc_done *done,
 			    void *ctx);
 
+/* A message with room for its frame before it, so that it is packed where it is sent from. */
+struct grpc_message {
+	uint8_t *memory; /* malloc()ed */
+	uint8_t *bytes;  /* inside it: `len` bytes for whoever packs */
+	size_t len;
+};
+struct grpc_message grpc_message_new(size_t len);
+struct grpc_call *grpc_call_message(struct h2_client *c, const char *method,
+				    struct grpc_message take_message, int64_t deadline_ms,
+				    grpc_done *done, void *ctx);
+
 struct grpc_stream_events {
 	/* The server accepted the stream (its headers came); may be NULL. */
 	void (*opened)(void *ctx);
-	/* One whole message, borrowed. */
+	/* One whole message, borrowed unless it is kept. */
 	void (*message)(void *ctx, const void *bytes, size_t len);
 	/* Once, at the end, whoever ended it (but not after grpc_cancel). */
 	grpc_done *done;
@@ -118,6 +129,9 @@ struct grpc_call *grpc_stream_open(struct h2_client *c, const char *method,
 				   const struct grpc_stream_events *events, void *ctx);
 /* Queued without limit on our side: who sends much watches grpc_stream_queued(). */
 void grpc_stream_send(struct grpc_call *call, const void *bytes, size_t len);
+void grpc_stream_send_message(struct grpc_call *call, struct grpc_message take_message);
+/* Inside message(): what it was given stays, in memory that the caller now owns and frees. */
+void *grpc_stream_keep(struct grpc_call *call) MUST_CHECK;
 void grpc_stream_finish(struct grpc_call *call);         /* no more messages from us */
 size_t grpc_stream_queued(const struct grpc_call *call); /* bytes not handed to the connection */
 

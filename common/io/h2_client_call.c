@@ -131,17 +131,43 @@ static struct grpc_call *call_new(struct h2_client *c, const char *method, void 
 	return call;
 }
 
-static void add_message(struct grpc_call *call, const void *bytes, size_t len)
+struct grpc_message grpc_message_new(size_t len)
 {
 	assert(len <= UINT32_MAX);
-	char head[FRAME_HEADER] = { 0, (char)(len >> 24), (char)(len >> 16), (char)(len >> 8),
-				    (char)len };
+	uint8_t *memory = xrealloc(NULL, FRAME_HEADER + len + 1, 1);
+	const uint8_t head[FRAME_HEADER] = { 0, (uint8_t)(len >> 24), (uint8_t)(len >> 16),
+					     (uint8_t)(len >> 8), (uint8_t)len };
+	memcpy(memory, head, sizeof head);
+	memory[FRAME_HEADER + len] = '\0';
+	return (struct grpc_message){ memory, memory + FRAME_HEADER, len };
+}
+
+/* Sent from where it lies, unless something waits before it. */
+static void take_message(struct grpc_call *call, struct grpc_message m)
+{
+	size_t len = FRAME_HEADER + m.len;
+	if (call->send.len == 0) {
+		size_t max = call->send.max;
+		str_fini(&call->send);
+		call->send = (struct str){
+			.data = (char *)m.memory, .len = len, .size = len + 1, .max = max
+		};
+		return;
+	}
 	if (call->send_at > 0 && call->send_at * 2 > call->send.len) {
 		str_consume(&call->send, call->send_at);
 		call->send_at = 0;
 	}
-	str_add_bytes(&call->send, head, sizeof(head));
-	str_add_bytes(&call->send, bytes, len);
+	str_add_bytes(&call->send, m.memory, len);
+	free(m.memory);
+}
+
+static struct grpc_message message_of(const void *bytes, size_t len)
+{
+	struct grpc_message m = grpc_message_new(len);
+	if (len)
+		memcpy(m.bytes, bytes, len);
+	return m;
 }
 
 static void call_start(struct grpc_call *call)
@@ -158,11 +184,18 @@ static void call_start(struct grpc_call *call)
 struct grpc_call *grpc_call(struct h2_client *c, const char *method, const void *bytes, size_t len,
 			    int64_t deadline_ms, grpc_done *done, void *ctx)
 {
+	return grpc_call_message(c, method, message_of(bytes, len), deadline_ms, done, ctx);
+}
+
+struct grpc_call *grpc_call_message(struct h2_client *c, const char *method,
+				    struct grpc_message take_m, int64_t deadline_ms,
+				    grpc_done *done, void *ctx)
+{
 	struct grpc_call *call = call_new(c, method, ctx);
 	call->is_unary = true;
 	call->is_finished = true;
 	call->events.done = done;
-	add_message(call, bytes, len);
+	take_message(call, take_m);
 	if (deadline_ms > 0) {
 		call->deadline = loop_timer_new(c->loop, on_deadline, call);
 		call->deadline_at_ms = loop_now_ms(c->loop) + deadline_ms;
@@ -196,8 +229,13 @@ static void resume(struct grpc_call *call)
 
 void grpc_stream_send(struct grpc_call *call, const void *bytes, size_t len)
 {
+	grpc_stream_send_message(call, message_of(bytes, len));
+}
+
+void grpc_stream_send_message(struct grpc_call *call, struct grpc_message take_m)
+{
 	assert(!call->is_finished);
-	add_message(call, bytes, len);
+	take_message(call, take_m);
 	resume(call);
 }
 

@@ -35,6 +35,7 @@ struct grpc_call {
 	struct str send;  /* framed messages */
 	size_t send_at;
 	struct str in; /* frames not yet delivered; unary: the whole response */
+	bool is_kept;  /* its memory is somebody else's now */
 	int http_status;
 	int status;    /* grpc-status, -1: not seen */
 	char *message; /* grpc-message, decoded */
@@ -43,7 +44,7 @@ struct grpc_call {
 struct h2_client {
 	struct loop *loop;
 	struct h2_client_options options;
-	struct h2_endpoint *endpoints; /* own copies */
+	struct h2_endpoint *endpoints;    /* own copies */
 	size_t endpoints_count, endpoint; /* the latter: the one used, or tried next */
 	char *authority;
 	enum h2_state state, announced;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #define MESSAGE_TEXT_MAX 4096
+#define ROOM_MAX         ((size_t)8 << 20)
 
 static struct grpc_call *call_of(nghttp2_session *session, int32_t stream_id)
 {
@@ -53,6 +54,21 @@ static const char *frame_problem(const struct grpc_call *call, const char *at, i
 	return NULL;
 }
 
+/* Who was given the last message owns its memory: what follows it is copied. */
+static void leave_memory(struct grpc_call *call, size_t at)
+{
+	struct str old = call->in;
+	call->is_kept = false;
+	str_init(&call->in, old.max);
+	str_add_bytes(&call->in, old.data + at, old.len - at);
+}
+
+void *grpc_stream_keep(struct grpc_call *call)
+{
+	call->is_kept = true;
+	return call->in.data;
+}
+
 static void deliver_stream(struct grpc_call *call)
 {
 	size_t at = 0;
@@ -68,9 +84,13 @@ static void deliver_stream(struct grpc_call *call)
 		if (call->in.len - at - FRAME_HEADER < n)
 			break;
 		call->events.message(call->ctx, frame + FRAME_HEADER, n);
+		at += FRAME_HEADER + n;
+		if (call->is_kept) {
+			leave_memory(call, at);
+			at = 0;
+		}
 		if (call->is_gone)
 			return;
-		at += FRAME_HEADER + n;
 	}
 	str_consume(&call->in, at);
 }
@@ -89,6 +109,16 @@ static void check_unary(struct grpc_call *call)
 		call_end(call, status, problem, false);
 }
 
+/* For the whole message once its length is known: growing step by step would copy it each time. */
+static void make_room(struct grpc_call *call)
+{
+	if (!str_ok(&call->in) || call->in.len < FRAME_HEADER)
+		return;
+	size_t whole = frame_length(call->in.data) + FRAME_HEADER;
+	if (call->in.len < whole && whole <= ROOM_MAX)
+		(void)str_reserve(&call->in, whole - call->in.len);
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *bytes,
 		   size_t n, void *ctx)
 {
@@ -98,6 +128,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 	if (!call || call->is_gone)
 		return 0;
 	str_add_bytes(&call->in, bytes, n);
+	make_room(call);
 	if (!str_ok(&call->in))
 		call_end(call, GRPC_RESOURCE_EXHAUSTED, "message is larger than the limit", false);
 	else if (call->is_unary)

@@ -34,7 +34,8 @@ int64_t loop_wall_us(const struct loop *loop);
  * that the thread ran, not what the machine's others took of it. */
 int64_t loop_longest_turn_us(struct loop *loop);
 int64_t loop_longest_turn_cpu_us(struct loop *loop);
-/* What the present turn has taken so far, without the wait for events; 0 in simulation. */
+/* What the present turn has taken so far, without the wait for events; in simulation what its pace
+ * says (loop_sim.h). */
 int64_t loop_turn_us(const struct loop *loop);
 
 /* Timers fire once. Setting a set timer moves it; 0 ms is "in the next turn". */

@@ -34,6 +34,7 @@ struct sim_loop {
 	struct sim_timer **heap;
 	size_t count, size;
 	bool is_stopped;
+	int64_t pace_us, turn_us;
 };
 
 static struct sim_loop *sim_of(const struct loop *loop)
@@ -180,6 +181,7 @@ bool loop_sim_step(struct loop *loop)
 	struct sim_timer *t = l->heap[0];
 	timer_stop(&t->base);
 	l->now_ms = MAX(l->now_ms, t->due_ms);
+	l->turn_us = 0;
 	t->is_firing = true;
 	t->fire(t->ctx);
 	t->is_firing = false;
@@ -223,10 +225,15 @@ static int64_t wall_us(const struct loop *loop)
 	return l->wall_start_us + l->now_ms * 1000;
 }
 
-static int64_t no_turn(const struct loop *loop)
+static int64_t turn(const struct loop *loop)
 {
-	(void)loop;
-	return 0;
+	struct sim_loop *l = sim_of(loop);
+	return l->turn_us += l->pace_us;
+}
+
+void loop_sim_set_pace(struct loop *loop, int64_t us)
+{
+	sim_of(loop)->pace_us = us;
 }
 
 static int64_t no_turns(struct loop *loop)
@@ -265,7 +272,7 @@ static const struct loop_ops sim_ops = {
 	.wall_us = wall_us,
 	.longest_turn_us = no_turns,
 	.longest_turn_cpu_us = no_turns,
-	.turn_us = no_turn,
+	.turn_us = turn,
 	.timer_new = timer_new,
 	.timer_set = timer_set,
 	.timer_stop = timer_stop,

@@ -11,6 +11,7 @@
 
 #define CHAOS_MS    3000
 #define SETTLE_STEP 5000
+#define PACE_US     400  /* of some seeds: what is parted over turns is */
 #define RELEASE_MS  2000 /* as in controller/main.c */
 #define DEAD_MS     200  /* from the death of a server to its memory's end */
 
@@ -303,6 +304,7 @@ static bool run(uint64_t seed, bool verbose)
 	s.which = seed % 8 == 0 ? 0 : (unsigned)rng_below(&s.rng, FAULT_ALL + 1);
 	s.has_lost = seed % 3 == 0;
 	s.loop = loop_sim_new(seed, 1790000000000000);
+	loop_sim_set_pace(s.loop, seed % 3 == 1 ? PACE_US : 0);
 	s.etcd = memory_etcd_new(s.loop);
 	s.chaos = loop_timer_new(s.loop, chaos, &s);
 	s.check = sim_check_new(&s);

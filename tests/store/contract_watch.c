@@ -1,5 +1,6 @@
 /* Rules 4 to 7 of DESIGN section 4: the follower, probes, compaction; and skiff/meta. */
 #include "apiserver/store_memory.h"
+#include "common/io/loop_sim.h"
 #include "tests/store/world.h"
 
 static bool has_loads(struct world *w, void *ctx)
@@ -200,6 +201,67 @@ static void cut_watch_resumes(struct world *w)
 	CHECK_INT(w->downs, 1);
 }
 
+static bool has_begun(struct world *w, void *ctx)
+{
+	(void)ctx;
+	return w->seen_count >= 5;
+}
+
+/* Many revisions behind a cut watch's back: they come in one message, and take several turns. */
+static uint64_t fall_behind(struct world *w, struct write_result *r, size_t count)
+{
+	static char value[20001];
+	char key[40];
+	world_open(w, "abc123", 0);
+	world_follow(w);
+	w->fault->inner->ops->unwatch(w->fault->inner);
+	memset(value, 'v', sizeof value - 1);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(snprintf(key, sizeof key, "o/%zu", i) > 0);
+		start_create(w, key, value, &r[i]);
+		wait_all(w, &r[i], 1);
+	}
+	if (w->kind == WORLD_MEMORY)
+		loop_sim_set_pace(w->loop, STORE_TURN_US / 10);
+	w->is_slow = true;
+	w->seen_count = 0;
+	fault_cut_watch(w->fault);
+	return r[count - 1].revision;
+}
+
+static void check_all_seen(struct world *w, const struct write_result *r, size_t count)
+{
+	CHECK_INT(w->seen_count, count); /* once, and in order: world.c looks at the revisions */
+	for (size_t i = 0; i < count; i++)
+		CHECK_INT(w->seen[i].version, r[i].versions[0]);
+	CHECK_INT(w->loads_begun, 1);
+	CHECK(w->turn_revisions_max < count / 3);
+	w->is_slow = false;
+}
+
+/* A read that waits for a version finds it when all parts before it have come. */
+static void parted_message_is_whole(struct world *w)
+{
+	struct write_result r[40];
+	uint64_t last = fall_behind(w, r, ARRAY_LEN(r));
+	world_wait(w, has_begun, NULL, "the first events");
+	uint64_t probed = probe(w);
+	CHECK(probed >= last);
+	wait_position(w, last);
+	check_all_seen(w, r, ARRAY_LEN(r));
+}
+
+/* What was not taken yet comes again when the watch ends in between. */
+static void parted_message_is_cut(struct world *w)
+{
+	struct write_result r[40];
+	uint64_t last = fall_behind(w, r, ARRAY_LEN(r));
+	world_wait(w, has_begun, NULL, "the first events");
+	fault_cut_watch(w->fault);
+	wait_position(w, last);
+	check_all_seen(w, r, ARRAY_LEN(r));
+}
+
 /* etcd's refusal of a compacted start is a new load. */
 static void compaction_reloads(struct world *w)
 {
@@ -343,6 +405,8 @@ const struct contract_case watch_cases[] = {
 	{ "a probe in flight is too old", probe_in_flight_is_too_old, false },
 	{ "rules 6 and 7: where a watch starts", resume_table, false },
 	{ "a cut watch resumes", cut_watch_resumes, false },
+	{ "a message of several turns", parted_message_is_whole, false },
+	{ "a message of several turns, cut", parted_message_is_cut, false },
 	{ "compaction: load anew", compaction_reloads, false },
 	{ "a foreign revision: load anew", foreign_revision_reloads, false },
 	{ "two stores on one etcd", two_stores, false },

@@ -66,6 +66,12 @@ struct store_backend *world_backend(struct world *w)
 	return etcd_process_backend(w->etcd, w->loop, w->kind >= WORLD_GRPC);
 }
 
+static void turn_over(void *ctx)
+{
+	struct world *w = ctx;
+	w->turn_revisions = 0;
+}
+
 void world_init(struct world *w, enum world_kind kind)
 {
 	memset(w, 0, sizeof *w);
@@ -79,6 +85,7 @@ void world_init(struct world *w, enum world_kind kind)
 		w->etcd = etcd_process_start(kind == WORLD_GRPC_TLS);
 	}
 	w->guard = loop_timer_new(w->loop, guard_fired, w);
+	w->turn = loop_timer_new(w->loop, turn_over, w);
 	w->raw = world_backend(w);
 }
 
@@ -104,6 +111,7 @@ void world_fini(struct world *w)
 	world_close(w);
 	w->raw->ops->free(w->raw);
 	loop_timer_free(w->guard);
+	loop_timer_free(w->turn);
 	memory_etcd_unref(w->memory);
 	loop_free(w->loop);
 	etcd_process_free(w->etcd);
@@ -145,10 +153,21 @@ static void load_end(void *ctx, uint64_t revision)
 	world_poke(w);
 }
 
+static void be_slow(struct world *w)
+{
+	int64_t begun_us = loop_turn_us(w->loop);
+	while (loop_turn_us(w->loop) - begun_us < STORE_TURN_US * 2 / 3)
+		;
+	w->turn_revisions_max = MAX(w->turn_revisions_max, ++w->turn_revisions);
+	loop_timer_set(w->turn, 0);
+}
+
 static void events(void *ctx, const struct store_item *items, size_t count, uint64_t revision)
 {
 	struct world *w = ctx;
 	CHECK(revision > w->position);
+	if (w->is_slow)
+		be_slow(w);
 	for (size_t i = 0; i < count; i++) {
 		CHECK_INT(store_version_revision(items[i].version), revision);
 		if (i)

@@ -40,6 +40,9 @@ struct world {
 	unsigned loads_begun, loads_ended, ups, downs, refusals;
 	uint64_t position; /* revision of the last events or load */
 	char refused_why[256];
+	bool is_slow; /* takes most of a turn for each revision */
+	unsigned turn_revisions, turn_revisions_max;
+	struct loop_timer *turn;
 };
 
 /* A fresh, empty etcd and its loop; no store yet. */
