@@ -8,8 +8,6 @@
 
 #define LABEL   "pod-security.kubernetes.io/"
 #define WHY_MAX 32768
-/* Of a namespace whose level is changed; so many are looked at while everybody waits. */
-#define PODS_MAX 100
 
 /* ---- one pod ---- */
 
@@ -152,84 +150,6 @@ static int check_in_namespace(struct change *c, const json_t *template, struct f
 
 /* ---- a namespace's labels ---- */
 
-struct complaint {
-	char *reasons, *pod; /* the first by name */
-	size_t count;
-};
-
-static void add_complaint(struct complaint *list, size_t *count, const char *reasons,
-			  const char *pod)
-{
-	for (size_t i = 0; i < *count; i++)
-		if (streq(list[i].reasons, reasons)) {
-			list[i].count++;
-			return; /* pods come in the order of their names */
-		}
-	list[(*count)++] = (struct complaint){ xstrdup(reasons), xstrdup(pod), 1 };
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void tell(struct change *c, const struct pod_security_mode *m, const struct complaint *list,
-		 size_t count)
-{
-	char *lines[PODS_MAX];
-	AUTO_STR mode;
-	str_init(&mode, 128);
-	pod_security_mode_text(m, &mode);
-	if (count)
-		request_warn(c->r,
-			     "existing pods in namespace \"%s\" violate the new PodSecurity "
-			     "enforce level \"%s\"",
-			     c->name, mode.data);
-	for (size_t i = 0; i < count; i++)
-		lines[i] = list[i].count == 1 ? xasprintf("%s: %s", list[i].pod, list[i].reasons)
-			   : list[i].count == 2
-				   ? xasprintf("%s (and 1 other pod): %s", list[i].pod,
-					       list[i].reasons)
-				   : xasprintf("%s (and %zu other pods): %s", list[i].pod,
-					       list[i].count - 1, list[i].reasons);
-	qsort(lines, count, sizeof *lines, by_text);
-	for (size_t i = 0; i < count; i++) {
-		request_warn(c->r, "%s", lines[i]);
-		free(lines[i]);
-	}
-}
-
-static void warn_of_pods(struct change *c, const struct pod_security_mode *m)
-{
-	const struct schema_kind *kind = schema_kind_by_kind("", "v1", "Pod");
-	const struct index *x = hub_index(c->server->hub, kind);
-	auto_free char *prefix = xasprintf("o/core/pods/%s/", c->name);
-	struct index_cursor at = index_seek(x, prefix);
-	struct complaint list[PODS_MAX];
-	size_t complaints = 0, pods = 0;
-	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
-		if (pods++ >= PODS_MAX)
-			continue; /* counted only */
-		AUTO_JSON *pod = object_tree_unowned(o);
-		AUTO_STR why;
-		AUTO_STR reasons;
-		str_init(&why, WHY_MAX);
-		str_init(&reasons, WHY_MAX);
-		if (!pod_security_check(pod, m->level, m->minor, &why, &reasons))
-			add_complaint(list, &complaints, reasons.data, o->name);
-	}
-	if (pods > PODS_MAX)
-		request_warn(c->r,
-			     "new PodSecurity enforce level only checked against the first %d of "
-			     "%zu existing pods",
-			     PODS_MAX, pods);
-	tell(c, m, list, complaints);
-	for (size_t i = 0; i < complaints; i++) {
-		free(list[i].reasons);
-		free(list[i].pod);
-	}
-}
-
 static bool same_errors(const struct field_errors *a, const struct field_errors *b)
 {
 	struct str texts[2];
@@ -257,9 +177,8 @@ static int check_namespace(struct change *c, struct failure *f)
 		code = fail_invalid(f, c->kind, c->name, &errors);
 	bool same_version = now.enforce.minor == old.enforce.minor;
 	bool is_relaxed = same_version && now.enforce.level <= old.enforce.level;
-	if (code == 0 && !c->is_create && c->attempts == 1 && !is_relaxed &&
-	    now.enforce.level != POD_SECURITY_PRIVILEGED)
-		warn_of_pods(c, &now.enforce);
+	c->looks_at_pods = code == 0 && !c->is_create && !is_relaxed &&
+			   now.enforce.level != POD_SECURITY_PRIVILEGED;
 	field_errors_fini(&errors);
 	field_errors_fini(&before);
 	return code;

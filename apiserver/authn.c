@@ -1,6 +1,7 @@
 /* Who asks: a client certificate, or a bearer's token. */
 #include "apiserver/authn.h"
 #include "apiserver/authn_file.h"
+#include "apiserver/authn_internal.h"
 #include "apiserver/authn_oidc.h"
 #include "apiserver/callers.h"
 #include "apiserver/tokens.h"
@@ -10,7 +11,6 @@
 
 #include <strings.h>
 
-#define INVALID_SINCE    "kubernetes.io/legacy-token-invalid-since"
 #define ACCOUNT_PREFIX   "system:serviceaccount:"
 #define EXTRA            "authentication.kubernetes.io/"
 #define BOOTSTRAP_ID     6
@@ -39,7 +39,7 @@ static bool bound_lives(struct server *s, const json_t *claims, const char *ns, 
 	return o && streq(o->uid, json_str_or(bound, "uid", ""));
 }
 
-static struct object *find_account(struct server *s, const char *ns, const char *name)
+struct object *authn_account(struct server *s, const char *ns, const char *name)
 {
 	return hub_get(s->hub, schema_kind_by_kind("", "v1", "ServiceAccount"), ns, name);
 }
@@ -78,7 +78,7 @@ void authn_describe_account(struct server *s, struct identity *who)
 	auto_free char *ns = NULL;
 	const char *name;
 	if (split_account(who->name, &ns, &name))
-		set_account(who, find_account(s, ns, name), ns, name);
+		set_account(who, authn_account(s, ns, name), ns, name);
 }
 
 bool authn_account_groups(struct identity *who)
@@ -103,7 +103,7 @@ static void add_bound(struct identity *who, const json_t *own, const char *membe
 	}
 }
 
-static void be_account(struct identity *who, const struct object *account)
+void authn_be_account(struct identity *who, const struct object *account)
 {
 	who->name = xasprintf(ACCOUNT_PREFIX "%s:%s", account->ns, account->name);
 	who->uid = xstrdup(account->uid);
@@ -116,13 +116,13 @@ static bool from_claims(struct server *s, const json_t *claims, struct identity 
 {
 	const json_t *own = json_object_get(claims, "kubernetes.io");
 	const char *ns = json_str_or(own, "namespace", "");
-	struct object *account = find_account(s, ns, json_str_or(own, "serviceaccount.name", ""));
+	struct object *account = authn_account(s, ns, json_str_or(own, "serviceaccount.name", ""));
 	if (!account || !streq(account->uid, json_str_or(own, "serviceaccount.uid", "")) ||
 	    account->is_deleting || !bound_lives(s, claims, ns, "pod", "Pod") ||
 	    !bound_lives(s, claims, ns, "secret", "Secret") ||
 	    !bound_lives(s, claims, ns, "node", "Node"))
 		return false;
-	be_account(who, account);
+	authn_be_account(who, account);
 	const char *id = json_str(claims, "jti");
 	if (id && *id) {
 		auto_free char *text = xasprintf("JTI=%s", id);
@@ -133,49 +133,11 @@ static bool from_claims(struct server *s, const json_t *claims, struct identity 
 	return true;
 }
 
-/* A member of a Secret's data, as it is; empty where there is none. */
-static void secret_data(const json_t *secret, const char *name, struct str *out)
-{
-	struct error err;
-	const char *text = json_member_str(json_object_get(secret, "data"), name);
-	if (!text || tls_base64_decode(text, strlen(text), out, &err) < 0)
-		str_clear(out);
-}
-
-/* A token that stands in a Secret is good while it stands there. */
-static bool from_legacy(struct server *s, const char *token, const json_t *claims,
-			struct identity *who)
-{
-#define CLAIM(name) json_member_str(claims, "kubernetes.io/serviceaccount/" name)
-	const char *ns = CLAIM("namespace"), *secret_name = CLAIM("secret.name");
-	const char *name = CLAIM("service-account.name"), *uid = CLAIM("service-account.uid");
-#undef CLAIM
-	if (!ns || !secret_name || !name || !uid)
-		return false;
-	struct object *account = find_account(s, ns, name);
-	struct object *secret =
-		hub_get(s->hub, schema_kind_by_kind("", "v1", "Secret"), ns, secret_name);
-	if (!account || !streq(account->uid, uid) || account->is_deleting || !secret ||
-	    secret->is_deleting)
-		return false;
-	AUTO_JSON *tree = object_tree(secret);
-	const char *invalid = json_member_str(json_dig(tree, "metadata.labels"), INVALID_SINCE);
-	if (invalid && *invalid)
-		return false;
-	AUTO_STR stored;
-	str_init(&stored, 65536);
-	secret_data(tree, "token", &stored);
-	if (!streq(json_str_or(tree, "type", ""), "kubernetes.io/service-account-token") ||
-	    stored.len != strlen(token) || !tls_equal_secret(stored.data, token, stored.len))
-		return false;
-	be_account(who, account);
-	return true;
-}
-
-static bool own_token(struct server *s, const char *token, const json_t *wanted,
+static bool own_token(struct request *r, const char *token, const json_t *wanted,
 		      struct identity *ret, json_t **ret_audiences, json_t **ret_claims,
 		      struct error *err)
 {
+	struct server *s = r->server;
 	AUTO_JSON *claims = NULL, *audiences = NULL;
 	if (!s->tokens) {
 		(void)error_set(err, ERR_FORBIDDEN, "this server has no key for tokens");
@@ -184,7 +146,7 @@ static bool own_token(struct server *s, const char *token, const json_t *wanted,
 	if (tokens_verify(s->tokens, token, wanted, loop_wall_us(s->loop) / 1000000, &claims,
 			  &audiences, err) < 0)
 		return false;
-	bool good = tokens_is_legacy(claims) ? from_legacy(s, token, claims, ret)
+	bool good = tokens_is_legacy(claims) ? authn_legacy_token(r, token, claims, ret)
 					     : from_claims(s, claims, ret);
 	if (good)
 		*ret_audiences = TAKE(audiences);
@@ -213,7 +175,7 @@ static bool is_member(const json_t *secret, const char *name, const char *value)
 {
 	AUTO_STR text;
 	str_init(&text, 4096);
-	secret_data(secret, name, &text);
+	authn_secret_data(secret, name, &text);
 	size_t n = strlen(value);
 	return text.len == n && tls_equal_secret(text.data, value, n);
 }
@@ -223,7 +185,7 @@ static bool is_over(struct server *s, const json_t *secret)
 	AUTO_STR when;
 	int64_t at_us;
 	str_init(&when, 256);
-	secret_data(secret, "expiration", &when);
+	authn_secret_data(secret, "expiration", &when);
 	if (!when.len)
 		return false;
 	return !time_parse(when.data, &at_us) || at_us <= loop_wall_us(s->loop);
@@ -234,7 +196,7 @@ static bool add_bootstrap_groups(const json_t *secret, struct identity *who)
 {
 	AUTO_STR text;
 	str_init(&text, 4096);
-	secret_data(secret, "auth-extra-groups", &text);
+	authn_secret_data(secret, "auth-extra-groups", &text);
 	char *rest = text.len ? text.data : NULL;
 	for (char *group; (group = strsep(&rest, ","));) {
 		if (!starts_with(group, "system:bootstrappers:"))
@@ -279,10 +241,11 @@ static bool wants_us(const struct server *s, const json_t *wanted)
 }
 
 /* *ret_claims: those of a token of a ServiceAccount that stands in no Secret; else untouched. */
-static bool find_token(struct server *s, const char *token, const json_t *wanted,
+static bool find_token(struct request *r, const char *token, const json_t *wanted,
 		       struct identity *ret, json_t **ret_audiences, json_t **ret_claims,
 		       struct error *err)
 {
+	struct server *s = r->server;
 	/* Kinds of tokens that say nothing of audiences are for this server. */
 	bool for_us = wants_us(s, wanted);
 	bool found = for_us && s->token_file && authn_file_token(s->token_file, token, ret);
@@ -295,7 +258,7 @@ static bool find_token(struct server *s, const char *token, const json_t *wanted
 		return true;
 	}
 	identity_fini(ret);
-	if (own_token(s, token, wanted, ret, ret_audiences, ret_claims, err))
+	if (own_token(r, token, wanted, ret, ret_audiences, ret_claims, err))
 		return true;
 	identity_fini(ret);
 	if (!s->oidc || !for_us)
@@ -306,21 +269,22 @@ static bool find_token(struct server *s, const char *token, const json_t *wanted
 	return true;
 }
 
-bool authn_token(struct server *s, const char *token, const json_t *wanted, struct identity *ret,
+bool authn_token(struct request *r, const char *token, const json_t *wanted, struct identity *ret,
 		 json_t **ret_audiences, struct error *err)
 {
-	return find_token(s, token, wanted, ret, ret_audiences, NULL, err);
+	return find_token(r, token, wanted, ret, ret_audiences, NULL, err);
 }
 
-static bool from_token(struct server *s, struct http_memo *memo, const char *token,
-		       struct identity *who)
+static bool from_token(struct request *r, const char *token, struct identity *who)
 {
+	struct server *s = r->server;
+	struct http_memo *memo = r->x->memo;
 	struct error err = { 0 };
 	AUTO_JSON *audiences = NULL, *claims = NULL;
 	int64_t now_s = loop_wall_us(s->loop) / 1000000;
 	if (callers_know(s->callers, memo, token, now_s, who))
 		return true;
-	if (find_token(s, token, NULL, who, &audiences, &claims, &err)) {
+	if (find_token(r, token, NULL, who, &audiences, &claims, &err)) {
 		if (claims)
 			callers_learn(s->callers, memo, token, claims, now_s, who);
 		return true;
@@ -329,9 +293,9 @@ static bool from_token(struct server *s, struct http_memo *memo, const char *tok
 	return false;
 }
 
-bool authenticate(struct server *s, struct http_exchange *x, struct identity *ret,
-		  struct failure *f)
+bool authenticate(struct request *r, struct identity *ret, struct failure *f)
 {
+	struct http_exchange *x = r->x;
 	*ret = (struct identity){ 0 };
 	const char *header = http_header_get(x, "Authorization");
 	if (x->peer.cert_cn) {
@@ -339,7 +303,7 @@ bool authenticate(struct server *s, struct http_exchange *x, struct identity *re
 		return true;
 	}
 	if (header && strncasecmp(header, "Bearer ", 7) == 0) {
-		if (from_token(s, x->memo, header + 7 + strspn(header + 7, " "), ret))
+		if (from_token(r, header + 7 + strspn(header + 7, " "), ret))
 			return true;
 		identity_fini(ret);
 		fail(f, 401, "Unauthorized", "Unauthorized");

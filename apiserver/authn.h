@@ -10,8 +10,9 @@
 
 /* `wanted` (JSON texts) are the audiences one of which the token must be for; NULL or empty: this
  * server's own. True: *ret is who, *ret_audiences those of the wanted that it is for (a list, the
- * caller's; may be NULL where the kind of token knows no audiences). False: why in err. */
-bool authn_token(struct server *s, const char *token, const json_t *wanted, struct identity *ret,
+ * caller's; may be NULL where the kind of token knows no audiences). False: why in err. What there is to
+ * be said of a token that stands in a Secret goes to `r`'s warnings and its line of the audit log. */
+bool authn_token(struct request *r, const char *token, const json_t *wanted, struct identity *ret,
 		 json_t **ret_audiences, struct error *err);
 
 /* For a user by name only ("system:serviceaccount:…"): what a ServiceAccount's object says of it. */

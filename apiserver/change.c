@@ -25,7 +25,7 @@ void change_reset(struct change *c)
 	c->old_tree = c->tree = c->sent_managed = c->managed = NULL;
 	c->key = NULL;
 	c->extras_count = 0;
-	c->is_create = c->is_delete = c->keeps_managed = false;
+	c->is_create = c->is_delete = c->keeps_managed = c->looks_at_pods = false;
 }
 
 static char *header(struct change *c, const char *name)

@@ -56,6 +56,7 @@ struct change {
 	int code;
 	struct failure failure;
 	bool is_dry_run, is_fresh, is_abandoned;
+	bool has_looked; /* at the pods of a namespace */
 	int attempts;
 	char now[64]; /* as metadata shows it, of the present attempt */
 
@@ -67,6 +68,7 @@ struct change {
 	struct str owners;         /* … or as they are stored; empty: none */
 	bool keeps_managed;        /* they are the old ones, which no tree holds */
 	bool is_delete, is_create; /* what it turned out to be */
+	bool looks_at_pods;        /* a namespace's pods may break its new level */
 	uint32_t revision;         /* of the kind */
 	struct change_extra extras[CHANGE_EXTRA_MAX];
 	size_t extras_count;
@@ -166,6 +168,9 @@ int admit_resize(struct change *c, struct failure *f);
 
 /* ---- admit_security.c: PodSecurity ---- */
 int admit_security(struct change *c, struct failure *f);
+/* Where that has set looks_at_pods: warns of those that break the namespace's new level; `after`, in a
+ * later turn. */
+void admit_security_pods(struct change *c, void (*after)(void *change, bool is_gone));
 
 /* ---- admit_order.c: skiff.dev/depends-on ---- */
 int admit_order(struct change *c, struct failure *f);

@@ -2,6 +2,8 @@
 #include "common/base/jsonx.h"
 #include "common/io/log.h"
 
+#include <strings.h>
+
 #define BODY_MAX (3u << 20)
 
 struct own_exchange {
@@ -22,8 +24,8 @@ static void own_free(void *ctx)
 
 static const char *own_header(struct http_exchange *x, const char *name)
 {
-	(void)x, (void)name;
-	return NULL;
+	bool is_patch = streq(x->method, "PATCH") && strcasecmp(name, "Content-Type") == 0;
+	return is_patch ? "application/merge-patch+json" : NULL;
 }
 
 static size_t own_header_values(struct http_exchange *x, const char *name, const char **ret_values,

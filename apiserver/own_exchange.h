@@ -1,6 +1,6 @@
 /*
  * own_exchange.h - the server asks itself, as system:masters, through the very handlers that clients
- * use: so what it makes is defaulted, validated and allocated like all else.
+ * use: so what it makes is defaulted, validated and allocated like all else. A PATCH is a merge patch.
  *
  * Threads: the core loop's.
  */

@@ -240,7 +240,7 @@ static int review_token(struct request *r, json_t *tree, struct failure *f)
 	if (!*token)
 		return fail_bad_request(f, "token is required for TokenReview in authentication");
 	json_t *status = json_object();
-	if (authn_token(r->server, token, wanted, &who, &audiences, &err)) {
+	if (authn_token(r, token, wanted, &who, &audiences, &err)) {
 		json_put_bool(status, "authenticated", true);
 		json_object_set_new(status, "user", user_info(&who));
 		if (json_array_size(audiences))

@@ -203,7 +203,7 @@ static void authenticate_again(void *ctx)
 {
 	struct request *r = ctx;
 	struct failure f = { 0 };
-	if (authenticate(r->server, r->x, &r->who, &f))
+	if (authenticate(r, &r->who, &f))
 		serve_known(r);
 	else
 		reply_failure(r, &f);
@@ -226,7 +226,7 @@ static void serve(struct request *r)
 	    target_parse(r->server->kinds, r->x->method, r->x->path, &r->query, &r->target, &err) <
 		    0) {
 		fail_bad_request(&f, "%s", err.text);
-	} else if (authenticate(r->server, r->x, &r->who, &f)) {
+	} else if (authenticate(r, &r->who, &f)) {
 		serve_known(r);
 		return;
 	} else if (waits_for_keys(r)) {
@@ -368,6 +368,7 @@ void server_free(struct server *s)
 	watch_frames_free(s->frames);
 	loop_timer_free(s->bookmarks);
 	loop_timer_free(s->bootstrap);
+	free(s->noted_secret);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
 		index_fini(&s->snapshots[i].index);
 	definitions_free(s->definitions);

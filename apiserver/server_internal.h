@@ -53,6 +53,8 @@ struct server {
 	struct seal *seal;   /* NULL: nothing is encrypted */
 	struct tokens *tokens;
 	struct callers *callers;
+	char *noted_secret; /* whose token's use was noted last; NULL: none */
+	int64_t noted_ms;
 	struct authn_file *token_file; /* NULL: none */
 	struct authn_oidc *oidc;       /* NULL: none */
 	struct oidc_fetch *oidc_fetch; /* NULL: its keys are from a file */
@@ -112,8 +114,7 @@ void serve_eviction(struct request *r);    /* pods/NAME/eviction */
 void serve_images(struct request *r);      /* /apis/skiff.dev/v1/nodes/NAME/images */
 
 /* Who is it? False: 401 in f. */
-bool authenticate(struct server *s, struct http_exchange *x, struct identity *ret,
-		  struct failure *f);
+bool authenticate(struct request *r, struct identity *ret, struct failure *f);
 /* May they? 0, or 403 in f. */
 int authorize(struct request *r, struct failure *f);
 /* For a PUT or an apply that turns out to make the object. */

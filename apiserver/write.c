@@ -298,6 +298,14 @@ static bool has_changed_kind(const struct change *c)
 	       c->kind->revision != c->revision;
 }
 
+static void looked_at_pods(void *change, bool is_gone)
+{
+	if (is_gone)
+		abandon(change);
+	else
+		submit(change);
+}
+
 static void printed(void *change, bool is_gone)
 {
 	struct change *c = change;
@@ -307,6 +315,8 @@ static void printed(void *change, bool is_gone)
 		attempt(c);
 	else if (c->code < 0 || admit_validate(c, &c->failure) < 0)
 		refused(c);
+	else if (c->looks_at_pods && !c->has_looked)
+		admit_security_pods(c, looked_at_pods);
 	else
 		submit(c);
 }

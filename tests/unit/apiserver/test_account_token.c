@@ -78,6 +78,21 @@ static void story(struct api_world *w)
 	auto_free char *as = bearer(w, "good");
 	row(w, "who that is", as, "GET", NS "/pods", NULL, 403,
 	    "User \\\"system:serviceaccount:default:robot\\\" cannot list");
+	row(w, "when it was used", 0, "GET", SECRETS "/good", NULL, 200,
+	    "\"kubernetes.io/legacy-token-last-used\":\"20");
+	row(w, "another day", 0, "PATCH", SECRETS "/good",
+	    "{\"metadata\":{\"labels\":{\"kubernetes.io/legacy-token-last-used\":\"2020-01-01\"}}}",
+	    200, "2020-01-01");
+	row(w, "a note that is on its way is not made again", as, "GET", NS "/pods", NULL, 403,
+	    "!Warning");
+	row(w, "not yet", 0, "GET", SECRETS "/good", NULL, 200, "2020-01-01");
+	(void)loop_sim_run_until(w->loop, loop_now_ms(w->loop) + 11000);
+	row(w, "of a token that somebody made", 0, "PATCH", NS "/serviceaccounts/robot",
+	    "{\"secrets\":[{\"name\":\"good\"}]}", 200, "");
+	row(w, "is told of better ones", as, "GET", NS "/pods", NULL, 403,
+	    "Warning: 299 - \"Use tokens from the TokenRequest API or manually created secret-based "
+	    "tokens instead of auto-generated secret-based tokens.\"");
+	row(w, "noted again", 0, "GET", SECRETS "/good", NULL, 200, "!2020-01-01");
 	row(w, "kept by others' words", 0, "PATCH", SECRETS "/good",
 	    "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}", 200, "\"token\":\"");
 	row(w, "still good", as, "GET", NS "/pods", NULL, 403, "robot");

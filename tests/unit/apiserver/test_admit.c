@@ -458,6 +458,53 @@ static void test_policies(void)
 	}
 }
 
+#define MANY 210
+#define OWNER                                                                                      \
+	"{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"r\",\"uid\":\"u\","        \
+	"\"controller\":true}"
+
+static void add_pod(struct api_world *w, const char *name, const char *owners, const char *spec)
+{
+	auto_free char *body = xasprintf(
+		"{\"metadata\":{\"name\":\"%s\",\"ownerReferences\":[%s]},\"spec\":{%s\"containers\":[{"
+		"\"name\":\"c\",\"image\":\"i\"}]}}",
+		name, owners, spec);
+	api_rows_run(
+		w,
+		&(struct api_row){ name, 0, "POST", CORE "/namespaces/many/pods", body, 201, "" },
+		1);
+}
+
+/* All of a namespace's pods are looked at when its level is raised. */
+static void test_many_pods(struct api_world *w)
+{
+	static const struct api_row before[] = {
+		{ "a namespace", 0, "POST", CORE "/namespaces",
+		  "{\"metadata\":{\"name\":\"many\"}}", 201, "" },
+		{ "its account", 0, "POST", CORE "/namespaces/many/serviceaccounts",
+		  "{\"metadata\":{\"name\":\"default\"}}", 201, "" },
+	};
+	static const struct api_row raised = {
+		"raised",
+		0,
+		"PATCH",
+		CORE "/namespaces/many",
+		"{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/enforce\":\"restricted\"}}}",
+		200,
+		"violate the new PodSecurity enforce level \\\"restricted:latest\\\" & Warning: 299 - "
+		"\"a000 (and 209 other pods): allowPrivilegeEscalation != false, unrestricted "
+		"capabilities, runAsNonRoot != true, seccompProfile\" & Warning: 299 - \"zz: host "
+		"namespaces, allowPrivilegeEscalation != false & !only checked"
+	};
+	api_rows_run(w, before, ARRAY_LEN(before));
+	for (int i = 0; i < MANY; i++) {
+		auto_free char *name = xasprintf("a%03d", i);
+		add_pod(w, name, OWNER, "");
+	}
+	add_pod(w, "zz", "", "\"hostNetwork\":true,");
+	api_rows_run(w, &raised, 1);
+}
+
 int main(void)
 {
 	struct api_world w;
@@ -466,6 +513,7 @@ int main(void)
 	test_policies();
 	api_world_init(&w, 11);
 	api_rows_run(&w, rows, ARRAY_LEN(rows));
+	test_many_pods(&w);
 	api_world_fini(&w);
 	puts("ok");
 	return 0;
