@@ -26,12 +26,15 @@ struct hub_kind {
 #define HUB_EXPECTED_MAX 256 /* events come a moment after the answers of their writes */
 
 struct hub_waiter;
+struct hub_probe;
 
 struct hub_waits {
 	struct hub_waiter *first, *spare;
 	struct hub_waiter *due, **due_end;
+	struct hub_waiter *asking, **asking_end; /* for a probe that is about to be sent */
+	struct hub_probe *probes;                /* that were sent */
 	size_t spare_count;
-	struct loop_timer *now, *late;
+	struct loop_timer *ask, *now, *late;
 	int64_t late_ms; /* when `late` is set for */
 };
 

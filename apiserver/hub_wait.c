@@ -86,9 +86,10 @@ static void make_due(struct hub_waiter *w)
 	if (w->is_due)
 		return;
 	w->is_due = true;
+	if (!all->due)
+		loop_timer_set(all->now, 0);
 	*all->due_end = w;
 	all->due_end = &w->next_due;
-	loop_timer_set(all->now, 0);
 }
 
 /* Many may wait for one probe: a turn that is long already leaves some to the next ones. */
@@ -162,28 +163,69 @@ void hub_when(struct hub *h, uint64_t revision, int64_t timeout_ms, hub_reached 
 		make_due(w);
 }
 
+/* ---- what is fresh ---- */
+
+/* Those of one turn share a probe, which is sent when the turn is over: after they all came. */
+struct hub_probe {
+	struct hub *hub;
+	struct hub_probe *next;
+	struct hub_waiter *first;
+};
+
+static void forget_probe(struct hub_probe *p)
+{
+	struct hub_probe **link = &p->hub->waits.probes;
+	while (*link != p)
+		link = &(*link)->next;
+	*link = p->next;
+	free(p);
+}
+
 static void probed(void *ctx, uint64_t revision, const struct error *err)
 {
-	struct hub_waiter *w = ctx;
-	w->is_probing = false;
-	w->revision = revision;
-	if (err)
-		w->err = *err;
-	if (err || !w->reached || (w->hub->is_loaded && revision <= w->hub->revision))
-		make_due(w);
+	struct hub_probe *p = ctx;
+	const struct hub *h = p->hub;
+	for (struct hub_waiter *w = p->first, *next; w; w = next) {
+		next = w->next_due;
+		w->next_due = NULL;
+		w->is_probing = false;
+		w->revision = revision;
+		if (err)
+			w->err = *err;
+		if (err || !w->reached || (h->is_loaded && revision <= h->revision))
+			make_due(w);
+	}
+	forget_probe(p);
+}
+
+static void ask_now(void *hub)
+{
+	struct hub *h = hub;
+	struct hub_waits *all = &h->waits;
+	struct hub_probe *p = xcalloc(1, sizeof *p);
+	*p = (struct hub_probe){ .hub = h, .next = all->probes, .first = TAKE(all->asking) };
+	all->asking_end = &all->asking;
+	all->probes = p;
+	store_probe(h->store, probed, p);
 }
 
 void hub_when_fresh(struct hub *h, hub_reached *reached, void *ctx)
 {
+	struct hub_waits *all = &h->waits;
 	struct hub_waiter *w = waiter_new(h, HUB_WAIT_MAX_MS, reached, ctx);
 	w->is_probing = true;
-	store_probe(h->store, probed, w);
+	if (!all->asking)
+		loop_timer_set(all->ask, 0);
+	*all->asking_end = w;
+	all->asking_end = &w->next_due;
 }
 
 void hub_waits_init(struct hub *h)
 {
 	struct hub_waits *all = &h->waits;
 	all->due_end = &all->due;
+	all->asking_end = &all->asking;
+	all->ask = loop_timer_new(h->loop, ask_now, h);
 	all->now = loop_timer_new(h->loop, tell_due, h);
 	all->late = loop_timer_new(h->loop, find_late, h);
 }
@@ -201,6 +243,9 @@ void hub_waits_fini(struct hub *h)
 		all->spare = w->next_due;
 		free(w);
 	}
+	while (all->probes)
+		forget_probe(all->probes);
+	loop_timer_free(all->ask);
 	loop_timer_free(all->now);
 	loop_timer_free(all->late);
 }

@@ -74,7 +74,10 @@ struct request *request_new(struct server *server, struct http_exchange *x)
 	} else {
 		r = xcalloc(1, sizeof *r);
 	}
-	*r = (struct request){ .server = server, .x = x };
+	memset(r, 0, offsetof(struct request, target));
+	memset(&r->target, 0, offsetof(struct target, room));
+	r->server = server;
+	r->x = x;
 	r->start_ms = loop_now_ms(server->loop);
 	server_new_uid(server, r->audit_id);
 	server->in_flight[LANE_NONE]++;

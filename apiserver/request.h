@@ -48,7 +48,6 @@ struct request {
 	struct http_exchange *x;
 	struct request *next_turn; /* waits behind this one (turn.h) */
 	struct query query;
-	struct target target;
 	struct identity who;
 	struct identity real; /* who acts as `who`; without a name: nobody else */
 	struct accept accept;
@@ -57,6 +56,7 @@ struct request {
 	int64_t start_ms;
 	json_t *annotations; /* for the audit log; NULL: none */
 	char audit_id[37];
+	struct target target; /* the last: its room is not zeroed for the next request */
 };
 
 struct request *request_new(struct server *server, struct http_exchange *x);

@@ -100,27 +100,30 @@ int target_parse(const struct kinds *kinds, const char *method, const char *path
 		 const struct query *query, struct target *ret, struct error *err)
 {
 	struct segments s = { .count = 0 };
-	struct target t = { .text = xcalloc(2 * strlen(path) + 2, 1) };
-	if (!split(path, t.text, &s)) {
-		target_fini(&t);
+	struct target *t = ret;
+	size_t size = 2 * strlen(path) + 2;
+	memset(t, 0, offsetof(struct target, room));
+	t->text = size <= sizeof t->room ? t->room : xcalloc(size, 1);
+	if (!split(path, t->text, &s)) {
+		target_fini(t);
 		return error_set(err, ERR_MALFORMED, "the path of the URL cannot be read");
 	}
 	bool core = s.count >= 3 && streq(s.at[0], "api");
 	bool named = s.count >= 4 && streq(s.at[0], "apis");
 	if (core || named) {
-		t.is_resource = true;
-		t.group = core ? "" : s.at[1];
-		t.version = s.at[core ? 1 : 2];
-		parse_resource(kinds, &t, &s, core ? 2 : 3);
-		t.verb = verb_of(method, t.name != NULL, query_bool(query, "watch"));
+		t->is_resource = true;
+		t->group = core ? "" : s.at[1];
+		t->version = s.at[core ? 1 : 2];
+		parse_resource(kinds, t, &s, core ? 2 : 3);
+		t->verb = verb_of(method, t->name != NULL, query_bool(query, "watch"));
 	}
-	*ret = t;
 	return 0;
 }
 
 void target_fini(struct target *t)
 {
-	free(t->text);
+	if (t->text != t->room)
+		free(t->text);
 	free(t->given);
-	*t = (struct target){ 0 };
+	memset(t, 0, offsetof(struct target, room));
 }

@@ -21,6 +21,9 @@ enum verb {
 
 const char *verb_name(enum verb v);
 
+#define TARGET_ROOM 256
+
+/* Not to be copied: its texts may be inside. */
 struct target {
 	bool is_resource; /* else only path counts */
 	enum verb verb;
@@ -28,8 +31,9 @@ struct target {
 	const char *ns, *name, *subresource; /* NULL: absent */
 	const char *rest;                    /* behind the subresource: "a/b"; NULL: none */
 	const struct schema_kind *kind;      /* NULL: not served */
-	char *text;                          /* what they are in; the target's */
+	char *text;                          /* what they are in: `room`, or the target's */
 	char *given;                         /* a name that came in another way; the target's */
+	char room[TARGET_ROOM];
 };
 
 /* ERR_MALFORMED: broken escapes. */

@@ -6,14 +6,28 @@
 
 #include "common/io/http_server_internal.h"
 
-#define STAY_MS 1
+#define REST_MS 2
 
 /* ---- the daemon on the loop ---- */
 
 void server_turn_soon(struct http_server *s)
 {
-	if (!s->is_closing)
+	if (!s->is_closing && !loop_timer_is_set(s->soon))
 		loop_timer_set(s->soon, 0);
+}
+
+/*
+ * libmicrohttpd wants to be run again at once while there is a connection that it has not seen come
+ * to nothing: one more read, or the same question about a brief answer. Where no bytes are left
+ * that it could find and no answer is on its way, that can wait for the next one who brings some;
+ * what may be left is the end of a peer that said so together with its request.
+ */
+static bool has_more(const struct http_server *s)
+{
+	const struct server_run *r = &s->run;
+	return !s->wires || s->handshakes || r->has_resumed || r->has_body || s->wires->is_full ||
+	       r->queued > r->completed || s->wires->pushes > r->completed ||
+	       tls_wires_have_pending(s->wires);
 }
 
 /* When libmicrohttpd wants to be run again without an event. */
@@ -25,10 +39,8 @@ static void schedule(struct http_server *s)
 		server_pause_handshakes(s);
 		is_wanted = MHD_get_timeout(s->daemon, &left_ms) == MHD_YES;
 	}
-	/* Those that stay have it say "at once" until they are answered; else nothing is left to do
-	 * once a run has moved no bytes. */
-	if (is_wanted && left_ms == 0 && s->staying && !s->wires->has_moved)
-		left_ms = STAY_MS;
+	if (is_wanted && left_ms == 0 && !has_more(s))
+		left_ms = REST_MS;
 	loop_timer_stop(s->later);
 	if (is_wanted && left_ms)
 		/* One more than it says: deadlines are compared with "later than". */
@@ -42,14 +54,18 @@ static void run_daemon(void *server)
 {
 	struct http_server *s = server;
 	s->is_in_run = true;
+	s->run.has_resumed = s->is_dirty;
 	s->is_dirty = false;
 	loop_timer_stop(s->soon);
-	if (s->wires)
-		s->wires->has_moved = false;
 	MHD_run(s->daemon);
 	s->is_in_run = false;
 	server_streams_launch(s);
 	schedule(s);
+	s->run = (struct server_run){ 0 };
+	if (s->wires) {
+		s->wires->is_full = false;
+		s->wires->pushes = 0;
+	}
 }
 
 static void daemon_ready(void *ctx, unsigned events)

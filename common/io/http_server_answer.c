@@ -20,18 +20,16 @@ enum MHD_Result server_queue(struct server_exchange *x)
 		tls_wire_hold(&x->connection->wire);
 	enum MHD_Result result = MHD_queue_response(x->connection->mhd, (unsigned)x->status, r);
 	x->state = EXCHANGE_ANSWERED;
+	x->connection->server->run.queued++;
 	MHD_destroy_response(r); /* the connection holds it */
 	return result;
 }
 
 static void queue_staying(struct server_exchange *x)
 {
-	struct http_server *s = x->connection->server;
-	server_stay_ends(x);
+	x->is_staying = false;
 	x->must_close |= server_queue(x) == MHD_NO;
-	s->is_dirty = true;
-	if (!s->is_in_run)
-		server_turn_soon(s);
+	server_turn_soon(x->connection->server);
 }
 
 /* The answer is there: now, or when libmicrohttpd comes by. */

@@ -18,7 +18,7 @@
 #define SERVER_BODY_MAX          (3u << 20)
 #define SERVER_CONNECTIONS_MAX   20000
 #define SERVER_IDLE_TIMEOUT_S    120
-#define SERVER_CONNECTION_MEMORY (24u << 10)
+#define SERVER_CONNECTION_MEMORY (20u << 10)
 #define SERVER_STREAMS_MAX       1024
 #define SERVER_HEAD_MS           10000
 #define SERVER_BODY_MS           60000
@@ -102,6 +102,12 @@ struct server_exchange {
 	char uri_room[SERVER_URI_MAX]; /* the last: not zeroed for the next request */
 };
 
+/* What happened in a run of libmicrohttpd, and since the one before. */
+struct server_run {
+	unsigned queued, completed; /* answers */
+	bool has_resumed, has_body; /* a connection; bytes of one came */
+};
+
 struct http_server {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
@@ -126,7 +132,7 @@ struct http_server {
 	struct server_stream *streams; /* all */
 	size_t streams_count;
 	bool is_in_run, is_dirty, is_closing;
-	size_t staying;          /* exchanges that are */
+	struct server_run run;
 	struct tls_wires *wires; /* NULL: no TLS */
 	struct server_exchange *spare;
 	size_t spare_count;
@@ -174,7 +180,6 @@ void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 		      enum MHD_RequestTerminationCode code);
 void server_exchange_unref(struct server_exchange *x);
 void server_spare_free(struct http_server *s);
-void server_stay_ends(struct server_exchange *x);
 void server_peer_left(struct server_exchange *x); /* while it was suspended */
 
 /* ---- http_server_answer.c ---- */

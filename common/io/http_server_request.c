@@ -350,23 +350,15 @@ static void end_body(struct server_exchange *x, bool is_complete)
 	x->sink.end(x->sink_ctx, is_complete);
 }
 
-void server_stay_ends(struct server_exchange *x)
-{
-	if (x->is_staying)
-		x->connection->server->staying--;
-	x->is_staying = false;
-}
-
 /* A brief wait: libmicrohttpd will ask again in each of its runs. */
 static bool stays(struct server_exchange *x)
 {
 	struct http_server *s = x->connection->server;
 	if (x->state != EXCHANGE_WAITING || !x->base.is_brief || !s->wires ||
 	    x->stays++ >= SERVER_STAYS_MAX) {
-		server_stay_ends(x);
+		x->is_staying = false;
 		return false;
 	}
-	s->staying += !x->is_staying;
 	x->is_staying = true;
 	return true;
 }
@@ -411,9 +403,10 @@ enum MHD_Result server_access(void *cls, struct MHD_Connection *mhd, const char 
 		result = take_head(x, method);
 	else if (x->may_be_taken)
 		result = pass_on(x, upload, upload_size);
-	else if (*upload_size)
+	else if (*upload_size) {
+		x->connection->server->run.has_body = true;
 		result = take_body(x, upload, upload_size);
-	else
+	} else
 		result = complete(x);
 	x->is_in_callback = false;
 	return result;
@@ -463,7 +456,8 @@ void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 	if (!x)
 		return;
 	*request = NULL;
-	server_stay_ends(x);
+	((struct http_server *)cls)->run.completed += code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+	x->is_staying = false;
 	if (x->connection->session)
 		tls_wire_let_go(&x->connection->wire);
 	x->is_mhd_over = true;

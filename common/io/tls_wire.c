@@ -17,6 +17,7 @@ static void make_room(struct tls_wires *s)
 		w->own = xmemdup(s->read + s->read_at, s->read_len);
 		w->own_at = 0;
 		w->own_len = s->read_len;
+		s->waiting++;
 	}
 	s->read_at = s->read_len = 0;
 }
@@ -30,6 +31,8 @@ static ssize_t take_own(struct tls_wire *w, void *buf, size_t max)
 	if (!w->own_len) {
 		free(w->own);
 		w->own = NULL;
+		if (w->shared)
+			w->shared->waiting--;
 	}
 	return (ssize_t)n;
 }
@@ -57,7 +60,7 @@ static ssize_t pull(gnutls_transport_ptr_t wire, void *buf, size_t max)
 	ssize_t n = recv(w->fd, s->read, sizeof s->read, 0);
 	if (n <= 0)
 		return n;
-	s->has_moved = true;
+	s->is_full |= (size_t)n == sizeof s->read;
 	s->reader = w;
 	s->read_len = (size_t)n;
 	return take_shared(s, buf, max);
@@ -132,6 +135,8 @@ static ssize_t push(gnutls_transport_ptr_t wire, const giovec_t *pieces, int cou
 	ssize_t sent = sendmsg(w->fd, &message, MSG_NOSIGNAL);
 	if (sent < 0)
 		return sent;
+	if (w->shared)
+		w->shared->pushes++;
 	size_t ours = account(w, (size_t)sent);
 	if (ours || !wanted)
 		return (ssize_t)ours;
@@ -160,16 +165,21 @@ void tls_wire_detach(struct tls_wire *w)
 		make_room(s);
 	if (s->holder == w)
 		s->holder = NULL;
+	s->waiting -= w->own_len > 0;
 	w->shared = NULL;
 }
 
 void tls_wire_fini(struct tls_wire *w)
 {
 	struct tls_wires *s = w->shared;
-	if (s && s->reader == w)
+	if (s && s->reader == w) {
 		s->reader = NULL;
+		s->read_len = 0;
+	}
 	if (s && s->holder == w)
 		s->holder = NULL;
+	if (s)
+		s->waiting -= w->own_len > 0;
 	free(w->own);
 	*w = (struct tls_wire){ .fd = -1 };
 }

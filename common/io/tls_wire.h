@@ -20,7 +20,9 @@ struct tls_wire;
 struct tls_wires {
 	struct tls_wire *reader, *holder; /* whose bytes are in the buffers; NULL: nobody's */
 	size_t read_at, read_len, held_len;
-	bool has_moved; /* bytes have come since this was set to false */
+	size_t waiting;  /* wires with bytes of their own */
+	unsigned pushes; /* sendmsg() calls; the server's to reset */
+	bool is_full;    /* a recv() took all there was room for; the server's to reset */
 	char read[TLS_WIRE_READ_MAX];
 	char held[TLS_WIRE_HELD_MAX];
 };
@@ -42,5 +44,9 @@ void tls_wire_fini(struct tls_wire *w); /* {0} is fine */
 void tls_wire_hold(struct tls_wire *w);
 /* Nothing comes after it: send what waits. */
 void tls_wire_let_go(struct tls_wire *w);
-/* Whether bytes have been read that the session has not seen. */
+/* Whether bytes have been read that the session has not seen: of one wire, of any. */
 bool tls_wire_has_pending(const struct tls_wire *w);
+static inline bool tls_wires_have_pending(const struct tls_wires *s)
+{
+	return s->waiting || s->read_len;
+}
