@@ -130,6 +130,10 @@ static const struct {
 	{ "not so brief", LINE("/brief?60") LINE("/brief?0"), 0, 2, "\r\n\r\n0" },
 	{ "the last one", "GET /brief?5 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 0, 1,
 	  "\r\n\r\n5" },
+	{ "said twice",
+	  "GET /echo?0 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n" LINE("/echo?1"), 0, 2,
+	  "GET /echo ? 1 | - | " },
+	{ "not known", LINE("/nothing") LINE("/nothing"), 0, 2, "nothing" },
 	{ "of old", "GET /echo?0 HTTP/1.0\r\n\r\n", 0, 1, "GET /echo ? 0 | - | " },
 };
 
@@ -210,32 +214,37 @@ static void many(void)
 }
 
 /* More answers than the socket takes: nothing is lost and nothing comes twice. */
-static void does_not_read(void)
+static void does_not_read(size_t size, size_t n, bool leaves)
 {
-	enum { N = 40 };
 	struct raw r;
 	connect_raw(&r);
 	int small = 256 << 10;
 	CHECK_INT(setsockopt(r.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
-	for (int i = 0; i < N; i++)
-		send_raw(&r, LINE("/large?300000"), strlen(LINE("/large?300000")));
-	run_ms(100);
+	auto_free char *line = xasprintf("GET /large?%zu HTTP/1.1\r\nHost: h\r\n\r\n", size);
+	for (size_t i = 0; i < n; i++)
+		send_raw(&r, line, strlen(line));
+	run_ms(200);
+	if (leaves) {
+		end_raw(&r);
+		run_ms(50);
+		return;
+	}
 	size_t wanted = 0;
 	for (int i = 0; i < 10000 && (!wanted || r.got.len < wanted); i++) {
 		read_raw(&r);
 		const char *body = strstr(r.got.data, "\r\n\r\n");
 		if (body)
-			wanted = N * ((size_t)(body + 4 - r.got.data) + 300000);
+			wanted = n * ((size_t)(body + 4 - r.got.data) + size);
 		run_ms(1);
 	}
 	CHECK_INT(r.got.len, wanted);
 	const char *at = r.got.data;
-	for (int i = 0; i < N; i++) {
+	for (size_t i = 0; i < n; i++) {
 		CHECK(starts_with(at, "HTTP/1.1 200 OK\r\n"));
 		at = strstr(at, "\r\n\r\n") + 4;
-		for (size_t k = 0; k < 300000; k++)
+		for (size_t k = 0; k < size; k++)
 			CHECK(at[k] == (char)('a' + k % 26));
-		at += 300000;
+		at += size;
 	}
 	end_raw(&r);
 }
@@ -287,7 +296,11 @@ int main(void)
 	run_rows();
 	leaves_at_once();
 	many();
-	does_not_read();
+	does_not_read(300000, 40, false);
+	does_not_read(4000, 4000, false);
+	does_not_read(1300, 10000, false);
+	does_not_read(4000, 4000, true);
+	does_not_read(300000, 40, true);
 	leaves_while_brief();
 	server_ends();
 	tls_credentials_free(credentials);
