@@ -169,6 +169,8 @@ static void each_transport(struct sim *s, const struct sim_server *v,
 			act(s->nodes[i].transport, with);
 	if (v == &s->servers[0])
 		act(s->user_transport, with);
+	else if (s->rival_transport)
+		act(s->rival_transport, with);
 }
 
 static void break_transport(struct http_transport *t, struct sim_server *v)
@@ -270,6 +272,8 @@ static void delete_all(struct sim *s)
 	char why[480] = "";
 	s->is_ending = true;
 	sim_user_delete_all(s);
+	if (s->custom)
+		sim_custom_delete_all(s->custom);
 	for (int64_t t = 0; t < SIM_QUIET_MS && !*s->failure; t += SETTLE_STEP) {
 		loop_sim_run_until(s->loop, loop_now_ms(s->loop) + SETTLE_STEP);
 		if (sim_check_gone(s->check, why, sizeof why))
@@ -288,6 +292,7 @@ static void end(struct sim *s)
 	}
 	for (size_t i = 0; i < SIM_NODES; i++)
 		sim_node_stop(&s->nodes[i]);
+	sim_custom_stop(s->custom);
 	sim_user_stop(s);
 	loop_timer_free(s->chaos);
 	for (size_t i = 0; i < SIM_SERVERS; i++)
@@ -315,6 +320,8 @@ static bool run(uint64_t seed, bool verbose)
 	for (size_t i = 0; i < SIM_NODES; i++)
 		sim_node_start(&s.nodes[i], &s, i);
 	sim_user_start(&s);
+	if (seed % 3 == 1)
+		s.custom = sim_custom_start(&s);
 	set_faults(&s, true);
 	loop_sim_run_until(s.loop, SIM_FAULTS_MS);
 	set_faults(&s, false);

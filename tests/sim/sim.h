@@ -62,6 +62,7 @@ struct sim_node {
 };
 
 struct sim_check;
+struct sim_custom;
 
 struct sim {
 	uint64_t seed, random_state;
@@ -76,12 +77,13 @@ struct sim {
 	struct sim_server servers[SIM_SERVERS];
 	struct sim_controller controllers[SIM_CONTROLLERS];
 	struct sim_node nodes[SIM_NODES];
-	struct http_transport *user_transport;
+	struct http_transport *user_transport, *rival_transport;
 	struct api *user;
 	struct loop_timer *chaos, *user_timer;
 	size_t user_acts;
 	struct sim_check *check;
-	char failure[512]; /* "" while all is well */
+	struct sim_custom *custom; /* of some seeds, else NULL */
+	char failure[512];         /* "" while all is well */
 };
 
 enum sim_fault {
@@ -119,7 +121,10 @@ void sim_check_free(struct sim_check *c);
 const char *sim_check_some_pod(struct sim_check *c, const char *app, struct rng *rng);
 /* Borrowed for the turn; NULL: there is none of this name. */
 const json_t *sim_check_object(const struct sim_check *c, const char *group, const char *resource,
-			       const char *name);
+			       const char *ns, const char *name);
+/* A key that begins so, borrowed for the turn, or NULL; and how many there are. */
+const char *sim_check_first(const struct sim_check *c, const char *prefix);
+size_t sim_check_count(const struct sim_check *c, const char *prefix);
 /* The pods with this label "app" that are not about to go, borrowed for the turn; their number. */
 size_t sim_check_pods(const struct sim_check *c, const char *app, const json_t **ret, size_t max);
 bool sim_check_settled(struct sim_check *c, char *why, size_t size);
@@ -133,3 +138,12 @@ void sim_check_dump(struct sim_check *c); /* everything, for people */
 void sim_lost_episode(struct sim *s);
 /* Nothing is left half done: asked where all has settled. */
 bool sim_lost_is_settled(const struct sim_check *c, const json_t *object);
+
+/* sim_custom.c: definitions and objects of theirs, and what must hold of them. */
+struct sim_custom *sim_custom_start(struct sim *s);
+void sim_custom_stop(struct sim_custom *u);
+void sim_custom_delete_all(struct sim_custom *u);
+/* At every write; NULL: there was none before, or none any more. */
+void sim_custom_see(struct sim *s, const char *key, const json_t *before, const json_t *now);
+bool sim_custom_is_settled(struct sim_custom *u, char *why, size_t size);
+bool sim_custom_is_gone(struct sim_custom *u, char *why, size_t size);

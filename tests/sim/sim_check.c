@@ -286,6 +286,7 @@ static void see(struct sim_check *c, const struct store_item *item)
 	if (!item->bytes) {
 		json_t *gone = map_remove(&c->objects, item->key);
 		note_leaving(c, item->key, NULL);
+		sim_custom_see(c->sim, item->key, gone, NULL);
 		if (c->sim->is_ending && stop_order_holds(gone))
 			check_stop_order(c, item->key, gone);
 		json_decref(gone);
@@ -306,6 +307,8 @@ static void see(struct sim_check *c, const struct store_item *item)
 		check_service(c, item->key, now);
 	else if (is_of(item->key, "poddisruptionbudgets"))
 		check_budget(c, item->key, before, now);
+	if (!c->is_loading)
+		sim_custom_see(c->sim, item->key, before, now);
 	note_leaving(c, item->key, now);
 	if (c->sim->is_ending && stop_order_holds(before) && !stop_order_holds(now))
 		check_stop_order(c, item->key, now);
@@ -430,9 +433,27 @@ const char *sim_check_some_pod(struct sim_check *c, const char *app, struct rng 
 }
 
 const json_t *sim_check_object(const struct sim_check *c, const char *group, const char *resource,
-			       const char *name)
+			       const char *ns, const char *name)
 {
-	return object_named(c, group, resource, "default", name);
+	return object_named(c, group, resource, ns, name);
+}
+
+const char *sim_check_first(const struct sim_check *c, const char *prefix)
+{
+	const char *key, *first = NULL;
+	for (size_t i = 0; (i = map_next(&c->objects, i, &key, NULL)) != 0;)
+		if (starts_with(key, prefix) && (!first || strcmp(key, first) < 0))
+			first = key;
+	return first;
+}
+
+size_t sim_check_count(const struct sim_check *c, const char *prefix)
+{
+	const char *key;
+	size_t n = 0;
+	for (size_t i = 0; (i = map_next(&c->objects, i, &key, NULL)) != 0;)
+		n += starts_with(key, prefix);
+	return n;
 }
 
 size_t sim_check_pods(const struct sim_check *c, const char *app, const json_t **ret, size_t max)
@@ -476,6 +497,8 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 		assert(n > 0);
 		return false;
 	}
+	if (c->sim->custom && !sim_custom_is_settled(c->sim->custom, why, size))
+		return false;
 	size_t wants = sim_user_deployments(c->sim);
 	int n = snprintf(why, size, "%zu of %zu Deployments", deployments, wants);
 	assert(n > 0);
@@ -498,7 +521,7 @@ bool sim_check_gone(struct sim_check *c, char *why, size_t size)
 		assert(n > 0);
 		return false;
 	}
-	return true;
+	return !c->sim->custom || sim_custom_is_gone(c->sim->custom, why, size);
 }
 
 void sim_check_dump(struct sim_check *c)

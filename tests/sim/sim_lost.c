@@ -69,7 +69,7 @@ static void must_be_others(struct sim *s, const char *app, const struct uids *be
 /* The cache is whom it is followed as. */
 static bool follows_present(const struct sim_check *c, const json_t *follower)
 {
-	const json_t *cache = sim_check_object(c, "apps", "deployments", "cache");
+	const json_t *cache = sim_check_object(c, "apps", "deployments", "default", "cache");
 	const char *seen = json_member_str(json_dig(follower, "metadata.annotations"), SEEN);
 	const char *revision = json_member_str(json_dig(cache, "metadata.annotations"),
 					       "deployment.kubernetes.io/revision");
@@ -90,7 +90,7 @@ bool sim_lost_is_settled(const struct sim_check *c, const json_t *object)
 
 static bool lone_runs(const struct sim *s)
 {
-	const json_t *pod = sim_check_object(s->check, "core", "pods", "lone");
+	const json_t *pod = sim_check_object(s->check, "core", "pods", "default", "lone");
 	const json_t *container = json_array_get(json_dig(pod, "status.containerStatuses"), 0);
 	return json_dig(container, "state.running") != NULL &&
 	       json_bool_or(container, "ready", false);
@@ -98,7 +98,7 @@ static bool lone_runs(const struct sim *s)
 
 static int64_t lone_restarts(const struct sim *s)
 {
-	const json_t *pod = sim_check_object(s->check, "core", "pods", "lone");
+	const json_t *pod = sim_check_object(s->check, "core", "pods", "default", "lone");
 	return json_int_or(json_array_get(json_dig(pod, "status.containerStatuses"), 0),
 			   "restartCount", 0);
 }
