@@ -18,7 +18,7 @@ static bool is_master(const struct change *c)
 
 /* ---- the namespace must be there, and stay ---- */
 
-static int check_namespace(struct change *c, struct failure *f)
+int admit_namespace(struct change *c, struct failure *f)
 {
 	if (!c->kind->is_namespaced || !c->is_create)
 		return 0;
@@ -227,20 +227,23 @@ static int admit_pod(struct change *c, struct failure *f)
 
 /* ---- leases, roles ---- */
 
-/* A lease that changes hands changes its fence with it: leader/<ns>/<lease>. */
-static void fence_lease(struct change *c)
+void admit_fence(struct change *c, const char *holder, const char *before, const char *transitions)
 {
-	const char *holder = json_str_or(c->tree, "spec.holderIdentity", "");
-	const char *before = json_str_or(c->old_tree, "spec.holderIdentity", "");
 	if (streq(c->ns, "kube-node-lease") || streq(holder, before))
 		return;
+	auto_free char *key = xasprintf("leader/%s/%s", c->ns, c->name);
+	change_guard_key(c, key);
+	change_put_key(c, key, transitions);
+}
+
+static void fence_lease(struct change *c)
+{
 	char value[24];
 	int n = snprintf(value, sizeof value, "%lld",
 			 (long long)json_int_or(c->tree, "spec.leaseTransitions", 0));
 	assert(n > 0);
-	auto_free char *key = xasprintf("leader/%s/%s", c->ns, c->name);
-	change_guard_key(c, key);
-	change_put_key(c, key, value);
+	admit_fence(c, json_str_or(c->tree, "spec.holderIdentity", ""),
+		    json_str_or(c->old_tree, "spec.holderIdentity", ""), value);
 }
 
 static const char *role_of(const json_t *tree)
@@ -305,7 +308,7 @@ static void taint_node(struct change *c)
 
 int admit_mutate(struct change *c, struct failure *f)
 {
-	if (check_namespace(c, f) < 0)
+	if (admit_namespace(c, f) < 0)
 		return -1;
 	if (c->part == PART_BINDING)
 		admit_topology(c);

@@ -205,6 +205,12 @@ static int guard_definition(struct change *c, char **ret_key, struct store_guard
 	return 0;
 }
 
+int change_too_large(struct failure *f)
+{
+	return fail(f, 413, "RequestEntityTooLarge",
+		    "the object is larger than the limit of 3145728 bytes");
+}
+
 int change_submit(struct change *c, store_done *done, void *ctx, struct failure *f)
 {
 	struct store_guard guards[CHANGE_EXTRA_MAX + 3];

@@ -9,6 +9,8 @@
 
 #include "apiserver/server_internal.h"
 
+struct owners_input;
+
 #define CHANGE_ATTEMPTS_MAX 8
 #define CHANGE_EXTRA_MAX    12
 #define RENDER_LIMIT        (16u << 20) /* canonical bytes of one object, in work */
@@ -51,7 +53,10 @@ struct change {
 	/* Decoded object, or patch document. An attempt may take it: the next decodes again. */
 	json_t *body;
 	const char *patch_type;
-	bool is_apply; /* the patch is a configuration to apply */
+	bool is_apply;    /* the patch is a configuration to apply */
+	bool is_straight; /* from bytes to bytes; the body, canonical, is `sent` */
+	struct str sent;
+	char uid[37]; /* of a new object that goes straight; "": not drawn yet */
 	/* What the last step came to, perhaps on a worker. */
 	int code;
 	struct failure failure;
@@ -111,6 +116,8 @@ int managed_check_options(struct change *c, struct failure *f);
 void managed_take_sent(struct change *c);
 /* Compare with the old tree: who owns what after this write. */
 void managed_note(struct change *c);
+/* The same from bytes; `stored` is filled in. False: not known without the trees. */
+bool managed_note_bytes(struct change *c, struct owners_input *in);
 /* Into the object's bytes, of which the tree knows nothing. */
 void managed_put(struct change *c);
 int apply_check_body(struct change *c, struct failure *f);
@@ -118,6 +125,18 @@ int apply_build(struct change *c, struct failure *f);
 
 /* ---- change_build.c: the tree that is wanted, and the old one; on any thread, as above ---- */
 int change_build(struct change *c, struct failure *f);
+
+/* ---- change_straight.c: from bytes to bytes, without trees ---- */
+/* The body, where the kind and the request allow it: sets is_straight; on any thread, as above. */
+void straight_decode(struct change *c);
+/* A text of its metadata; the caller's. */
+char *straight_text(const struct change *c, const char *name);
+/* The attempt: false where it must go by trees. On any thread. */
+bool straight_build(struct change *c);
+/* What change_build() and these three are for trees: admission, bytes, judging. */
+int straight_admit(struct change *c, struct failure *f);
+int straight_print(struct change *c, struct failure *f);
+int straight_validate(struct change *c, struct failure *f);
 
 /* ---- strategy.c: what the server keeps, sets and forgets ---- */
 int strategy_create(struct change *c, struct failure *f); /* on the loop: it draws a uid */
@@ -128,6 +147,9 @@ bool strategy_is_over(const struct schema_kind *kind, const json_t *tree);
 /* ---- admit.c: mutating, then judging ---- */
 int admit_mutate(struct change *c, struct failure *f);
 int admit_validate(struct change *c, struct failure *f);
+int admit_namespace(struct change *c, struct failure *f); /* it is there, and stays */
+/* A lease that changes hands changes its fence with it: leader/<ns>/<lease>. */
+void admit_fence(struct change *c, const char *holder, const char *before, const char *transitions);
 /* Release what the object holds (addresses, ports). */
 void admit_release(struct change *c, const json_t *tree);
 
@@ -188,6 +210,7 @@ const char *scale_path(const struct schema_kind *kind);
 
 /* ---- submit.c ---- */
 /* Write the finished attempt; `done` as store_done, in a later turn. -1: refused at once. */
+int change_too_large(struct failure *f); /* -1 */
 int change_submit(struct change *c, store_done *done, void *ctx, struct failure *f);
 /* Why the store refused, on a fresh hub: -1 and LeaderChanged, or 0: try again. */
 int change_check_leader(struct change *c, struct failure *f);

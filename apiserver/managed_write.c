@@ -129,7 +129,34 @@ static void print_list(json_t *list, struct str *out)
 		str_add_bytes(out, text.data + sizeof head - 1, text.len - sizeof head);
 }
 
-/* From bytes to bytes; false: somebody must look at the trees. */
+static bool note_bytes(struct change *c, const struct managed_writer *w, struct owners_input *in)
+{
+	if (c->old)
+		in->stored = object_managed_bytes(c->old);
+	str_clear(&c->owners);
+	switch (owners_update(w, in, &c->owners)) {
+	case OWNERS_UNKNOWN:
+		str_clear(&c->owners);
+		return false;
+	case OWNERS_KEPT:
+		c->keeps_managed = true;
+		return true;
+	case OWNERS_WRITTEN:
+		break;
+	}
+	return str_ok(&c->owners);
+}
+
+bool managed_note_bytes(struct change *c, struct owners_input *in)
+{
+	struct writing w;
+	writing_init(&w, c);
+	bool done = note_bytes(c, &w.writer, in);
+	writing_fini(&w);
+	return done;
+}
+
+/* The tree's bytes beside those of the old object; false: somebody must look at the trees. */
 static bool note_by_bytes(struct change *c, const struct managed_writer *w, json_t *sent)
 {
 	AUTO_STR before, list;
@@ -148,24 +175,9 @@ static bool note_by_bytes(struct change *c, const struct managed_writer *w, json
 	struct owners_input in = { .before = { before.data, before.len },
 				   .now = { c->bytes.data, c->bytes.len },
 				   .is_create = !c->old };
-	if (c->old)
-		in.stored = object_managed_bytes(c->old);
 	if (sent)
 		in.sent = (struct span){ list.data, list.len };
-	if (!str_ok(&c->bytes) || !str_ok(&before) || !str_ok(&list))
-		return false;
-	str_clear(&c->owners);
-	switch (owners_update(w, &in, &c->owners)) {
-	case OWNERS_UNKNOWN:
-		str_clear(&c->owners);
-		return false;
-	case OWNERS_KEPT:
-		c->keeps_managed = true;
-		return true;
-	case OWNERS_WRITTEN:
-		break;
-	}
-	return true;
+	return str_ok(&c->bytes) && str_ok(&before) && str_ok(&list) && note_bytes(c, w, &in);
 }
 
 static void note_by_trees(struct change *c, const struct managed_writer *w, json_t *sent)

@@ -23,6 +23,7 @@ static void change_free(struct change *c)
 	change_reset(c);
 	str_fini(&c->bytes);
 	str_fini(&c->owners);
+	str_fini(&c->sent);
 	json_decref(c->body);
 	failure_fini(&c->failure);
 	change_free_headers(c);
@@ -141,6 +142,13 @@ static void warn(struct change *c)
 static void build_step(void *change)
 {
 	struct change *c = change;
+	c->code = 0;
+	if (c->is_straight && straight_build(c))
+		return;
+	if (c->is_straight) {
+		c->is_straight = c->keeps_managed = false;
+		str_clear(&c->owners);
+	}
 	c->code = change_build(c, &c->failure);
 	if (c->code < 0)
 		return;
@@ -155,15 +163,26 @@ static void build_step(void *change)
 /* What needs to know the other objects; the loop's. */
 static int admit(struct change *c, struct failure *f)
 {
+	if (c->is_straight)
+		return straight_admit(c, f);
 	int code = c->is_create ? strategy_create(c, f) : 0;
 	if (code == 0)
 		code = admit_definition(c, f);
 	return code < 0 ? code : admit_mutate(c, f);
 }
 
+static int judge(struct change *c, struct failure *f)
+{
+	return c->is_straight ? straight_validate(c, f) : admit_validate(c, f);
+}
+
 static void print_step(void *change)
 {
 	struct change *c = change;
+	if (c->is_straight) {
+		c->code = straight_print(c, &c->failure);
+		return;
+	}
 	c->code = validate(c, &c->failure);
 	if (c->code < 0)
 		return;
@@ -171,9 +190,7 @@ static void print_step(void *change)
 	str_clear(&c->bytes); /* it held what managedFields were compared with */
 	schema_print(c->kind->type, c->tree, &c->bytes);
 	managed_put(c);
-	c->code = str_ok(&c->bytes) ? 0
-				    : fail(&c->failure, 413, "RequestEntityTooLarge",
-					   "the object is larger than the limit of 3145728 bytes");
+	c->code = str_ok(&c->bytes) ? 0 : change_too_large(&c->failure);
 }
 
 /* ---- answers ---- */
@@ -313,7 +330,7 @@ static void printed(void *change, bool is_gone)
 		abandon(c);
 	else if (has_changed_kind(c))
 		attempt(c);
-	else if (c->code < 0 || admit_validate(c, &c->failure) < 0)
+	else if (c->code < 0 || judge(c, &c->failure) < 0)
 		refused(c);
 	else if (c->looks_at_pods && !c->has_looked)
 		admit_security_pods(c, looked_at_pods);
@@ -374,6 +391,15 @@ static enum change_part part_of(const char *subresource)
 	return PART_OTHER;
 }
 
+/* A text of the body's metadata, or ""; the caller's. */
+static char *sent_text(const struct change *c, const char *name)
+{
+	if (c->is_straight)
+		return straight_text(c, name);
+	const json_t *metadata = json_object_get(c->body, "metadata");
+	return xstrdup(json_str_or(metadata, name, ""));
+}
+
 /* The names in the body against those of the URL. */
 static int settle_names(struct change *c, struct failure *f)
 {
@@ -383,8 +409,7 @@ static int settle_names(struct change *c, struct failure *f)
 		c->name = xstrdup(t->name);
 		return 0;
 	}
-	const char *name = json_str_or(c->body, "metadata.name", "");
-	const char *ns = json_str_or(c->body, "metadata.namespace", "");
+	auto_free char *name = sent_text(c, "name"), *ns = sent_text(c, "namespace");
 	if (c->kind->is_namespaced && *ns && !streq(ns, c->ns))
 		return fail_bad_request(f,
 					"the namespace of the provided object does not match the "
@@ -394,11 +419,11 @@ static int settle_names(struct change *c, struct failure *f)
 					"the name of the object (%s) does not match the name on "
 					"the URL (%s)",
 					name, t->name);
-	const char *base = json_str_or(c->body, "metadata.generateName", "");
+	auto_free char *base = sent_text(c, "generateName");
 	if (t->name || *name)
 		c->name = xstrdup(t->name ? t->name : name);
 	else if (*base)
-		c->base = xstrdup(base);
+		c->base = TAKE(base);
 	else
 		return fail_field(f, c->kind, "", FIELD_REQUIRED, "metadata.name", NULL,
 				  "name or generateName is required");
@@ -410,7 +435,8 @@ static int settle_names(struct change *c, struct failure *f)
 static void decode_step(void *change)
 {
 	struct change *c = change;
-	c->code = body_decode(c, &c->failure);
+	straight_decode(c);
+	c->code = c->is_straight ? 0 : body_decode(c, &c->failure);
 }
 
 static void decoded(void *change, bool is_gone)
@@ -442,6 +468,7 @@ void serve_write(struct request *r)
 			      .part = part_of(r->target.subresource) };
 	str_init(&c->bytes, RENDER_LIMIT);
 	str_init(&c->owners, RENDER_LIMIT);
+	str_init(&c->sent, RENDER_LIMIT);
 	bool fits = c->part == PART_BINDING ? c->verb == CHANGE_CREATE
 		    : c->part == PART_MAIN  ? (c->verb == CHANGE_CREATE) == !r->target.name
 					    : c->verb != CHANGE_CREATE;

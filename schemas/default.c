@@ -4,8 +4,6 @@
 #include "schemas/members.h"
 #include "schemas/print.h"
 
-static void default_fields(const struct schema_type *type, json_t *tree);
-
 /* The value of a table default: a scalar in nearly every case. */
 static json_t *default_value(const char *text)
 {
@@ -37,7 +35,7 @@ static void default_inside(const struct schema_field *f, json_t *value)
 	}
 }
 
-static void default_fields(const struct schema_type *type, json_t *tree)
+void default_fields(const struct schema_type *type, json_t *tree)
 {
 	if (!json_is_object(tree))
 		return;

@@ -1,10 +1,13 @@
 /*
  * default.h - defaults that depend on other fields, by kind; the rest stands in the tables.
- * Trees are normalized and have had the tables' defaults. Pure.
+ * Trees are normalized and, but for default_fields(), have had the tables' defaults. Pure.
  */
 #pragma once
 
 #include "schemas/schema.h"
+
+/* The tables' own, at every level. */
+void default_fields(const struct schema_type *type, json_t *tree);
 
 void default_pod(json_t *pod);
 void default_pod_spec(json_t *spec); /* of a pod or a template */

@@ -75,11 +75,11 @@ static int by_name(const void *a, const void *b)
 static void close_below(struct comparing *c, struct stack *s, size_t mark, struct owned *node)
 {
 	size_t n = s->count - mark;
-	struct owned *from = s->at + mark;
 	s->count = mark;
 	node->count = (uint32_t)n;
 	if (n == 0)
 		return;
+	struct owned *from = s->at + mark;
 	for (size_t i = 1; i < n; i++)
 		if (by_name(&from[i - 1], &from[i]) > 0) {
 			qsort(from, n, sizeof *from, by_name);

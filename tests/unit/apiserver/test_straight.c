@@ -1,0 +1,279 @@
+/*
+ * Writes from bytes to bytes and writes by trees are the same writes: two servers of one seed get the same
+ * requests, one as JSON, the other as YAML, which always goes by trees. Answers, warnings and what is
+ * stored must be equal to the last byte, for rows below and for each object of the golden scenes.
+ */
+#include "schemas/canonical.h"
+#include "schemas/sound.h"
+#include "tests/support/api_world.h"
+#include "tests/support/check.h"
+#include "tests/support/scenes.h"
+
+#include <dirent.h>
+
+#define RUN_MS 2000
+
+static struct api_world straight, trees;
+static size_t compared, made;
+
+/* Both answers; the body of one. */
+static char *both(const char *what, const char *method, const char *target, const char *body)
+{
+	struct api_answer a, b;
+	api_world_call(&straight, straight.admin, method, target, "application/json", NULL, body,
+		       RUN_MS, &a);
+	api_world_call(&trees, trees.admin, method, target, "application/yaml", NULL, body, RUN_MS,
+		       &b);
+	if (a.status != b.status || !streq(a.body.data, b.body.data))
+		fprintf(stderr, "%s: %s %s\n%s\n%d %s\n%d %s\n", what, method, target,
+			body ? body : "", a.status, a.body.data, b.status, b.body.data);
+	CHECK_INT(a.status, b.status);
+	CHECK_TEXT(what, a.body.data, b.body.data);
+	CHECK_TEXT(what, a.headers.data, b.headers.data);
+	char *text = xstrdup(a.body.data);
+	compared++;
+	made += a.status == 201;
+	api_answer_fini(&a);
+	api_answer_fini(&b);
+	return text;
+}
+
+/* ---- rows: %s stands for the version of the last answer ---- */
+
+#define MAPS   "/api/v1/namespaces/default/configmaps"
+#define LEASES "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+#define SLICES "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+
+static const struct {
+	const char *method, *target, *body;
+} rows[] = {
+	{ "POST", MAPS,
+	  "{'metadata':{'name':'a','labels':{'z':'1','b':'2'}},'data':{'k':'v','a':''}}" },
+	{ "PUT", MAPS "/a", "{'metadata':{'name':'a'},'data':{'k':'w'}}" },
+	{ "PUT", MAPS "/a?fieldManager=other",
+	  "{'metadata':{'name':'a'},'data':{'k':'w','n':'x'}}" },
+	{ "PUT", MAPS "/a?fieldManager=other",
+	  "{'metadata':{'name':'a'},'data':{'k':'w','n':'x'}}" },
+	{ "PUT", MAPS "/a?fieldManager=third", "{'metadata':{'name':'a'},'data':{}}" },
+	{ "PUT", MAPS "/a", "{'metadata':{'name':'a','resourceVersion':'1'},'data':{'k':'x'}}" },
+	{ "PUT", MAPS "/a", "{'metadata':{'name':'a','resourceVersion':'%s'},'data':{'k':'y'}}" },
+	{ "PUT", MAPS "/a", "{'metadata':{'name':'a','uid':'no'},'data':{'k':'y'}}" },
+	{ "PUT", MAPS "/a", "{'metadata':{'name':'b'},'data':{'k':'y'}}" },
+	{ "PUT", MAPS "/none", "{'metadata':{'name':'none'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'a'}}" },
+	{ "POST", MAPS, "{'metadata':{'generateName':'g-'},'data':{'k':'v'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'','generateName':''}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'UPPER'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'v','resourceVersion':'3'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'ns','namespace':'other'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'u'},'data':{'k':1}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'u'},'nonsense':true,'data':{'k':'v'}}" },
+	{ "POST", MAPS "?fieldValidation=Ignore",
+	  "{'metadata':{'name':'u1'},'nonsense':[{}],'data':{'k':'v'}}" },
+	{ "POST", MAPS "?fieldValidation=Strict", "{'metadata':{'name':'u2'},'nonsense':true}" },
+	{ "POST", MAPS "?fieldValidation=what", "{'metadata':{'name':'u3'}}" },
+	{ "POST", MAPS "?dryRun=All", "{'metadata':{'name':'dry'},'data':{'k':'v'}}" },
+	{ "POST", MAPS, "{'apiVersion':'v2','metadata':{'name':'u4'}}" },
+	{ "POST", MAPS, "{'apiVersion':'v1','kind':'ConfigMap','metadata':{'name':'u5'}}" },
+	{ "POST", MAPS, "{'kind':'Secret','metadata':{'name':'u6'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'l','labels':{'bad key':'x'}}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'l','labels':{'k':'bad value'}}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'an','annotations':{'K/Y':'any text','b':''}}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'an2','annotations':{'bad key':''}}}" },
+	{ "POST", MAPS,
+	  "{'metadata':{'name':'o','ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'p',"
+	  "'uid':'u','controller':true}],'finalizers':['a/b','x.io/y']},'data':{'k':'v'}}" },
+	{ "POST", MAPS,
+	  "{'metadata':{'name':'o2','ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'p'}]}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'o3','finalizers':['orphan','foregroundDeletion']}}" },
+	{ "POST", MAPS,
+	  "{'metadata':{'name':'d','deletionTimestamp':'2026-01-01T00:00:00Z',"
+	  "'deletionGracePeriodSeconds':0,'generation':7,'uid':'mine','selfLink':'x',"
+	  "'creationTimestamp':null}}" },
+	{ "DELETE", MAPS "/o", NULL },
+	{ "PUT", MAPS "/o", "{'metadata':{'name':'o','finalizers':['a/b']},'data':{'k':'v'}}" },
+	{ "PUT", MAPS "/o", "{'metadata':{'name':'o','finalizers':[]},'data':{'k':'v'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'key'},'data':{'bad key':'v'}}" },
+	{ "POST", MAPS,
+	  "{'metadata':{'name':'twice'},'data':{'k':'v'},'binaryData':{'k':'YQ=='}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'bytes'},'binaryData':{'k':'YQ=='}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'bad'},'binaryData':{'k':'Y'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'fix'},'data':{'k':'v'},'immutable':true}" },
+	{ "PUT", MAPS "/fix", "{'metadata':{'name':'fix'},'data':{'k':'w'},'immutable':true}" },
+	{ "PUT", MAPS "/fix",
+	  "{'metadata':{'name':'fix','labels':{'a':'b'}},'data':{'k':'v'},'immutable':true}" },
+	{ "POST", MAPS,
+	  "{'metadata':{'name':'m','managedFields':[{'manager':'x','operation':'Update',"
+	  "'apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:data':{'f:k':{}}}}]},'data':{'k':'v'}}" },
+	{ "PUT", MAPS "/m", "{'metadata':{'name':'m','managedFields':[]},'data':{'k':'v'}}" },
+	{ "PUT", MAPS "/m", "{'metadata':{'name':'m','managedFields':[{}]},'data':{'k':'w'}}" },
+	{ "PUT", MAPS "/m",
+	  "{'metadata':{'name':'m','managedFields':[{'manager':'y','operation':'No'}]},'data':{'k':'w'}}" },
+	{ "POST", "/api/v1/namespaces/none/configmaps", "{'metadata':{'name':'a'}}" },
+	{ "POST", "/api/v1/namespaces/default/secrets",
+	  "{'metadata':{'name':'s'},'data':{'k':'YQ=='}}" },
+	{ "PUT", "/api/v1/namespaces/default/secrets/s",
+	  "{'metadata':{'name':'s'},'data':{'k':'Yg=='},'type':'Opaque'}" },
+	{ "PUT", "/api/v1/namespaces/default/secrets/s",
+	  "{'metadata':{'name':'s'},'type':'other'}" },
+	{ "POST", "/api/v1/namespaces/default/secrets",
+	  "{'metadata':{'name':'s2'},'stringData':{'k':'a'}}" },
+	{ "POST", "/api/v1/namespaces/default/secrets",
+	  "{'metadata':{'name':'s3'},'type':'kubernetes.io/tls'}" },
+	{ "POST", "/api/v1/namespaces/default/secrets",
+	  "{'metadata':{'name':'s4'},'type':'helm.sh/release.v1','data':{'r':'YQ=='}}" },
+	{ "POST", LEASES,
+	  "{'metadata':{'name':'l'},'spec':{'holderIdentity':'a','leaseTransitions':1,"
+	  "'leaseDurationSeconds':15,'renewTime':'2026-01-01T00:00:00.5Z'}}" },
+	{ "PUT", LEASES "/l",
+	  "{'metadata':{'name':'l','resourceVersion':'%s'},'spec':{'holderIdentity':'b',"
+	  "'leaseTransitions':2,'leaseDurationSeconds':15,'acquireTime':null}}" },
+	{ "PUT", LEASES "/l", "{'metadata':{'name':'l'},'spec':{'holderIdentity':'c'}}" },
+	{ "PUT", LEASES "/made", "{'metadata':{'name':'made'},'spec':{'holderIdentity':''}}" },
+	{ "POST", LEASES, "{'metadata':{'name':'l2'},'spec':{'leaseDurationSeconds':0}}" },
+	{ "POST", LEASES, "{'metadata':{'name':'l3'},'spec':{'preferredHolder':'x'}}" },
+	{ "POST", "/api/v1/namespaces/default/events",
+	  "{'metadata':{'name':'e'},'involvedObject':{'kind':'Pod','namespace':'default','name':'p'},'reason':'r',"
+	  "'message':'m','type':'Normal','count':3,'firstTimestamp':'2026-01-01T02:00:00+02:00','source':{'component':'c'}}" },
+	{ "POST", "/api/v1/namespaces/default/events",
+	  "{'metadata':{'name':'e2'},'involvedObject':{'namespace':'x'}}" },
+	{ "POST", "/api/v1/namespaces/default/events",
+	  "{'metadata':{'name':'e3'},'involvedObject':{'namespace':'default'},'eventTime':'2026-01-01T00:00:00.1Z',"
+	  "'reportingComponent':'a/b','reportingInstance':'i','action':'a','reason':'r'}" },
+	{ "POST", "/api/v1/namespaces/default/events",
+	  "{'metadata':{'name':'e4'},'involvedObject':{'namespace':'default'},'eventTime':'2026-01-01T00:00:00.1Z'}" },
+	{ "POST", SLICES,
+	  "{'metadata':{'name':'x'},'addressType':'IPv4','endpoints':[{'addresses':['10.1.2.3'],"
+	  "'conditions':{'ready':true},'nodeName':'n'}],'ports':[{'name':'','port':80}]}" },
+	{ "PUT", SLICES "/x",
+	  "{'metadata':{'name':'x'},'addressType':'IPv4','endpoints':[{'addresses':['10.1.2.4'],"
+	  "'conditions':{'ready':false}}],'ports':[{'name':'p','port':80,'protocol':'UDP'}]}" },
+	{ "PUT", SLICES "/x",
+	  "{'metadata':{'name':'x','labels':{'a':'b'}},'addressType':'IPv4','endpoints':[{'addresses':"
+	  "['10.1.2.4'],'conditions':{'ready':false}}],'ports':[{'name':'p','port':80,'protocol':'UDP'}]}" },
+	{ "PUT", SLICES "/x", "{'metadata':{'name':'x'},'addressType':'IPv6'}" },
+	{ "POST", SLICES,
+	  "{'metadata':{'name':'y'},'addressType':'IPv4','endpoints':[{'addresses':['127.0.0.1']}]}" },
+	{ "POST", SLICES,
+	  "{'metadata':{'name':'z'},'addressType':'IPv4','ports':[{'port':80,'protocol':'ICMP'}]}" },
+	{ "POST", "/api/v1/namespaces/default/resourcequotas",
+	  "{'metadata':{'name':'q'},'spec':{'hard':{'configmaps':'12'}}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'q1'}}" },
+	{ "POST", MAPS, "{'metadata':{'name':'q2'}}" },
+	{ "PUT", MAPS "/q1", "{'metadata':{'name':'q1'},'data':{'k':'v'}}" },
+	{ "DELETE", "/api/v1/namespaces/default/resourcequotas/q", NULL },
+};
+
+static void test_rows(void)
+{
+	char version[24] = "";
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *body = rows[i].body, *at = body ? strstr(body, "%s") : NULL;
+		auto_free char *text =
+			!body ? NULL
+			: at  ? xasprintf("%.*s%s%s", (int)(at - body), body, version, at + 2)
+			      : xstrdup(body);
+		for (char *p = text; p && *p; p++)
+			*p = *p == '\'' ? '"' : *p;
+		auto_free char *answer =
+			both(body ? body : "", rows[i].method, rows[i].target, text);
+		static const char head[] = "\"resourceVersion\":\"";
+		const char *found = strstr(answer, head);
+		if (found)
+			(void)sscanf(found + sizeof head - 1, "%23[0-9]", version);
+	}
+}
+
+/* ---- scenes ---- */
+
+static void write_object(const struct scene *s, json_t *tree)
+{
+	const struct schema_kind *k = s->kind;
+	json_t *metadata = json_object_get(tree, "metadata");
+	json_object_del(metadata, "namespace");
+	AUTO_STR path, body;
+	str_init(&path, 1024);
+	str_init(&body, 1 << 20);
+	str_addf(&path, "%s%s/%s%s/%s", *k->group ? "/apis/" : "/api", k->group, k->version,
+		 k->is_namespaced ? "/namespaces/default" : "", k->resource);
+	json_print(tree, &body);
+	free(both(s->head, "POST", path.data, body.data));
+	const char *name = json_str_or(metadata, "name", "");
+	if (!*name || strpbrk(name, "/ %?#"))
+		return;
+	str_addf(&path, "/%s", name);
+	json_put_str(tree, "metadata.labels.changed", "yes");
+	str_clear(&body);
+	json_print(tree, &body);
+	free(both(s->head, "PUT", path.data, body.data));
+	free(both(s->head, "DELETE", path.data, NULL));
+}
+
+static void run(struct scene *s)
+{
+	AUTO_STR ignored;
+	str_init(&ignored, 1 << 18);
+	for (int part = 0; part < 2; part++) {
+		if (!s->parts[part].len)
+			continue;
+		AUTO_JSON *tree = scene_parse(s, (size_t)part, &ignored);
+		if (tree)
+			write_object(s, tree);
+	}
+}
+
+/* ---- and it is not by trees that the common ones go ---- */
+
+static void test_known(void)
+{
+	static const struct {
+		const char *group, *version, *kind, *text;
+	} good[] = {
+		{ "", "v1", "ConfigMap",
+		  "{'metadata':{'name':'a','namespace':'d'},'data':{'k':'v'}}" },
+		{ "", "v1", "Secret",
+		  "{'metadata':{'name':'a','namespace':'d'},'data':{'k':'YQ=='}}" },
+		{ "", "v1", "Event",
+		  "{'metadata':{'name':'a','namespace':'d'},'involvedObject':{'namespace':'d'}}" },
+		{ "coordination.k8s.io", "v1", "Lease",
+		  "{'metadata':{'name':'a','namespace':'d'},'spec':{'leaseDurationSeconds':40}}" },
+		{ "discovery.k8s.io", "v1", "EndpointSlice",
+		  "{'metadata':{'name':'a','namespace':'d'},'addressType':'IPv4','endpoints':[{'addresses':"
+		  "['10.0.0.1'],'conditions':{'ready':true}}],'ports':[{'name':'p','port':1}]}" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		const struct schema_kind *k =
+			schema_kind_by_kind(good[i].group, good[i].version, good[i].kind);
+		AUTO_STR version, out;
+		str_init(&version, 256);
+		str_init(&out, 1 << 16);
+		schema_api_version(k, &version);
+		auto_free char *text = xstrdup(good[i].text);
+		for (char *p = text; *p; p++)
+			*p = *p == '\'' ? '"' : *p;
+		const struct canonical_options o = { k->type, version.data, k->kind, false };
+		CHECK(canonical_write(&o, (struct span){ text, strlen(text) }, &out));
+		CHECK(sound_kind(k) &&
+		      sound_object(k, (struct span){ out.data, out.len }, (struct span){ 0 }));
+	}
+}
+
+int main(void)
+{
+	api_world_init(&straight, 7);
+	api_world_init(&trees, 7);
+	test_known();
+	test_rows();
+	DIR *folder = opendir("tests/golden/validation");
+	CHECK(folder != NULL);
+	for (struct dirent *d = readdir(folder); d; d = readdir(folder)) {
+		auto_free char *path = xasprintf("tests/golden/validation/%s", d->d_name);
+		if (strstr(d->d_name, ".txt"))
+			scenes_read(path, "case", run);
+	}
+	CHECK_INT(closedir(folder), 0);
+	CHECK(compared > 1000 && made > 100);
+	api_world_fini(&straight);
+	api_world_fini(&trees);
+	return 0;
+}
