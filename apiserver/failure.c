@@ -9,6 +9,7 @@
 void failure_fini(struct failure *f)
 {
 	free(f->message);
+	free(f->continue_token);
 	json_decref(f->details);
 	*f = (struct failure){ 0 };
 }
@@ -274,6 +275,8 @@ void failure_json(const struct failure *f, struct str *out)
 			  "metadata", "status", "Failure", "message", f->message ? f->message : "");
 	if (*f->reason)
 		json_put_str(status, "reason", f->reason);
+	if (f->continue_token)
+		json_put_str(status, "metadata.continue", f->continue_token);
 	if (f->details)
 		json_object_set(status, "details", f->details);
 	if (f->retry_after_s)

@@ -16,6 +16,7 @@ struct failure {
 	const char *reason; /* static: "NotFound" */
 	char *message;
 	json_t *details;
+	char *continue_token; /* how to go on without what is gone; NULL: no way */
 	int retry_after_s;
 	bool is_final; /* not to be asked again on a fresher cache */
 };

@@ -191,7 +191,7 @@ static size_t count(const struct index *x, struct index_cursor c, const char *un
 	return n + end.slot - c.slot;
 }
 
-static void skip(const struct index *x, struct index_cursor *c, size_t n)
+void index_skip(const struct index *x, struct index_cursor *c, size_t n)
 {
 	while (n > 0 && c->chunk < x->chunks_count) {
 		size_t left = x->chunks[c->chunk]->count - c->slot;
@@ -212,7 +212,7 @@ struct object *index_page(const struct index *x, struct index_cursor c, const ch
 	size_t all = count(x, c, until);
 	if (all <= limit)
 		return NULL;
-	skip(x, &c, limit);
+	index_skip(x, &c, limit);
 	*ret_left = all - limit;
 	return index_next(x, &c);
 }

@@ -42,6 +42,8 @@ struct index_cursor {
 struct index_cursor index_seek(const struct index *x, const char *from);
 struct object *index_next(const struct index *x, struct index_cursor *c); /* borrowed; NULL: end */
 
+void index_skip(const struct index *x, struct index_cursor *c, size_t n); /* by chunks */
+
 /* Of those from `c` on whose keys begin with `prefix`: the first behind `limit` of them (borrowed; NULL:
  * there are no more), and how many are left with it. Counts chunks, not objects. */
 struct object *index_page(const struct index *x, struct index_cursor c, const char *prefix,

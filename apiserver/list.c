@@ -1,9 +1,6 @@
 /* LIST: from an immutable snapshot of the index, in slices as the client takes them. */
 #include "apiserver/gzip.h"
-#include "apiserver/read.h"
-#include "apiserver/server_internal.h"
-#include "apiserver/text_source.h"
-#include "apiserver/work.h"
+#include "apiserver/list_internal.h"
 #include "common/base/jsonx.h"
 #include "common/io/tls.h"
 
@@ -11,33 +8,10 @@
 
 #define SLICE_BYTES  (32u << 10)  /* one refill */
 #define ANSWER_BYTES (128u << 10) /* answered whole, with a length, up to here */
-#define PROTOBUF_MAX (1u << 30)   /* a list in protobuf */
-#define SLICE_LOOKED 5000         /* objects looked at in one refill: selectors may pass few */
+#define SLICE_LOOKED 1000         /* objects looked at in one refill: selectors may pass few */
+#define LOOKS_FIRST  2            /* before a list's answer begins */
 
-struct list {
-	struct text_source source;
-	struct request *r; /* until the answer has begun */
-	struct server *server;
-	struct selection what;
-	struct rendering how;
-	struct index index;
-	struct index_cursor at;
-	uint64_t version;
-	uint64_t wanted_version;
-	bool is_exact, is_continued, is_inconsistent;
-	char *start; /* the key where a continued list goes on */
-	int64_t limit;
-	int64_t left; /* of the limit; limit 0: not counted */
-	bool has_items, has_head, is_done;
-	char *next; /* the key of the next page */
-	size_t remaining;
-	int64_t now_us;
-	struct str rendered; /* the whole, where it is not JSON */
-	const char *content_type;
-	bool is_packed; /* in gzip */
-};
-
-static void list_free(struct list *l)
+void list_free(struct list *l)
 {
 	text_source_fini(&l->source);
 	str_fini(&l->rendered);
@@ -50,18 +24,21 @@ static void list_free(struct list *l)
 
 static void list_closed(struct text_source *t)
 {
-	list_free(CONTAINER_OF(t, struct list, source));
+	struct list *l = CONTAINER_OF(t, struct list, source);
+	turn_wake_fini(l->server->turns, &l->wake);
+	list_free(l);
 }
 
 /* ---- continue tokens: base64url of {"v":…,"rv":…,"start":…}, as upstream ---- */
 
-static void add_token(const struct list *l, struct str *out)
+/* version -1: of whatever there is when it is used. */
+static void add_token(int64_t version, const char *start, struct str *out)
 {
 	AUTO_STR json, token;
 	str_init(&json, 4096);
 	str_init(&token, 8192);
-	json_t *j = json_pack("{s:s,s:I,s:s}", "v", "meta.k8s.io/v1", "rv", (json_int_t)l->version,
-			      "start", l->next);
+	json_t *j = json_pack("{s:s,s:I,s:s}", "v", "meta.k8s.io/v1", "rv", (json_int_t)version,
+			      "start", start);
 	json_print(j, &json);
 	json_decref(j);
 	tls_base64url_encode(json.data, json.len, &token);
@@ -127,9 +104,15 @@ static const struct snapshot *find_snapshot(struct server *s, const struct schem
 
 /* ---- text ---- */
 
-static void find_next_page(struct list *l)
+bool list_is_selective(const struct list *l)
 {
-	if (!l->what.labels.count && !l->what.fields.count) {
+	return l->what.labels.count || l->what.fields.count;
+}
+
+static void find_next_page(void *list)
+{
+	struct list *l = list;
+	if (!list_is_selective(l)) {
 		const struct object *next = index_page(&l->index, l->at, l->what.prefix,
 						       (size_t)l->limit, &l->remaining);
 		l->next = next ? xstrdup(next->key) : NULL;
@@ -150,20 +133,20 @@ static void find_next_page(struct list *l)
 	}
 }
 
-static void add_metadata(struct list *l, struct str *out)
+void list_add_metadata(struct list *l, struct str *out)
 {
 	str_addf(out, "{\"resourceVersion\":\"%llu\"", (unsigned long long)l->version);
 	if (l->next) {
 		str_add(out, ",\"continue\":\"");
-		add_token(l, out);
+		add_token((int64_t)l->version, l->next, out);
 		str_add(out, "\"");
-		if (!l->what.labels.count && !l->what.fields.count)
+		if (!list_is_selective(l))
 			str_addf(out, ",\"remainingItemCount\":%zu", l->remaining);
 	}
 	str_add_char(out, '}');
 }
 
-static bool is_partial(const struct list *l)
+bool list_is_partial(const struct list *l)
 {
 	return l->how.as == ACCEPT_PARTIAL || l->how.as == ACCEPT_PARTIAL_LIST;
 }
@@ -177,7 +160,7 @@ static void add_head(struct list *l, struct str *out)
 	const char *as = *l->how.as_version ? l->how.as_version : "v1";
 	if (l->how.as == ACCEPT_TABLE)
 		str_addf(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\"", as);
-	else if (is_partial(l))
+	else if (list_is_partial(l))
 		str_addf(out,
 			 "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":"
 			 "\"meta.k8s.io/%s\"",
@@ -186,7 +169,7 @@ static void add_head(struct list *l, struct str *out)
 		str_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"", k->list_kind,
 			 api_version.data);
 	str_add(out, ",\"metadata\":");
-	add_metadata(l, out);
+	list_add_metadata(l, out);
 	str_add_char(out, ',');
 	if (l->how.as == ACCEPT_TABLE) {
 		render_columns(k, out);
@@ -196,11 +179,8 @@ static void add_head(struct list *l, struct str *out)
 	}
 }
 
-static void add_item(struct list *l, const struct object *o, struct str *out)
+void list_add_item(struct list *l, const struct object *o, struct str *out)
 {
-	if (l->has_items)
-		str_add_char(out, ',');
-	l->has_items = true;
 	if (l->how.as == ACCEPT_TABLE)
 		render_row(l->how.kind, o, l->how.include, l->now_us, l->how.as_version, out);
 	else
@@ -216,34 +196,43 @@ static bool add_items(struct list *l, struct str *out, size_t until)
 		if (!selection_has(&l->what, o))
 			continue;
 		l->left--;
-		add_item(l, o, out);
+		if (l->has_items)
+			str_add_char(out, ',');
+		l->has_items = true;
+		list_add_item(l, o, out);
 	}
 	return true;
+}
+
+bool list_add_some(struct list *l)
+{
+	struct str *out = &l->source.pending;
+	size_t until = out->len + SLICE_BYTES;
+	if (!l->has_head)
+		add_head(l, out);
+	l->has_head = true;
+	if (add_items(l, out, until))
+		return true;
+	str_add(out, "]}\n");
+	return false;
 }
 
 static enum refill list_refill(struct text_source *t)
 {
 	struct list *l = CONTAINER_OF(t, struct list, source);
-	size_t until = t->pending.len + SLICE_BYTES;
-	if (!l->has_head)
-		add_head(l, &t->pending);
-	l->has_head = true;
-	/* At least one byte must come, or the transport would wait to be woken. */
 	size_t before = t->pending.len;
-	bool more = true;
-	do
-		more = add_items(l, &t->pending, until);
-	while (more && t->pending.len == before);
-	if (more)
+	if (!list_add_some(l))
+		return REFILL_END;
+	if (t->pending.len > before)
 		return REFILL_MORE;
-	str_add(&t->pending, "]}\n");
-	l->is_done = true;
-	return REFILL_END;
+	/* None of those looked at was selected: on in a later turn. */
+	turns_wake(l->server->turns, &l->wake, l->x);
+	return REFILL_WAIT;
 }
 
 /* ---- answering ---- */
 
-static void list_fail(struct list *l, struct failure *f)
+void list_fail(struct list *l, struct failure *f)
 {
 	struct request *r = l->r;
 	list_free(l);
@@ -266,6 +255,10 @@ static int choose_snapshot(struct list *l, struct failure *f)
 					"inconsistent list - objects that were created, modified, "
 					"or deleted between the time the first chunk was returned "
 					"and now may show up in the list.");
+			AUTO_STR token;
+			str_init(&token, 8192);
+			add_token(-1, l->start, &token);
+			f->continue_token = str_take(&token);
 			return -1;
 		}
 		if (!x)
@@ -280,133 +273,79 @@ static int choose_snapshot(struct list *l, struct failure *f)
 	return 0;
 }
 
-/* JSON is packed as it is made: the whole never stands in memory. */
-static void pack_slices(struct list *l)
-{
-	struct str *json = &l->source.pending;
-	AUTO(gzip) *g = gzip_new();
-	enum refill more = REFILL_MORE;
-	while (more == REFILL_MORE) {
-		gzip_add(g, json->data, json->len, false, &l->rendered);
-		str_clear(json);
-		more = list_refill(&l->source);
-	}
-	gzip_add(g, json->data, json->len, true, &l->rendered);
-	l->content_type = "application/json";
-}
-
-/* Protobuf is made item by item from the bytes, unless another version's objects are asked for. */
-static bool encodes_items(const struct list *l)
+bool list_encodes_items(const struct list *l)
 {
 	bool as_stored = !l->how.kind->storage && !l->how.omits_owners;
 	return l->r->accept.encoding == SCHEMA_PROTOBUF &&
-	       (is_partial(l) || (l->how.as == ACCEPT_OBJECT && as_stored));
+	       (list_is_partial(l) || (l->how.as == ACCEPT_OBJECT && as_stored));
 }
 
-static void encode_items(struct list *l, struct str *out)
+void list_protobuf_type(const struct list *l, struct str *ret_api_version, const char **ret_kind)
 {
-	static const char room[RENDER_LIST_ROOM];
-	AUTO_STR text;
-	str_init(out, PROTOBUF_MAX);
-	str_init(&text, 65536);
-	str_add_bytes(out, room, sizeof room);
-	add_metadata(l, &text);
-	render_protobuf_list_head(text.data, text.len, out);
-	l->at = index_seek(&l->index, l->start ? l->start : l->what.prefix);
-	for (l->left = l->limit; !l->limit || l->left > 0;) {
-		struct object *o = index_next(&l->index, &l->at);
-		if (!o || !starts_with(o->key, l->what.prefix))
-			break;
-		if (!selection_has(&l->what, o))
-			continue;
-		l->left--;
-		render_protobuf_list_item(l->what.kind, is_partial(l), o, out);
-	}
-	str_clear(&text);
-	if (is_partial(l))
-		str_addf(&text, "meta.k8s.io/%s", *l->how.as_version ? l->how.as_version : "v1");
+	str_clear(ret_api_version);
+	if (list_is_partial(l))
+		str_addf(ret_api_version, "meta.k8s.io/%s",
+			 *l->how.as_version ? l->how.as_version : "v1");
 	else
-		schema_api_version(l->what.kind, &text);
-	render_protobuf_list_end(
-		text.data, is_partial(l) ? "PartialObjectMetadataList" : l->what.kind->list_kind,
-		out);
-	l->content_type = render_content_type(&l->r->accept);
+		schema_api_version(l->what.kind, ret_api_version);
+	*ret_kind = list_is_partial(l) ? "PartialObjectMetadataList" : l->what.kind->list_kind;
 }
 
-/* On a worker: the snapshot is the list's own and nobody changes it. */
-static void render_step(void *list)
+static void stream(struct list *l)
+{
+	struct request *r = TAKE(l->r);
+	l->x = r->x;
+	reply_stream(r, 200, "application/json", &text_source_ops, &l->source);
+}
+
+/* The first look: short lists are answered at once, with their length. */
+static void begin(struct list *l)
+{
+	struct request *r = l->r;
+	struct str *text = &l->source.pending;
+	/* Other encodings are made of the whole: a worker's, but for short ones. */
+	bool is_whole = r->accept.encoding != SCHEMA_JSON || r->accept.is_pretty;
+	size_t enough = is_whole ? SLICE_BYTES : ANSWER_BYTES;
+	bool more = true;
+	for (int looks = 0; more && text->len < enough && looks < LOOKS_FIRST; looks++)
+		more = list_add_some(l);
+	l->is_packed = accept_gzip(http_header_get(r->x, "Accept-Encoding"));
+	if (!more) {
+		reply_json(TAKE(l->r), 200, text->data, text->len);
+		list_free(l);
+	} else if (list_has_pieces(l)) {
+		list_answer_pieces(l);
+	} else if (is_whole || l->is_packed) {
+		list_answer_whole(l);
+	} else {
+		stream(l);
+	}
+}
+
+static void page_found(void *list, bool is_gone)
 {
 	struct list *l = list;
-	struct str *json = &l->source.pending;
-	if (l->is_packed && l->r->accept.encoding == SCHEMA_JSON && !l->r->accept.is_pretty) {
-		pack_slices(l);
+	if (is_gone) {
+		request_abandon(TAKE(l->r));
+		list_free(l);
 		return;
 	}
-	AUTO_STR whole = { .max = 0 };
-	if (encodes_items(l)) {
-		encode_items(l, &whole);
-	} else {
-		str_init(&whole, RENDER_MAX);
-		while (list_refill(&l->source) == REFILL_MORE)
-			;
-		l->content_type = render_bytes(&l->r->accept, json->data, json->len, &whole);
-	}
-	l->is_packed = l->is_packed && whole.len >= GZIP_BYTES;
-	if (l->is_packed) {
-		AUTO(gzip) *g = gzip_new();
-		gzip_add(g, whole.data, whole.len, true, &l->rendered);
-	} else {
-		struct str empty = l->rendered;
-		l->rendered = whole;
-		whole = empty;
-	}
-}
-
-static void rendered(void *list, bool is_gone)
-{
-	struct list *l = list;
-	struct request *r = TAKE(l->r);
-	struct failure f = { 0 };
-	if (is_gone) {
-		request_abandon(r);
-	} else if (!str_ok(&l->source.pending) || !str_ok(&l->rendered)) {
-		fail(&f, 413, "RequestEntityTooLarge",
-		     "the list is too large for this encoding: ask for pages (limit) or for JSON");
-		reply_failure(r, &f);
-	} else {
-		reply_whole(r, l->content_type, l->is_packed, &l->rendered);
-	}
-	list_free(l);
+	if (l->next)
+		keep_snapshot(l);
+	begin(l);
 }
 
 static void answer(struct list *l)
 {
-	struct request *r = l->r;
 	l->at = index_seek(&l->index, l->start ? l->start : l->what.prefix);
 	l->left = l->limit;
+	if (l->limit && list_is_selective(l) && l->index.count > SLICE_LOOKED) {
+		server_offload(l->server, find_next_page, page_found, l);
+		return;
+	}
 	if (l->limit)
 		find_next_page(l);
-	if (l->next)
-		keep_snapshot(l);
-	l->r = NULL;
-	struct text_source *t = &l->source;
-	enum refill more = REFILL_MORE;
-	/* Other encodings are made of the whole: a worker's, but for short ones. */
-	bool is_whole = r->accept.encoding != SCHEMA_JSON || r->accept.is_pretty;
-	while (more == REFILL_MORE && t->pending.len < (is_whole ? SLICE_BYTES : ANSWER_BYTES))
-		more = list_refill(t);
-	l->is_packed = accept_gzip(http_header_get(r->x, "Accept-Encoding"));
-	if (more == REFILL_END) {
-		reply_json(r, 200, t->pending.data, t->pending.len);
-		list_free(l);
-		return;
-	}
-	if (is_whole || l->is_packed) {
-		l->r = r;
-		server_offload(l->server, render_step, rendered, l);
-		return;
-	}
-	reply_stream(r, 200, "application/json", &text_source_ops, t);
+	page_found(l, false);
 }
 
 static void list_now(void *ctx, const struct error *err)

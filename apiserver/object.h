@@ -42,6 +42,9 @@ struct object {
 	size_t managed_at, managed_len;
 	uint32_t version_len;
 	uint32_t schema_revision; /* by what rules the bytes were printed */
+	/* As an item of a list in protobuf, with tag and length; 0: nobody has asked yet. Set by
+	 * workers, atomically. */
+	uint32_t protobuf_len;
 };
 
 /* "o/core/pods/default/web"; group "" becomes core. */

@@ -10,9 +10,20 @@
 #pragma once
 
 #include "common/base/error.h"
+#include "common/io/loop.h"
 
-/* What answers, and what events, take of one turn; what goes beyond waits for the next. */
-#define STORE_TURN_US 1000
+/* What answers, and what events, take of one turn; what goes beyond waits for the next. Of a turn that
+ * was long before, they take less. */
+#define STORE_TURN_US       1000
+#define STORE_TURN_SHORT_US 250
+#define STORE_TURN_LONG_US  2000
+
+/* begun_us: of the turn when this share of it began. */
+static inline bool store_turn_is_over(const struct loop *loop, int64_t begun_us)
+{
+	int64_t now_us = loop_turn_us(loop), own_us = now_us - begun_us;
+	return own_us >= (now_us < STORE_TURN_LONG_US ? STORE_TURN_US : STORE_TURN_SHORT_US);
+}
 
 enum backend_outcome {
 	BACKEND_OK,

@@ -36,7 +36,7 @@ static void go_on(void *ctx)
 {
 	struct etcd_backlog *l = ctx;
 	int64_t begun_us = loop_turn_us(l->loop);
-	while (l->first && loop_turn_us(l->loop) - begun_us < STORE_TURN_US) {
+	while (l->first && !store_turn_is_over(l->loop, begun_us)) {
 		/* Out of the list meanwhile: whoever takes its events may drop them all. */
 		struct etcd_message *m = take_first(l);
 		uint64_t epoch = l->epoch;
@@ -72,9 +72,9 @@ void etcd_backlog_clear(struct etcd_backlog *l)
 	loop_timer_stop(l->timer);
 }
 
-bool etcd_backlog_is_empty(const struct etcd_backlog *l)
+bool etcd_backlog_has_turn(const struct etcd_backlog *l)
 {
-	return !l->first;
+	return !l->first && loop_turn_us(l->loop) < STORE_TURN_LONG_US;
 }
 
 void etcd_backlog_add(struct etcd_backlog *l, struct etcd_kvs *take_kvs, size_t taken,

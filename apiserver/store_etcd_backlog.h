@@ -27,7 +27,8 @@ void etcd_backlog_init(struct etcd_backlog *l, struct loop *loop, etcd_backlog_t
 		       void *ctx);
 void etcd_backlog_fini(struct etcd_backlog *l);
 
-bool etcd_backlog_is_empty(const struct etcd_backlog *l);
+/* Nothing waits, and the turn is not long already: what comes now may be told now. */
+bool etcd_backlog_has_turn(const struct etcd_backlog *l);
 /* Told from the next turn on, after those that were added before; the first `taken` were told. */
 void etcd_backlog_add(struct etcd_backlog *l, struct etcd_kvs *take_kvs, size_t taken,
 		      void *take_memory, void (*free_memory)(void *memory));

@@ -207,7 +207,7 @@ static size_t tell_events(void *ctx, const struct backend_kv *kvs, size_t count)
 static void take_events(struct grpc_backend *b, struct etcd_kvs *kvs)
 {
 	size_t taken = 0;
-	if (etcd_backlog_is_empty(&b->backlog))
+	if (etcd_backlog_has_turn(&b->backlog))
 		taken = tell_events(b, kvs->at, kvs->count);
 	if (taken < kvs->count && b->is_watching)
 		etcd_backlog_add(&b->backlog, kvs, taken, grpc_stream_keep(b->watch), free);

@@ -271,7 +271,7 @@ static void values_free(void *memory)
 static void take_events(struct json_backend *b, struct etcd_json_kvs *answer)
 {
 	size_t taken = 0;
-	if (etcd_backlog_is_empty(&b->backlog))
+	if (etcd_backlog_has_turn(&b->backlog))
 		taken = tell_events(b, answer->kvs.at, answer->kvs.count);
 	if (taken == answer->kvs.count || !b->is_watching)
 		return;

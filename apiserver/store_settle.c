@@ -133,7 +133,7 @@ void store_tell_settled(void *ctx)
 			s->settled_last = &s->settled;
 		store_answer(q, q->outcome, q->revision, NULL);
 		store_queued_free(q);
-		if (s->settled && loop_turn_us(s->loop) - begun_us >= STORE_TURN_US) {
+		if (s->settled && store_turn_is_over(s->loop, begun_us)) {
 			loop_timer_set(s->telling, 0);
 			return;
 		}
@@ -260,7 +260,10 @@ void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision
 	}
 	store_batch_free(b);
 	store_pump(s);
-	store_tell_settled(s);
+	if (loop_turn_us(s->loop) < STORE_TURN_LONG_US)
+		store_tell_settled(s);
+	else
+		loop_timer_set(s->telling, 0);
 }
 
 /* ---- evidence from the follower ---- */

@@ -306,7 +306,7 @@ static size_t watch_events(void *ctx, const struct backend_kv *kvs, size_t count
 			return count;
 		}
 		i += n;
-	} while (i < count && loop_turn_us(s->loop) - begun_us < STORE_TURN_US);
+	} while (i < count && !store_turn_is_over(s->loop, begun_us));
 	store_doubt_check(s);
 	return i;
 }
