@@ -84,7 +84,8 @@ static void leave(struct list *l)
 	if (!l->pieces.is_closed || l->pieces.running > 0)
 		return;
 	while (l->pieces.first) {
-		AUTO_STR text = take_first(&l->pieces);
+		struct str text = take_first(&l->pieces);
+		str_fini(&text);
 	}
 	list_free(l);
 }

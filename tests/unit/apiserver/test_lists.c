@@ -212,7 +212,7 @@ static void leave_after(int steps, const char *accept, bool is_server)
 	struct api_world w;
 	api_world_init(&w, 12);
 	fill(&w, COUNT);
-	AUTO_JSON *all = get_tree(&w, MAPS, NULL);
+	json_decref(get_tree(&w, MAPS, NULL));
 	struct leaver l = { .w = &w };
 	struct http_header header = { "Accept", accept };
 	struct http_request q = { .method = "GET",
