@@ -162,6 +162,26 @@ static bool no(struct error *err, const char *why)
 	return false;
 }
 
+bool authn_oidc_claims(const struct authn_oidc *o, const json_t *claims, int64_t now_s,
+		       struct identity *ret, struct error *err)
+{
+	if (jwt_check_times(claims, now_s, err) < 0)
+		return false;
+	if (!jwt_is_for(claims, o->client_id))
+		return no(err, "for another client");
+	if (!has_required(o, claims))
+		return no(err, "a required claim is missing or differs");
+	const char *name = json_member_str(claims, o->username_claim);
+	if (!name || !*name)
+		return no(err, "it has no user name");
+	if (is_unverified(o, claims))
+		return no(err, "the address is not verified");
+	ret->name = xasprintf("%s%s", o->username_prefix, name);
+	add_groups(o, claims, ret);
+	identity_add_group(ret, "system:authenticated");
+	return true;
+}
+
 bool authn_oidc_token(struct authn_oidc *o, const char *token, int64_t now_s, struct identity *ret,
 		      struct error *err)
 {
@@ -172,19 +192,5 @@ bool authn_oidc_token(struct authn_oidc *o, const char *token, int64_t now_s, st
 		return no(err, "another issuer");
 	if (!is_signed(o, token, &jwt))
 		return no(err, "no known key has signed it");
-	if (jwt_check_times(jwt.claims, now_s, err) < 0)
-		return false;
-	if (!jwt_is_for(jwt.claims, o->client_id))
-		return no(err, "for another client");
-	if (!has_required(o, jwt.claims))
-		return no(err, "a required claim is missing or differs");
-	const char *name = json_member_str(jwt.claims, o->username_claim);
-	if (!name || !*name)
-		return no(err, "it has no user name");
-	if (is_unverified(o, jwt.claims))
-		return no(err, "the address is not verified");
-	ret->name = xasprintf("%s%s", o->username_prefix, name);
-	add_groups(o, jwt.claims, ret);
-	identity_add_group(ret, "system:authenticated");
-	return true;
+	return authn_oidc_claims(o, jwt.claims, now_s, ret, err);
 }

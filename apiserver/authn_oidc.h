@@ -41,3 +41,7 @@ bool authn_oidc_wants_keys(struct authn_oidc *o);
 /* False: why in err, for the log. */
 bool authn_oidc_token(struct authn_oidc *o, const char *token, int64_t now_s, struct identity *ret,
 		      struct error *err);
+
+/* The part after the signature: whom these claims, an object, are about. Pure. */
+bool authn_oidc_claims(const struct authn_oidc *o, const json_t *claims, int64_t now_s,
+		       struct identity *ret, struct error *err);

@@ -358,8 +358,7 @@ static void list_served(struct kinds *k, const struct family *f)
 
 bool kinds_are_replaced(const struct kinds *k, const struct definition *d)
 {
-	const struct family *f = family_of(k, d->group, d->plural);
-	return f && f->definition;
+	return family_of(k, d->group, d->plural) != NULL;
 }
 
 static bool is_overlapping(const struct definition *d)

@@ -61,7 +61,8 @@ DEFINE_CLEANUP(definition)
 /* Its names are accepted and nothing stands against serving it. */
 bool definition_is_established(const json_t *tree);
 
-/* True if taking `d` in ends the life of what kinds point to now. */
+/* True if taking `d` in changes what a kind that was given out says, be it one of a definition that
+ * is gone. */
 bool kinds_are_replaced(const struct kinds *k, const struct definition *d);
 /* Takes over `d`. Returns the place of its objects; SIZE_MAX: a constant kind has that resource. */
 size_t kinds_set(struct kinds *k, struct definition *take_d);
