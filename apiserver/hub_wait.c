@@ -108,6 +108,7 @@ static void tell_due(void *hub)
 			return;
 		}
 	}
+	loop_timer_stop(all->now);
 }
 
 void hub_wake_waiters(struct hub *h)
@@ -184,7 +185,7 @@ static void forget_probe(struct hub_probe *p)
 static void probed(void *ctx, uint64_t revision, const struct error *err)
 {
 	struct hub_probe *p = ctx;
-	const struct hub *h = p->hub;
+	struct hub *h = p->hub;
 	for (struct hub_waiter *w = p->first, *next; w; w = next) {
 		next = w->next_due;
 		w->next_due = NULL;
@@ -196,6 +197,7 @@ static void probed(void *ctx, uint64_t revision, const struct error *err)
 			make_due(w);
 	}
 	forget_probe(p);
+	tell_due(h); /* a later turn than theirs already */
 }
 
 static void ask_now(void *hub)

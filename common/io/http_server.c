@@ -56,6 +56,8 @@ static void run_daemon(void *server)
 	s->is_in_run = true;
 	s->run.has_resumed = s->is_dirty;
 	s->is_dirty = false;
+	if (s->wires)
+		s->wires->now_ms = loop_now_ms(s->loop);
 	loop_timer_stop(s->soon);
 	MHD_run(s->daemon);
 	s->is_in_run = false;
@@ -78,6 +80,7 @@ void server_resume(struct server_exchange *x)
 {
 	struct http_server *s = x->connection->server;
 	x->is_suspended = false;
+	x->connection->wire.moved_ms = loop_now_ms(s->loop);
 	MHD_resume_connection(x->connection->mhd);
 	s->is_dirty = true;
 	if (!s->is_in_run)
@@ -137,7 +140,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 		s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
 		server_completed, s, MHD_OPTION_NOTIFY_CONNECTION, server_connection_changed, s,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
-		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
+		MHD_OPTION_CONNECTION_TIMEOUT, s->identity ? 0 : o->idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_MEMORY,
 		MHD_OPTION_ARRAY, s->identity ? tls : none, MHD_OPTION_END);
 }

@@ -21,6 +21,7 @@ enum MHD_Result server_queue(struct server_exchange *x)
 	enum MHD_Result result = MHD_queue_response(x->connection->mhd, (unsigned)x->status, r);
 	x->state = EXCHANGE_ANSWERED;
 	x->connection->server->run.queued++;
+	x->connection->wire.moved_ms = loop_now_ms(x->connection->server->loop);
 	MHD_destroy_response(r); /* the connection holds it */
 	return result;
 }

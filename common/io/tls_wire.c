@@ -61,6 +61,7 @@ static ssize_t pull(gnutls_transport_ptr_t wire, void *buf, size_t max)
 	if (n <= 0)
 		return n;
 	s->is_full |= (size_t)n == sizeof s->read;
+	w->moved_ms = s->now_ms;
 	s->reader = w;
 	s->read_len = (size_t)n;
 	return take_shared(s, buf, max);
@@ -135,8 +136,10 @@ static ssize_t push(gnutls_transport_ptr_t wire, const giovec_t *pieces, int cou
 	ssize_t sent = sendmsg(w->fd, &message, MSG_NOSIGNAL);
 	if (sent < 0)
 		return sent;
-	if (w->shared)
+	if (w->shared) {
 		w->shared->pushes++;
+		w->moved_ms = w->shared->now_ms;
+	}
 	size_t ours = account(w, (size_t)sent);
 	if (ours || !wanted)
 		return (ssize_t)ours;

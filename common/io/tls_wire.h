@@ -21,8 +21,9 @@ struct tls_wires {
 	struct tls_wire *reader, *holder; /* whose bytes are in the buffers; NULL: nobody's */
 	size_t read_at, read_len, held_len;
 	size_t waiting;  /* wires with bytes of their own */
-	unsigned pushes; /* sendmsg() calls; the server's to reset */
-	bool is_full;    /* a recv() took all there was room for; the server's to reset */
+	int64_t now_ms;  /* the owner's clock, for moved_ms */
+	unsigned pushes; /* sendmsg() calls; the owner's to reset */
+	bool is_full;    /* a recv() took all there was room for; the owner's to reset */
 	char read[TLS_WIRE_READ_MAX];
 	char held[TLS_WIRE_HELD_MAX];
 };
@@ -31,7 +32,8 @@ struct tls_wire {
 	struct tls_wires *shared; /* NULL: detached */
 	int fd;
 	bool holds_next;
-	char *own; /* read, not asked for yet */
+	int64_t moved_ms; /* when bytes last came or left; the owner may set it */
+	char *own;        /* read, not asked for yet */
 	size_t own_at, own_len;
 };
 

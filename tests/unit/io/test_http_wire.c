@@ -213,6 +213,12 @@ static void many(void)
 		end_raw(&all[i]);
 }
 
+/* In so many bytes, not in all that follows. */
+static const char *head_end(const char *text, size_t len)
+{
+	return memmem(text, len, "\r\n\r\n", 4);
+}
+
 /* More answers than the socket takes: nothing is lost and nothing comes twice. */
 static void does_not_read(size_t size, size_t n, bool leaves)
 {
@@ -232,7 +238,7 @@ static void does_not_read(size_t size, size_t n, bool leaves)
 	size_t wanted = 0;
 	for (int i = 0; i < 10000 && (!wanted || r.got.len < wanted); i++) {
 		read_raw(&r);
-		const char *body = strstr(r.got.data, "\r\n\r\n");
+		const char *body = wanted ? NULL : head_end(r.got.data, r.got.len);
 		if (body)
 			wanted = n * ((size_t)(body + 4 - r.got.data) + size);
 		run_ms(1);
@@ -241,7 +247,7 @@ static void does_not_read(size_t size, size_t n, bool leaves)
 	const char *at = r.got.data;
 	for (size_t i = 0; i < n; i++) {
 		CHECK(starts_with(at, "HTTP/1.1 200 OK\r\n"));
-		at = strstr(at, "\r\n\r\n") + 4;
+		at = head_end(at, 1000) + 4;
 		for (size_t k = 0; k < size; k++)
 			CHECK(at[k] == (char)('a' + k % 26));
 		at += size;
@@ -269,6 +275,83 @@ static void leaves_while_brief(void)
 	struct http_server_counts counts;
 	http_server_counts(W.server, &counts);
 	CHECK_INT(counts.connections_now, 0);
+}
+
+/* ---- who does not move ---- */
+
+#define IDLE_S 1
+
+static struct http_server *ordinary;
+
+static void serve_impatiently(void)
+{
+	struct error err;
+	struct http_server_options o = { .address = "127.0.0.1",
+					 .cert_pem = W.server_cert.cert_pem,
+					 .key_pem = W.server_cert.key_pem,
+					 .handle = handle,
+					 .wants_stream = wants_stream,
+					 .ctx = &W,
+					 .idle_timeout_s = IDLE_S,
+					 .head_timeout_ms = 60,
+					 .body_timeout_ms = 200 };
+	ordinary = W.server;
+	CHECK_INT(http_server_new(W.loop, &o, &W.server, &err), 0);
+}
+
+static const struct {
+	const char *name, *bytes;
+	bool reads, ends; /* within two seconds */
+	size_t answers;
+} still[] = {
+	{ "no request", "", true, true, 0 },
+	{ "after an answer", LINE("/echo?a"), true, true, 1 },
+	{ "half a head", "GET /echo HTTP/1.1\r\nHost", true, true, 0 },
+	{ "an upload stops", "POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nuu",
+	  true, true, 0 },
+	{ "it does not read", LINE("/much"), false, true, 0 },
+	{ "our own time", LINE("/brief?1700"), true, false, 1 },
+	{ "a stream that has nothing to say", LINE("/ticks"), true, false, 1 },
+};
+
+static void stands_still(void)
+{
+	serve_impatiently();
+	for (size_t i = 0; i < ARRAY_LEN(still); i++) {
+		struct raw r;
+		struct http_server_counts before, after;
+		http_server_counts(W.server, &before);
+		W.ticks = 0;
+		connect_raw(&r);
+		send_raw(&r, still[i].bytes, strlen(still[i].bytes));
+		int64_t begin_ms = loop_now_ms(W.loop);
+		fprintf(stderr, "row '%s'\n", still[i].name);
+		while (loop_now_ms(W.loop) - begin_ms < 2000) {
+			run_ms(10);
+			if (still[i].reads)
+				read_raw(&r);
+		}
+		http_server_counts(W.server, &after);
+		CHECK_INT(after.timed_out_total, before.timed_out_total + still[i].ends);
+		CHECK_INT(after.connections_now, still[i].ends ? 0 : 1);
+		if (still[i].reads)
+			CHECK_INT(count(r.got.data, "HTTP/1.1 200"), still[i].answers);
+		/* What was quiet for long may speak again. */
+		if (streq(still[i].name, "a stream that has nothing to say")) {
+			W.ticks = 7;
+			http_wake(W.kept);
+			for (int k = 0; k < 20; k++) {
+				run_ms(5);
+				read_raw(&r);
+			}
+			CHECK_INT(count(r.got.data, "tick 7"), 1);
+			W.kept = NULL;
+		}
+		end_raw(&r);
+		run_ms(50);
+	}
+	http_server_free(W.server);
+	W.server = ordinary;
 }
 
 /* The server may end while somebody waits so. */
@@ -302,6 +385,7 @@ int main(void)
 	does_not_read(4000, 4000, true);
 	does_not_read(300000, 40, true);
 	leaves_while_brief();
+	stands_still();
 	server_ends();
 	tls_credentials_free(credentials);
 	world_fini();
