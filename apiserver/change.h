@@ -79,6 +79,7 @@ struct change {
 	size_t extras_count;
 	char *key;
 	struct str bytes;
+	bool is_printed; /* they are the tree's, as managedFields were compared with them */
 };
 
 /* Once, before anything is decoded: a worker must not ask the exchange. */

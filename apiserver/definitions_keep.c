@@ -138,6 +138,7 @@ int admit_definition(struct change *c, struct failure *f)
 	(void)f;
 	if (!is_ours)
 		return 0;
+	c->is_printed = false; /* the plan writes into the tree */
 	struct definition_names taken = { 0 };
 	const char *group = json_str_or(c->tree, "spec.group", "");
 	definitions_taken(c->server->definitions, group, c->name, &taken);

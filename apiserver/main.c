@@ -4,6 +4,7 @@
 #include "apiserver/server.h"
 #include "apiserver/store_etcd.h"
 #include "apiserver/store_memory.h"
+#include "common/base/json_memory.h"
 #include "common/base/str.h"
 #include "common/io/guardian.h"
 #include "common/io/http_server.h"
@@ -373,6 +374,7 @@ int main(int argc, char **argv)
 		log_set_level(level);
 	signal(SIGPIPE, SIG_IGN);
 	memory_keep_small();
+	json_memory_keep();
 	memory_reuse_large();
 	p.loop = loop_new();
 	if (start(&f, &p, &err) < 0) {

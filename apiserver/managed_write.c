@@ -166,6 +166,7 @@ static bool note_by_bytes(struct change *c, const struct managed_writer *w, json
 		return false;
 	str_clear(&c->bytes);
 	schema_print(c->kind->type, c->tree, &c->bytes);
+	c->is_printed = true;
 	if (c->old)
 		object_unowned_bytes(c->old, &before);
 	else

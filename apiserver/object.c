@@ -1,5 +1,6 @@
 #include "apiserver/object.h"
 #include "common/base/jsonx.h"
+#include "common/base/scan_tree.h"
 
 #include <stdio.h>
 
@@ -81,29 +82,32 @@ bool object_matches(const struct object *o, const struct selector *labels,
 	return selector_matches(labels, label_of, o) && selector_matches(fields, field_of, o);
 }
 
-json_t *object_tree(const struct object *o)
+static json_t *tree_of(const char *bytes, size_t len)
 {
-	json_t *tree = NULL;
+	json_t *tree = scan_tree((struct span){ bytes, len });
 	struct error err;
-	int code = json_parse(o->bytes, o->len, &tree, &err);
+	if (tree)
+		return tree;
+	int code = json_parse(bytes, len, &tree, &err);
 	assert(code == 0); /* canonical bytes are JSON */
 	return tree;
+}
+
+json_t *object_tree(const struct object *o)
+{
+	return tree_of(o->bytes, o->len);
 }
 
 json_t *object_tree_unowned(const struct object *o)
 {
 	if (!o->managed_len)
 		return object_tree(o);
-	json_t *tree = NULL;
-	struct error err;
 	size_t after = o->managed_at + o->managed_len;
 	AUTO_STR text;
 	str_init(&text, o->len);
 	str_add_bytes(&text, o->bytes, o->managed_at);
 	str_add_bytes(&text, o->bytes + after, o->len - after);
-	int code = json_parse(text.data, text.len, &tree, &err);
-	assert(code == 0); /* canonical bytes are JSON */
-	return tree;
+	return tree_of(text.data, text.len);
 }
 
 #define MANAGED_HEAD ",\"managedFields\":"
@@ -121,11 +125,7 @@ json_t *object_managed(const struct object *o)
 	struct span text = object_managed_bytes(o);
 	if (!text.at)
 		return NULL;
-	json_t *list = NULL;
-	struct error err;
-	int code = json_parse(text.at, text.len, &list, &err);
-	assert(code == 0);
-	return list;
+	return tree_of(text.at, text.len);
 }
 
 void object_unowned_bytes(const struct object *o, struct str *out)

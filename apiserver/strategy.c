@@ -217,7 +217,9 @@ static void keep_said_by_server(json_t *status, const json_t *old)
 /* A status write: the old object with the new status (and labels and annotations). */
 static void only_status(struct change *c)
 {
-	json_t *mixed = json_deep_copy(c->old_tree);
+	/* Nothing below writes into more than the members of the object and of its metadata. */
+	json_t *mixed = json_copy(c->old_tree);
+	json_object_set_new(mixed, "metadata", json_copy(json_object_get(c->old_tree, "metadata")));
 	json_t *status = json_object_get(c->tree, "status");
 	bool is_edited = change_is_kind(c, "", "Pod") ||
 			 change_is_kind(c, "certificates.k8s.io", "CertificateSigningRequest");

@@ -187,8 +187,11 @@ static void print_step(void *change)
 	if (c->code < 0)
 		return;
 	warn(c);
-	str_clear(&c->bytes); /* it held what managedFields were compared with */
-	schema_print(c->kind->type, c->tree, &c->bytes);
+	/* Admission changes nothing of a status: what was compared is what will be stored. */
+	if (!c->is_printed || c->part != PART_STATUS) {
+		str_clear(&c->bytes);
+		schema_print(c->kind->type, c->tree, &c->bytes);
+	}
 	managed_put(c);
 	c->code = str_ok(&c->bytes) ? 0 : change_too_large(&c->failure);
 }

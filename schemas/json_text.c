@@ -1,8 +1,11 @@
 #include "schemas/json_text.h"
 
 #include "common/base/jsonx.h"
+#include "common/base/scan.h"
 
 #include <errno.h>
+
+#define NAME_SMALL 128 /* longer names of members are copied to the heap */
 
 struct reader {
 	const char *start, *at, *end;
@@ -116,6 +119,19 @@ static int read_escape(struct reader *r)
 	r->at++;
 	str_add_char(&r->scratch, values[known - names]);
 	return 0;
+}
+
+/* A string of nothing but plain ASCII, as most are: between its quotes. False: look closer. */
+static bool read_plain(struct reader *r, struct span *ret)
+{
+	const char *from = r->at + 1, *p = from;
+	while (p < r->end && *p != '"' && *p != '\\' && (unsigned char)(*p - ' ') < 0x80 - ' ')
+		p++;
+	if (p >= r->end || *p != '"')
+		return false;
+	*ret = (struct span){ from, (size_t)(p - from) };
+	r->at = p + 1;
+	return true;
 }
 
 /* A string's text into scratch. */
@@ -241,11 +257,21 @@ static int read_member(struct reader *r, const struct path *where, json_t *objec
 	skip_blanks(r);
 	if (r->at >= r->end || *r->at != '"')
 		return fail_at(r, "looking for beginning of object key string");
-	if (read_text(r) < 0)
-		return r->err->code;
-	if (memchr(r->scratch.data, '\0', r->scratch.len))
-		return error_set(r->err, ERR_MALFORMED, "a member name holds a NUL");
-	auto_free char *name = xstrdup(r->scratch.data);
+	struct span plain;
+	auto_free char *longer = NULL;
+	char small[NAME_SMALL], *name = small;
+	if (!read_plain(r, &plain)) {
+		if (read_text(r) < 0)
+			return r->err->code;
+		if (memchr(r->scratch.data, '\0', r->scratch.len))
+			return error_set(r->err, ERR_MALFORMED, "a member name holds a NUL");
+		plain = (struct span){ r->scratch.data, r->scratch.len };
+	}
+	if (plain.len >= sizeof small)
+		name = longer = xstrndup(plain.at, plain.len);
+	else
+		memcpy(small, plain.at, plain.len);
+	name[plain.len] = '\0';
 	skip_blanks(r);
 	if (r->at >= r->end || *r->at != ':')
 		return fail_at(r, "after object key");
@@ -253,9 +279,10 @@ static int read_member(struct reader *r, const struct path *where, json_t *objec
 	json_t *value = NULL;
 	if (read_value(r, PATH(where, name), &value) < 0)
 		return r->err->code;
-	if (json_object_get(object, name))
+	size_t before = json_object_size(object);
+	json_object_setn_new_nocheck(object, name, strlen(name), value);
+	if (json_object_size(object) == before)
 		report_field(r->report, "duplicate", PATH(where, name));
-	json_object_set_new_nocheck(object, name, value);
 	return 0;
 }
 
@@ -295,6 +322,7 @@ static int read_value(struct reader *r, const struct path *where, json_t **ret)
 		return error_set(r->err, ERR_LIMIT, "JSON is nested deeper than %d levels",
 				 JSON_DEPTH_MAX);
 	r->depth++;
+	struct span plain;
 	int code = 0;
 	switch (*r->at) {
 	case '{':
@@ -304,6 +332,10 @@ static int read_value(struct reader *r, const struct path *where, json_t **ret)
 		code = read_array(r, where, ret);
 		break;
 	case '"':
+		if (read_plain(r, &plain)) {
+			*ret = json_stringn_nocheck(plain.at, plain.len);
+			break;
+		}
 		code = read_text(r);
 		if (code == 0)
 			*ret = json_stringn_nocheck(r->scratch.data, r->scratch.len);

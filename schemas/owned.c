@@ -47,70 +47,121 @@ static bool is_value(const struct owned *node)
 	return value && (node->kind == 'v' || json_is_object(value));
 }
 
-static size_t count_members(struct span object)
+/* One walk over the text; nodes whose parent is not finished wait on a stack. */
+struct parser {
+	struct arena *arena;
+	const char *p, *end;
+	bool is_foreign;
+	int depth;
+	struct owned small[64], *stack;
+	size_t count, size;
+};
+
+static struct owned *push(struct parser *r)
 {
-	struct scan s = scan_open(object);
-	size_t n = 0;
-	for (struct span name, value; scan_next(&s, &name, &value);)
-		n++;
-	return n;
+	if (r->count == r->size) {
+		struct owned *old = r->stack;
+		r->size *= 2;
+		r->stack = xcalloc(r->size, sizeof *r->stack);
+		memcpy(r->stack, old, r->count * sizeof *old);
+		if (old != r->small)
+			free(old);
+	}
+	struct owned *node = &r->stack[r->count++];
+	*node = (struct owned){ 0 };
+	return node;
 }
 
-static bool parse(struct arena *arena, struct span json, bool is_foreign, size_t depth,
-		  struct owned *ret)
+/* {} itself, or what is below it. */
+static bool parse(struct parser *r, struct owned *ret);
+
+static bool parse_member(struct parser *r, struct owned *parent, size_t mark)
 {
-	if (json.len < 2 || *json.at != '{' || depth > DEPTH_MAX)
+	const char *colon = scan_past(r->p, r->end);
+	if (*r->p != '"' || colon - r->p < 3 || r->end - colon < 2 || *colon != ':')
 		return false;
-	size_t count = count_members(json);
-	ret->is_member = count == 0 && depth > 0;
-	if (count == 0)
-		return true;
-	ret->below = arena_alloc(arena, count, sizeof *ret->below);
-	struct scan s = scan_open(json);
-	for (struct span name, value; scan_next(&s, &name, &value);) {
-		if (name.len == 1 && *name.at == '.') {
-			if (value.len != 2 || *value.at != '{' || depth == 0)
-				return false;
-			ret->is_member = true;
-			continue;
-		}
-		struct owned *node = &ret->below[ret->count];
-		if (!read_name(arena, name, node) || (is_foreign && !is_value(node)) ||
-		    (ret->count && order_of(node - 1, node) >= 0) ||
-		    !parse(arena, value, is_foreign, depth + 1, node))
+	struct span name = { r->p + 1, (size_t)(colon - r->p) - 2 };
+	r->p = colon + 1;
+	if (name.len == 1 && *name.at == '.') {
+		if (memcmp(r->p, "{}", 2) != 0 || r->depth == 1)
 			return false;
-		ret->count++;
+		r->p += 2;
+		parent->is_member = true;
+		return true;
+	}
+	struct owned node = { 0 };
+	if (!read_name(r->arena, name, &node) || (r->is_foreign && !is_value(&node)) ||
+	    (r->count > mark && order_of(&r->stack[r->count - 1], &node) >= 0) || !parse(r, &node))
+		return false;
+	*push(r) = node;
+	return true;
+}
+
+static bool parse(struct parser *r, struct owned *ret)
+{
+	size_t mark = r->count;
+	if (r->end - r->p < 2 || *r->p != '{' || ++r->depth > DEPTH_MAX)
+		return false;
+	r->p++;
+	while (r->p < r->end && *r->p != '}') {
+		if (!parse_member(r, ret, mark) || r->p >= r->end)
+			return false;
+		if (*r->p == ',')
+			r->p++;
+	}
+	if (r->p++ >= r->end)
+		return false;
+	r->depth--;
+	ret->count = (uint32_t)(r->count - mark);
+	ret->is_member |= ret->count == 0 && r->depth > 0;
+	r->count = mark;
+	if (ret->count) {
+		ret->below = arena_alloc(r->arena, ret->count, sizeof *ret->below);
+		memcpy(ret->below, r->stack + mark, ret->count * sizeof *ret->below);
 	}
 	return true;
 }
 
 bool owned_parse(struct arena *arena, struct span json, bool is_foreign, struct owned *ret)
 {
+	struct parser r; /* large, and most of it is not needed */
+	r.arena = arena;
+	r.p = json.at;
+	r.end = json.at + json.len;
+	r.is_foreign = is_foreign;
+	r.depth = 0;
+	r.stack = r.small;
+	r.count = 0;
+	r.size = ARRAY_LEN(r.small);
 	*ret = (struct owned){ 0 };
-	return parse(arena, json, is_foreign, 0, ret);
+	bool done = parse(&r, ret) && r.p == r.end;
+	if (r.stack != r.small)
+		free(r.stack);
+	return done;
 }
 
 /* ---- printing ---- */
 
 static void print_name(const struct owned *node, struct str *out)
 {
-	str_add_char(out, '"');
-	str_add_char(out, node->kind);
-	str_add_char(out, ':');
-	const char *p = node->name.at, *end = p + node->name.len;
-	while (node->kind != 'f' && p < end) {
-		const char *from = p;
-		while (p < end && *p != '"' && *p != '\\')
-			p++;
-		str_add_bytes(out, from, (size_t)(p - from));
-		if (p == end)
-			break;
-		str_add_char(out, '\\');
-		str_add_char(out, *p++);
+	char *to = str_reserve(out, 2 * node->name.len + 5), *begin = to;
+	if (!to)
+		return;
+	*to++ = '"';
+	*to++ = node->kind;
+	*to++ = ':';
+	if (node->kind == 'f') {
+		memcpy(to, node->name.at, node->name.len);
+		to += node->name.len;
 	}
-	if (node->kind == 'f')
-		str_add_bytes(out, p, node->name.len);
-	str_add_bytes(out, "\":", 2);
+	for (size_t i = 0; node->kind != 'f' && i < node->name.len; i++) {
+		if (node->name.at[i] == '"' || node->name.at[i] == '\\')
+			*to++ = '\\';
+		*to++ = node->name.at[i];
+	}
+	*to++ = '"';
+	*to++ = ':';
+	str_grew(out, (size_t)(to - begin));
 }
 
 void owned_print(const struct owned *set, struct str *out)

@@ -260,6 +260,13 @@ static const char *unescape(const char *p, const char *end, char **to)
 
 char *scan_text(struct span value)
 {
+	size_t len;
+	return scan_text_len(value, &len);
+}
+
+char *scan_text_len(struct span value, size_t *ret_len)
+{
+	*ret_len = value.len;
 	if (!value.at)
 		return NULL;
 	if (value.len < 2 || *value.at != '"')
@@ -272,6 +279,7 @@ char *scan_text(struct span value)
 		else
 			p = unescape(p + 1, end, &to);
 	}
+	*ret_len = (size_t)(to - text);
 	return text;
 }
 

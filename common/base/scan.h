@@ -35,6 +35,7 @@ struct span scan_dig(struct span object, const char *path);
 /* Text of a string value with escapes undone, or of a number or literal as it stands; the
  * caller's. NULL for an absent value. */
 char *scan_text(struct span value);
+char *scan_text_len(struct span value, size_t *ret_len); /* it may hold NULs */
 
 /* True where the value is the string `text` (no escapes needed). */
 bool scan_is(struct span value, const char *text);

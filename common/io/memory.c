@@ -1,4 +1,5 @@
 #include "common/io/memory.h"
+#include "common/base/json_memory.h"
 
 #include <malloc.h>
 #include <time.h>

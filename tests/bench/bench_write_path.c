@@ -7,6 +7,7 @@
  * Prints a line a kind of write: its name and the CPU time of each, in µs; the floor is a GET of the
  * ConfigMap on the same path. With NAME only that one runs (and what it needs), for a profiler.
  */
+#include "common/base/json_memory.h"
 #include "tests/support/api_world.h"
 
 #include <stdio.h>
@@ -167,6 +168,7 @@ int main(int argc, char **argv)
 	struct api_world w;
 	AUTO_STR body;
 	str_init(&body, 1 << 20);
+	json_memory_keep();
 	api_world_init(&w, 1);
 	prepare(&w);
 	for (size_t k = 0; k < ARRAY_LEN(steps); k++) {

@@ -2,6 +2,7 @@
 #include "common/base/scan.h"
 #include "common/base/jsonx.h"
 #include "common/base/rng.h"
+#include "common/base/scan_tree.h"
 #include "tests/support/check.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ static json_t *random_value(struct rng *r, unsigned depth)
 	if (what < 2)
 		return random_text(r);
 	if (what == 2)
-		return json_integer((json_int_t)rng_below(r, 100000));
+		return json_integer((json_int_t)rng_below(r, 100000) - 50000);
 	if (what == 3)
 		return rng_below(r, 2) ? json_true() : json_null();
 	json_t *made = what == 4 ? json_array() : json_object();
@@ -46,6 +47,8 @@ static void check_span(struct span span, const json_t *want)
 {
 	AUTO_JSON *got = json_loadb(span.at, span.len, JSON_DECODE_ANY, NULL);
 	CHECK(got && json_equal(got, want));
+	AUTO_JSON *tree = scan_tree(span);
+	CHECK(tree && json_equal(tree, want));
 	CHECK(scan_past(span.at, span.at + span.len) == span.at + span.len);
 	struct scan s = scan_open(span);
 	size_t i = 0;
@@ -73,7 +76,16 @@ int main(void)
 	}
 	/* What is cut off ends, whatever it is. */
 	static const char cut[] = "{\"a\":[{\"b\":\"c\\";
-	for (size_t n = 0; n < sizeof cut; n++)
+	for (size_t n = 0; n < sizeof cut; n++) {
 		CHECK(scan_past(cut, cut + n) <= cut + n);
+		CHECK(!scan_tree((struct span){ cut, n }));
+	}
+	static const char *const strange[] = { "1.5",     "12345678901234567890",
+					       "{\"a\"}", "[1 ]",
+					       "[1,]x",   "nul",
+					       "\"",      "{\"a\":}",
+					       "-",       "" };
+	for (size_t i = 0; i < ARRAY_LEN(strange); i++)
+		CHECK(!scan_tree((struct span){ strange[i], strlen(strange[i]) }));
 	return 0;
 }
