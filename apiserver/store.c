@@ -66,6 +66,20 @@ static void expire_queue(struct store *s, int64_t now_ms, int64_t *ret_next_ms)
 	}
 }
 
+void store_give_up(struct store *s, const struct error *err)
+{
+	struct store_queued *all = s->first;
+	s->first = NULL;
+	s->last = &s->first;
+	while (all) { /* whoever asks again from inside an answer waits for the next look */
+		struct store_queued *q = all;
+		all = q->next;
+		s->counts.queued_now--;
+		store_answer(q, q->is_doubtful ? STORE_UNKNOWN : STORE_FAILED, 0, err);
+		store_queued_free(q);
+	}
+}
+
 static void check_deadlines(void *ctx)
 {
 	struct store *s = ctx;
@@ -144,6 +158,12 @@ static void probe_done(void *ctx, enum backend_outcome outcome, uint64_t revisio
 	struct store_prober *list = s->probing;
 	s->probing = NULL;
 	s->is_probe_sent = false;
+	if (outcome == BACKEND_FULL) { /* it will not come back by waiting */
+		struct store_prober *waiting = TAKE(s->probe_waiting);
+		answer_probes(list, 0, err);
+		answer_probes(waiting, 0, err);
+		return;
+	}
 	if (outcome != BACKEND_OK) {
 		keep_probers(s, list, err);
 		return;

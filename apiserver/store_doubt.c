@@ -28,6 +28,8 @@ static void probed(void *ctx, enum backend_outcome outcome, uint64_t revision,
 	if (outcome != BACKEND_OK) {
 		store_note_trouble(s, err); /* writes that wait too long run into their deadline */
 		s->failures++;
+		if (outcome == BACKEND_FULL) /* nor is this worth their waiting */
+			store_give_up(s, err);
 		store_doubt_begin(s);
 		return;
 	}

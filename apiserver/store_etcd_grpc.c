@@ -84,6 +84,15 @@ static enum backend_outcome outcome_of(const struct grpc_backend *b, const struc
 	return outcome;
 }
 
+/* No etcd starts on a full disk: what cannot have run will not while it is, and whoever waits is told.
+ * What may have run stays in doubt, but for a probe, which changes nothing. */
+static enum backend_outcome unless_full(const struct grpc_backend *b, enum backend_outcome outcome,
+					bool is_probe)
+{
+	bool has_not_run = outcome == BACKEND_NOT_RUN || (is_probe && outcome == BACKEND_UNKNOWN);
+	return has_not_run && *etcd_disk_hint(b->unix_socket) ? BACKEND_FULL : outcome;
+}
+
 static enum backend_outcome unreadable(struct error *err)
 {
 	error_set(err, ERR_INTERNAL, "etcd: the answer cannot be read");
@@ -96,7 +105,8 @@ static void txn_done(void *ctx, const struct grpc_reply *reply)
 {
 	struct etcd_call *c = ctx;
 	struct error err = { 0 };
-	enum backend_outcome outcome = outcome_of(c->backend, reply, &err);
+	enum backend_outcome outcome =
+		unless_full(c->backend, outcome_of(c->backend, reply, &err), false);
 	struct etcd_txn_answer answer = { 0 };
 	if (outcome == BACKEND_OK &&
 	    !etcd_unpack_txn(reply->bytes, reply->len, c->asked, c->members_count, &answer))
@@ -146,7 +156,9 @@ static void number_done(void *ctx, const struct grpc_reply *reply, etcd_unpack_n
 	struct etcd_call *c = ctx;
 	struct error err = { 0 };
 	uint64_t number = 0;
-	enum backend_outcome outcome = outcome_of(c->backend, reply, &err);
+	bool is_probe = unpack == etcd_unpack_revision;
+	enum backend_outcome outcome =
+		unless_full(c->backend, outcome_of(c->backend, reply, &err), is_probe);
 	if (outcome == BACKEND_OK && !unpack(reply->bytes, reply->len, &number))
 		outcome = unreadable(&err);
 	if (c->done.number)

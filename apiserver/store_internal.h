@@ -145,6 +145,8 @@ struct store {
 /* Remembered for those who wait in vain; NULL: all is well. */
 void store_note_trouble(struct store *s, const struct error *err);
 void store_late(const struct store *s, struct error *err);
+/* Answers all writes that wait, instead of at their deadlines. */
+void store_give_up(struct store *s, const struct error *err);
 
 /* ---- store_member.c ---- */
 struct store_queued *store_queued_new(struct store *s, const struct store_member *m);

@@ -48,12 +48,14 @@ def fill(cluster):
     return ballast
 
 
-def write_until_refused(k, acknowledged, errors):
+def write_until_refused(k, acknowledged, errors, took):
     for i in range(200):
+        begin = time.monotonic()
         got = k.try_("create", "configmap", "c-%d" % i, "--from-literal=a=" + "x" * 90000,
                      seconds=60)
         if got.code != 0:
             errors.append(got.err)
+            took.append(time.monotonic() - begin)
             return
         acknowledged.append("c-%d" % i)
 
@@ -65,18 +67,27 @@ def case_full_and_free_again(_):
     k.rolled_out("deploy/still")
     before = container_ids(k.pods())
     ballast = fill(cluster)
-    acknowledged, errors = [], []
-    writer = threading.Thread(target=write_until_refused, args=(k, acknowledged, errors))
+    acknowledged, errors, took = [], [], []
+    writer = threading.Thread(target=write_until_refused, args=(k, acknowledged, errors, took))
     writer.start()
     reader = Kube(cluster, "default")
+    begin = time.monotonic()
+    # etcd itself answers until it writes something that does not fit.
     wait_for("a read that cannot be answered says why", lambda: "is full: make room" in
              reader.try_("get", "configmaps", seconds=30).err, 40)
+    print("       a read says so after %.1f s" % (time.monotonic() - begin))
+    begin = time.monotonic()
+    err = reader.refused("create", "configmap", "while-full")
+    check_in("is full: make room", err, "a write says so")
+    check(time.monotonic() - begin < 8, "and at once", time.monotonic() - begin)
     check(reader.try_("get", "--raw", "/api/v1/namespaces/full/pods?resourceVersion=0").code == 0,
           "what is known is served")
     got = run([skiff(), "cluster", "up", "--root", cluster.root])
     check(got.code == 1, "`up` on a full disk", got.text())
     check_in("make room", got.err, "`up` says what to do")
     writer.join()
+    print("       the write that found it full said so after %.1f s" % took[0])
+    check(took[0] < 15, "it does not wait for its deadline", took)
     check_in("is full: make room", errors[0], "a write that cannot be done says why")
     for path in ballast:
         os.unlink(path)

@@ -198,6 +198,33 @@ static void etcd_is_killed(struct world *w)
 	}
 }
 
+static void probe_failed(void *ctx, uint64_t revision, const struct error *err)
+{
+	CHECK(revision == 0 && err && strstr(err->text, "full"));
+	*(bool *)ctx = true;
+}
+
+/* No etcd and no room for one: all who wait are told at once, and later it goes on. */
+static void full_disk_is_told(struct world *w)
+{
+	struct write_result r[2];
+	bool is_told[2] = { false, false };
+	world_open(w, "abc123", 600000);
+	create(w, "o/a", "1");
+	w->fault->is_full = true;
+	w->fault->lose_requests = 1;
+	start_create(w, "o/b", "2", &r[0]);               /* sent, and nobody knows */
+	start_create(w, "o/c", "3", &r[1]);               /* waits behind it */
+	store_probe(w->store, probe_failed, &is_told[0]); /* under way */
+	store_probe(w->store, probe_failed, &is_told[1]); /* waits */
+	wait_all(w, r, 2);
+	CHECK_INT(r[0].outcome, STORE_UNKNOWN);
+	CHECK_INT(r[1].outcome, STORE_FAILED);
+	CHECK(is_told[0] && is_told[1]);
+	w->fault->is_full = false;
+	create(w, "o/c", "3");
+}
+
 const struct contract_case fault_cases[] = {
 	{ "a lost answer is found by the nonce", lost_answer_is_found, false },
 	{ "a lost request is repeated", lost_request_is_repeated, false },
@@ -207,6 +234,7 @@ const struct contract_case fault_cases[] = {
 	{ "a blind write is not repeated", blind_write_is_not_repeated, false },
 	{ "a batch's answer is lost", lost_batch, false },
 	{ "the deadline passes", deadline_passes, false },
+	{ "a full disk is told", full_disk_is_told, false },
 	{ "etcd is killed in the middle", etcd_is_killed, true },
 	{ NULL, NULL, false },
 };

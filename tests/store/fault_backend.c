@@ -74,10 +74,32 @@ static void range(struct store_backend *b, const struct backend_range *r, int64_
 	inner->ops->range(inner, r, timeout_ms, done, ctx);
 }
 
+struct full_probe {
+	backend_number_done *done;
+	void *ctx;
+};
+
+static void found_full(void *ctx, enum backend_outcome outcome, uint64_t number,
+		       const struct error *err)
+{
+	struct full_probe *p = ctx;
+	struct error full;
+	(void)outcome, (void)number, (void)err;
+	error_set(&full, ERR_UNAVAILABLE, "the disk is full");
+	p->done(p->ctx, BACKEND_FULL, 0, &full);
+	free(p);
+}
+
 static void probe(struct store_backend *b, int64_t timeout_ms, backend_number_done *done, void *ctx)
 {
 	struct store_backend *inner = fault_of(b)->inner;
-	inner->ops->probe(inner, timeout_ms, done, ctx);
+	if (!fault_of(b)->is_full) {
+		inner->ops->probe(inner, timeout_ms, done, ctx);
+		return;
+	}
+	struct full_probe *p = xcalloc(1, sizeof *p);
+	*p = (struct full_probe){ done, ctx };
+	inner->ops->probe(inner, timeout_ms, found_full, p);
 }
 
 static void grant(struct store_backend *b, uint32_t ttl_s, int64_t timeout_ms,

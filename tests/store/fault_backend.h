@@ -14,6 +14,7 @@ struct fault_backend {
 	struct store_backend *inner;
 	struct loop *loop;
 	unsigned lose_answers, lose_requests;
+	bool is_full;             /* probes find a full disk and no etcd */
 	struct fault_call *calls; /* lost on the way */
 	uint64_t txns, members_max;
 	struct backend_watch_events watch;
