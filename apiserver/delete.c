@@ -233,8 +233,10 @@ static void removed(void *ctx, enum store_outcome outcome, uint64_t revision,
 	struct object *o = c->is_delete ? NULL : hub_arrived(hub, c->kind, c->key, versions[0]);
 	struct error bad;
 	bool is_new = !o;
-	if (is_new &&
-	    object_new(c->kind, c->key, c->bytes.data, c->bytes.len, versions[0], &o, &bad) < 0) {
+	if (!c->bytes.len) {
+		o = object_at_version(c->old, versions[0]);
+	} else if (is_new && object_new(c->kind, c->key, c->bytes.data, c->bytes.len, versions[0],
+					&o, &bad) < 0) {
 		fail_error(&f, &bad);
 		finish(d, NULL, false, 0, &f);
 		return;
@@ -263,8 +265,7 @@ static int compute(struct deletion *d, struct failure *f)
 	if (d->is_eviction && eviction_check(c, f) < 0)
 		return -1;
 	if (plain) {
-		c->is_delete = true;
-		object_stored_bytes(old, &c->bytes);
+		c->is_delete = true; /* without bytes: it stays as it is */
 		return 0;
 	}
 	decide(d);

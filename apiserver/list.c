@@ -9,6 +9,7 @@
 #define SLICE_BYTES  (32u << 10)  /* one refill */
 #define ANSWER_BYTES (128u << 10) /* answered whole, with a length, up to here */
 #define SLICE_LOOKED 1000         /* objects looked at in one refill: selectors may pass few */
+#define PUT_OFF_MAX  16           /* turns */
 #define LOOKS_FIRST  2            /* before a list's answer begins */
 
 void list_free(struct list *l)
@@ -221,10 +222,16 @@ static enum refill list_refill(struct text_source *t)
 {
 	struct list *l = CONTAINER_OF(t, struct list, source);
 	size_t before = t->pending.len;
-	if (!list_add_some(l))
-		return REFILL_END;
-	if (t->pending.len > before)
-		return REFILL_MORE;
+	/* Many may be read in one turn, each of which looks at a thousand objects. */
+	bool is_put_off = list_is_selective(l) && loop_turn_us(l->server->loop) > TURN_BUDGET_US &&
+			  l->put_off++ < PUT_OFF_MAX;
+	if (!is_put_off) {
+		l->put_off = 0;
+		if (!list_add_some(l))
+			return REFILL_END;
+		if (t->pending.len > before)
+			return REFILL_MORE;
+	}
 	/* None of those looked at was selected: on in a later turn. */
 	turns_wake(l->server->turns, &l->wake, l->x);
 	return REFILL_WAIT;

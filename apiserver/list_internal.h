@@ -38,7 +38,8 @@ struct list {
 	int64_t limit;
 	int64_t left; /* of the limit; limit 0: not counted */
 	bool has_items, has_head;
-	char *next; /* the key of the next page */
+	unsigned put_off; /* turns in a row */
+	char *next;       /* the key of the next page */
 	size_t remaining;
 	int64_t now_us;
 	struct str rendered; /* the whole, where it is not JSON */

@@ -235,15 +235,54 @@ int object_new(const struct schema_kind *kind, const char *key, const void *byte
 	return 0;
 }
 
+/* What pointed into one block points to the same place of its copy. */
+static const char *moved(const struct object *from, struct object *to, const char *text)
+{
+	return (char *)to + (text - (const char *)from);
+}
+
+static void move_pointers(const struct object *from, struct object *to)
+{
+	struct object_pair *pairs = (struct object_pair *)(to + 1);
+	const char **fields = (const char **)(pairs + to->labels_count);
+	for (size_t i = 0; i < to->labels_count; i++)
+		pairs[i] = (struct object_pair){ moved(from, to, pairs[i].key),
+						 moved(from, to, pairs[i].value) };
+	for (size_t i = 0; fields[i]; i++)
+		if (*fields[i])
+			fields[i] = moved(from, to, fields[i]);
+		else
+			fields[i] = ""; /* one that is absent is no text of the block */
+	to->labels = pairs;
+	to->fields = fields;
+	to->key = moved(from, to, from->key);
+	to->name = moved(from, to, from->name);
+	to->ns = moved(from, to, from->ns);
+	to->uid = *from->uid ? moved(from, to, from->uid) : "";
+	to->bytes = moved(from, to, from->bytes);
+}
+
+/* The bytes are the last of the block: all before the version's digits stays where it is. */
 struct object *object_at_version(const struct object *o, uint64_t version)
 {
-	AUTO_STR stored;
-	str_init(&stored, o->len);
-	object_stored_bytes(o, &stored);
-	struct object *copy = NULL;
-	struct error err;
-	int code = object_new(o->kind, o->key, stored.data, stored.len, version, &copy, &err);
-	assert(code == 0);
-	copy->sealed_by = o->sealed_by;
+	char digits[24];
+	int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)version);
+	assert(n > 0 && n < (int)sizeof digits);
+	size_t before = (size_t)(o->bytes + o->version_at - (const char *)o);
+	size_t after = o->len - o->version_at - o->version_len;
+	struct object *copy = malloc(before + (size_t)n + after + 1);
+	if (!copy)
+		abort();
+	memcpy(copy, o, before);
+	memcpy((char *)copy + before, digits, (size_t)n);
+	memcpy((char *)copy + before + n, o->bytes + o->len - after, after + 1);
+	move_pointers(o, copy);
+	copy->refs = 1;
+	copy->raw = NULL;
+	copy->version = version;
+	copy->protobuf_len = 0;
+	copy->len = o->version_at + (size_t)n + after;
+	copy->version_len = (uint32_t)n;
+	copy->managed_at = o->managed_len ? o->managed_at - o->version_len + (size_t)n : 0;
 	return copy;
 }
