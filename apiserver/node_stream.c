@@ -92,8 +92,9 @@ static int choose_channels(struct request *r, struct channels *c, const char **r
 			   struct failure *f)
 {
 	static const char *const exec[] = { "v5.channel.k8s.io", "v4.channel.k8s.io" };
-	static const char *const forward[] = { "SPDY/3.1+portforward.k8s.io", "v4.channel.k8s.io",
-					       "portforward.k8s.io" };
+	/* v5 is not upstream's: with its close a client can end its direction, as through the tunnel. */
+	static const char *const forward[] = { "SPDY/3.1+portforward.k8s.io", "v5.channel.k8s.io",
+					       "v4.channel.k8s.io", "portforward.k8s.io" };
 	static const char *const log[] = { "binary.k8s.io", "base64.binary.k8s.io" };
 	const char *sub = r->target.subresource, *p;
 	*c = (struct channels){ .has_stdin = query_bool(&r->query, "stdin"),
@@ -103,6 +104,7 @@ static int choose_channels(struct request *r, struct channels *c, const char **r
 	if (streq(sub, "portforward")) {
 		p = choose_protocol(r, forward, ARRAY_LEN(forward));
 		c->kind = p == forward[0] ? CHANNELS_TUNNEL : CHANNELS_FORWARD;
+		c->can_close = p == forward[1];
 		if (c->kind == CHANNELS_FORWARD && p && read_ports(r, c, f) < 0)
 			return -1;
 	} else if (streq(sub, "log")) {
@@ -169,17 +171,21 @@ static void write_translated_head(struct request *r, const char *container, stru
 	str_addf(head, " HTTP/1.%d\r\nHost: %s:%u\r\n", is_log ? 0 : 1, n->node.ip, n->node.port);
 	pass_header(r, "User-Agent", head);
 	if (!is_log)
-		str_addf(head, "Upgrade: SPDY/3.1\r\nConnection: Upgrade\r\n"
-			       "X-Stream-Protocol-Version: %s\r\nContent-Length: 0\r\n",
+		str_addf(head,
+			 "Upgrade: SPDY/3.1\r\nConnection: Upgrade\r\n"
+			 "X-Stream-Protocol-Version: %s\r\nContent-Length: 0\r\n",
 			 is_forward ? "portforward.k8s.io" : "v4.channel.k8s.io");
 	str_add(head, "\r\n");
 }
 
 static void write_head(struct request *r, const char *container, struct node_relay *n)
 {
-	static const char *const passed[] = { "Upgrade", "Sec-WebSocket-Key",
-					      "Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
-					      "X-Stream-Protocol-Version", "User-Agent" };
+	static const char *const passed[] = { "Upgrade",
+					      "Sec-WebSocket-Key",
+					      "Sec-WebSocket-Version",
+					      "Sec-WebSocket-Protocol",
+					      "X-Stream-Protocol-Version",
+					      "User-Agent" };
 	struct str *head = &n->head;
 	str_add(head, r->x->method);
 	add_path(r, container, head);
@@ -203,7 +209,7 @@ static bool has_container(const json_t *pod, const char *name)
 	for (size_t l = 0; l < ARRAY_LEN(container_lists); l++) {
 		size_t i;
 		json_t *c;
-		json_array_foreach(json_at(pod, "spec", container_lists[l]), i, c)
+		json_array_foreach (json_at(pod, "spec", container_lists[l]), i, c)
 			if (streq(json_str_or(c, "name", ""), name))
 				return true;
 	}
@@ -232,10 +238,12 @@ static int choose_container(struct request *r, const json_t *pod, const char **r
 	str_init(&names, 8192);
 	size_t i;
 	json_t *c;
-	json_array_foreach(list, i, c)
+	json_array_foreach (list, i, c)
 		str_addf(&names, "%s%s", i ? " " : "", json_str_or(c, "name", ""));
-	return fail_bad_request(f, "a container name must be specified for pod %s, choose one of: "
-				   "[%s]", r->target.name, names.data);
+	return fail_bad_request(f,
+				"a container name must be specified for pod %s, choose one of: "
+				"[%s]",
+				r->target.name, names.data);
 }
 
 static int begin(struct request *r, struct failure *f)
@@ -258,8 +266,8 @@ static int begin(struct request *r, struct failure *f)
 	struct node_address address;
 	if (node_address_of(s, node, &address, f) < 0)
 		return -1;
-	struct node_relay *n = node_relay_new(&address, o->ca_pem, o->node_cert_pem,
-					      o->node_key_pem);
+	struct node_relay *n =
+		node_relay_new(&address, o->ca_pem, o->node_cert_pem, o->node_key_pem);
 	if (plan_websocket(r, n, f) < 0) {
 		node_relay_free(n);
 		return -1;

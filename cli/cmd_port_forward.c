@@ -16,7 +16,10 @@
 #define PORTS_MAX   16
 #define PIECE_BYTES (32u << 10)
 
-enum channel { DATA = 0, ERROR = 1 };
+enum channel { DATA = 0, ERROR = 1, CLOSE = 255 };
+
+/* The first can say that our direction has ended. */
+#define PROTOCOLS "v5.channel.k8s.io, v4.channel.k8s.io"
 
 extern const struct command command_port_forward;
 
@@ -96,7 +99,8 @@ static void relay(struct ws *w, int fd)
 {
 	char buf[PIECE_BYTES];
 	struct relay r = { .fd = fd };
-	bool up = true;
+	const uint8_t data = DATA;
+	bool up = true, can_close = starts_with(ws_protocol(w), "v5.");
 	int state = 1;
 	while (state > 0 && !r.is_broken) {
 		struct pollfd p[2] = { { .fd = ws_fd(w), .events = POLLIN },
@@ -107,7 +111,9 @@ static void relay(struct ws *w, int fd)
 			ssize_t n = read(fd, buf, sizeof buf);
 			if (n < 0 || (n > 0 && ws_send(w, DATA, buf, (size_t)n) < 0))
 				return;
-			up = n > 0; /* the protocol cannot pass a half-close on */
+			up = n > 0;
+			if (!up && can_close && ws_send(w, CLOSE, &data, 1) < 0)
+				return;
 		}
 		if (p[0].revents)
 			do
@@ -127,7 +133,7 @@ static void serve(const struct forward *f, int fd)
 	str_add(&target, "/pods/");
 	str_add_urlencoded(&target, json_str_or(f->pod, "metadata.name", ""));
 	str_addf(&target, "/portforward?ports=%u", f->remote);
-	if (ws_open(f->session, target.data, "v4.channel.k8s.io", &w, &err) < 0)
+	if (ws_open(f->session, target.data, PROTOCOLS, &w, &err) < 0)
 		fprintf(stderr, "error: %s\n", err.text);
 	else
 		relay(w, fd);

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from harness import TOOLS, Failure, check, check_in, run, skiff, wait_for
-from kube import Kube, find_kubectls, pod
+from kube import Kube, Running, find_kubectls, pod
 from wsclient import WebSocket, data_frame, exec_path, exit_code, frame
 
 NAMESPACE = "streams"
@@ -224,6 +224,19 @@ def case_port_forward(cluster):
             n, got = send_and_read(port, data)
             check(got == want, "forwarded with %s" % program, n, forward.lines)
             check(send_and_read(port, b"again")[0] == len("again"), "a second one")
+
+
+def case_skiff_port_forward(cluster):
+    """The pod hears that the client has said all: its server ends, and so does the connection."""
+    the_box(cluster)
+    argv = [skiff(), "port-forward", "--kubeconfig", cluster.kubeconfig, "-n", NAMESPACE, "box", ":7000"]
+    with Running(argv, cluster.env) as forward:
+        line = wait_for("a port", lambda: [x for x in forward.lines if "127.0.0.1:" in x], 15)
+        port = int(line[0].split("127.0.0.1:")[1].split()[0])
+        data = os.urandom(1 << 20) * 8
+        for part in (data, b"", b"again"):
+            n, got = send_and_read(port, part)
+            check(got == hashlib.sha256(part).hexdigest(), "forwarded", n, forward.lines)
 
 
 def case_raw_port_forward(cluster):

@@ -64,6 +64,11 @@ static const struct {
 	  "C0:GET N3:200 C1:x C2:x",
 	  "c0:P\\0 c1:P\\0 n1+streamtype=error,port=80,requestid=0 n1! "
 	  "n3+streamtype=data,port=80,requestid=0 n3:GET c0:200" },
+	{ "v5 ends the client's direction",
+	  { .kind = CHANNELS_FORWARD, .ports = { 80 }, .ports_count = 1, .can_close = true },
+	  "C0:x C255:\\0 C0:y N3:z C255:\\1",
+	  "c0:P\\0 c1:P\\0 n1+streamtype=error,port=80,requestid=0 n1! "
+	  "n3+streamtype=data,port=80,requestid=0 n3:x n3! c0:z" },
 	{ "two ports, one fails",
 	  { .kind = CHANNELS_FORWARD, .ports = { 80, 258 }, .ports_count = 2 },
 	  "C2:x N5:refused N5! N7! N3:y N3! N1!",
