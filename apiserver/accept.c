@@ -135,6 +135,20 @@ bool accept_choose(const char *header, const struct accept_offer *offer, struct 
 	return best > 0;
 }
 
+bool accept_names_known(const char *header)
+{
+	static const struct accept_offer all = { .protobuf = true, .yaml = true };
+	const char *p = header;
+	for (int i = 0; p && i < 64; i++) {
+		struct media m;
+		enum schema_encoding encoding;
+		p = next_media(p, &m);
+		if (encoding_of(&m, &all, &encoding))
+			return true;
+	}
+	return false;
+}
+
 bool accept_gzip(const char *header)
 {
 	const char *p = header;

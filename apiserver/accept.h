@@ -29,6 +29,9 @@ struct accept_offer {
 };
 bool accept_choose(const char *header, const struct accept_offer *offer, struct accept *ret);
 
+/* A media type of ours is among what it names, whatever its parameters. */
+bool accept_names_known(const char *header);
+
 /* From a Content-Type; missing means JSON. False: one we cannot read (415). */
 bool content_type_encoding(const char *header, enum schema_encoding *ret);
 /* An Accept-Encoding that takes gzip. */

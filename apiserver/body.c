@@ -1,6 +1,7 @@
 /* What the client sent: decoding, strictness, warnings, delete options. */
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
+#include "schemas/json_text.h"
 
 #include <strings.h>
 
@@ -15,23 +16,24 @@ static int strictness_of(struct request *r, enum strictness *ret, struct failure
 	*ret = streq(v, "Ignore") ? STRICT_IGNORE : STRICT_FAIL;
 	if (streq(v, "Ignore") || streq(v, "Strict"))
 		return 0;
-	return fail(f, 422, "Invalid",
-		    "fieldValidation: Unsupported value: \"%s\": supported values: \"Ignore\", "
-		    "\"Strict\", \"Warn\"",
-		    v);
+	AUTO_JSON *shown = json_string(v);
+	return fail_option(f, verb_options(r->target.verb), FIELD_NOT_SUPPORTED, "fieldValidation",
+			   shown, "supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
 }
 
 /* Warn about, or refuse, what strict decoding found. `prefix` for the refusal. */
-static int judge(struct request *r, const struct schema_report *report, const char *prefix,
+static int judge(const struct change *c, const struct schema_report *report, const char *prefix,
 		 struct failure *f)
 {
+	struct request *r = c->r;
 	enum strictness how;
 	if (strictness_of(r, &how, f) < 0)
 		return -1;
 	if (how == STRICT_IGNORE || report->count == 0)
 		return 0;
 	if (how == STRICT_WARN) {
-		for (size_t i = 0; i < report->count; i++)
+		/* A retried attempt must not warn twice. */
+		for (size_t i = 0; i < report->count && c->attempts <= 1; i++)
 			request_warn(r, "%s", report->problems[i]);
 		return 0;
 	}
@@ -81,6 +83,93 @@ static const struct schema_type *body_type(const struct change *c, const char **
 	return c->asked->type;
 }
 
+/* ".spec.containers[name=\"c\"].foo" of "spec.containers[0].foo": elements are called by their names. */
+static void field_path(const json_t *tree, const char *path, struct str *out)
+{
+	while (*path) {
+		size_t n = strcspn(path, ".[");
+		auto_free char *name = xstrndup(path, n);
+		tree = json_object_get(tree, name);
+		str_addf(out, ".%s", name);
+		path += n;
+		while (*path == '[') {
+			tree = json_array_get(tree, strtoul(path + 1, NULL, 10));
+			const char *end = strchrnul(path, ']'), *own = json_str(tree, "name");
+			if (own)
+				str_addf(out, "[name=\"%s\"]", own);
+			else
+				str_addf(out, "%.*s]", (int)(end - path), path);
+			path = end + (*end == ']');
+		}
+		path += *path == '.';
+	}
+}
+
+/* Who applies must know each field, however lenient they ask to be. */
+static int judge_applied(struct change *c, const struct schema_report *report, struct failure *f)
+{
+	static const char unknown[] = "unknown field \"";
+	AUTO_STR text;
+	struct schema_report others = { 0 };
+	str_init(&text, 65536);
+	for (size_t i = 0; i < report->count; i++) {
+		if (!starts_with(report->problems[i], unknown)) {
+			report_add(&others, "%s", report->problems[i]);
+			continue;
+		}
+		if (text.len)
+			continue; /* the first one is told of */
+		auto_free char *path = xstrdup(report->problems[i] + sizeof unknown - 1);
+		path[strlen(path) - 1] = '\0';
+		field_path(c->body, path, &text);
+		str_add(&text, ": field not declared in schema");
+	}
+	int code = judge(c, &others, "error strict decoding YAML: ", f);
+	schema_report_fini(&others);
+	return code == 0 && text.len ? apply_refuse(c, text.data, f) : code;
+}
+
+/* The first bytes of a body: as they are where it may be an object, else in hex. */
+static void add_snippet(const struct http_exchange *x, struct str *out)
+{
+	enum { SHOWN_MAX = 30 };
+	const char *body = x->body;
+	size_t n = MIN(x->body_len, (size_t)SHOWN_MAX);
+	if (n == 0)
+		str_add(out, "<empty>");
+	else if (body[0] == '{')
+		utf8_add_valid(out, body, n);
+	else
+		for (size_t i = 0; i < n; i++)
+			str_addf(out, "%02x", (unsigned char)body[i]);
+	str_add(out, x->body_len > SHOWN_MAX ? " ..." : "");
+}
+
+/* What is no object at all is told of in other words than an object with a wrong field. */
+static int refuse_text(const struct http_exchange *x, enum schema_encoding encoding,
+		       const char *kind, const char *prefix, const char *why, struct failure *f)
+{
+	static const char whole[] = " into Go value of type v1.";
+	bool is_text = starts_with(why, "unexpected end of JSON") ||
+		       starts_with(why, "invalid character") || starts_with(why, "yaml: ");
+	const char *other = strstr(why, whole); /* a list, or a text */
+	if (encoding == SCHEMA_PROTOBUF || (!is_text && !other))
+		return fail_bad_request(f, "%s%s", prefix, why);
+	auto_free char *typed =
+		other ? xasprintf("%.*s into Go value of type struct { APIVersion string "
+				  "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+				  "\"json:\\\"kind,omitempty\\\"\" }",
+				  (int)(other - why), why)
+		      : NULL;
+	AUTO_STR snippet;
+	str_init(&snippet, 256);
+	add_snippet(x, &snippet);
+	return fail_bad_request(
+		f, "the object provided is unrecognized (must be of type %s): %s%s (%s)", kind,
+		encoding == SCHEMA_JSON ? "couldn't get version/kind; json parse error: " : "",
+		typed ? typed : why, snippet.data);
+}
+
 static int decode_typed(struct change *c, enum schema_encoding encoding, struct failure *f)
 {
 	struct request *r = c->r;
@@ -98,10 +187,9 @@ static int decode_typed(struct change *c, enum schema_encoding encoding, struct 
 		schema_report_fini(&report);
 		if (err.code == ERR_LIMIT)
 			return fail_error(f, &err);
-		return fail_bad_request(f, "%s%s", prefix, err.text);
+		return refuse_text(r->x, encoding, kind, prefix, err.text, f);
 	}
-	/* A retried attempt must not warn twice. */
-	int code = c->attempts > 1 ? 0 : judge(r, &report, prefix, f);
+	int code = c->is_apply ? judge_applied(c, &report, f) : judge(c, &report, prefix, f);
 	schema_report_fini(&report);
 	if (code < 0 || check_kind(c->body, api_version.data, kind, f) < 0)
 		return -1;
@@ -131,12 +219,43 @@ static int decode_configuration(struct change *c, struct failure *f)
 	return decode_typed(c, SCHEMA_YAML, f) < 0 ? -1 : apply_check_body(c, f);
 }
 
+static const char *json_type_name(const json_t *value)
+{
+	static const char *const names[] = {
+		[JSON_OBJECT] = "object",  [JSON_ARRAY] = "array", [JSON_STRING] = "string",
+		[JSON_INTEGER] = "number", [JSON_REAL] = "number", [JSON_TRUE] = "bool",
+		[JSON_FALSE] = "bool",     [JSON_NULL] = "null",
+	};
+	return names[json_typeof(value)];
+}
+
+static int parse_patch(struct change *c, bool is_list, bool is_strategic, struct failure *f)
+{
+	const struct http_exchange *x = c->r->x;
+	const char *prefix = is_strategic ? "" : "error decoding patch: ";
+	struct schema_report found = { 0 };
+	struct error err;
+	int code = json_text_parse(x->body ? x->body : "", x->body_len, &c->body, &found, &err);
+	for (size_t i = 0; i < found.count; i++)
+		report_add(&c->patch_report, "%s%s", is_list ? "json patch " : "",
+			   found.problems[i]);
+	schema_report_fini(&found);
+	if (code == ERR_LIMIT)
+		return fail_error(f, &err);
+	if (code < 0)
+		return fail_bad_request(f, "%s%s", prefix, err.text);
+	if (is_list ? json_is_array(c->body) : json_is_object(c->body))
+		return 0;
+	return fail_bad_request(f, "%sjson: cannot unmarshal %s into Go value of type %s", prefix,
+				json_type_name(c->body),
+				is_list ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
+}
+
 static int decode_patch(struct change *c, struct failure *f)
 {
 	static const char *const types[] = { "application/json-patch+json",
 					     "application/merge-patch+json",
 					     "application/strategic-merge-patch+json" };
-	struct request *r = c->r;
 	c->is_apply = content_type_is(c->content_type, "application/apply-patch+yaml");
 	if (managed_check_options(c, f) < 0)
 		return -1;
@@ -148,21 +267,8 @@ static int decode_patch(struct change *c, struct failure *f)
 		if (content_type_is(c->content_type, types[i]))
 			c->patch_type = types[i];
 	if (!c->patch_type)
-		return fail(
-			f, 415, "UnsupportedMediaType",
-			"the body of the request was in an unknown format - accepted media types "
-			"include: application/json-patch+json, application/merge-patch+json, "
-			"%sapplication/apply-patch+yaml",
-			count == ARRAY_LEN(types) ? "application/strategic-merge-patch+json, "
-						  : "");
-	struct error err;
-	if (json_parse(r->x->body ? r->x->body : "", r->x->body_len, &c->body, &err) < 0)
-		return fail_bad_request(f, "error decoding patch: %s", err.text);
-	bool is_list = streq(c->patch_type, types[0]);
-	if (is_list ? !json_is_array(c->body) : !json_is_object(c->body))
-		return fail_bad_request(f, "error decoding patch: it is no JSON %s",
-					is_list ? "array of operations" : "object");
-	return 0;
+		return fail_patch_type(f, c->asked->custom != NULL);
+	return parse_patch(c, c->patch_type == types[0], c->patch_type == types[2], f);
 }
 
 int body_decode(struct change *c, struct failure *f)
@@ -176,7 +282,35 @@ int body_decode(struct change *c, struct failure *f)
 	return 0;
 }
 
-int body_check_patched(struct change *c, json_t *tree, struct failure *f)
+/* What the patch makes is still what the URL names. */
+static int check_names(const struct change *c, const json_t *tree, struct failure *f)
+{
+	const char *name = json_str_or(tree, "metadata.name", "");
+	const char *ns = json_str_or(tree, "metadata.namespace", "");
+	if (!*name)
+		return fail_nameless(f, c->name);
+	if (!streq(name, c->name))
+		return fail_other_name(f, name, c->name);
+	return *ns && *c->ns && !streq(ns, c->ns) ? fail_other_namespace(f) : 0;
+}
+
+/* Of a patch: BODY_NO_OBJECT where strict decoding refuses it. */
+static int judge_patched(struct change *c, const struct schema_report *report, struct str *why,
+			 struct failure *f)
+{
+	struct failure strict = { 0 };
+	int code = judge(c, report, "", &strict);
+	if (code < 0 && strict.code == 400) {
+		str_add(why, strict.message);
+		code = BODY_NO_OBJECT;
+		failure_fini(&strict);
+	} else if (code < 0) {
+		*f = strict;
+	}
+	return code;
+}
+
+int body_check_patched(struct change *c, json_t *tree, struct str *why, struct failure *f)
 {
 	AUTO_STR api_version;
 	str_init(&api_version, 256);
@@ -184,14 +318,18 @@ int body_check_patched(struct change *c, json_t *tree, struct failure *f)
 	const struct schema_type *type = body_type(c, &kind, &api_version);
 	struct schema_report report = { 0 };
 	struct error err;
+	for (size_t i = 0; i < c->patch_report.count; i++)
+		report_add(&report, "%s", c->patch_report.problems[i]);
 	if (schema_normalize(type, tree, &report, &err) < 0) {
 		schema_report_fini(&report);
-		return fail_bad_request(f, "%s", err.text);
+		str_add(why, err.text);
+		return BODY_NO_OBJECT;
 	}
-	/* A retried attempt must not warn twice. */
-	int code = c->attempts > 1 ? 0 : judge(c->r, &report, "", f);
+	int code = judge_patched(c, &report, why, f);
 	schema_report_fini(&report);
-	return code < 0 ? -1 : check_kind(tree, api_version.data, kind, f);
+	if (code == 0)
+		code = check_kind(tree, api_version.data, kind, f);
+	return code != 0 ? code : check_names(c, tree, f);
 }
 
 /* ---- delete options ---- */
@@ -220,18 +358,16 @@ static int check_options(const json_t *options, struct failure *f)
 	bool known = !policy;
 	for (size_t i = 0; policy && i < ARRAY_LEN(policies); i++)
 		known |= streq(policy, policies[i]);
-	const char *why = NULL;
+	const json_t *shown = json_object_get(options, "propagationPolicy");
+	if (policy && json_object_get(options, "orphanDependents"))
+		return fail_option(f, "DeleteOptions", FIELD_INVALID, "propagationPolicy", shown,
+				   "orphanDependents and deletionPropagation cannot be both set");
 	if (!known)
-		why = "propagationPolicy: Invalid value: must be one of \"Background\", "
-		      "\"Foreground\", \"Orphan\"";
-	else if (policy && json_object_get(options, "orphanDependents"))
-		why = "propagationPolicy: Invalid value: orphanDependents and "
-		      "deletionPropagation cannot be both set";
-	else if (json_int_or(options, "gracePeriodSeconds", 0) < -1)
-		why = "gracePeriodSeconds: Invalid value: must be greater than or equal to 0";
-	if (!why)
-		return 0;
-	return fail(f, 422, "Invalid", "DeleteOptions.meta.k8s.io \"\" is invalid: %s", why);
+		return fail_option(f, "DeleteOptions", FIELD_NOT_SUPPORTED, "propagationPolicy",
+				   shown,
+				   "supported values: \"Foreground\", \"Background\", \"Orphan\", "
+				   "\"nil\"");
+	return 0;
 }
 
 int body_delete_options(struct request *r, json_t **ret, struct failure *f)
@@ -252,7 +388,12 @@ int body_delete_options(struct request *r, json_t **ret, struct failure *f)
 				      r->x->body, r->x->body_len, &options, &report, &err);
 		schema_report_fini(&report);
 		if (code < 0)
-			return fail_bad_request(f, "%s", err.text);
+			return fail_bad_request(
+				f, "%s%s",
+				starts_with(err.text, "unexpected end of JSON")
+					? "couldn't get version/kind; json parse error: "
+					: "",
+				err.text);
 	}
 	if (check_options(options, f) < 0)
 		return -1;
@@ -269,6 +410,7 @@ int body_dry_run(struct request *r, const json_t *options, bool *ret, struct fai
 	*ret = v && streq(v, "All");
 	if (!v || *ret || (!*v && !json_array_size(list)))
 		return 0;
-	return fail(f, 422, "Invalid",
-		    "dryRun: Unsupported value: \"%s\": supported values: \"All\"", v);
+	AUTO_JSON *shown = json_pack("[s]", v);
+	return fail_option(f, verb_options(r->target.verb), FIELD_NOT_SUPPORTED, "dryRun", shown,
+			   "supported values: \"All\"");
 }

@@ -53,6 +53,7 @@ struct change {
 	/* Decoded object, or patch document. An attempt may take it: the next decodes again. */
 	json_t *body;
 	const char *patch_type;
+	struct schema_report patch_report; /* what strict decoding of the patch found */
 	bool is_apply;    /* the patch is a configuration to apply */
 	bool is_straight; /* from bytes to bytes; the body, canonical, is `sent` */
 	struct str sent;
@@ -104,8 +105,10 @@ void change_guard_key(struct change *c, const char *key);
 /* ---- body.c: what the client sent ---- */
 /* On any thread that has the change to itself. */
 int body_decode(struct change *c, struct failure *f);
-/* The decoding rules for a finished patch: prune, strictness, warnings. */
-int body_check_patched(struct change *c, json_t *tree, struct failure *f);
+/* The decoding rules for a finished patch: prune, strictness, warnings. 0; -1: a failure;
+ * BODY_NO_OBJECT: the patch makes no such object, why in `why`. */
+#define BODY_NO_OBJECT 1
+int body_check_patched(struct change *c, json_t *tree, struct str *why, struct failure *f);
 /* DeleteOptions from body and query; a new tree. */
 int body_delete_options(struct request *r, json_t **ret, struct failure *f);
 /* ?dryRun=; -1: 422 */
@@ -122,6 +125,8 @@ bool managed_note_bytes(struct change *c, struct owners_input *in);
 /* Into the object's bytes, of which the tree knows nothing. */
 void managed_put(struct change *c);
 int apply_check_body(struct change *c, struct failure *f);
+/* -1: what is applied is no object of the kind. */
+int apply_refuse(const struct change *c, const char *why, struct failure *f);
 int apply_build(struct change *c, struct failure *f);
 
 /* ---- change_build.c: the tree that is wanted, and the old one; on any thread, as above ---- */
@@ -140,6 +145,9 @@ int straight_print(struct change *c, struct failure *f);
 int straight_validate(struct change *c, struct failure *f);
 
 /* ---- strategy.c: what the server keeps, sets and forgets ---- */
+/* Owners that are told of twice count once, with a warning; a new object's owner sets no times of its
+ * end. On any thread. */
+void strategy_owners(struct change *c);
 int strategy_create(struct change *c, struct failure *f); /* on the loop: it draws a uid */
 int strategy_update(struct change *c, struct failure *f);
 /* True if the finished update leaves a deleted object without anything to wait for. */

@@ -4,24 +4,113 @@
 
 #include <stdio.h>
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int run_patch(const struct change *c, const struct schema_type *type, const json_t *base,
+		     json_t **ret, struct error *err)
+{
+	if (streq(c->patch_type, "application/json-patch+json"))
+		return patch_json(base, c->body, ret, err);
+	if (streq(c->patch_type, "application/merge-patch+json"))
+		return patch_merge(base, c->body, ret, err);
+	return patch_strategic(type, base, c->body, ret, err);
+}
+
+/* A value as Go prints maps: map[data:map[a:1] kind:x]. */
+static void add_go_value(const json_t *value, struct str *out)
+{
+	size_t i;
+	json_t *item;
+	if (json_is_object(value)) {
+		str_add(out, "map[");
+		size_t n = json_object_size(value);
+		const char **names = xcalloc(n + 1, sizeof *names);
+		size_t count = 0;
+		const char *name;
+		json_object_foreach ((json_t *)(uintptr_t)value, name, item)
+			names[count++] = name;
+		qsort(names, count, sizeof *names, by_text);
+		for (i = 0; i < count; i++) {
+			str_addf(out, "%s%s:", i ? " " : "", names[i]);
+			add_go_value(json_object_get(value, names[i]), out);
+		}
+		free(names);
+		str_add(out, "]");
+	} else if (json_is_array(value)) {
+		str_add(out, "[");
+		json_array_foreach ((json_t *)(uintptr_t)value, i, item) {
+			str_add(out, i ? " " : "");
+			add_go_value(item, out);
+		}
+		str_add(out, "]");
+	} else if (json_is_string(value)) {
+		str_add(out, json_string_value(value));
+	} else if (json_is_null(value)) {
+		str_add(out, "<nil>");
+	} else {
+		json_print(value, out);
+	}
+}
+
+/* An object whose members are in the order of their names, as far down as the patch has any. */
+static json_t *in_order(const json_t *value, const json_t *patch)
+{
+	json_t *copy = json_object();
+	const char **names = xcalloc(json_object_size(value) + 1, sizeof *names), *name;
+	size_t count = 0;
+	json_t *item;
+	json_object_foreach ((json_t *)(uintptr_t)value, name, item)
+		names[count++] = name;
+	qsort(names, count, sizeof *names, by_text);
+	for (size_t i = 0; i < count; i++) {
+		json_t *below = json_object_get(value, names[i]);
+		const json_t *change = json_object_get(patch, names[i]);
+		bool goes_on = json_is_object(below) && json_is_object(change);
+		json_object_set_new(copy, names[i],
+				    goes_on ? in_order(below, change) : json_incref(below));
+	}
+	free(names);
+	return copy;
+}
+
+/* 422 about what was to become of the object. */
+static int refuse_patched(struct change *c, const struct schema_type *type, const json_t *base,
+			  const char *why, struct failure *f)
+{
+	static const struct schema_kind nothing = { .group = "", .kind = "", .resource = "" };
+	AUTO_STR text;
+	AUTO_JSON *tree = NULL;
+	struct error err;
+	str_init(&text, RENDER_LIMIT);
+	if (streq(c->patch_type, "application/strategic-merge-patch+json")) {
+		add_go_value(c->body, &text);
+	} else if (run_patch(c, type, base, &tree, &err) == 0 && json_is_object(tree)) {
+		AUTO_JSON *ordered = in_order(tree, c->body);
+		json_print(ordered, &text);
+	}
+	return fail_field(f, &nothing, "", FIELD_INVALID, "patch", text.len ? text.data : "", why);
+}
+
 static int patched(struct change *c, const struct schema_type *type, const json_t *base,
 		   json_t **ret, struct failure *f)
 {
 	struct error err;
-	int code;
-	if (streq(c->patch_type, "application/json-patch+json"))
-		code = patch_json(base, c->body, ret, &err);
-	else if (streq(c->patch_type, "application/merge-patch+json"))
-		code = patch_merge(base, c->body, ret, &err);
-	else
-		code = patch_strategic(type, base, c->body, ret, &err);
-	if (code == ERR_INVALID) {
-		fail(f, 422, "Invalid",
-		     "the server rejected our request due to an error in our request: %s",
-		     err.text);
-		return -1;
-	}
-	return code < 0 ? fail_bad_request(f, "%s", err.text) : body_check_patched(c, *ret, f);
+	AUTO_STR why;
+	str_init(&why, 65536);
+	int code = run_patch(c, type, base, ret, &err);
+	bool is_json = streq(c->patch_type, "application/json-patch+json");
+	if (code == ERR_LIMIT)
+		return fail(f, 413, "RequestEntityTooLarge", "Request entity too large: %s",
+			    err.text);
+	if (code == ERR_INVALID || (code < 0 && is_json))
+		return fail_rejected(f);
+	if (code < 0)
+		return fail_bad_request(f, "%s", err.text);
+	code = body_check_patched(c, *ret, &why, f);
+	return code == BODY_NO_OBJECT ? refuse_patched(c, type, base, why.data, f) : code;
 }
 
 static int build_scaled(struct change *c, struct failure *f)

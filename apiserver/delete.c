@@ -20,22 +20,30 @@ void deletion_free(struct deletion *d)
 
 /* ---- what a DELETE means for this object ---- */
 
+/* Here the object is called by its kind. */
+static int refuse_precondition(struct failure *f, const struct change *c, const char *what,
+			       const char *wanted, const char *has, const char *how)
+{
+	const char *dot = *c->kind->group ? "." : "";
+	fail(f, 409, "Conflict",
+	     "Operation cannot be fulfilled on %s%s%s \"%s\": the %s in the precondition (%s) does not "
+	     "match the %s in record (%s). The object might have been %s",
+	     c->kind->kind, dot, c->kind->group, c->name, what, wanted, what, has, how);
+	failure_kind(f, c->kind->group, c->kind->kind, c->name);
+	return -1;
+}
+
 static int check_preconditions(struct deletion *d, struct failure *f)
 {
 	struct change *c = &d->c;
 	const char *uid = json_str(d->options, "preconditions.uid");
 	const char *version = json_str(d->options, "preconditions.resourceVersion");
 	if (uid && !streq(uid, c->old->uid))
-		return fail_conflict(f, c->kind, c->name,
-				     "Precondition failed: UID in precondition: %s, UID in object "
-				     "meta: %s",
-				     uid, c->old->uid);
+		return refuse_precondition(f, c, "UID", uid, c->old->uid,
+					   "deleted and then recreated");
 	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
 	if (version && !streq(version, current))
-		return fail_conflict(f, c->kind, c->name,
-				     "Precondition failed: ResourceVersion in precondition: %s, "
-				     "ResourceVersion in object meta: %s",
-				     version, current);
+		return refuse_precondition(f, c, "ResourceVersion", version, current, "modified");
 	return 0;
 }
 

@@ -52,7 +52,8 @@ void failure_kind(struct failure *f, const char *group, const char *resource, co
 		json_put_str(d, "name", name);
 	if (*group)
 		json_put_str(d, "group", group);
-	json_put_str(d, "kind", resource);
+	if (*resource)
+		json_put_str(d, "kind", resource);
 }
 
 void failure_name(struct failure *f, const struct schema_kind *kind, const char *name)
@@ -83,6 +84,34 @@ static const char *qualified(const struct schema_kind *kind, char *out, size_t s
 	int n = snprintf(out, size, "%s%s%s", kind->resource, *kind->group ? "." : "", kind->group);
 	assert(n > 0);
 	return out;
+}
+
+int fail_nameless(struct failure *f, const char *name)
+{
+	return fail_bad_request(f,
+				"the name of the object (%s based on URL) was undeterminable: name "
+				"must be provided",
+				name);
+}
+
+int fail_other_name(struct failure *f, const char *name, const char *in_url)
+{
+	return fail_bad_request(
+		f, "the name of the object (%s) does not match the name on the URL (%s)", name,
+		in_url);
+}
+
+int fail_other_namespace(struct failure *f)
+{
+	return fail_bad_request(f, "the namespace of the provided object does not match the "
+				   "namespace sent on the request");
+}
+
+int fail_rejected(struct failure *f)
+{
+	fail(f, 422, "Invalid", "the server rejected our request due to an error in our request");
+	(void)details(f);
+	return -1;
 }
 
 int fail_not_found(struct failure *f, const struct schema_kind *kind, const char *name)
@@ -151,13 +180,17 @@ int fail_bad_request(struct failure *f, const char *fmt, ...)
 
 int fail_method(struct failure *f)
 {
-	return fail(f, 405, "MethodNotAllowed",
-		    "the server does not allow this method on the requested resource");
+	fail(f, 405, "MethodNotAllowed",
+	     "the server does not allow this method on the requested resource");
+	(void)details(f); /* there, and empty */
+	return -1;
 }
 
 int fail_path(struct failure *f)
 {
-	return fail(f, 404, "NotFound", "the server could not find the requested resource");
+	fail(f, 404, "NotFound", "the server could not find the requested resource");
+	(void)details(f);
+	return -1;
 }
 
 int fail_not_acceptable(struct failure *f, const struct accept_offer *offer)
@@ -166,6 +199,32 @@ int fail_not_acceptable(struct failure *f, const struct accept_offer *offer)
 		    "only the following media types are accepted: application/json%s%s",
 		    offer->yaml ? ", application/yaml" : "",
 		    offer->protobuf ? ", application/vnd.kubernetes.protobuf" : "");
+}
+
+int fail_no_representation(struct failure *f, bool is_collection)
+{
+	fail(f, 406, "NotAcceptable",
+	     "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+	     "application/vnd.kubernetes.protobuf%s",
+	     is_collection ? ", application/json;stream=watch, "
+			     "application/vnd.kubernetes.protobuf;stream=watch"
+			   : "");
+	(void)details(f);
+	return -1;
+}
+
+/* The original's router refuses for the kinds it knows, its handler for custom ones. */
+int fail_patch_type(struct failure *f, bool is_custom)
+{
+	if (is_custom)
+		return fail(
+			f, 415, "UnsupportedMediaType",
+			"the body of the request was in an unknown format - accepted media types "
+			"include: application/json-patch+json, application/merge-patch+json, "
+			"application/apply-patch+yaml");
+	fail(f, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
+	(void)details(f);
+	return -1;
 }
 
 int fail_media_type(struct failure *f, bool has_protobuf)
@@ -187,7 +246,7 @@ int fail_expired(struct failure *f, const char *fmt, ...)
 
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current)
 {
-	fail(f, 504, "Timeout", "Too large resource version: %llu, current: %llu",
+	fail(f, 504, "Timeout", "Timeout: Too large resource version: %llu, current: %llu",
 	     (unsigned long long)wanted, (unsigned long long)current);
 	failure_cause(f, "ResourceVersionTooLarge", "Too large resource version", NULL);
 	json_put_int(f->details, "retryAfterSeconds", 1);
@@ -229,7 +288,8 @@ int fail_invalid(struct failure *f, const struct schema_kind *kind, const char *
 	     *kind->group ? "." : "", kind->group, name ? name : "", many ? "[" : "", text.data,
 	     many ? "]" : "");
 	failure_name(f, kind, name);
-	json_put_str(f->details, "kind", kind->kind);
+	if (*kind->kind)
+		json_put_str(f->details, "kind", kind->kind);
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct field_error *e = &errors->at[i];
 		AUTO_STR body;
@@ -248,6 +308,25 @@ int fail_field(struct failure *f, const struct schema_kind *kind, const char *na
 	field_errors_add(&errors, type, field, shown, "%s", detail);
 	json_decref(shown);
 	fail_invalid(f, kind, name, &errors);
+	field_errors_fini(&errors);
+	return -1;
+}
+
+int fail_option(struct failure *f, const char *options, enum field_error_type type,
+		const char *field, const json_t *value, const char *fmt, ...)
+{
+	const struct schema_kind kind = { .group = "meta.k8s.io",
+					  .kind = options,
+					  .resource = options };
+	struct field_errors errors = { 0 };
+	AUTO_STR detail;
+	va_list args;
+	str_init(&detail, MESSAGE_MAX);
+	va_start(args, fmt);
+	str_vaddf(&detail, fmt, args);
+	va_end(args);
+	field_errors_add(&errors, type, field, value, "%s", detail.len ? detail.data : "");
+	fail_invalid(f, &kind, "", &errors);
 	field_errors_fini(&errors);
 	return -1;
 }

@@ -34,9 +34,18 @@ int fail_forbidden(struct failure *f, const struct schema_kind *kind, const char
 		   const char *fmt, ...) PRINTF_LIKE(4, 5);
 int fail_bad_request(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_method(struct failure *f);
+/* 400: the object has no name, the URL has. */
+int fail_nameless(struct failure *f, const char *name);
+int fail_other_name(struct failure *f, const char *name, const char *in_url); /* 400 */
+int fail_other_namespace(struct failure *f);                                  /* 400 */
+/* 422 for a patch that cannot be carried out. */
+int fail_rejected(struct failure *f);
 int fail_path(struct failure *f); /* 404 without a resource */
 int fail_not_acceptable(struct failure *f, const struct accept_offer *offer);
+/* 406 where no media type is ours at all. */
+int fail_no_representation(struct failure *f, bool is_collection);
 int fail_media_type(struct failure *f, bool has_protobuf);
+int fail_patch_type(struct failure *f, bool is_custom); /* 415 */
 int fail_expired(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current);
 int fail_internal(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -48,6 +57,9 @@ int fail_invalid(struct failure *f, const struct schema_kind *kind, const char *
 int fail_field(struct failure *f, const struct schema_kind *kind, const char *name,
 	       enum field_error_type type, const char *field, const char *value,
 	       const char *detail);
+/* 422 about one of a request's options ("CreateOptions"); value NULL: none is shown. */
+int fail_option(struct failure *f, const char *options, enum field_error_type type,
+		const char *field, const json_t *value, const char *fmt, ...) PRINTF_LIKE(6, 7);
 /* From a plain error: MALFORMED 400, INVALID 422, LIMIT 413, UNAVAILABLE 503, else 500. */
 int fail_error(struct failure *f, const struct error *err);
 

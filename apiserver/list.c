@@ -54,12 +54,13 @@ static int read_token(struct list *l, const char *token, struct failure *f)
 	AUTO_JSON *j = NULL;
 	if (tls_base64url_decode(token, strlen(token), &text, &err) < 0 ||
 	    json_parse(text.data, text.len, &j, &err) < 0)
-		return fail_bad_request(f, "continue key is not valid: %s", err.text);
+		return fail_bad_request(f, "invalid continue token: continue key is not valid: %s",
+					err.text);
 	const char *start = json_str(j, "start");
 	int64_t rv = json_int_or(j, "rv", 0);
 	if (!start || !streq(json_str_or(j, "v", ""), "meta.k8s.io/v1") || rv == 0 || rv < -1 ||
 	    !starts_with(start, l->what.prefix))
-		return fail_bad_request(f, "continue key is not valid");
+		return fail_bad_request(f, "invalid continue token: continue key is not valid");
 	l->start = xstrdup(start);
 	l->is_continued = true;
 	l->is_inconsistent = rv == -1;
@@ -370,13 +371,9 @@ static void list_now(void *ctx, const struct error *err)
 	list_fail(l, &f);
 }
 
-static int forbidden_combination(struct request *r, const char *field, const char *why,
-				 struct failure *f)
+static int forbidden_combination(const char *field, const char *why, struct failure *f)
 {
-	fail(f, 422, "Invalid", "%s \"\" is invalid: %s: Forbidden: %s", r->target.kind->kind,
-	     field, why);
-	failure_cause(f, "FieldValueForbidden", why, field);
-	return -1;
+	return fail_option(f, "ListOptions", FIELD_FORBIDDEN, field, NULL, "%s", why);
 }
 
 /* The options of a list, checked; -1 with the failure. */
@@ -387,29 +384,33 @@ static int read_options(struct list *l, bool *ret_is_set, struct failure *f)
 	const char *token = query_get(&r->query, "continue");
 	const char *match = query_get(&r->query, "resourceVersionMatch");
 	bool has_token = token && *token, has_match = match && *match;
-	if (query_int(&r->query, "limit", 0, &l->limit, &err) < 0)
+	int64_t seconds; /* of a list they mean nothing */
+	if (query_int(&r->query, "limit", 0, &l->limit, &err) < 0 ||
+	    query_int(&r->query, "timeoutSeconds", 0, &seconds, &err) < 0)
 		return fail_bad_request(f, "%s", err.text);
 	l->limit = MAX(l->limit, 0);
 	if (read_version(r, ret_is_set, &l->wanted_version, f) < 0)
 		return -1;
 	if (query_get(&r->query, "sendInitialEvents"))
-		return forbidden_combination(r, "sendInitialEvents",
+		return forbidden_combination("sendInitialEvents",
 					     "sendInitialEvents is forbidden for list", f);
 	if (has_match && has_token)
 		return forbidden_combination(
-			r, "resourceVersionMatch",
+			"resourceVersionMatch",
 			"resourceVersionMatch is forbidden when continue is provided", f);
 	if (has_match && !*ret_is_set)
 		return forbidden_combination(
-			r, "resourceVersionMatch",
+			"resourceVersionMatch",
 			"resourceVersionMatch is forbidden unless resourceVersion is provided", f);
-	if (has_match && !streq(match, "Exact") && !streq(match, "NotOlderThan"))
-		return fail_bad_request(f, "resourceVersionMatch: Unsupported value: \"%s\"",
-					match);
+	if (has_match && !streq(match, "Exact") && !streq(match, "NotOlderThan")) {
+		AUTO_JSON *shown = json_string(match);
+		return fail_option(f, "ListOptions", FIELD_NOT_SUPPORTED, "resourceVersionMatch",
+				   shown, "supported values: \"Exact\", \"NotOlderThan\", \"\"");
+	}
 	l->is_exact = has_match && streq(match, "Exact");
 	if (l->is_exact && l->wanted_version == 0)
 		return forbidden_combination(
-			r, "resourceVersionMatch",
+			"resourceVersionMatch",
 			"resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"", f);
 	if (has_token && *ret_is_set && l->wanted_version)
 		return fail_bad_request(

@@ -27,33 +27,28 @@ static void manager_of(const struct change *c, char out[MANAGER_MAX + 1])
 	out[n] = '\0';
 }
 
-static int refuse_option(struct failure *f, enum field_error_type type, const char *field,
-			 const char *what)
-{
-	fail(f, 422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: %s: %s", field, what);
-	failure_cause(f, field_error_reason(type), what, field);
-	return -1;
-}
-
 int managed_check_options(struct change *c, struct failure *f)
 {
 	const struct query *q = &c->r->query;
 	const char *manager = query_get(q, "fieldManager");
+	const char *options = verb_options(c->r->target.verb);
 	bool applies = c->verb == CHANGE_PATCH && c->is_apply;
 	if (applies && (!manager || !*manager))
-		return refuse_option(f, FIELD_REQUIRED, "fieldManager",
-				     "Required value: is required for apply patch");
+		return fail_option(f, options, FIELD_REQUIRED, "fieldManager", NULL,
+				   "is required for apply patch");
 	if (c->verb == CHANGE_PATCH && !applies && query_get(q, "force"))
-		return refuse_option(f, FIELD_FORBIDDEN, "force",
-				     "Forbidden: may not be specified for non-apply patch");
+		return fail_option(f, options, FIELD_FORBIDDEN, "force", NULL,
+				   "may not be specified for non-apply patch");
 	if (manager && strlen(manager) > MANAGER_MAX)
-		return refuse_option(f, FIELD_TOO_LONG, "fieldManager",
-				     "Too long: may not be more than 128 bytes");
-	for (const char *p = manager ? manager : ""; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			return refuse_option(f, FIELD_INVALID, "fieldManager",
-					     "Invalid value: should only contain printable "
-					     "characters");
+		return fail_option(f, options, FIELD_TOO_LONG, "fieldManager", NULL,
+				   "may not be more than 128 bytes");
+	for (const char *p = manager ? manager : ""; *p; p++) {
+		AUTO_JSON *shown = iscntrl((unsigned char)*p) ? json_string(manager) : NULL;
+		if (shown)
+			return fail_option(f, options, FIELD_INVALID, "fieldManager", shown,
+					   "invalid character U+%04X (at position %td)",
+					   (unsigned)(unsigned char)*p, p - manager);
+	}
 	return 0;
 }
 
@@ -227,6 +222,15 @@ void managed_put(struct change *c)
 
 /* ---- apply ---- */
 
+int apply_refuse(const struct change *c, const char *why, struct failure *f)
+{
+	const char *version = json_str_or(c->body, "apiVersion", "");
+	return fail(f, 500, "", "failed to create typed patch object (%s/%s; %s%s, Kind=%s): %s",
+		    json_str_or(c->body, "metadata.namespace", ""),
+		    json_str_or(c->body, "metadata.name", ""), strchr(version, '/') ? "" : "/",
+		    version, json_str_or(c->body, "kind", ""), why);
+}
+
 int apply_check_body(struct change *c, struct failure *f)
 {
 	const char *name = json_str(c->body, "metadata.name");
@@ -239,17 +243,11 @@ int apply_check_body(struct change *c, struct failure *f)
 	if (c->part == PART_SCALE)
 		return 0;
 	if (!field_check_lists(c->asked->type, c->body, &why))
-		return fail_bad_request(f, "failed to create typed patch object (%s/%s): %s",
-					t->ns ? t->ns : "", t->name, why.data);
+		return apply_refuse(c, why.data, f);
 	if (name && *name && !streq(name, t->name))
-		return fail_bad_request(f,
-					"the name of the object (%s) does not match the name on "
-					"the URL (%s)",
-					name, t->name);
+		return fail_other_name(f, name, t->name);
 	if (ns && *ns && t->ns && !streq(ns, t->ns))
-		return fail_bad_request(f,
-					"the namespace of the provided object does not match the "
-					"namespace sent on the request");
+		return fail_other_namespace(f);
 	return 0;
 }
 

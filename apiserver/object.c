@@ -13,6 +13,10 @@ char *object_key(const struct schema_kind *kind, const char *ns, const char *nam
 
 void object_stored_bytes(const struct object *o, struct str *out)
 {
+	if (o->version_len == 0) {
+		str_add_bytes(out, o->bytes, o->len);
+		return;
+	}
 	size_t from = o->version_at - strlen("\"resourceVersion\":\"");
 	size_t to = o->version_at + o->version_len + 1;
 	if (o->bytes[to] == ',')

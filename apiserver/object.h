@@ -50,7 +50,8 @@ struct object {
 /* "o/core/pods/default/web"; group "" becomes core. */
 char *object_key(const struct schema_kind *kind, const char *ns, const char *name);
 
-/* From canonical bytes without resourceVersion, as stored. ERR_INTERNAL: they are not ours. */
+/* From canonical bytes without resourceVersion, as stored. version 0: it was never stored, and shows
+ * none. ERR_INTERNAL: they are not ours. */
 int object_new(const struct schema_kind *kind, const char *key, const void *bytes, size_t len,
 	       uint64_t version, struct object **ret, struct error *err) MUST_CHECK;
 

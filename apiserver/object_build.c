@@ -187,6 +187,8 @@ static void splice_version(struct block *b, const struct found *f, struct span w
 	int n = snprintf(text, sizeof text, VERSION_HEAD "%llu\"%s", (unsigned long long)o->version,
 			 is_empty ? "" : ",");
 	assert(n > 0 && (size_t)n <= VERSION_MAX);
+	if (o->version == 0)
+		n = 0;
 	o->bytes = b->to;
 	o->len = whole.len + (size_t)n;
 	memcpy(b->to, whole.at, at);
@@ -195,7 +197,8 @@ static void splice_version(struct block *b, const struct found *f, struct span w
 	b->to[o->len] = '\0';
 	b->to += o->len + 1;
 	o->version_at = at + strlen(VERSION_HEAD);
-	o->version_len = (uint32_t)((size_t)n - strlen(VERSION_HEAD "\"") - (is_empty ? 0 : 1));
+	o->version_len =
+		n ? (uint32_t)((size_t)n - strlen(VERSION_HEAD "\"") - (is_empty ? 0 : 1)) : 0;
 	o->managed_len = f->managed_len;
 	o->managed_at = f->managed_len ? f->managed_at + (size_t)n : 0;
 }

@@ -110,8 +110,8 @@ int query_int(const struct query *q, const char *name, int64_t otherwise, int64_
 	for (; *p >= '0' && *p <= '9' && n < INT64_MAX / 10 - 1; p++)
 		n = n * 10 + (*p - '0');
 	if (*p || p == v || p[-1] == '-')
-		return error_set(err, ERR_MALFORMED, "invalid value \"%s\" for %s: no number", v,
-				 name);
+		return error_set(err, ERR_MALFORMED,
+				 "strconv.ParseInt: parsing \"%s\": invalid syntax", v);
 	*ret = *v == '-' ? -n : n;
 	return 0;
 }

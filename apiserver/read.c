@@ -1,5 +1,6 @@
 #include "apiserver/read.h"
 #include "apiserver/server_internal.h"
+#include "schemas/names.h"
 
 int read_version(const struct request *r, bool *ret_is_set, uint64_t *ret, struct failure *f)
 {
@@ -12,7 +13,11 @@ int read_version(const struct request *r, bool *ret_is_set, uint64_t *ret, struc
 	for (; *p >= '0' && *p <= '9' && p - v < 19; p++)
 		*ret = *ret * 10 + (uint64_t)(*p - '0');
 	if (*p)
-		return fail_bad_request(f, "invalid resource version \"%s\"", v);
+		return fail_bad_request(
+			f,
+			"invalid resource version: resourceVersion: Invalid value: \"%s\": "
+			"strconv.ParseUint: parsing \"%s\": invalid syntax",
+			v, v);
 	return 0;
 }
 
@@ -44,6 +49,36 @@ static int check_fields(const struct selection *s, struct failure *f)
 	return 0;
 }
 
+static int refuse_label(struct failure *f, const char *where, const char *text,
+			const char *const *problems, size_t n)
+{
+	AUTO_STR why;
+	str_init(&why, 4096);
+	for (size_t i = 0; i < n; i++)
+		str_addf(&why, "%s%s", i ? "; " : "", problems[i]);
+	return fail_bad_request(f, "unable to parse requirement: %s: Invalid value: \"%s\": %s",
+				where, text, why.data);
+}
+
+/* Keys and values that no label can have. */
+static int check_labels(const struct selector *labels, struct failure *f)
+{
+	const char *problems[NAME_PROBLEMS_MAX];
+	for (size_t i = 0; i < labels->count; i++) {
+		const struct selector_term *t = &labels->terms[i];
+		size_t n = name_label_key(t->key, problems);
+		if (n)
+			return refuse_label(f, "<nil>", t->key, problems, n);
+		for (size_t k = 0; k < t->values_count; k++) {
+			n = name_label_value(t->values[k], problems);
+			auto_free char *where = xasprintf("values[%zu][%s]", k, t->key);
+			if (n)
+				return refuse_label(f, where, t->values[k], problems, n);
+		}
+	}
+	return 0;
+}
+
 int selection_init(struct selection *s, const struct request *r, struct failure *f)
 {
 	*s = (struct selection){ .kind = r->target.kind };
@@ -55,7 +90,7 @@ int selection_init(struct selection *s, const struct request *r, struct failure 
 		selection_fini(s);
 		return fail_bad_request(f, "%s", err.text);
 	}
-	if (check_fields(s, f) < 0) {
+	if (check_labels(&s->labels, f) < 0 || check_fields(s, f) < 0) {
 		selection_fini(s);
 		return -1;
 	}

@@ -21,11 +21,14 @@ static int check_target(struct request *r, struct failure *f)
 	const struct target *t = &r->target;
 	if (!t->kind)
 		return fail_path(f);
-	/* A list over all namespaces has none in its path; everything else must have one. */
-	bool needs_ns = t->kind->is_namespaced && (t->name || t->verb == VERB_CREATE);
-	if ((needs_ns && !t->ns) ||
-	    (!t->kind->is_namespaced && t->ns && !streq(t->resource, "namespaces")))
+	if (!t->kind->is_namespaced && t->ns && !streq(t->resource, "namespaces"))
 		return fail_path(f);
+	/* Only a list or a watch may be one over all namespaces. */
+	bool is_wide = t->kind->is_namespaced && !t->ns;
+	if (is_wide && t->name)
+		return fail_path(f);
+	if (is_wide && t->verb != VERB_LIST && t->verb != VERB_WATCH)
+		return fail_method(f);
 	if (t->subresource && !has_subresource(t->kind, t->subresource))
 		return fail_path(f);
 	if (t->rest)
@@ -45,8 +48,20 @@ static int check_accept(struct request *r, struct failure *f)
 				      .yaml = r->target.verb != VERB_WATCH,
 				      .table = whole,
 				      .partial = whole };
-	if (!accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept))
-		return fail_not_acceptable(f, &offer);
+	const char *header = http_header_get(r->x, "Accept");
+	if (!accept_choose(header, &offer, &r->accept)) {
+		offer.yaml = true;
+		return kind->custom || accept_names_known(header)
+			       ? fail_not_acceptable(f, &offer)
+			       : fail_no_representation(f, !r->target.name);
+	}
+	if (r->accept.as == ACCEPT_PARTIAL && r->target.verb == VERB_LIST)
+		return fail(
+			f, 406, "NotAcceptable",
+			"you requested PartialObjectMetadata, but the requested object is a list "
+			"(*%.*s.%s)",
+			*kind->group ? (int)strcspn(kind->group, ".") : 4,
+			*kind->group ? kind->group : "core", kind->list_kind);
 	const char *pretty = query_get(&r->query, "pretty");
 	if (pretty && query_bool(&r->query, "pretty"))
 		r->accept.is_pretty = true;

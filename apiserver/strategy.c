@@ -54,6 +54,35 @@ static void create_namespace(json_t *tree)
 	json_object_set(labels, "kubernetes.io/metadata.name", json_dig(tree, "metadata.name"));
 }
 
+void strategy_owners(struct change *c)
+{
+	json_t *metadata = json_object_get(c->tree, "metadata");
+	json_t *owners = json_object_get(metadata, "ownerReferences");
+	AUTO_STR twice;
+	str_init(&twice, 4096);
+	if (c->is_create) {
+		json_object_del(metadata, "deletionTimestamp");
+		json_object_del(metadata, "deletionGracePeriodSeconds");
+	}
+	for (size_t i = 0; i < json_array_size(owners); i++)
+		for (size_t k = json_array_size(owners) - 1; k > i; k--) {
+			const json_t *one = json_array_get(owners, i);
+			if (!json_equal(one, json_array_get(owners, k)))
+				continue;
+			json_array_remove(owners, k);
+			const char *uid = json_str_or(one, "uid", "");
+			if (!twice.len || !strstr(twice.data, uid))
+				str_addf(&twice, "%s%s", twice.len ? ", " : "", uid);
+		}
+	if (twice.len && c->attempts == 1)
+		request_warn(
+			c->r,
+			".metadata.ownerReferences contains duplicate entries; API server dedups "
+			"owner references in 1.20+, and may reject such requests as early as 1.24; "
+			"please fix your requests; duplicate UID(s) observed: %s",
+			twice.data);
+}
+
 int strategy_create(struct change *c, struct failure *f)
 {
 	json_t *tree = c->tree, *metadata = json_object_get(tree, "metadata");
@@ -63,8 +92,8 @@ int strategy_create(struct change *c, struct failure *f)
 	}
 	const char *version = json_str(metadata, "resourceVersion");
 	if (version && *version)
-		return fail_bad_request(f, "resourceVersion should not be set on objects to be "
-					   "created");
+		return fail(f, 500, "",
+			    "resourceVersion should not be set on objects to be created");
 	for (size_t i = 0; i < ARRAY_LEN(server_fields); i++)
 		json_object_del(metadata, server_fields[i]);
 	set_names(c, metadata);
@@ -131,6 +160,9 @@ static bool same_spec(const struct change *c)
 static int check_identity(struct change *c, const json_t *metadata, struct failure *f)
 {
 	const char *uid = json_str(metadata, "uid");
+	if (uid && *uid && !streq(uid, c->old->uid) && c->verb == CHANGE_PATCH && !c->is_apply)
+		return fail_field(f, c->kind, c->name, FIELD_INVALID, "metadata.uid", uid,
+				  "field is immutable");
 	if (uid && *uid && !streq(uid, c->old->uid))
 		return fail_conflict(f, c->kind, c->name,
 				     "Precondition failed: UID in precondition: %s, UID in object "
@@ -144,6 +176,9 @@ static int check_identity(struct change *c, const json_t *metadata, struct failu
 					  "must be specified for an update");
 		return 0;
 	}
+	if (version[strspn(version, "0123456789")])
+		return fail(f, 500, "", "strconv.ParseUint: parsing \"%s\": invalid syntax",
+			    version);
 	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
 	return streq(version, current) ? 0 : fail_modified(f, c->kind, c->name);
 }

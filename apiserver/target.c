@@ -11,6 +11,18 @@ const char *verb_name(enum verb v)
 	return verb_names[v];
 }
 
+const char *verb_options(enum verb v)
+{
+	static const char *const names[VERB_COUNT] = {
+		[VERB_GET] = "GetOptions",       [VERB_LIST] = "ListOptions",
+		[VERB_WATCH] = "ListOptions",    [VERB_CREATE] = "CreateOptions",
+		[VERB_UPDATE] = "UpdateOptions", [VERB_PATCH] = "PatchOptions",
+		[VERB_DELETE] = "DeleteOptions", [VERB_DELETE_COLLECTION] = "DeleteOptions",
+		[VERB_NONE] = "GetOptions",
+	};
+	return names[v];
+}
+
 static enum verb verb_of(const char *method, bool has_name, bool is_watch)
 {
 	if (streq(method, "GET") || streq(method, "HEAD"))
@@ -114,8 +126,12 @@ int target_parse(const struct kinds *kinds, const char *method, const char *path
 		t->is_resource = true;
 		t->group = core ? "" : s.at[1];
 		t->version = s.at[core ? 1 : 2];
-		parse_resource(kinds, t, &s, core ? 2 : 3);
-		t->verb = verb_of(method, t->name != NULL, query_bool(query, "watch"));
+		size_t at = core ? 2 : 3;
+		bool old_watch = streq(s.at[at], "watch"); /* …/v1/watch/pods */
+		parse_resource(kinds, t, &s, at + old_watch);
+		t->verb = verb_of(method, t->name != NULL, old_watch || query_bool(query, "watch"));
+		if (streq(method, "HEAD") || (old_watch && t->verb != VERB_WATCH))
+			t->verb = VERB_NONE;
 	}
 	return 0;
 }

@@ -20,6 +20,8 @@ enum verb {
 };
 
 const char *verb_name(enum verb v);
+/* What its options are called: "CreateOptions". */
+const char *verb_options(enum verb v);
 
 #define TARGET_ROOM 256
 

@@ -308,9 +308,8 @@ static int read_initial(struct watch *w, struct failure *f)
 	else if (send && (!match || !streq(match, "NotOlderThan")))
 		why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
 	if (why) {
-		fail(f, 422, "Invalid", "%s \"\" is invalid: resourceVersionMatch: Forbidden: %s",
-		     r->target.kind->list_kind, why);
-		failure_cause(f, "FieldValueForbidden", why, "resourceVersionMatch");
+		fail_option(f, "ListOptions", FIELD_FORBIDDEN, "resourceVersionMatch", NULL, "%s",
+			    why);
 		return -1;
 	}
 	bool asked = send && query_bool(&r->query, "sendInitialEvents");

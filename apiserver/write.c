@@ -26,6 +26,7 @@ static void change_free(struct change *c)
 	str_fini(&c->sent);
 	json_decref(c->body);
 	failure_fini(&c->failure);
+	schema_report_fini(&c->patch_report);
 	change_free_headers(c);
 	free(c->ns);
 	free(c->name);
@@ -153,6 +154,7 @@ static void build_step(void *change)
 	if (c->code < 0)
 		return;
 	schema_default(c->kind, c->tree);
+	strategy_owners(c);
 	managed_take_sent(c);
 	if (c->is_create)
 		managed_note(c);
@@ -414,17 +416,14 @@ static int settle_names(struct change *c, struct failure *f)
 	}
 	auto_free char *name = sent_text(c, "name"), *ns = sent_text(c, "namespace");
 	if (c->kind->is_namespaced && *ns && !streq(ns, c->ns))
-		return fail_bad_request(f,
-					"the namespace of the provided object does not match the "
-					"namespace sent on the request");
+		return fail_other_namespace(f);
 	if (t->name && *name && !streq(name, t->name))
-		return fail_bad_request(f,
-					"the name of the object (%s) does not match the name on "
-					"the URL (%s)",
-					name, t->name);
+		return fail_other_name(f, name, t->name);
 	auto_free char *base = sent_text(c, "generateName");
-	if (t->name || *name)
-		c->name = xstrdup(t->name ? t->name : name);
+	if (t->name && !*name)
+		return fail_nameless(f, t->name);
+	if (*name)
+		c->name = TAKE(name);
 	else if (*base)
 		c->base = TAKE(base);
 	else
@@ -438,6 +437,10 @@ static int settle_names(struct change *c, struct failure *f)
 static void decode_step(void *change)
 {
 	struct change *c = change;
+	if (c->verb != CHANGE_PATCH && managed_check_options(c, &c->failure) < 0) {
+		c->code = -1;
+		return;
+	}
 	straight_decode(c);
 	c->code = c->is_straight ? 0 : body_decode(c, &c->failure);
 }

@@ -129,7 +129,7 @@ size_t name_label_key(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 			ret[n++] = "prefix part must be non-empty";
 		} else {
 			if (strlen(prefix) > 253)
-				ret[n++] = "prefix part " TOO_LONG(253);
+				ret[n++] = "prefix part must be no more than 253 bytes";
 			if (!matches_subdomain(prefix))
 				ret[n++] = "prefix part " SUBDOMAIN_PROBLEM;
 		}
@@ -137,7 +137,7 @@ size_t name_label_key(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 	if (!*name)
 		ret[n++] = "name part must be non-empty";
 	else if (strlen(name) > 63)
-		ret[n++] = "name part " TOO_LONG(63);
+		ret[n++] = "name part must be no more than 63 bytes";
 	if (!matches_key(name))
 		ret[n++] = "name part " KEY_PROBLEM;
 	return n;
@@ -147,7 +147,7 @@ size_t name_label_value(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 {
 	size_t n = 0;
 	if (strlen(value) > 63)
-		ret[n++] = TOO_LONG(63);
+		ret[n++] = "must be no more than 63 bytes";
 	if (*value && !matches_key(value))
 		ret[n++] =
 			"a valid label must be an empty string or consist of alphanumeric "

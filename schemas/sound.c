@@ -88,8 +88,15 @@ static bool are_owners(struct span owners)
 				return false;
 		if (scan_is(scan_member(owner, "kind"), "Event"))
 			return false;
-		struct span controller = scan_member(owner, "controller");
+		struct span controller = scan_member(owner, "controller"), uid, at, other;
 		controllers += controller.at && *controller.at == 't';
+		/* One that is there twice is taken out, and told of. */
+		uid = scan_member(owner, "uid");
+		for (struct scan rest = s; scan_next(&rest, &at, &other);) {
+			struct span again = scan_member(other, "uid");
+			if (again.len == uid.len && memcmp(again.at, uid.at, uid.len) == 0)
+				return false;
+		}
 	}
 	return controllers <= 1;
 }
@@ -98,8 +105,7 @@ static bool are_finalizers(struct span finalizers)
 {
 	struct scan s = scan_open(finalizers);
 	for (struct span name, value; scan_next(&s, &name, &value);)
-		if (scan_is(value, "orphan") || scan_is(value, "foregroundDeletion") ||
-		    !is_name(inside(value), name_label_key))
+		if (!memchr(value.at, '/', value.len) || !is_name(inside(value), name_label_key))
 			return false;
 	return true;
 }
@@ -111,6 +117,11 @@ static bool is_metadata(const struct schema_kind *kind, struct span metadata, bo
 				: namespace.at != NULL)
 		return false;
 	if (is_create && !is_name(text_of(metadata, "name"), validate_name_rule(kind)))
+		return false;
+	struct span base = text_of(metadata, "generateName");
+	if (base.len > 1 && base.at[base.len - 1] == '-')
+		base.len--; /* it may end so */
+	if (base.len && !is_name(base, validate_name_rule(kind)))
 		return false;
 	return are_labels(scan_member(metadata, "labels")) &&
 	       are_annotations(scan_member(metadata, "annotations")) &&

@@ -128,6 +128,52 @@ void validate_meta_parts(const json_t *meta, const json_t *old_meta, const struc
 	check_finalizers(meta, old_meta, PATH(at, "finalizers"), e);
 }
 
+/* Kinds that ask no more of finalizers than that they look like label keys. */
+static bool takes_any_finalizer(const struct schema_kind *kind)
+{
+	static const char *const groups[] = { "admissionregistration.k8s.io",
+					      "apiextensions.k8s.io", "apiregistration.k8s.io",
+					      "coordination.k8s.io", "node.k8s.io" };
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		if (streq(kind->group, groups[i]))
+			return true;
+	return kind->custom || streq(kind->kind, "Event") ||
+	       streq(kind->kind, "PodDisruptionBudget");
+}
+
+static void check_standard(const struct schema_kind *kind, const json_t *list,
+			   const struct path *at, struct field_errors *e)
+{
+	static const char *const names[] = { "kubernetes", "orphan", "foregroundDeletion" };
+	for (size_t i = 0; i < json_array_size(list) && !takes_any_finalizer(kind); i++) {
+		const json_t *value = json_array_get(list, i);
+		bool known = strchr(json_string_value(value), '/') != NULL;
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			known |= streq(names[k], json_string_value(value));
+		if (!known)
+			rule_broken(e, FIELD_INVALID, PATH_AT(at, i), value,
+				    "name is neither a standard finalizer name nor is it fully "
+				    "qualified");
+	}
+}
+
+/* What names are generated from may end in a dash. */
+static void check_generated(const char *base, name_check *check, const struct path *at,
+			    struct field_errors *e)
+{
+	const char *problems[NAME_PROBLEMS_MAX];
+	size_t n = strlen(base);
+	auto_free char *masked = xstrdup(base);
+	if (n > 1 && masked[n - 1] == '-') {
+		masked[n - 2] = 'a';
+		masked[n - 1] = '\0';
+	}
+	size_t count = n ? check(masked, problems) : 0;
+	AUTO_JSON *shown = json_string(base);
+	for (size_t i = 0; i < count; i++)
+		rule_broken(e, FIELD_INVALID, at, shown, "%s", problems[i]);
+}
+
 void validate_metadata(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 		       struct field_errors *e)
 {
@@ -135,6 +181,8 @@ void validate_metadata(const struct schema_kind *kind, const json_t *tree, const
 	const json_t *meta = json_object_get(tree, "metadata");
 	const char *name = json_str_or(meta, "name", "");
 	const char *namespace = json_str_or(meta, "namespace", "");
+	check_generated(json_str_or(meta, "generateName", ""), validate_name_rule(kind),
+			PATH(at, "generateName"), e);
 	if (!*name)
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "name"), NULL,
 			    "name or generateName is required");
@@ -147,6 +195,7 @@ void validate_metadata(const struct schema_kind *kind, const json_t *tree, const
 			    "not allowed on this type");
 	const json_t *old_meta = old ? json_object_get(old, "metadata") : NULL;
 	validate_meta_parts(meta, old_meta, at, e);
+	check_standard(kind, json_object_get(meta, "finalizers"), PATH(at, "finalizers"), e);
 	if (old)
 		check_update(meta, old_meta, at, e);
 }

@@ -10,6 +10,18 @@ static void print_indent(size_t indent, struct str *out)
 		str_add_char(out, ' ');
 }
 
+/* "2026-11-26" and "2026-11-26T…": what YAML 1.1 reads as a time. */
+static bool is_time(const char *text)
+{
+	static const char shape[] = "0000-00-00";
+	for (size_t i = 0; shape[i]; i++) {
+		bool digit = text[i] >= '0' && text[i] <= '9';
+		if (shape[i] == '0' ? !digit : text[i] != shape[i])
+			return false;
+	}
+	return !text[10] || strchr("Tt ", text[10]);
+}
+
 /* What YAML would read as something else without quotes. */
 static bool needs_quotes(const char *text, size_t n)
 {
@@ -69,7 +81,7 @@ static void print_text(const char *text, size_t n, size_t indent, struct str *ou
 {
 	struct yaml_scalar s = yaml_resolve(text, n);
 	bool is_lined = n > 0 && memchr(text, '\n', n);
-	if (n == 0 || strlen(text) != n || s.meaning != YAML_TEXT ||
+	if (n == 0 || strlen(text) != n || s.meaning != YAML_TEXT || is_time(text) ||
 	    has_control(text, n, is_lined)) {
 		str_add_json(out, text, n);
 	} else if (is_lined) {

@@ -1,5 +1,8 @@
-#include "common/base/selector.h"
+#include "common/base/selector_internal.h"
 #include "common/base/jsonx.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 void selector_fini(struct selector *s)
 {
@@ -13,136 +16,32 @@ void selector_fini(struct selector *s)
 	*s = (struct selector){ 0 };
 }
 
-static struct selector_term *add_term(struct selector *s, char *take_key, enum selector_op op)
+struct selector_term *selector_add_term(struct selector *s, char *take_key, enum selector_op op)
 {
 	s->terms = xrealloc(s->terms, s->count + 1, sizeof *s->terms);
 	s->terms[s->count] = (struct selector_term){ .key = take_key, .op = op };
 	return &s->terms[s->count++];
 }
 
-static void add_value(struct selector_term *t, char *take_value)
+void selector_add_value(struct selector_term *t, char *take_value)
 {
 	t->values = xrealloc(t->values, t->values_count + 1, sizeof *t->values);
 	t->values[t->values_count++] = take_value;
 }
 
-/* ---- text ---- */
+bool selector_number(const char *text, int64_t *ret)
+{
+	char *end;
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	return *text && !strchr(" \t\n\v\f\r", *text) && !*end && errno == 0;
+}
+
+/* ---- text of field selectors ---- */
 
 struct reader {
 	const char *text, *p;
 };
-
-static void blanks(struct reader *r)
-{
-	while (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r')
-		r->p++;
-}
-
-static bool is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_' || c == '.' || c == '/';
-}
-
-/* A key or a value; may be empty. The caller's. */
-static char *word(struct reader *r)
-{
-	blanks(r);
-	const char *from = r->p;
-	while (is_word(*r->p))
-		r->p++;
-	char *w = xstrndup(from, (size_t)(r->p - from));
-	blanks(r);
-	return w;
-}
-
-static int bad(const struct reader *r, const char *what, struct error *err)
-{
-	return error_set(err, ERR_MALFORMED,
-			 "unable to parse requirement: %s at position %zu of '%s'", what,
-			 (size_t)(r->p - r->text), r->text);
-}
-
-static bool keyword(struct reader *r, const char *name)
-{
-	size_t n = strlen(name);
-	if (strncmp(r->p, name, n) != 0 || is_word(r->p[n]))
-		return false;
-	r->p += n;
-	blanks(r);
-	return true;
-}
-
-static int value_list(struct reader *r, struct selector_term *t, struct error *err)
-{
-	if (*r->p != '(')
-		return bad(r, "expected '('", err);
-	r->p++;
-	for (;;) {
-		if (t->values_count == SELECTOR_TERMS_MAX)
-			return bad(r, "too many values", err);
-		add_value(t, word(r));
-		if (*r->p == ')')
-			break;
-		if (*r->p != ',')
-			return bad(r, "expected ',' or ')'", err);
-		r->p++;
-	}
-	r->p++;
-	blanks(r);
-	return 0;
-}
-
-static int parse_term(struct reader *r, struct selector *s, struct error *err)
-{
-	bool negated = *r->p == '!' && r->p[1] != '=';
-	if (negated)
-		r->p++;
-	auto_free char *key = word(r);
-	if (!*key)
-		return bad(r, "expected a key", err);
-	if (negated || !*r->p || *r->p == ',') {
-		add_term(s, TAKE(key), negated ? SELECT_NOT_EXISTS : SELECT_EXISTS);
-		return 0;
-	}
-	bool is_not = starts_with(r->p, "!=");
-	if (is_not || *r->p == '=') {
-		r->p += is_not || r->p[1] == '=' ? 2 : 1;
-		struct selector_term *t =
-			add_term(s, TAKE(key), is_not ? SELECT_NOT_IN : SELECT_IN);
-		add_value(t, word(r));
-		return 0;
-	}
-	is_not = keyword(r, "notin");
-	if (!is_not && !keyword(r, "in"))
-		return bad(r, "expected one of '=', '==', '!=', 'in', 'notin'", err);
-	return value_list(r, add_term(s, TAKE(key), is_not ? SELECT_NOT_IN : SELECT_IN), err);
-}
-
-int selector_parse(const char *text, struct selector *ret, struct error *err)
-{
-	AUTO_SELECTOR s = { 0 };
-	struct reader r = { text, text };
-	blanks(&r);
-	while (*r.p) {
-		if (s.count == SELECTOR_TERMS_MAX)
-			return bad(&r, "too many requirements", err);
-		int code = parse_term(&r, &s, err);
-		if (code < 0)
-			return code;
-		if (!*r.p)
-			break;
-		if (*r.p != ',')
-			return bad(&r, "expected ','", err);
-		r.p++;
-		blanks(&r);
-		if (!*r.p)
-			return bad(&r, "expected a key", err);
-	}
-	*ret = s;
-	s = (struct selector){ 0 };
-	return 0;
-}
 
 /* One value up to an unescaped comma; backslash escapes comma, equals and itself. */
 static char *field_value(struct reader *r)
@@ -162,7 +61,8 @@ int field_selector_parse(const char *text, struct selector *ret, struct error *e
 	struct reader r = { text, text };
 	while (*r.p) {
 		if (s.count == SELECTOR_TERMS_MAX)
-			return bad(&r, "too many requirements", err);
+			return error_set(err, ERR_MALFORMED,
+					 "invalid selector: too many requirements");
 		size_t n = strcspn(r.p, "=!,");
 		const char *op = r.p + n;
 		bool is_not = starts_with(op, "!=");
@@ -171,9 +71,9 @@ int field_selector_parse(const char *text, struct selector *ret, struct error *e
 					 "invalid selector: '%s'; can't understand '%s'", text,
 					 r.p);
 		struct selector_term *t =
-			add_term(&s, xstrndup(r.p, n), is_not ? SELECT_NOT_IN : SELECT_IN);
+			selector_add_term(&s, xstrndup(r.p, n), is_not ? SELECT_NOT_IN : SELECT_IN);
 		r.p = op + (is_not || op[1] == '=' ? 2 : 1);
-		add_value(t, field_value(&r));
+		selector_add_value(t, field_value(&r));
 		if (*r.p == ',')
 			r.p++;
 	}
@@ -186,9 +86,8 @@ int field_selector_parse(const char *text, struct selector *ret, struct error *e
 
 static int op_of(const char *name)
 {
-	static const char *const names[SELECT_OP_COUNT] = { "In", "NotIn", "Exists",
-							    "DoesNotExist" };
-	for (int i = 0; name && i < SELECT_OP_COUNT; i++)
+	static const char *const names[] = { "In", "NotIn", "Exists", "DoesNotExist" };
+	for (int i = 0; name && i < (int)ARRAY_LEN(names); i++)
 		if (streq(names[i], name))
 			return i;
 	return -1;
@@ -201,8 +100,8 @@ void selector_from_map(const json_t *map, struct selector *ret)
 	json_t *value;
 	json_object_foreach ((json_t *)map, key, value)
 		if (json_is_string(value))
-			add_value(add_term(ret, xstrdup(key), SELECT_IN),
-				  xstrdup(json_string_value(value)));
+			selector_add_value(selector_add_term(ret, xstrdup(key), SELECT_IN),
+					   xstrdup(json_string_value(value)));
 }
 
 int selector_from_json(const json_t *label_selector, struct selector *ret, struct error *err)
@@ -222,11 +121,12 @@ int selector_from_json(const json_t *label_selector, struct selector *ret, struc
 			return error_set(err, ERR_INVALID,
 					 "\"%s\" is not a valid label selector operator",
 					 json_str_or(e, "operator", ""));
-		struct selector_term *t = add_term(&s, xstrdup(key), (enum selector_op)op);
+		struct selector_term *t = selector_add_term(&s, xstrdup(key), (enum selector_op)op);
 		size_t k;
 		json_t *v;
 		json_array_foreach (json_object_get(e, "values"), k, v)
-			add_value(t, xstrdup(json_is_string(v) ? json_string_value(v) : ""));
+			selector_add_value(t,
+					   xstrdup(json_is_string(v) ? json_string_value(v) : ""));
 	}
 	*ret = s;
 	s = (struct selector){ 0 };
@@ -245,6 +145,7 @@ static bool has_value(const struct selector_term *t, const char *value)
 
 static bool term_matches(const struct selector_term *t, const char *value)
 {
+	int64_t has, wanted;
 	switch (t->op) {
 	case SELECT_IN:
 		return value && has_value(t, value);
@@ -254,6 +155,11 @@ static bool term_matches(const struct selector_term *t, const char *value)
 		return value != NULL;
 	case SELECT_NOT_EXISTS:
 		return value == NULL;
+	case SELECT_GREATER:
+	case SELECT_LESS:
+		return value && selector_number(value, &has) &&
+		       selector_number(t->values[0], &wanted) &&
+		       (t->op == SELECT_GREATER ? has > wanted : has < wanted);
 	case SELECT_OP_COUNT:
 		break;
 	}

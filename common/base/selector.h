@@ -16,6 +16,8 @@ enum selector_op {
 	SELECT_NOT_IN,     /* !=, notin (…): true where the key is absent */
 	SELECT_EXISTS,     /* key */
 	SELECT_NOT_EXISTS, /* !key */
+	SELECT_GREATER,    /* key>1: the label is a greater number */
+	SELECT_LESS,       /* key<1 */
 	SELECT_OP_COUNT,
 };
 

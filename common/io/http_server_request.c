@@ -217,8 +217,9 @@ static void refuse_size(struct server_exchange *x)
 {
 	x->is_handed = true;
 	x->refs++;
-	server_reply_status(x, 413, "RequestEntityTooLarge",
-			    "Request entity too large: limit exceeded", false);
+	auto_free char *why = xasprintf("Request entity too large: limit is %zu",
+					x->connection->server->options.body_max);
+	server_reply_status(x, 413, "RequestEntityTooLarge", why, false);
 }
 
 static bool declares_too_much(struct server_exchange *x)

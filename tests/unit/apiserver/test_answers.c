@@ -348,7 +348,8 @@ static void test_large(void)
 	expect(&w, "POST", NS "/configmaps", NULL, a, 201, "aaaa");
 	CHECK(w.server->works_total >= 3);
 	expect(&w, "POST", NS "/configmaps", NULL, a, 409, "already exists");
-	expect(&w, "POST", NS "/configmaps", NULL, cut, 400, "cannot be handled as a ConfigMap");
+	expect(&w, "POST", NS "/configmaps", NULL, cut, 400,
+	       "is unrecognized (must be of type ConfigMap)");
 	expect(&w, "PUT", NS "/configmaps/large", NULL, b, 200, "bbbb");
 	expect(&w, "PUT", NS "/configmaps/large", NULL, b, 200, "bbbb"); /* no change */
 	expect(&w, "PUT", NS "/configmaps/large?fieldValidation=Strict", NULL, unknown, 400,

@@ -12,16 +12,16 @@
 #define STRATEGIC   "application/strategic-merge-patch+json"
 #define TABLE       "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 #define PARTIAL     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-#define HPAS(v) "/apis/autoscaling/v" #v "/namespaces/default/horizontalpodautoscalers"
+#define HPAS(v)     "/apis/autoscaling/v" #v "/namespaces/default/horizontalpodautoscalers"
 #define NS          "/api/v1/namespaces/default"
 
-#define POD(name) \
-	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"app\":\"" name "\"}}," \
+#define POD(name)                                                                                  \
+	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"app\":\"" name "\"}},"                 \
 	"\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
-#define DEPLOY(name, annotations) \
-	"{\"metadata\":{\"name\":\"" name "\",\"annotations\":{" annotations "}},\"spec\":{" \
-	"\"selector\":{\"matchLabels\":{\"app\":\"" name "\"}},\"template\":{\"metadata\":{" \
-	"\"labels\":{\"app\":\"" name "\"}},\"spec\":{\"containers\":[{\"name\":\"c\"," \
+#define DEPLOY(name, annotations)                                                                  \
+	"{\"metadata\":{\"name\":\"" name "\",\"annotations\":{" annotations "}},\"spec\":{"       \
+	"\"selector\":{\"matchLabels\":{\"app\":\"" name "\"}},\"template\":{\"metadata\":{"       \
+	"\"labels\":{\"app\":\"" name "\"}},\"spec\":{\"containers\":[{\"name\":\"c\","            \
 	"\"image\":\"i\"}]}}}}"
 #define DEPLOYMENTS "/apis/apps/v1/namespaces/default/deployments"
 
@@ -57,7 +57,8 @@ static const struct {
 	  "\"reason\":\"AlreadyExists\" & configmaps \\\"a\\\" already exists" },
 	{ "generate a name", "POST", NS "/configmaps", 0, 0,
 	  "{\"metadata\":{\"generateName\":\"g-\"}}", 201, "\"name\":\"g-" },
-	{ "no name", "POST", NS "/configmaps", 0, 0, "{}", 422, "name or generateName is required" },
+	{ "no name", "POST", NS "/configmaps", 0, 0, "{}", 422,
+	  "name or generateName is required" },
 	{ "no such namespace", "POST", "/api/v1/namespaces/nope/configmaps", 0, 0,
 	  "{\"metadata\":{\"name\":\"a\"}}", 404, "namespaces \\\"nope\\\" not found" },
 	{ "dry run", "POST", NS "/configmaps?dryRun=All", 0, 0, "{\"metadata\":{\"name\":\"dry\"}}",
@@ -97,10 +98,11 @@ static const struct {
 	  "the name of the object (b) does not match the name on the URL (ap)" },
 	{ "apply one container twice", "PATCH", NS "/pods/ap?fieldManager=n", APPLY, 0,
 	  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"name\":\"c\"},{\"name\":"
-	  "\"c\"}]}}", 400, ".spec.containers: duplicate entries for key [name=\\\"c\\\"]" },
+	  "\"c\"}]}}",
+	  500, ".spec.containers: duplicate entries for key [name=\\\"c\\\"]" },
 	{ "apply one without its key", "PATCH", NS "/pods/ap?fieldManager=n", APPLY, 0,
-	  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"image\":\"i\"}]}}", 400,
-	  "omits key field \\\"name\\\"" },
+	  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"image\":\"i\"}]}}",
+	  500, "omits key field \\\"name\\\"" },
 	{ "apply without a kind", "PATCH", NS "/configmaps/ap?fieldManager=n", APPLY, 0, "{}", 400,
 	  "Object 'Kind' is missing" },
 	{ "force without apply", "PATCH", NS "/configmaps/ap?force=true", MERGE_PATCH, 0, "{}", 422,
@@ -115,11 +117,13 @@ static const struct {
 	{ "away with it", "DELETE", NS "/configmaps/ap", 0, 0, 0, 200, "" },
 
 	/* Two versions, one object. */
-	{ "an event of the new group", "POST", "/apis/events.k8s.io/v1/namespaces/default/events", 0,
-	  0, "{\"metadata\":{\"name\":\"e\"},\"regarding\":{\"kind\":\"Pod\",\"name\":\"p\",\"namespace\":"
-	     "\"default\"},\"note\":\"hello\",\"reason\":\"R\",\"type\":\"Normal\",\"action\":\"A\","
-	     "\"eventTime\":\"2026-01-01T00:00:00.000000Z\",\"reportingController\":\"c/c\","
-	     "\"reportingInstance\":\"i\"}", 201,
+	{ "an event of the new group", "POST", "/apis/events.k8s.io/v1/namespaces/default/events",
+	  0, 0,
+	  "{\"metadata\":{\"name\":\"e\"},\"regarding\":{\"kind\":\"Pod\",\"name\":\"p\",\"namespace\":"
+	  "\"default\"},\"note\":\"hello\",\"reason\":\"R\",\"type\":\"Normal\",\"action\":\"A\","
+	  "\"eventTime\":\"2026-01-01T00:00:00.000000Z\",\"reportingController\":\"c/c\","
+	  "\"reportingInstance\":\"i\"}",
+	  201,
 	  "\"apiVersion\":\"events.k8s.io/v1\" & \"regarding\":{\"kind\":\"Pod\" & \"note\":\"hello\" & "
 	  "!involvedObject" },
 	{ "is one of the core", "GET", NS "/events/e", 0, 0, 0, 200,
@@ -127,7 +131,8 @@ static const struct {
 	  "\"reportingComponent\":\"c/c\" & !regarding" },
 	{ "selected by its own label", "GET",
 	  "/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=regarding.name%3Dp", 0, 0,
-	  0, 200, "\"kind\":\"EventList\",\"apiVersion\":\"events.k8s.io/v1\" & \"note\":\"hello\"" },
+	  0, 200,
+	  "\"kind\":\"EventList\",\"apiVersion\":\"events.k8s.io/v1\" & \"note\":\"hello\"" },
 	{ "not by the core's", "GET",
 	  "/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dp",
 	  0, 0, 0, 400, "field label not supported" },
@@ -139,15 +144,15 @@ static const struct {
 	  "\"status\":\"Success\"" },
 	{ "an old autoscaler", "POST", HPAS(1), 0, 0,
 	  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"maxReplicas\":3,\"targetCPUUtilizationPercentage\":50,"
-	  "\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\",\"apiVersion\":\"apps/v1\"}}}", 201,
-	  "\"apiVersion\":\"autoscaling/v1\" & \"targetCPUUtilizationPercentage\":50" },
+	  "\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\",\"apiVersion\":\"apps/v1\"}}}",
+	  201, "\"apiVersion\":\"autoscaling/v1\" & \"targetCPUUtilizationPercentage\":50" },
 	{ "is a new one", "GET", HPAS(2) "/h", 0, 0, 0, 200,
 	  "\"apiVersion\":\"autoscaling/v2\" & \"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\","
 	  "\"target\":{\"type\":\"Utilization\",\"averageUtilization\":50}}}]" },
 	{ "with more", "PATCH", HPAS(2) "/h", JSON_PATCH, 0,
 	  "[{\"op\":\"add\",\"path\":\"/spec/metrics/-\",\"value\":{\"type\":\"Resource\",\"resource\":{"
-	  "\"name\":\"memory\",\"target\":{\"type\":\"AverageValue\",\"averageValue\":\"1Gi\"}}}}]", 200,
-	  "\"memory\"" },
+	  "\"name\":\"memory\",\"target\":{\"type\":\"AverageValue\",\"averageValue\":\"1Gi\"}}}}]",
+	  200, "\"memory\"" },
 	{ "an old write keeps it", "PATCH", HPAS(1) "/h", MERGE_PATCH, 0,
 	  "{\"spec\":{\"maxReplicas\":5}}", 200,
 	  "\"maxReplicas\":5 & autoscaling.alpha.kubernetes.io/metrics & "
@@ -157,7 +162,8 @@ static const struct {
 	  "!autoscaling.alpha" },
 	{ "in a table of the old", "GET", HPAS(1), 0, TABLE, 0, 200,
 	  "\"Deployment/d\",\"cpu: <unknown>/50%, memory: <unknown>/1Gi\"" },
-	{ "away with the autoscaler", "DELETE", HPAS(1) "/h", 0, 0, 0, 200, "\"kind\":\"horizontalpodautoscalers\"" },
+	{ "away with the autoscaler", "DELETE", HPAS(1) "/h", 0, 0, 0, 200,
+	  "\"kind\":\"horizontalpodautoscalers\"" },
 	{ "media type", "POST", NS "/configmaps", "text/plain", 0, "{}", 415,
 	  "\"reason\":\"UnsupportedMediaType\"" },
 	{ "accept", "GET", NS "/configmaps/a", 0, "image/png", 0, 406, "NotAcceptable" },
@@ -182,11 +188,12 @@ static const struct {
 	  "[{\"op\":\"test\",\"path\":\"/data/z\",\"value\":\"5\"}]", 422, "" },
 	{ "select by label", "GET", NS "/configmaps?labelSelector=k%3D2", 0, 0, 0, 200,
 	  "\"name\":\"a\" & !\"name\":\"yam\"" },
-	{ "select by field", "GET", NS "/configmaps?fieldSelector=metadata.name%3Dyam", 0, 0, 0, 200,
-	  "\"name\":\"yam\" & !\"name\":\"a\"" },
+	{ "select by field", "GET", NS "/configmaps?fieldSelector=metadata.name%3Dyam", 0, 0, 0,
+	  200, "\"name\":\"yam\" & !\"name\":\"a\"" },
 	{ "unknown field label", "GET", NS "/configmaps?fieldSelector=spec.x%3Dy", 0, 0, 0, 400,
 	  "is not a known field selector" },
-	{ "bad label selector", "GET", NS "/configmaps?labelSelector=a%3D%3D%3D", 0, 0, 0, 400, "" },
+	{ "bad label selector", "GET", NS "/configmaps?labelSelector=a%3D%3D%3D", 0, 0, 0, 400,
+	  "" },
 	{ "limit", "GET", NS "/configmaps?limit=1", 0, 0, 0, 200,
 	  "\"continue\":\" & \"remainingItemCount\":2 & \"name\":\"a\" & !\"name\":\"yam\"" },
 	{ "all namespaces", "GET", "/api/v1/configmaps", 0, 0, 0, 200, "\"name\":\"a\"" },
@@ -197,10 +204,11 @@ static const struct {
 	  "\"kind\":\"PartialObjectMetadata\" & !\"data\"" },
 	{ "version too new", "GET", NS "/configmaps?resourceVersion=99999999", 0, 0, 0, 504,
 	  "Too large resource version & ResourceVersionTooLarge" },
-	{ "exact and gone", "GET",
-	  NS "/configmaps?resourceVersion=65&resourceVersionMatch=Exact", 0, 0, 0, 410, "Expired" },
+	{ "exact and gone", "GET", NS "/configmaps?resourceVersion=65&resourceVersionMatch=Exact",
+	  0, 0, 0, 410, "Expired" },
 	{ "delete with another uid", "DELETE", NS "/configmaps/a", 0, 0,
-	  "{\"preconditions\":{\"uid\":\"other\"}}", 409, "Precondition failed" },
+	  "{\"preconditions\":{\"uid\":\"other\"}}", 409,
+	  "the UID in the precondition (other) does not match the UID in record (" },
 	{ "delete", "DELETE", NS "/configmaps/a", 0, 0, 0, 200,
 	  "\"status\":\"Success\" & \"name\":\"a\" & \"uid\":\"" },
 	{ "delete again", "DELETE", NS "/configmaps/a", 0, 0, 0, 404, "not found" },
@@ -233,20 +241,24 @@ static const struct {
 
 	{ "service", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"NodePort\",\"selector\":{\"app\":\"w\"},"
-	  "\"ports\":[{\"port\":80}]}}", 201,
+	  "\"ports\":[{\"port\":80}]}}",
+	  201,
 	  "\"clusterIP\":\"10.96. & \"nodePort\":3 & \"targetPort\":80 & \"ipFamilies\":[\"IPv4\"]" },
 	{ "address taken", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"port\":80}"
-	  "]}}", 422, "provided IP is already allocated" },
+	  "]}}",
+	  422, "provided IP is already allocated" },
 	{ "address out of range", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"1.2.3.4\",\"ports\":[{\"port\":80}"
-	  "]}}", 422, "The range of valid IPs is 10.96.0.0/16" },
+	  "]}}",
+	  422, "The range of valid IPs is 10.96.0.0/16" },
 	{ "headless", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]}}",
 	  201, "\"clusterIPs\":[\"None\"]" },
 	{ "keeps its address", "PUT", NS "/services/s", 0, 0,
 	  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"app\":\"v\"},"
-	  "\"ports\":[{\"port\":80}]}}", 200, "\"clusterIP\":\"10.96. & !nodePort" },
+	  "\"ports\":[{\"port\":80}]}}",
+	  200, "\"clusterIP\":\"10.96. & !nodePort" },
 
 	{ "deployment", "POST", DEPLOYMENTS, 0, 0, DEPLOY("a", ""), 201,
 	  "\"generation\":1 & \"maxSurge\":\"25%\" & \"replicas\":1" },
@@ -258,7 +270,8 @@ static const struct {
 	  "\"generation\":2 & \"replicas\":3" },
 	{ "selector is immutable", "PATCH", DEPLOYMENTS "/a", MERGE_PATCH, 0,
 	  "{\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"z\"}},\"template\":{\"metadata\":{"
-	  "\"labels\":{\"app\":\"z\"}}}}}", 422, "field is immutable" },
+	  "\"labels\":{\"app\":\"z\"}}}}}",
+	  422, "field is immutable" },
 	{ "bad annotation", "POST", DEPLOYMENTS, 0, 0,
 	  DEPLOY("bad", "\"skiff.dev/depends-on\":\"db:sometimes\""), 422,
 	  "metadata.annotations[skiff.dev/depends-on] & at character" },
@@ -272,13 +285,12 @@ static const struct {
 	{ "order: a Pod that is not started again", "POST", NS "/pods", 0, 0,
 	  "{\"metadata\":{\"name\":\"bad\",\"annotations\":{\"skiff.dev/on-dependency-lost\":"
 	  "\"restart\"}},\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
-	  "\"image\":\"i\"}]}}", 422,
-	  "metadata.annotations[skiff.dev/on-dependency-lost] & restartPolicy Never" },
+	  "\"image\":\"i\"}]}}",
+	  422, "metadata.annotations[skiff.dev/on-dependency-lost] & restartPolicy Never" },
 	{ "b depends on a", "POST", DEPLOYMENTS, 0, 0,
 	  DEPLOY("b", "\"skiff.dev/depends-on\":\"a\""), 201, "" },
 	{ "a depends on b: a cycle", "PATCH", DEPLOYMENTS "/a", MERGE_PATCH, 0,
-	  "{\"metadata\":{\"annotations\":{\"skiff.dev/depends-on\":\"b\"}}}", 422,
-	  "a → b → a" },
+	  "{\"metadata\":{\"annotations\":{\"skiff.dev/depends-on\":\"b\"}}}", 422, "a → b → a" },
 	{ "depends on itself", "POST", DEPLOYMENTS, 0, 0,
 	  DEPLOY("own", "\"skiff.dev/depends-on\":\"own\""), 422, "own → own" },
 	{ "deleting what others need warns", "DELETE", DEPLOYMENTS "/a", 0, 0, 0, 200,
@@ -294,8 +306,8 @@ static const struct {
 	{ "the last finalizer goes", "PATCH", NS "/configmaps/f", MERGE_PATCH, 0,
 	  "{\"metadata\":{\"finalizers\":null}}", 200, "\"name\":\"f\"" },
 	{ "and the object with it", "GET", NS "/configmaps/f", 0, 0, 0, 404, "" },
-	{ "foreground", "DELETE", DEPLOYMENTS "/b", 0, 0,
-	  "{\"propagationPolicy\":\"Foreground\"}", 200, "foregroundDeletion" },
+	{ "foreground", "DELETE", DEPLOYMENTS "/b", 0, 0, "{\"propagationPolicy\":\"Foreground\"}",
+	  200, "foregroundDeletion" },
 
 	{ "secret", "POST", NS "/secrets", 0, 0,
 	  "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"p\":\"pw\"}}", 201,
@@ -315,20 +327,22 @@ static const struct {
 	{ "finalize", "PUT", "/api/v1/namespaces/n/finalize", 0, 0,
 	  "{\"metadata\":{\"name\":\"n\"},\"spec\":{}}", 200, "\"name\":\"n\"" },
 	{ "namespace is gone", "GET", "/api/v1/namespaces/n", 0, 0, 0, 404, "" },
-	{ "create on update", "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l", 0, 0,
-	  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"x\"}}", 201,
+	{ "create on update", "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/l", 0,
+	  0, "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"x\"}}", 201,
 	  "\"holderIdentity\":\"x\"" },
-	{ "a role by update", "PUT", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/r",
-	  0, 0, "{\"metadata\":{\"name\":\"r\"},\"rules\":[]}", 201, "\"name\":\"r\"" },
+	{ "a role by update", "PUT",
+	  "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/r", 0, 0,
+	  "{\"metadata\":{\"name\":\"r\"},\"rules\":[]}", 201, "\"name\":\"r\"" },
 	{ "no class by update", "PUT", "/apis/storage.k8s.io/v1/storageclasses/s", 0, 0,
 	  "{\"metadata\":{\"name\":\"s\"},\"provisioner\":\"p\"}", 404, "not found" },
 	{ "a class", "POST", "/apis/storage.k8s.io/v1/storageclasses", 0, 0,
 	  "{\"metadata\":{\"name\":\"s\"},\"provisioner\":\"p\"}", 201,
 	  "\"reclaimPolicy\":\"Delete\" & \"volumeBindingMode\":\"Immediate\"" },
-	{ "comes back when it goes", "DELETE", "/apis/storage.k8s.io/v1/storageclasses/s", 0, 0, 0, 200,
-	  "\"kind\":\"StorageClass\" & \"provisioner\":\"p\"" },
-	{ "a role does not", "DELETE", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/r",
-	  0, 0, 0, 200, "\"kind\":\"Status\" & \"group\":\"rbac.authorization.k8s.io\"" },
+	{ "comes back when it goes", "DELETE", "/apis/storage.k8s.io/v1/storageclasses/s", 0, 0, 0,
+	  200, "\"kind\":\"StorageClass\" & \"provisioner\":\"p\"" },
+	{ "a role does not", "DELETE",
+	  "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/r", 0, 0, 0, 200,
+	  "\"kind\":\"Status\" & \"group\":\"rbac.authorization.k8s.io\"" },
 	{ "no blind lease update", "PUT",
 	  "/apis/coordination.k8s.io/v1/namespaces/default/leases/l", 0, 0,
 	  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"y\"}}", 422,
@@ -338,8 +352,8 @@ static const struct {
 	{ "aggregated discovery", "GET", "/apis", 0,
 	  "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", 0, 200,
 	  "APIGroupDiscoveryList & deployments" },
-	{ "no definitions", "GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 0, 0, 0,
-	  200, "CustomResourceDefinitionList & \"items\":[]" },
+	{ "no definitions", "GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 0, 0,
+	  0, 200, "CustomResourceDefinitionList & \"items\":[]" },
 	{ "OpenAPI index", "GET", "/openapi/v3", 0, 0, 0, 200, "apis/apps/v1" },
 };
 
@@ -383,8 +397,8 @@ static void test_anonymous(void)
 	static const struct {
 		const char *target;
 		int status;
-	} cases[] = { { "/version", 200 },	{ "/healthz", 200 },	    { "/livez/ping", 200 },
-		      { "/metrics", 403 },	{ "/api", 403 },	    { "/healthzz", 403 },
+	} cases[] = { { "/version", 200 },     { "/healthz", 200 },   { "/livez/ping", 200 },
+		      { "/metrics", 403 },     { "/api", 403 },       { "/healthzz", 403 },
 		      { "/api/v1/pods", 403 }, { "/openapi/v2", 403 } };
 	struct api_world w;
 	api_world_init(&w, 2);

@@ -156,7 +156,7 @@ static const struct api_row rows[] = {
 	  "\"True\",\"message\":\"other\"}]}}",
 	  200, "\"certificate\":\"LS0 & \"message\":\"m\" & !other" },
 	{ "once", "sam", "PATCH", CSRS "/a/status",
-	  "{\"status\":{\"certificate\":\"" CERT "LS0K\"}}", 400, "" },
+	  "{\"status\":{\"certificate\":\"" CERT "LS0K\"}}", 422, "illegal base64 data" },
 	{ "for good", "sam", "PATCH", CSRS "/a/status", "{\"status\":{\"certificate\":null}}", 422,
 	  "status.certificate: Forbidden: updates may not modify existing certificate content" },
 	{ "by signer", 0, "GET", CSRS "?fieldSelector=spec.signerName%3Dexample.com/s", 0, 200,
