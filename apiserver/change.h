@@ -54,8 +54,8 @@ struct change {
 	json_t *body;
 	const char *patch_type;
 	struct schema_report patch_report; /* what strict decoding of the patch found */
-	bool is_apply;    /* the patch is a configuration to apply */
-	bool is_straight; /* from bytes to bytes; the body, canonical, is `sent` */
+	bool is_apply;                     /* the patch is a configuration to apply */
+	bool is_straight;                  /* from bytes to bytes; the body, canonical, is `sent` */
 	struct str sent;
 	char uid[37]; /* of a new object that goes straight; "": not drawn yet */
 	/* What the last step came to, perhaps on a worker. */

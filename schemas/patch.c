@@ -135,6 +135,7 @@ static int remove_at(json_t *document, const char *path, struct error *err)
 	return 0;
 }
 
+/* A member that is not there yet is added: RFC 6902 says otherwise, Kubernetes does so. */
 static int replace_at(json_t **document, const char *path, json_t *take_value, struct error *err)
 {
 	AUTO_JSON *value = take_value;
@@ -145,10 +146,10 @@ static int replace_at(json_t **document, const char *path, json_t *take_value, s
 	auto_free char *name = place.name;
 	if (!place.parent)
 		return add_at(document, path, TAKE(value), err);
-	if (!child(place.parent, name))
-		return place_missing(path, err);
 	if (json_is_object(place.parent))
 		json_object_set_nocheck(place.parent, name, value);
+	else if (!child(place.parent, name))
+		return place_missing(path, err);
 	else if (parse_index(name, &index))
 		json_array_set(place.parent, index, value);
 	return 0;
@@ -160,10 +161,11 @@ static size_t count_nodes(const json_t *tree)
 	json_t *item;
 	const char *key;
 	if (json_is_array(tree)) {
-		json_array_foreach(tree, i, item) count += count_nodes(item);
+		json_array_foreach (tree, i, item)
+			count += count_nodes(item);
 	} else if (json_is_object(tree)) {
-		json_object_foreach((json_t *)(uintptr_t)tree, key, item) count +=
-			count_nodes(item);
+		json_object_foreach ((json_t *)(uintptr_t)tree, key, item)
+			count += count_nodes(item);
 	}
 	return count;
 }
@@ -220,10 +222,10 @@ static int apply_op(json_t **document, const json_t *op, size_t *nodes, struct e
 	if (streq(name, "move") || streq(name, "copy"))
 		return transfer(document, op, path, streq(name, "move"), nodes, err);
 	AUTO_JSON *none = json_null();
-	if (!value && !streq(name, "test"))
-		return error_set(err, ERR_MALFORMED, "a patch operation lacks 'value'");
+	if (!value)
+		value = none;
 	if (streq(name, "test"))
-		return test_at(*document, path, value ? value : none, err);
+		return test_at(*document, path, value, err);
 	if (streq(name, "add"))
 		return add_at(document, path, json_deep_copy(value), err);
 	if (streq(name, "replace"))
@@ -256,8 +258,7 @@ static json_t *merged(const json_t *target, const json_t *patch)
 	json_t *result = json_is_object(target) ? json_deep_copy(target) : json_object();
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)patch, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)patch, key, value) {
 		if (json_is_null(value))
 			json_object_del(result, key);
 		else
