@@ -7,10 +7,14 @@
 
 #include <stdio.h>
 
-#define LOAD_FIRST     16
-#define LOAD_KEYS_MAX  2000
-#define LOAD_PAGE_SIZE (2u << 20)
-#define LAYOUT_VERSION 1
+#define LOAD_FIRST 16
+/* etcd looks at all keys behind a page's begin, however many are asked for: so pages are large, but
+ * not while somebody is served meanwhile. */
+#define LOAD_KEYS_FIRST 10000
+#define LOAD_SIZE_FIRST (8u << 20)
+#define LOAD_KEYS_AGAIN 2000
+#define LOAD_SIZE_AGAIN (2u << 20)
+#define LAYOUT_VERSION  1
 
 static void begin(struct store *s);
 
@@ -170,14 +174,16 @@ static void deliver(struct store *s, const struct backend_kv *kv)
 	s->follower.load_item(s->follower_ctx, &item);
 }
 
-/* Pages of about LOAD_PAGE_SIZE, by the size of the last one. */
+/* Pages of about one size, by that of the last one. */
 static void adapt_limit(struct store *s, const struct backend_kv *kvs, size_t count)
 {
 	size_t bytes = 1;
 	for (size_t i = 0; i < count; i++)
 		bytes += kvs[i].len;
-	uint64_t fits = (uint64_t)LOAD_PAGE_SIZE * count / bytes;
-	s->load_limit = (int64_t)MIN(MAX(fits, 4), MIN(LOAD_KEYS_MAX, 8 * (uint64_t)s->load_limit));
+	uint64_t keys_max = s->was_loaded ? LOAD_KEYS_AGAIN : LOAD_KEYS_FIRST;
+	uint64_t fits =
+		(uint64_t)(s->was_loaded ? LOAD_SIZE_AGAIN : LOAD_SIZE_FIRST) * count / bytes;
+	s->load_limit = (int64_t)MIN(MAX(fits, 4), MIN(keys_max, 8 * (uint64_t)s->load_limit));
 }
 
 static void page_read(void *ctx, enum backend_outcome outcome, uint64_t revision,
@@ -198,18 +204,21 @@ static void page_read(void *ctx, enum backend_outcome outcome, uint64_t revision
 		store_compact_forget(s);
 		s->follower.load_begin(s->follower_ctx);
 	}
-	for (size_t i = 0; i < count; i++)
-		deliver(s, &kvs[i]);
-	if (has_more && count) {
+	bool is_last = !has_more || !count;
+	if (!is_last) { /* etcd reads the next one while we look at these */
 		adapt_limit(s, kvs, count);
 		free(s->load_from);
 		/* The first key after the last one: that key and a byte 1, for ours hold no NUL;
 		 * keys between (with a byte 0) are nobody's. */
 		s->load_from = xasprintf("%s\x01", kvs[count - 1].key);
 		load_page(s);
-		return;
 	}
+	for (size_t i = 0; i < count; i++)
+		deliver(s, &kvs[i]);
+	if (!is_last)
+		return;
 	s->is_loaded = true;
+	s->was_loaded = true;
 	s->position = s->load_revision;
 	s->follower.load_end(s->follower_ctx, s->load_revision);
 	store_doubt_check(s);

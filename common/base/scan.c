@@ -48,6 +48,7 @@ static const char *past_string(const char *p, const char *end)
 struct skip {
 	int depth;
 	bool in_string;
+	uint64_t escaped; /* 1: the next byte is, by a backslash at the end of a block */
 };
 
 /* One character; true: the container ended with it. *ret_used: it, and what it escapes. */
@@ -94,32 +95,56 @@ static uint64_t parity(uint64_t bits)
 	return bits;
 }
 
-/* Block by block to the end of the container (true), or to one in which something is escaped, or that
- * is no whole one. *p: behind the end, or where to go on. */
+/* Ones among the bits: not every processor that we run on counts them itself. */
+static int ones(uint64_t bits)
+{
+	bits -= bits >> 1 & 0x5555555555555555;
+	bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (int)(bits * 0x0101010101010101 >> 56);
+}
+
+/* Bits of what stands behind an odd number of backslashes; *carry: whether the first one does, and then
+ * whether the one behind the block does. A run that begins at an odd bit ends, when it is added to the
+ * bits, where one that begins at an even bit does not (Langdale and Lemire, 2019). */
+static uint64_t escaped_of(uint64_t backslashes, uint64_t *carry)
+{
+	const uint64_t even = 0x5555555555555555;
+	uint64_t sum;
+	backslashes &= ~*carry;
+	uint64_t follows = backslashes << 1 | *carry;
+	uint64_t odd_starts = backslashes & ~even & ~follows;
+	*carry = __builtin_add_overflow(odd_starts, backslashes, &sum);
+	return (even ^ sum << 1) & follows;
+}
+
+/* Block by block to the end of the container (true), or to what is no whole one. *p: behind the end, or
+ * where to go on. */
 static bool skip_blocks(struct skip *s, const char **p, const char *end)
 {
 	const char *at = *p;
 	for (; end - at >= BLOCK; at += BLOCK) {
 		struct marks m = look_at(at);
-		if (m.escapes)
-			break;
+		if (m.escapes || s->escaped)
+			m.quotes &= ~escaped_of(m.escapes, &s->escaped);
 		uint64_t inside = parity(m.quotes) ^ (s->in_string ? ~(uint64_t)0 : 0);
-		for (uint64_t left = (m.opens | m.closes) & ~inside; left; left &= left - 1) {
-			uint64_t bit = left & -left;
-			s->depth += m.opens & bit ? 1 : -1;
-			if (s->depth == 0) {
-				*p = at + __builtin_ctzll(bit) + 1;
+		uint64_t opens = m.opens & ~inside, closes = m.closes & ~inside;
+		int closed = closes ? ones(closes) : 0;
+		/* One by one only where there are enough of them to end it. */
+		for (uint64_t left = s->depth <= closed ? closes : 0; left; left &= left - 1) {
+			uint64_t below = (left & -left) - 1;
+			if (s->depth + ones(opens & below) == ones(closes & below) + 1) {
+				*p = at + __builtin_ctzll(left) + 1;
 				return true;
 			}
 		}
+		s->depth += (opens ? ones(opens) : 0) - closed;
 		s->in_string = inside >> 63;
 	}
 	*p = at;
 	return false;
 }
 #else
-#define BLOCK 1
-
 static bool skip_blocks(struct skip *s, const char **p, const char *end)
 {
 	(void)s;
@@ -133,16 +158,14 @@ static const char *past_container(const char *p, const char *end)
 {
 	struct skip s = { .depth = 1 };
 	p++;
-	while (p < end) {
-		if (skip_blocks(&s, &p, end))
-			return p;
-		/* Byte by byte what stopped it. */
-		for (const char *stop = p + BLOCK; p < end && p < stop;) {
-			int used;
-			if (skip_one(&s, *p, &used))
-				return p + 1;
-			p += used;
-		}
+	if (skip_blocks(&s, &p, end))
+		return p;
+	/* Byte by byte what is less than a block. */
+	for (p += s.escaped; p < end;) {
+		int used;
+		if (skip_one(&s, *p, &used))
+			return p + 1;
+		p += used;
 	}
 	return end;
 }
