@@ -18,7 +18,7 @@
 #define SERVER_BODY_MAX          (3u << 20)
 #define SERVER_CONNECTIONS_MAX   20000
 #define SERVER_IDLE_TIMEOUT_S    120
-#define SERVER_CONNECTION_MEMORY (20u << 10)
+#define SERVER_CONNECTION_MEMORY (24u << 10)
 #define SERVER_STREAMS_MAX       1024
 #define SERVER_HEAD_MS           10000
 #define SERVER_BODY_MS           60000

@@ -137,6 +137,11 @@ def case_bodies(cluster):
           text)
     status, text, _ = raw.send("POST", path, json.dumps(pod("x")))
     check(status == 400, "another kind than the path's", status, text)
+    begin = time.monotonic()
+    for n in (12000, 16500, 18000): # with the handshake's end, in one record or two
+        status, text, _ = raw.send("GET", "/api/v1/" + "x" * n)
+        check(status == 404, "a URL of %d bytes" % n, status, text[:300])
+    check(time.monotonic() - begin < 5, "at once", time.monotonic() - begin)
     status, text, _ = raw.send("GET", "/api/v1/" + "x" * 20000)
     check(status in (404, 414, 431), "a long URL", status, text[:300])
     status, text, _ = raw.send("GET", "/apis/nothing/v1/things")
