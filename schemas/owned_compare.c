@@ -29,6 +29,8 @@ struct part {
 
 static bool compare_values(struct comparing *c, const struct field_slot *s, struct span before,
 			   struct span now, struct outcome ret[OWNED_OUTCOMES]);
+static bool take_alone(struct comparing *c, const struct field_slot *s, char kind, struct span name,
+		       struct span value, enum owned_outcome outcome);
 
 static bool is_same(struct span a, struct span b)
 {
@@ -96,6 +98,9 @@ static bool compare_below(struct comparing *c, const struct field_slot *at, char
 	size_t marks[OWNED_OUTCOMES];
 	if (is_same(before, now))
 		return true;
+	if (!before.at || !now.at)
+		return take_alone(c, at, kind, name, before.at ? before : now,
+				  before.at ? OWNED_REMOVED : OWNED_ADDED);
 	for (int i = 0; i < OWNED_OUTCOMES; i++)
 		marks[i] = c->stacks[i].count;
 	if (++c->depth > DEPTH_MAX || !compare_values(c, at, before, now, found))
@@ -201,32 +206,35 @@ static bool name_by_keys(struct comparing *c, const struct field_slot *s, struct
 			 struct span *ret)
 {
 	const char *keys[KEYS_MAX];
-	size_t count = 0;
-	AUTO_STR text;
+	struct span values[KEYS_MAX];
+	size_t count = 0, size = 2, there = 0;
 	for (const char *const *key = s->field->list_map_keys; key && *key; key++) {
 		if (count == KEYS_MAX)
 			return false;
 		keys[count++] = *key;
 	}
-	qsort(keys, count, sizeof *keys, by_text);
-	str_init(&text, item.len + 1000);
+	if (count > 1)
+		qsort(keys, count, sizeof *keys, by_text);
 	for (size_t i = 0; i < count; i++) {
-		struct span value = scan_member(item, keys[i]);
-		const struct schema_field *f = schema_field_of(s->field->type, keys[i]);
-		if (!value.at && f && f->default_json)
-			value = (struct span){ f->default_json, strlen(f->default_json) };
-		if (!value.at)
-			continue;
-		str_add(&text, text.len ? ",\"" : "{\"");
-		str_add(&text, keys[i]);
-		str_add(&text, "\":");
-		str_add_bytes(&text, value.at, value.len);
+		values[i] = scan_member(item, keys[i]);
+		const struct schema_field *f =
+			values[i].at ? NULL : schema_field_of(s->field->type, keys[i]);
+		if (f && f->default_json)
+			values[i] = (struct span){ f->default_json, strlen(f->default_json) };
+		size += values[i].at ? strlen(keys[i]) + values[i].len + 4 : 0;
 	}
-	if (!text.len || !str_ok(&text))
-		return false;
-	str_add_char(&text, '}');
-	*ret = (struct span){ arena_text(c->arena, text.data), text.len };
-	return true;
+	char *text = arena_alloc(c->arena, size, 1), *to = text;
+	for (size_t i = 0; i < count; i++) {
+		if (!values[i].at)
+			continue;
+		to = stpcpy(to, there++ ? ",\"" : "{\"");
+		to = stpcpy(to, keys[i]);
+		to = stpcpy(to, "\":");
+		to = mempcpy(to, values[i].at, values[i].len);
+	}
+	*to++ = '}';
+	*ret = (struct span){ text, (size_t)(to - text) };
+	return there > 0;
 }
 
 static int by_part(const void *a, const void *b)
@@ -276,6 +284,124 @@ static bool compare_parts(struct comparing *c, const struct field_slot *s, enum 
 		k += order >= 0;
 	}
 	return true;
+}
+
+/* ---- what one side has alone: one walk over its text ---- */
+
+struct alone {
+	struct comparing *c;
+	struct stack *stack;
+	const char *p, *end;
+};
+
+static bool walk(struct alone *a, const struct field_slot *s, char kind, struct span name);
+
+/* The name before a value; nothing is escaped in it. */
+static bool walk_name(struct alone *a, struct span *ret)
+{
+	const char *from = a->p;
+	a->p = scan_past(from, a->end);
+	*ret = (struct span){ from + 1, (size_t)(a->p - from) - 2 };
+	return *from == '"' && a->p - from >= 2 && a->end - a->p >= 2 && *a->p++ == ':' &&
+	       !memchr(ret->at, '\\', ret->len);
+}
+
+static bool walk_struct(struct alone *a, const struct schema_type *type)
+{
+	size_t field = 0;
+	for (struct span name; a->p < a->end && *a->p != '}'; field++) {
+		if (!walk_name(a, &name))
+			return false;
+		for (; field < type->fields_count; field++)
+			if (strncmp(type->fields[field].name, name.at, name.len) == 0 &&
+			    !type->fields[field].name[name.len])
+				break;
+		if (field == type->fields_count)
+			return false;
+		const struct field_slot at = { .field = &type->fields[field] };
+		if (!walk(a, &at, 'f', name))
+			return false;
+		a->p += a->p < a->end && *a->p == ',';
+	}
+	return true;
+}
+
+static bool walk_map(struct alone *a, const struct field_slot *at, size_t mark)
+{
+	for (struct span name; a->p < a->end && *a->p != '}';) {
+		const struct stack *s = a->stack;
+		if (!walk_name(a, &name))
+			return false;
+		struct owned now = { .kind = 'f', .name = name };
+		if (s->count > mark && by_name(&s->at[s->count - 1], &now) >= 0)
+			return false;
+		if (!walk(a, at, 'f', name))
+			return false;
+		a->p += a->p < a->end && *a->p == ',';
+	}
+	return true;
+}
+
+/* What an element is called is known behind it. */
+static bool walk_list(struct alone *a, const struct field_slot *s, const struct field_slot *at,
+		      enum field_relation r)
+{
+	while (a->p < a->end && *a->p != ']') {
+		const char *from = a->p;
+		if (!walk(a, at, r == FIELD_KEYED_LIST ? 'k' : 'v', (struct span){ 0 }))
+			return false;
+		struct span item = { from, (size_t)(a->p - from) };
+		struct span *name = &a->stack->at[a->stack->count - 1].name;
+		*name = item;
+		if (r == FIELD_KEYED_LIST && !name_by_keys(a->c, s, item, name))
+			return false;
+		a->p += a->p < a->end && *a->p == ',';
+	}
+	return true;
+}
+
+/* Two elements of one name would be one field. */
+static bool has_twins(const struct owned *node)
+{
+	for (size_t i = 1; i < node->count; i++)
+		if (by_name(&node->below[i - 1], &node->below[i]) == 0)
+			return true;
+	return false;
+}
+
+/* One value, which becomes a node of its own: a->p stands on it, and behind it afterwards. */
+static bool walk(struct alone *a, const struct field_slot *s, char kind, struct span name)
+{
+	struct owned node = { .kind = kind, .is_member = true, .name = name };
+	const struct field_slot at = { .field = s->field, .is_element = true };
+	size_t mark = a->stack->count;
+	if (a->end - a->p < 1)
+		return false;
+	enum field_relation r = relation_at(s, (struct span){ a->p, (size_t)(a->end - a->p) });
+	if (r == FIELD_LEAF) {
+		a->p = scan_past(a->p, a->end);
+		push(a->stack, &node);
+		return true;
+	}
+	if (++a->c->depth > DEPTH_MAX)
+		return false;
+	a->p++;
+	bool done = r == FIELD_STRUCT ? walk_struct(a, s->field->type)
+		    : r == FIELD_MAP  ? walk_map(a, &at, mark)
+				      : walk_list(a, s, &at, r);
+	a->c->depth--;
+	if (!done || a->p++ >= a->end)
+		return false;
+	close_below(a->c, a->stack, mark, &node);
+	push(a->stack, &node);
+	return !has_twins(&node);
+}
+
+static bool take_alone(struct comparing *c, const struct field_slot *s, char kind, struct span name,
+		       struct span value, enum owned_outcome outcome)
+{
+	struct alone a = { c, &c->stacks[outcome], value.at, value.at + value.len };
+	return walk(&a, s, kind, name) && a.p == a.end;
 }
 
 /* ---- values ---- */

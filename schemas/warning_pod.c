@@ -158,13 +158,15 @@ static void warn_twice(const json_t *list, const char *member, const struct path
 static void warn_env(const json_t *list, const struct path *at, struct schema_report *ret)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (!is_again(list, i, "name"))
+			continue;
 		const json_t *one = json_array_get(list, i);
 		const char *name = json_str_or(one, "name", "");
 		const char *value = json_str_or(one, "value", "");
 		auto_free char *reference = xasprintf("$(%s)", name);
 		bool builds = !json_object_get(one, "valueFrom") && !streq(value, reference) &&
 			      strstr(value, reference);
-		if (is_again(list, i, "name") && !builds)
+		if (!builds)
 			warn_at(ret, PATH_AT(at, i),
 				"hides previous definition of \"%s\", which may be dropped when using "
 				"apply",
