@@ -113,6 +113,26 @@ static int patched(struct change *c, const struct schema_type *type, const json_
 	return code == BODY_NO_OBJECT ? refuse_patched(c, type, base, why.data, f) : code;
 }
 
+/* A status patch that speaks of nothing but what a status write may change is laid over that much of
+ * the object: the rest, most of it, need not be copied, checked and defaulted to be dropped again. */
+static json_t *patched_part(const struct change *c)
+{
+	static const char *const parts[] = { "apiVersion", "kind", "metadata", "status" };
+	size_t known = 0;
+	if (c->part != PART_STATUS || c->kind->custom ||
+	    streq(c->patch_type, "application/json-patch+json"))
+		return json_incref(c->old_tree);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		known += json_object_get(c->body, parts[i]) != NULL;
+	if (known < json_object_size(c->body))
+		return json_incref(c->old_tree);
+	json_t *base = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (json_object_get(c->old_tree, parts[i]))
+			json_object_set(base, parts[i], json_object_get(c->old_tree, parts[i]));
+	return base;
+}
+
 static int build_scaled(struct change *c, struct failure *f)
 {
 	AUTO_JSON *scale = NULL;
@@ -219,8 +239,10 @@ int change_build(struct change *c, struct failure *f)
 		return build_scaled(c, f);
 	if (c->part == PART_BINDING)
 		return build_bound(c, f);
-	if (c->verb == CHANGE_PATCH && c->asked == c->kind)
-		return patched(c, c->kind->type, c->old_tree, &c->tree, f);
+	if (c->verb == CHANGE_PATCH && c->asked == c->kind) {
+		AUTO_JSON *base = patched_part(c);
+		return patched(c, c->kind->type, base, &c->tree, f);
+	}
 	if (c->verb == CHANGE_PATCH) {
 		AUTO_JSON *base = json_deep_copy(c->old_tree);
 		schema_from_storage(c->asked, base);

@@ -16,13 +16,20 @@
 static struct api_world straight, trees;
 static size_t compared, made;
 
-/* Both answers; the body of one. */
-static char *both(const char *what, const char *method, const char *target, const char *body)
+/* One way to say it, and another that the server takes the longer way for. */
+struct way {
+	const char *type, *body;
+};
+
+/* Both answers, which are the same; the body of one. */
+static char *both_ways(const char *what, const char *method, const char *target, struct way one,
+		       struct way other)
 {
 	struct api_answer a, b;
-	api_world_call(&straight, straight.admin, method, target, "application/json", NULL, body,
-		       RUN_MS, &a);
-	api_world_call(&trees, trees.admin, method, target, "application/yaml", NULL, body, RUN_MS,
+	const char *body = one.body;
+	api_world_call(&straight, straight.admin, method, target, one.type, NULL, one.body, RUN_MS,
+		       &a);
+	api_world_call(&trees, trees.admin, method, target, other.type, NULL, other.body, RUN_MS,
 		       &b);
 	if (a.status != b.status || !streq(a.body.data, b.body.data))
 		fprintf(stderr, "%s: %s %s\n%s\n%d %s\n%d %s\n", what, method, target,
@@ -36,6 +43,12 @@ static char *both(const char *what, const char *method, const char *target, cons
 	api_answer_fini(&a);
 	api_answer_fini(&b);
 	return text;
+}
+
+static char *both(const char *what, const char *method, const char *target, const char *body)
+{
+	return both_ways(what, method, target, (struct way){ "application/json", body },
+			 (struct way){ "application/yaml", body });
 }
 
 /* ---- rows: %s stands for the version of the last answer ---- */
@@ -222,6 +235,41 @@ static void run(struct scene *s)
 	}
 }
 
+/* ---- patches of a status, which are laid over a part of the object: with a spec over all of it ---- */
+
+#define DEPLOYMENTS "/apis/apps/v1/namespaces/default/deployments"
+
+static void test_statuses(void)
+{
+	static const char deployment[] =
+		"{\"metadata\":{\"name\":\"d\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"selector\":"
+		"{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},"
+		"\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}";
+	static const char *const patches[] = {
+		"\"status\":{\"replicas\":3,\"conditions\":[{\"type\":\"A\",\"status\":\"True\"}]}",
+		"\"status\":{\"replicas\":3,\"conditions\":[{\"type\":\"B\",\"status\":\"True\"}]}",
+		"\"status\":{\"conditions\":null}",
+		"\"status\":{\"nonsense\":1}",
+		"\"status\":null",
+		"\"metadata\":{\"labels\":{\"c\":\"d\"},\"name\":\"other\"}",
+		"\"metadata\":{\"labels\":{\"c\":\"d\"},\"resourceVersion\":\"1\"}",
+		"\"metadata\":{\"labels\":{\"c\":\"d\"},\"annotations\":{\"e\":\"f\"}}",
+		"\"metadata\":null",
+		"\"kind\":\"Pod\"",
+		"\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"status\":{\"replicas\":-1}",
+	};
+	static const char *const types[] = { "application/strategic-merge-patch+json",
+					     "application/merge-patch+json" };
+	free(both("a deployment", "POST", DEPLOYMENTS, deployment));
+	for (size_t i = 0; i < ARRAY_LEN(patches) * ARRAY_LEN(types); i++) {
+		const char *type = types[i % 2];
+		auto_free char *one = xasprintf("{%s}", patches[i / 2]);
+		auto_free char *other = xasprintf("{%s,\"spec\":{}}", patches[i / 2]);
+		free(both_ways(one, "PATCH", DEPLOYMENTS "/d/status", (struct way){ type, one },
+			       (struct way){ type, other }));
+	}
+}
+
 /* ---- and it is not by trees that the common ones go ---- */
 
 static void test_known(void)
@@ -264,6 +312,7 @@ int main(void)
 	api_world_init(&trees, 7);
 	test_known();
 	test_rows();
+	test_statuses();
 	DIR *folder = opendir("tests/golden/validation");
 	CHECK(folder != NULL);
 	for (struct dirent *d = readdir(folder); d; d = readdir(folder)) {
