@@ -1,5 +1,6 @@
-"""Two API servers on an etcd of three members, under load, while members and servers are killed: what is
-acknowledged stays, and every read and write fits into one order that agrees with real time."""
+"""Two API servers on an etcd of three members, under load, while members and servers are killed and
+one's watches are late: what is acknowledged stays, and the history of each object is linearizable,
+by the values read and written (linear.py) and by the versions told."""
 import base64
 import ctypes
 import http.client
@@ -14,9 +15,12 @@ import subprocess
 import threading
 import time
 
+import linear
 from harness import check, skiff, wait_for
+from slow_watch import SlowWatch
 
 LOAD_S = 16
+WATCH_DELAY_S = 0.4 # of the second server
 KEYS = 3
 CLIENTS = 6
 SEED = 20
@@ -58,6 +62,7 @@ class World:
         os.makedirs(self.dir)
         self.programs = []
         self.members = self.start_members()
+        self.slow = self.start_slow()
         self.servers, self.ports = self.start_servers()
         self.tls = self.client_tls()
 
@@ -79,14 +84,21 @@ class World:
             "--initial-cluster=" + everybody, "--logger=zap", "--log-level=error",
             "--max-request-bytes=8388608"], "m%d" % i) for i, (client, peer) in enumerate(urls)]
 
+    def start_slow(self):
+        ports = free_ports(len(self.endpoints))
+        self.slow_endpoints = ["http://127.0.0.1:%d" % port for port in ports]
+        return [SlowWatch(port, int(url.rsplit(":", 1)[1]), WATCH_DELAY_S)
+                for port, url in zip(ports, self.endpoints)]
+
     def start_servers(self):
         pki = self.cluster.root + "/pki"
         ports = free_ports(2)
         program = os.path.join(os.path.dirname(skiff()), "skiff-apiserver")
         servers = []
         for i, port in enumerate(ports):
-            # Each prefers another member.
-            etcd = ",".join(self.endpoints[i:] + self.endpoints[:i])
+            # Each prefers another member; the second hears of changes late.
+            urls = self.slow_endpoints if i else self.endpoints
+            etcd = ",".join(urls[i:] + urls[:i])
             servers.append(self.start_program([
                 program, "--listen=127.0.0.1:%d" % port, "--etcd=" + etcd,
                 "--cluster-id=" + self.cluster.id, "--tls-cert=%s/apiserver.crt" % pki,
@@ -108,6 +120,8 @@ class World:
     def close(self):
         for program in self.programs:
             program.kill()
+        for slow in self.slow:
+            slow.close()
 
 
 class Client:
@@ -180,6 +194,50 @@ def check_order(history):
                   "version %d (%s) after %d was told" % (version, value, newest))
 
 
+def check_values(history, first):
+    """The same without a look at the versions: the values alone make a register's history."""
+    for key in range(KEYS):
+        ops = [linear.Op(begin, end if version else linear.INFINITE, is_write, value)
+               for begin, end, k, is_write, version, value in history
+               if k == key and (is_write or version)]
+        wrong = linear.problem_of(ops, first)
+        check(wrong is None, "r%d is not linearizable" % key, wrong,
+              *[o for o in ops if wrong and repr(o.value) in wrong])
+
+
+def brute_force(ops, value=None):
+    """Is there an order at all? Tries all of them."""
+    if all(o.end == linear.INFINITE for o in ops):
+        return True
+    soonest = min(o.end for o in ops)
+    for i, o in enumerate(ops):
+        if o.begin <= soonest and (o.is_write or o.value == value) and brute_force(
+                ops[:i] + ops[i + 1:], o.value):
+            return True
+    return False
+
+
+def case_the_checker_sees(_):
+    """Known histories, good and bad, and thousands of small ones against all their orders."""
+    wrong = linear.self_test()
+    check(wrong is None, "a history is judged wrongly", wrong)
+    draw, good = random.Random(SEED), 0
+    for _ in range(3000):
+        ops, values = [], ["a", "b", "c"]
+        times = draw.sample(range(100), 14)
+        for i in range(draw.randint(1, 7)):
+            begin, end = sorted(times[2 * i:2 * i + 2])
+            if values and draw.random() < 0.45:
+                end = linear.INFINITE if draw.random() < 0.2 else end
+                ops.append(linear.write(begin, end, values.pop(0)))
+            else:
+                ops.append(linear.read(begin, end, draw.choice([None, "a", "b", "c"])))
+        is_good = brute_force(ops)
+        good += is_good
+        check((linear.problem_of(ops) is None) == is_good, "judged wrongly", is_good, ops)
+    check(300 < good < 2700, "some are good, some are not", good)
+
+
 def case_members_and_servers_die(cluster):
     world = World(cluster)
     try:
@@ -187,8 +245,10 @@ def case_members_and_servers_die(cluster):
         wait_for("the servers are ready", lambda: all(
             Client(world, i).call("GET", PATH)[0] == 200 for i in range(2)), 20)
         for key in range(KEYS):
-            wait_for("a first value", lambda k=key: first.call("POST", PATH, config_map(k, "first"))[
-                0] in (201, 409), 20)
+            wait_for("a first value", lambda k=key: first.call(
+                "POST", PATH, config_map(k, "first"))[0] in (201, 409), 20)
+            wait_for("the other sees it", lambda k=key: Client(world, 1).call(
+                "GET", "%s/r%d" % (PATH, k))[0] == 200, 20)
         history = []
         until = time.monotonic() + LOAD_S
         threads = [threading.Thread(target=load, args=(world, i, until, history))
@@ -203,6 +263,9 @@ def case_members_and_servers_die(cluster):
         for thread in threads:
             thread.join()
         check_order(history)
+        check_values(history, "first")
+        held = sum(s.held_total for s in world.slow)
+        check(held > 50, "changes were told late to the second server", held)
         good = [h for h in history if h[4]]
         check(len(good) > 300, "most requests were answered", len(good), len(history))
         late = [h for h in good if h[0] > until - 2]
@@ -213,8 +276,8 @@ def case_members_and_servers_die(cluster):
                 now = wait_for("an answer", lambda s=i, k=key: Client(world, s).call(
                     "GET", "%s/r%d" % (PATH, k))[1], 10)
                 check(int(now["metadata"]["resourceVersion"]) >= told, "nothing told is lost")
-        print("       %d of %d requests answered; longest pause %.1f s" % (
-            len(good), len(history), longest_pause(good)))
+        print("       %d of %d requests answered, %d changes told late; longest pause %.1f s" % (
+            len(good), len(history), held, longest_pause(good)))
     finally:
         world.close()
 
