@@ -159,9 +159,17 @@ static void remove_one(struct hub *h, struct hub_kind *k, const struct store_ite
 	h->object_bytes -= old->len;
 	k->order_count -= old->has_order;
 	struct object *last = take_expected(h, item);
-	last = last ? last : object_at_version(old, item->version);
+	if (!last)
+		last = old->len > HUB_COPIED_MAX ? object_ref(old)
+						 : object_at_version(old, item->version);
 	ring_add(&k->ring,
 		 (struct hub_event){ HUB_DELETED, item->version, last, old, loop_now_ms(h->loop) });
+}
+
+struct object *hub_event_object(const struct hub_event *e)
+{
+	return e->now->version == e->version ? object_ref(e->now)
+					     : object_at_version(e->now, e->version);
 }
 
 static void put_one(struct hub *h, struct hub_kind *k, const struct store_item *item)

@@ -21,10 +21,14 @@ enum hub_event_type { HUB_ADDED, HUB_MODIFIED, HUB_DELETED };
 struct hub_event {
 	enum hub_event_type type;
 	uint64_t version;
-	struct object *now;    /* a deleted object: its last state at the deletion's version */
+	struct object *now; /* a deleted object: its last state, which hub_event_object() dates */
 	struct object *before; /* NULL for ADDED */
 	int64_t at_ms;
 };
+
+/* What the event tells, at its version: a reference. A large deleted object is copied only now, for
+ * whoever wants it: a batch may delete dozens of a megabyte. */
+struct object *hub_event_object(const struct hub_event *e);
 
 struct hub_watcher {
 	struct hub_watcher *next, *prev;

@@ -23,7 +23,8 @@ struct hub_kind {
 	char *stale_at;         /* up to here they have been looked at; NULL: not begun */
 };
 
-#define HUB_EXPECTED_MAX 256 /* events come a moment after the answers of their writes */
+#define HUB_COPIED_MAX   (32u << 10) /* a deleted object of more is copied when it is told */
+#define HUB_EXPECTED_MAX 256         /* events come a moment after the answers of their writes */
 
 struct hub_waiter;
 struct hub_probe;

@@ -165,7 +165,9 @@ static void add_selected(struct watch *w, const struct hub_event *e, struct str 
 	bool was = e->before && selection_has(&w->what, e->before);
 	bool is = e->type != HUB_DELETED && selection_has(&w->what, e->now);
 	if (e->type == HUB_DELETED && was) {
-		add_event(w, "DELETED", e->now, out);
+		struct object *last = hub_event_object(e);
+		add_event(w, "DELETED", last, out);
+		object_unref(last);
 	} else if (is) {
 		add_event(w, was ? "MODIFIED" : "ADDED", e->now, out);
 	} else if (was) {

@@ -197,7 +197,9 @@ static int send_events(struct all *a, struct lane *lane, size_t until)
 			lane->is_changed = false;
 			return 0;
 		}
-		add_line(a, types[e->type], lane, e->now);
+		struct object *o = hub_event_object(e);
+		add_line(a, types[e->type], lane, o);
+		object_unref(o);
 		a->owes_bookmark = true;
 		lane->seq++;
 	}

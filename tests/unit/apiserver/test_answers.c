@@ -365,6 +365,27 @@ static void test_large(void)
 	expect(&w, "PATCH", NS "/configmaps/large", MERGE_PATCH, "{\"data\":{\"t\":\"2\"}}", 200,
 	       "");
 	CHECK_INT(w.server->works_total, before);
+	expect(&w, "PUT", NS "/configmaps/large", NULL, b, 200, "bbbb");
+	struct api_answer large;
+	api_world_call(&w, w.admin, "GET", NS "/configmaps/large", NULL, NULL, NULL, 20000, &large);
+	const char *version = strstr(large.body.data, "\"resourceVersion\":\"");
+	CHECK(version != NULL);
+	unsigned long long before_end =
+		strtoull(version + strlen("\"resourceVersion\":\""), NULL, 10);
+	api_answer_fini(&large);
+	/* By somebody else: no write of ours has made its last state. */
+	memory_etcd_write(w.etcd, (const char *[]){ "o/core/configmaps/default/large" },
+			  (const char *[]){ NULL }, 1);
+	/* A watcher is told of the end at the end's version. */
+	auto_free char *watch = xasprintf(
+		NS "/configmaps?watch=1&timeoutSeconds=1&resourceVersion=%llu", before_end);
+	api_world_call(&w, w.admin, "GET", watch, NULL, NULL, NULL, 20000, &large);
+	const char *end = strstr(large.body.data, "{\"type\":\"DELETED\"");
+	version = end ? strstr(end, "\"resourceVersion\":\"") : NULL;
+	CHECK(version && strstr(end, "bbbb"));
+	CHECK(strtoull(version + strlen("\"resourceVersion\":\""), NULL, 10) > before_end);
+	api_answer_fini(&large);
+	expect(&w, "POST", NS "/configmaps", NULL, a, 201, "aaaa");
 	expect(&w, "DELETE", NS "/configmaps/large", NULL, NULL, 200, "");
 	api_world_fini(&w);
 }
