@@ -5,13 +5,19 @@
 
 #include <stdio.h>
 
-void change_reset(struct change *c)
+void change_drop_trees(struct change *c)
 {
-	object_unref(c->old);
 	json_decref(c->old_tree);
 	json_decref(c->tree);
 	json_decref(c->sent_managed);
 	json_decref(c->managed);
+	c->old_tree = c->tree = c->sent_managed = c->managed = NULL;
+}
+
+void change_reset(struct change *c)
+{
+	object_unref(c->old);
+	change_drop_trees(c);
 	for (size_t i = 0; i < c->extras_count; i++) {
 		free(c->extras[i].key);
 		free(c->extras[i].bytes);
@@ -22,7 +28,6 @@ void change_reset(struct change *c)
 	str_clear(&c->bytes);
 	str_clear(&c->owners);
 	c->old = NULL;
-	c->old_tree = c->tree = c->sent_managed = c->managed = NULL;
 	c->key = NULL;
 	c->extras_count = 0;
 	c->is_create = c->is_delete = c->keeps_managed = c->looks_at_pods = false;

@@ -88,6 +88,8 @@ void change_read_headers(struct change *c);
 void change_free_headers(struct change *c);
 /* Forget the present attempt. */
 void change_reset(struct change *c);
+/* Its trees alone, of which the bytes have been made. */
+void change_drop_trees(struct change *c);
 
 bool change_is_kind(const struct change *c, const char *group, const char *kind);
 /* Nothing would change: the attempt's bytes are the stored ones. */

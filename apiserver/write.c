@@ -310,6 +310,9 @@ static void submit(struct change *c)
 			hub_when_fresh(c->server->hub, refreshed, c);
 	} else if (change_submit(c, stored, c, &f) < 0) {
 		end_failed(c, &f);
+	} else if (!is_large(c)) {
+		/* While etcd is at it others compute: their trees shall find this memory, still warm. */
+		change_drop_trees(c);
 	}
 }
 
