@@ -1,6 +1,8 @@
 #include "schemas/rule.h"
 
-static void check_requirement(const json_t *r, const struct path *at, struct field_errors *e)
+/* `is_strict`: values must be such as labels can have. */
+static void check_requirement(const json_t *r, bool is_strict, const struct path *at,
+			      struct field_errors *e)
 {
 	const json_t *op = json_object_get(r, "operator");
 	const char *word = json_str_or(r, "operator", "");
@@ -25,14 +27,19 @@ static void check_requirement(const json_t *r, const struct path *at, struct fie
 			    "not a valid selector operator");
 	}
 	rule_name(e, PATH(at, "key"), json_str_or(r, "key", ""), name_label_key);
+	for (size_t i = 0; i < values && is_strict; i++)
+		rule_name(e, PATH_AT(PATH(at, "values"), i),
+			  json_string_value(json_array_get(json_object_get(r, "values"), i)),
+			  name_label_value);
 }
 
-static void check_term(const json_t *term, const struct path *at, struct field_errors *e)
+static void check_term(const json_t *term, bool is_strict, const struct path *at,
+		       struct field_errors *e)
 {
 	const json_t *list = json_object_get(term, "matchExpressions");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		check_requirement(json_array_get(list, i), PATH_AT(PATH(at, "matchExpressions"), i),
-				  e);
+		check_requirement(json_array_get(list, i), is_strict,
+				  PATH_AT(PATH(at, "matchExpressions"), i), e);
 }
 
 static void check_weight(const json_t *preferred, const struct path *at, struct field_errors *e)
@@ -51,7 +58,7 @@ void validate_node_selector(const json_t *selector, const struct path *at, struc
 		rule_broken(e, FIELD_REQUIRED, at, NULL,
 			    "must have at least one node selector term");
 	for (size_t i = 0; i < json_array_size(terms); i++)
-		check_term(json_array_get(terms, i), PATH_AT(at, i), e);
+		check_term(json_array_get(terms, i), true, PATH_AT(at, i), e);
 }
 
 static void check_node_affinity(const json_t *node, const struct path *at, struct field_errors *e)
@@ -65,7 +72,7 @@ static void check_node_affinity(const json_t *node, const struct path *at, struc
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const struct path *one = PATH_AT(PATH(at, preferred), i);
 		check_weight(json_array_get(list, i), one, e);
-		check_term(json_object_get(json_array_get(list, i), "preference"),
+		check_term(json_object_get(json_array_get(list, i), "preference"), false,
 			   PATH(one, "preference"), e);
 	}
 }

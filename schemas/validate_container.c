@@ -57,7 +57,7 @@ static void check_field_ref(const json_t *ref, const struct path *at, struct fie
 
 static void check_key_ref(const json_t *ref, const struct path *at, struct field_errors *e)
 {
-	rule_required(e, PATH(at, "name"), json_str(ref, "name"));
+	rule_name(e, PATH(at, "name"), json_str_or(ref, "name", ""), name_dns_subdomain);
 	rule_required_name(e, PATH(at, "key"), json_str(ref, "key"), name_config_key);
 }
 
@@ -108,16 +108,16 @@ static void check_env(const json_t *container, const struct path *at, struct fie
 		const json_t *secret = json_object_get(one, "secretRef");
 		AUTO_JSON *empty = json_string("");
 		if (map)
-			rule_required(e, PATH(PATH(here, "configMapRef"), "name"),
-				      json_str(map, "name"));
+			rule_required_name(e, PATH(PATH(here, "configMapRef"), "name"),
+					   json_str(map, "name"), name_dns_subdomain);
 		if (secret)
-			rule_required(e, PATH(PATH(here, "secretRef"), "name"),
-				      json_str(secret, "name"));
+			rule_required_name(e, PATH(PATH(here, "secretRef"), "name"),
+					   json_str(secret, "name"), name_dns_subdomain);
 		if (!map && !secret)
-			rule_broken(e, FIELD_INVALID, PATH(PATH(at, "envFrom"), ""), empty,
+			rule_broken(e, FIELD_INVALID, PATH(at, "envFrom"), empty,
 				    "must specify one of: `configMapRef` or `secretRef`");
 		else if (map && secret)
-			rule_broken(e, FIELD_INVALID, PATH(PATH(at, "envFrom"), ""), empty,
+			rule_broken(e, FIELD_INVALID, PATH(at, "envFrom"), empty,
 				    "may not have more than one field specified at a time");
 	}
 }

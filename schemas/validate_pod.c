@@ -1,3 +1,4 @@
+#include "schemas/cidr.h"
 #include "schemas/quantity.h"
 #include "schemas/rule.h"
 
@@ -196,6 +197,77 @@ static void check_host_aliases(const json_t *list, const struct path *at, struct
 	}
 }
 
+/* A domain whose parts may have underscores, but not at their ends; one dot may follow. */
+static bool is_search(const char *text)
+{
+	auto_free char *copy = xstrdup(text);
+	size_t n = strlen(copy);
+	if (n && copy[n - 1] == '.')
+		copy[--n] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		bool is_last = i + 1 == n || copy[i + 1] == '.';
+		if (copy[i] == '_' && is_last)
+			return false;
+		if (copy[i] == '_')
+			copy[i] = 'a';
+	}
+	return streq(text, ".") || name_is(name_dns_subdomain, copy);
+}
+
+static void check_searches(const json_t *list, const struct path *at, struct field_errors *e)
+{
+	enum { SEARCHES_MAX = 32, SEARCHES_SIZE_MAX = 2048 };
+	size_t size = json_array_size(list) ? json_array_size(list) - 1 : 0;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		size += json_string_length(json_array_get(list, i));
+	if (json_array_size(list) > SEARCHES_MAX)
+		rule_broken(e, FIELD_INVALID, at, list, "must not have more than %d search paths",
+			    SEARCHES_MAX);
+	if (size > SEARCHES_SIZE_MAX)
+		rule_broken(
+			e, FIELD_INVALID, at, list,
+			"must not have more than %d characters (including spaces) in the search "
+			"list",
+			SEARCHES_SIZE_MAX);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+		if (!is_search(json_string_value(one)))
+			rule_broken(
+				e, FIELD_INVALID, PATH_AT(at, i), one,
+				"a lowercase RFC 1123 subdomain must consist of lower case "
+				"alphanumeric characters, '_', '-' or '.', and must start and end "
+				"with an alphanumeric character (e.g. 'example.com', regex used for "
+				"validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]"
+				"([-_a-z0-9]*[a-z0-9])?)*')");
+	}
+}
+
+static void check_dns(const json_t *spec, const json_t *dns, const struct path *at,
+		      struct field_errors *e)
+{
+	enum { SERVERS_MAX = 3 };
+	const json_t *servers = json_object_get(dns, "nameservers");
+	const json_t *options = json_object_get(dns, "options");
+	if (streq(json_str_or(spec, "dnsPolicy", ""), "None") && json_array_size(servers) == 0) {
+		rule_broken(
+			e, FIELD_REQUIRED, dns ? PATH(at, "nameservers") : at, NULL,
+			dns ? "must provide at least one DNS nameserver when `dnsPolicy` is None"
+			    : "must provide `dnsConfig` when `dnsPolicy` is None");
+		return;
+	}
+	if (json_array_size(servers) > SERVERS_MAX)
+		rule_broken(e, FIELD_INVALID, PATH(at, "nameservers"), servers,
+			    "must not have more than %d nameservers", SERVERS_MAX);
+	for (size_t i = 0; i < json_array_size(servers); i++)
+		rule_address(e, PATH_AT(PATH(at, "nameservers"), i),
+			     json_string_value(json_array_get(servers, i)), false);
+	check_searches(json_object_get(dns, "searches"), PATH(at, "searches"), e);
+	for (size_t i = 0; i < json_array_size(options); i++)
+		if (!*json_str_or(json_array_get(options, i), "name", ""))
+			rule_broken(e, FIELD_REQUIRED, PATH_AT(PATH(at, "options"), i), NULL,
+				    "must not be empty");
+}
+
 void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	validate_volumes(json_object_get(spec, "volumes"), PATH(at, "volumes"), e);
@@ -211,11 +283,12 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 		     PATH(at, "topologySpreadConstraints"), e);
 	if (!json_object_get(spec, "terminationGracePeriodSeconds"))
 		rule_required(e, PATH(at, "terminationGracePeriodSeconds"), NULL);
-	const json_t *dns = json_object_get(spec, "dnsConfig");
-	if (streq(json_str_or(spec, "dnsPolicy", ""), "None") &&
-	    json_array_size(json_object_get(dns, "nameservers")) == 0)
-		rule_broken(e, FIELD_REQUIRED, PATH(PATH(at, "dnsConfig"), "nameservers"), NULL,
-			    "must provide at least one DNS nameserver when `dnsPolicy` is None");
+	check_dns(spec, json_object_get(spec, "dnsConfig"), PATH(at, "dnsConfig"), e);
+	const json_t *gates = json_object_get(spec, "readinessGates");
+	for (size_t i = 0; i < json_array_size(gates); i++)
+		rule_name(e, PATH(PATH_AT(PATH(at, "readinessGates"), i), "conditionType"),
+			  json_str_or(json_array_get(gates, i), "conditionType", ""),
+			  name_label_key);
 }
 
 void validate_pod_create(const json_t *pod, struct field_errors *e)
