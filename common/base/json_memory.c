@@ -7,7 +7,7 @@
 
 #define STEP        16
 #define CLASSES     20           /* up to 320 bytes: nodes, small tables, short texts */
-#define KEEPS_BYTES (512u << 10) /* a thread; some ten trees of a pod */
+#define KEEPS_BYTES (256u << 10) /* a thread; the trees of a few writes */
 
 struct free_block {
 	struct free_block *next;
