@@ -151,10 +151,13 @@ static int admit_account(struct change *c, json_t *spec, struct failure *f)
 {
 	if (is_mirror(c))
 		return check_mirror(c, spec, f);
-	if (!json_object_get(spec, "serviceAccountName"))
-		json_put_str(spec, "serviceAccountName",
-			     json_str_or(spec, "serviceAccount", "default"));
-	const char *name = json_str_or(spec, "serviceAccountName", "default");
+	const char *name = json_str_or(spec, "serviceAccountName", "");
+	if (!*name) /* "" as templates leave it is none */
+		name = json_str_or(spec, "serviceAccount", "");
+	if (!*name)
+		name = "default";
+	json_put_str(spec, "serviceAccountName", name);
+	name = json_str_or(spec, "serviceAccountName", "");
 	json_put_str(spec, "serviceAccount", name);
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", "ServiceAccount");
 	struct object *o = hub_get(c->server->hub, k, c->ns, name);

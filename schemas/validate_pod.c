@@ -132,13 +132,6 @@ static void check_names(const json_t *spec, const struct path *at, struct field_
 		if (*text)
 			rule_name(e, PATH(at, names[i].field), text, names[i].check);
 	}
-	const json_t *secrets = json_object_get(spec, "imagePullSecrets");
-	for (size_t i = 0; i < json_array_size(secrets); i++) {
-		const json_t *secret = json_array_get(secrets, i);
-		if (!*json_str_or(secret, "name", ""))
-			rule_required(e, PATH(PATH_AT(PATH(at, "imagePullSecrets"), i), "name"),
-				      NULL);
-	}
 }
 
 static void check_host_network(const json_t *spec, const struct path *at, struct field_errors *e)

@@ -24,6 +24,14 @@ static const struct api_row rows[] = {
 	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
 	  "" },
 
+	/* ServiceAccount: as templates leave what nobody has set */
+	{ "an account without a name", 0, "POST", NS "/pods",
+	  POD("a0", "\"serviceAccountName\":\"\",\"imagePullSecrets\":[{},{\"name\":\"\"}],", ""),
+	  201, "\"serviceAccount\":\"default\" & \"serviceAccountName\":\"default\"" },
+	{ "the old name", 0, "POST", NS "/pods",
+	  POD("a1", "\"serviceAccountName\":\"\",\"serviceAccount\":\"nobody\",", ""), 403,
+	  "error looking up service account default/nobody" },
+
 	/* Priority */
 	{ "system classes", 0, "GET", PRIO "/system-node-critical", 0, 200,
 	  "\"value\":2000001000" },
