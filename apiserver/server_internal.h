@@ -46,6 +46,7 @@ struct server {
 	struct kinds *kinds; /* what is served */
 	struct definitions *definitions;
 	struct all *metadata_watches;  /* streams of all kinds */
+	uint64_t kind_gone_version;    /* when the last kind ceased to be served */
 	char *openapi_index;           /* rendered once it was asked for */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;

@@ -42,6 +42,7 @@ struct all {
 	struct index index;
 	struct index_cursor at;
 	bool has_snapshot, is_begun, owes_mark, owes_bookmark, is_over;
+	bool has_lost;    /* events that it has not seen are kept nowhere any more */
 	uint64_t version; /* where the watch begins; then up to which all was sent */
 	int64_t timeout_s;
 	struct loop_timer *timeout, *again, *bookmark;
@@ -215,6 +216,8 @@ static enum refill refill(struct text_source *t)
 		return REFILL_MORE;
 	}
 	bool is_behind = false;
+	if (a->has_lost)
+		return expire(a);
 	for (size_t i = 0; i < a->lanes_count; i++) {
 		if (a->lanes[i]->is_changed && send_events(a, a->lanes[i], SLICE_BYTES) < 0)
 			return expire(a);
@@ -266,8 +269,8 @@ static void drop_lane(struct all *a, size_t i)
 {
 	struct lane *lane = a->lanes[i];
 	/* The last of what happened: the kind itself went after its objects. */
-	if (a->initial > i && lane->is_changed)
-		(void)send_events(a, lane, SIZE_MAX); /* what was lost is lost */
+	if (a->initial > i && lane->is_changed && send_events(a, lane, SIZE_MAX) < 0)
+		a->has_lost = true;
 	if (a->initial == i && a->has_snapshot) {
 		index_fini(&a->index);
 		a->has_snapshot = false;
@@ -283,6 +286,7 @@ static void drop_lane(struct all *a, size_t i)
 
 void watch_all_forget(struct server *s, size_t place)
 {
+	s->kind_gone_version = hub_version(s->hub);
 	for (struct all *a = s->metadata_watches; a; a = a->next)
 		for (size_t i = a->lanes_count; i-- > 0;)
 			if (kind_place(a->lanes[i]->kind) == place)
@@ -303,6 +307,8 @@ static void begin(struct all *a, bool from_version)
 		if (lane->kind->custom)
 			add_kind(a, lane);
 	}
+	/* The last events of a kind that went since then went with it. */
+	a->has_lost = from_version && a->version < s->kind_gone_version;
 	a->is_begun = true;
 	a->next = s->metadata_watches;
 	if (a->next)

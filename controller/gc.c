@@ -21,6 +21,7 @@ struct gc_controller {
 	struct context *context;
 	struct control_loop *loop;
 	struct gc_graph graph;
+	struct map unknown; /* uids of those whose owner's kind is not known: a set */
 	struct source *sources;
 	size_t sources_count;
 	struct metadata_watch *metadata;
@@ -185,9 +186,13 @@ static void verify(struct gc_controller *g, struct work *w, const struct gc_node
 		      : xstrdup("");
 	const char *version = slash ? slash + 1 : owner->api_version;
 	struct api_resource resource;
-	if (!resource_of_owner(g, group, version, owner->kind, &resource) ||
-	    (resource.is_namespaced && n->ns[0] == '\0'))
-		return; /* a kind we do not know may well be there: nothing is deleted for it */
+	if (!resource_of_owner(g, group, version, owner->kind, &resource)) {
+		/* It may well be there: nothing is deleted for it until it is known. */
+		(void)map_put(&g->unknown, n->uid, g);
+		return;
+	}
+	if (resource.is_namespaced && n->ns[0] == '\0')
+		return;
 	struct look *l = xcalloc(1, sizeof *l);
 	*l = (struct look){ g, xstrdup(owner->uid) };
 	work_get(w, &resource, n->ns, owner->name, on_looked, l)->free_ctx = look_free;
@@ -258,6 +263,7 @@ static void forget(struct gc_controller *g, const char *uid)
 		return;
 	wake_owners(g, n);
 	wake_dependents(g, n);
+	(void)map_remove(&g->unknown, uid); /* it may be one of them */
 	gc_graph_remove(&g->graph, uid);
 }
 
@@ -344,6 +350,17 @@ static void name_custom(struct source *s, const struct api_resource *r, const ch
 				    .kind = xstrdup(kind) };
 }
 
+/* Their owner may be of the kind that is known from now on. */
+static void wake_unknown(struct gc_controller *g)
+{
+	const char **uids = map_sorted_keys(&g->unknown);
+	for (size_t i = 0; i < g->unknown.count; i++)
+		control_loop_add(g->loop, uids[i]);
+	free(uids);
+	map_fini(&g->unknown);
+	g->unknown = (struct map){ 0 };
+}
+
 /* A definition's kind, or another version of one that is known. One that is gone is kept: it
  * costs little, and it may come again. */
 static void on_custom_kind(void *ctx, const struct api_resource *r, const char *kind)
@@ -356,6 +373,7 @@ static void on_custom_kind(void *ctx, const struct api_resource *r, const char *
 			continue;
 		if (s->is_custom)
 			name_custom(s, r, kind);
+		wake_unknown(g);
 		return;
 	}
 	if (g->sources_count == KINDS_MAX) {
@@ -368,6 +386,7 @@ static void on_custom_kind(void *ctx, const struct api_resource *r, const char *
 	name_custom(s, r, kind);
 	s->cache = metadata_watch_add(g->metadata, &s->kind.resource);
 	cache_subscribe(s->cache, &(struct cache_subscriber){ .changed = on_object, .ctx = s });
+	wake_unknown(g);
 }
 
 static void start_watch(void *ctx)
@@ -425,6 +444,7 @@ void gc_controller_free(struct gc_controller *g)
 		free(g->sources[i].api_version);
 	}
 	free(g->sources);
+	map_fini(&g->unknown);
 	gc_graph_fini(&g->graph);
 	free(g);
 }

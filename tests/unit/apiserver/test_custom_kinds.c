@@ -369,6 +369,48 @@ static void test_watch(uint64_t seed)
 	api_world_fini(&w);
 }
 
+static void expect_from(struct api_world *w, unsigned long long version, bool is_expired)
+{
+	struct api_answer a;
+	auto_free char *target = xasprintf("/apis/skiff.dev/v1/metadata?watch=true&timeoutSeconds=1"
+					   "&resourceVersion=%llu",
+					   version);
+	api_world_call(w, w->admin, "GET", target, NULL, NULL, NULL, 20000, &a);
+	CHECK_INT(a.status, 200);
+	CHECK_INT(strstr(a.body.data, "\"code\":410") != NULL, is_expired);
+	api_answer_fini(&a);
+}
+
+/* Who was away while a kind went has not heard of the end of its objects: 410, and a new list. */
+static void test_resumed(uint64_t seed)
+{
+	static const struct api_row begin[] = {
+		{ "definition", 0, "POST", CRDS, CRD("lamps", "example.com", "Lamp", "", V1_STORED),
+		  201, "" },
+		{ "object", 0, "POST", V1, LAMP("a", ""), 201, "" },
+	};
+	static const struct api_row end_it[] = {
+		{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200, "" },
+	};
+	struct api_world w;
+	struct api_answer a;
+	api_world_init(&w, seed);
+	api_rows_run(&w, begin, ARRAY_LEN(begin));
+	api_world_call(&w, w.admin, "GET", V1 "?limit=1", NULL, NULL, NULL, 20000, &a);
+	static const char mark[] = "\"metadata\":{\"resourceVersion\":\"";
+	const char *at = strstr(a.body.data, mark);
+	CHECK(at);
+	unsigned long long before = strtoull(at + strlen(mark), NULL, 10);
+	api_answer_fini(&a);
+	expect_from(&w, before, false);
+	api_rows_run(&w, end_it, ARRAY_LEN(end_it));
+	rest(&w, 3000);
+	expect_from(&w, before, true);
+	api_rows_run(&w, begin, ARRAY_LEN(begin));
+	expect_from(&w, before, true);
+	api_world_fini(&w);
+}
+
 /* ---- objects that workers compute while their definition changes ---- */
 
 #define LARGE      (100u << 10)
@@ -429,6 +471,7 @@ int main(void)
 		test_derived(seed);
 		test_left_behind(seed);
 		test_watch(seed);
+		test_resumed(seed);
 		test_large(seed);
 	}
 	return 0;
