@@ -271,6 +271,8 @@ static void delete_all(struct sim *s)
 {
 	char why[480] = "";
 	s->is_ending = true;
+	/* What the users asked for last arrives first: nothing is made anew behind the deletion. */
+	loop_sim_run_until(s->loop, loop_now_ms(s->loop) + SETTLE_STEP);
 	sim_user_delete_all(s);
 	if (s->custom)
 		sim_custom_delete_all(s->custom);
