@@ -51,8 +51,12 @@ def web(version="1", replicas=2, script=None, **more):
     return deployment("web", spec, replicas, **more)
 
 
+# Without a probe a container is ready while it runs, and on a busy machine that may be seen.
+NEVER_READY = {"exec": {"command": ["false"]}}
+
+
 def crashing(name="web", words="no database here", code=7):
-    return deployment(name, pod_spec("echo %s; exit %d" % (words, code)))
+    return deployment(name, pod_spec("echo %s; exit %d" % (words, code), readinessProbe=NEVER_READY))
 
 
 def case_get(cluster):
@@ -260,7 +264,7 @@ def case_ready_or_why(cluster):
         ("waiting", deployment("waiting", depends="nobody"), ("nobody",)),
         ("unconfigured", deployment("unconfigured", pod_spec(env=[{"name": "A", "valueFrom": {
             "configMapKeyRef": {"name": "gone", "key": "a"}}}])), ('configmap "gone" not found',)),
-        ("naked", pod("naked", "echo naked end; exit 6", restartPolicy="Never"),
+        ("naked", pod("naked", "echo naked end; exit 6", restartPolicy="Never", readinessProbe=NEVER_READY),
          ("exit code 6", "naked end")),
     )
     for name, thing, parts in table:
