@@ -267,8 +267,10 @@ def case_ready_or_why(cluster):
         ("naked", pod("naked", "echo naked end; exit 6", restartPolicy="Never", readinessProbe=NEVER_READY),
          ("exit code 6", "naked end")),
     )
-    for name, thing, parts in table:
-        got = s.apply(thing, code=1, flags=("--wait", "--timeout", "5s"))
+    with concurrent.futures.ThreadPoolExecutor(len(table)) as pool: # each waits for most of its time
+        answers = list(pool.map(
+            lambda row: s.apply(row[1], code=1, flags=("--wait", "--timeout", "8s")), table))
+    for (name, thing, parts), got in zip(table, answers):
         lines = [line for line in (got.out + got.err).split("\n") if name in line]
         check(lines, name + " has a line", got.text())
         for part in parts:
