@@ -20,13 +20,14 @@ void server_turn_soon(struct http_server *s)
  * libmicrohttpd wants to be run again at once while there is a connection that it has not seen come
  * to nothing: one more read, or the same question about a brief answer. Where no bytes are left
  * that it could find and no answer is on its way, that can wait for the next one who brings some;
- * what may be left is the end of a peer that said so together with its request.
+ * what may be left is the end of a peer that said so together with its request. A connection that was
+ * suspended is in no epoll set until libmicrohttpd has asked it in vain: that is not put off.
  */
 static bool has_more(const struct http_server *s)
 {
 	const struct server_run *r = &s->run;
-	return !s->wires || s->handshakes || r->has_resumed || r->has_body || s->wires->is_full ||
-	       r->queued > r->completed || s->wires->pushes > r->completed ||
+	return !s->wires || s->handshakes || r->has_resumed || r->has_body || r->must_rejoin ||
+	       s->wires->is_full || r->queued > r->completed || s->wires->pushes > r->completed ||
 	       tls_wires_have_pending(s->wires);
 }
 
@@ -89,7 +90,7 @@ void server_resume(struct server_exchange *x)
 
 void server_suspend(struct server_exchange *x)
 {
-	x->is_suspended = true;
+	x->is_suspended = x->was_suspended = true;
 	MHD_suspend_connection(x->connection->mhd);
 	if (x->state != EXCHANGE_TAKEN)
 		server_watch_hangup(x->connection);

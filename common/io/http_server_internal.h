@@ -87,6 +87,7 @@ struct server_exchange {
 	struct MHD_Response *response;
 	int status;
 	bool has_body; /* its head waits for it on the wire */
+	bool was_suspended;
 	/* a streamed answer */
 	struct http_source source;
 	void *source_ctx;
@@ -106,6 +107,7 @@ struct server_exchange {
 struct server_run {
 	unsigned queued, completed; /* answers */
 	bool has_resumed, has_body; /* a connection; bytes of one came */
+	bool must_rejoin; /* one is over that was suspended: it is not in the epoll set yet */
 };
 
 struct http_server {

@@ -458,6 +458,7 @@ void server_completed(void *cls, struct MHD_Connection *mhd, void **request,
 		return;
 	*request = NULL;
 	((struct http_server *)cls)->run.completed += code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+	((struct http_server *)cls)->run.must_rejoin |= x->was_suspended;
 	x->is_staying = false;
 	if (x->connection->session)
 		tls_wire_let_go(&x->connection->wire);
