@@ -10,6 +10,7 @@
  * object owns goes with it.
  */
 #include "common/client/reflector.h"
+#include "schemas/kinds.h"
 #include "tests/sim/sim.h"
 
 #include <stdio.h>
@@ -184,16 +185,6 @@ void sim_custom_delete_all(struct sim_custom *u)
 
 /* ---- what must hold at every write ---- */
 
-static bool has_condition(const json_t *object, const char *type)
-{
-	size_t i;
-	json_t *c;
-	json_array_foreach (json_dig(object, "status.conditions"), i, c)
-		if (streq(json_str_or(c, "type", ""), type))
-			return streq(json_str_or(c, "status", ""), "True");
-	return false;
-}
-
 static const json_t *definition_of(const struct sim_check *c, const char *plural)
 {
 	auto_free char *name = xasprintf("%s." GROUP, plural);
@@ -207,7 +198,7 @@ static void check_names(struct sim *s)
 	const char *of_b = json_str_or(b, "status.acceptedNames.kind", "");
 	if (*of_a && streq(of_a, of_b))
 		sim_fail(s, "two definitions have the kind %s", of_a);
-	if (has_condition(a, "Established") && has_condition(b, "Established"))
+	if (definition_is_established(a) && definition_is_established(b))
 		sim_fail(s, "both definitions of one kind are established");
 }
 
@@ -220,7 +211,7 @@ static void check_made(struct sim *s, const char *key)
 		sim_fail(s, "%s was made and has no definition", key);
 	else if (json_dig(definition, "metadata.deletionTimestamp"))
 		sim_fail(s, "%s was made while its definition was about to go", key);
-	else if (!has_condition(definition, "Established"))
+	else if (!definition_is_established(definition))
 		sim_fail(s, "%s was made before its definition was established", key);
 }
 
@@ -292,7 +283,7 @@ bool sim_custom_is_settled(struct sim_custom *u, char *why, size_t size)
 	const struct sim_check *c = u->sim->check;
 	int n = snprintf(why, size, "the definitions are not as wanted");
 	assert(n > 0);
-	return has_condition(definition_of(c, "lamps"), "Established") &&
+	return definition_is_established(definition_of(c, "lamps")) &&
 	       !definition_of(c, "lights") &&
 	       sim_check_object(c, GROUP, "lamps", "default", "l0") != NULL &&
 	       are_children_right(u->sim, why, size) && is_followed(u, why, size);
