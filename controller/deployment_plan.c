@@ -5,8 +5,9 @@ struct view {
 	const struct deployment_want *want;
 	const struct deployment_set *sets;
 	size_t n;
-	size_t new_set;       /* SIZE_MAX: none */
-	const size_t *by_age; /* old sets, oldest first */
+	size_t new_set;            /* SIZE_MAX: none */
+	const size_t *by_age;      /* old sets, oldest first */
+	const size_t *by_revision; /* old sets; an undone one counts from when it served last */
 	size_t old_count;
 	int64_t total, old_total; /* spec replicas */
 };
@@ -31,17 +32,27 @@ static bool is_older(const struct deployment_set *a, const struct deployment_set
 {
 	if (a->created_us != b->created_us)
 		return a->created_us < b->created_us;
+	if (a->revision != b->revision) /* made within one second */
+		return a->revision < b->revision;
 	return strcmp(a->name, b->name) < 0;
 }
 
-static size_t list_old(const struct deployment_set *sets, size_t n, size_t *ret)
+static bool served_before(const struct deployment_set *a, const struct deployment_set *b)
+{
+	return a->revision != b->revision ? a->revision < b->revision : is_older(a, b);
+}
+
+static size_t list_old(const struct deployment_set *sets, size_t n,
+		       bool (*is_before)(const struct deployment_set *a,
+					 const struct deployment_set *b),
+		       size_t *ret)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (sets[i].is_new)
 			continue;
 		size_t at = count++;
-		while (at > 0 && is_older(&sets[i], &sets[ret[at - 1]])) {
+		while (at > 0 && is_before(&sets[i], &sets[ret[at - 1]])) {
 			ret[at] = ret[at - 1];
 			at--;
 		}
@@ -254,10 +265,10 @@ static void forget_old(struct view *v)
 		return;
 	int64_t excess = (int64_t)v->old_count - want->history_limit;
 	for (size_t i = 0; i < v->old_count && excess > 0; i++, excess--) {
-		const struct deployment_set *s = &v->sets[v->by_age[i]];
+		const struct deployment_set *s = &v->sets[v->by_revision[i]];
 		if (s->replicas == 0 && s->status_replicas == 0 && s->is_observed &&
 		    !s->is_deleting)
-			push(v, DEPLOYMENT_DELETE, v->by_age[i], 0, "history limit");
+			push(v, DEPLOYMENT_DELETE, v->by_revision[i], 0, "history limit");
 	}
 }
 
@@ -283,13 +294,16 @@ void deployment_plan_make(struct deployment_plan *plan, const struct deployment_
 	if (want->is_deleting)
 		return;
 	auto_free size_t *by_age = xcalloc(n + 1, sizeof(size_t));
+	auto_free size_t *by_revision = xcalloc(n + 1, sizeof(size_t));
 	struct view v = { .plan = plan,
 			  .want = want,
 			  .sets = sets,
 			  .n = n,
 			  .new_set = SIZE_MAX,
-			  .by_age = by_age };
-	v.old_count = list_old(sets, n, by_age);
+			  .by_age = by_age,
+			  .by_revision = by_revision };
+	v.old_count = list_old(sets, n, is_older, by_age);
+	(void)list_old(sets, n, served_before, by_revision); /* as many */
 	for (size_t i = 0; i < n; i++) {
 		if (sets[i].is_new)
 			v.new_set = i;

@@ -12,6 +12,7 @@
 /* What is known of something deleted beside the caches; losing it lengthens a wait by as much. */
 struct stopping {
 	char *ns;
+	int64_t deleted_ms; /* its deletion, to the second's end at most; -1: not known yet */
 	int64_t since_ms;   /* seen first when nothing held it any more; -1: not yet */
 	uint64_t told_hash; /* of the last event's text */
 	bool is_seen;       /* by this look at its namespace */

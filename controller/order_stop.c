@@ -21,7 +21,7 @@ static struct stopping *stopping_of(struct order_controller *o, const char *uid,
 	struct stopping *s = map_get(&o->stopping, uid);
 	if (!s) {
 		s = xcalloc(1, sizeof *s);
-		*s = (struct stopping){ .ns = xstrdup(ns), .since_ms = -1 };
+		*s = (struct stopping){ .ns = xstrdup(ns), .deleted_ms = -1, .since_ms = -1 };
 		(void)map_put(&o->stopping, uid, s); /* was absent */
 	}
 	s->is_seen = true;
@@ -34,6 +34,20 @@ static int64_t stopping_since(struct order_controller *o, const char *uid, const
 	if (s->since_ms < 0)
 		s->since_ms = loop_now_ms(o->context->loop);
 	return s->since_ms;
+}
+
+/* deletionTimestamp (which has the grace period added) is cut to whole seconds: what was deleted
+ * at the end of one would seem to have waited for it already. */
+static int64_t deleted_at(struct order_controller *o, const json_t *object, int64_t grace_s)
+{
+	struct stopping *s = stopping_of(o, uid_of(object), namespace_of(object));
+	if (s->deleted_ms < 0) {
+		const struct loop *loop = o->context->loop;
+		int64_t now_ms = loop_now_ms(loop);
+		int64_t cut_us = time_of(object, "metadata.deletionTimestamp") - grace_s * 1000000;
+		s->deleted_ms = MIN(now_ms, now_ms - (loop_wall_us(loop) - cut_us) / 1000 + 999);
+	}
+	return s->deleted_ms;
 }
 
 static void stopping_free(struct stopping *s)
@@ -100,13 +114,11 @@ static int64_t grace_ms(const json_t *object)
 static struct order_stop_facts stop_facts(struct order_controller *o, enum kind kind,
 					  const json_t *object)
 {
-	const struct loop *loop = o->context->loop;
 	struct order_stop_facts f = { .is_deleting = pod_is_terminating(object) };
 	if (!f.is_deleting)
 		return f;
 	int64_t grace_s = json_int_or(object, "metadata.deletionGracePeriodSeconds", 0);
-	int64_t deleted_us = time_of(object, "metadata.deletionTimestamp") - grace_s * 1000000;
-	f.deleted_at_ms = loop_now_ms(loop) - (loop_wall_us(loop) - deleted_us) / 1000;
+	f.deleted_at_ms = deleted_at(o, object, grace_s);
 	f.has_pods = kind != KIND_SERVICE && order_has_pods(o, kind, object);
 	f.is_exempt = has_finalizer(object, "orphan") || (kind == KIND_POD && grace_s == 0);
 	f.is_held = has_finalizer(object, ORDER_FINALIZER);

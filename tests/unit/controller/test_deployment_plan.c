@@ -6,8 +6,8 @@
 #define DESIRED 10
 
 /* A set is "letter replicas/available": n new, o old (oldest first); ":d" its desired annotation
- * where it is not the wanted number. Flags: r recreate, p paused, g gate closed, l old pods live,
- * c complete. */
+ * where it is not the wanted number; "@" its revision where it is not its place. Flags: r
+ * recreate, p paused, g gate closed, l old pods live, c complete. */
 static const struct {
 	const char *name;
 	int64_t replicas, surge, unavailable;
@@ -37,6 +37,7 @@ static const struct {
 	{ "recreate goes on", 3, 0, 0, "rl", "o3/3 n0/0", "0=0" },
 	{ "recreate grows", 3, 0, 0, "r", "o0/0 n0/0", "1=3" },
 	{ "history", 1, 1, 0, "c", "o0/0 o0/0 o0/0 n1/1", "-0" },
+	{ "history: an undone one is young", 1, 1, 0, "c", "o0/0@5 o0/0 o0/0 n1/1", "-1" },
 	{ "history only when complete", 1, 1, 0, "", "o0/0 o0/0 o0/0 n1/1", "" },
 };
 
@@ -50,7 +51,8 @@ static size_t parse(const char *text, int64_t replicas, int64_t surge, struct de
 					      .is_observed = true,
 					      .desired = replicas,
 					      .max = replicas + surge,
-					      .created_us = (int64_t)n + 1,
+					      .created_us = 1, /* all within one second */
+					      .revision = (int64_t)n + 1,
 					      .name = "x" };
 		s->replicas = s->status_replicas = strtoll(text + 1, &end, 10);
 		s->available = strtoll(end + 1, &end, 10);
@@ -58,6 +60,8 @@ static size_t parse(const char *text, int64_t replicas, int64_t surge, struct de
 			s->desired = strtoll(end + 1, &end, 10);
 		if (*end == '/')
 			s->max = strtoll(end + 1, &end, 10);
+		if (*end == '@')
+			s->revision = strtoll(end + 1, &end, 10);
 		text = end + (*end == ' ');
 		n++;
 	}
