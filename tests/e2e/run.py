@@ -2,13 +2,16 @@
 """run.py NAME [CASE…] - runs the cases of test_NAME.py, in their order, on a cluster of their own.
 
 A case is a function case_…(cluster). A module says NODES for a cluster of several nodes, or
-NODES = 0 when its cases make their own. SKIFF_BIN is where the programs are.
+NODES = 0 when its cases make their own; LANES where its cases, each in a namespace of its own, may
+run so many at a time (they mostly wait), and ALONE, the names of those that may not: they run last.
+SKIFF_BIN is where the programs are.
 """
 import importlib
 import os
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -28,11 +31,17 @@ def run_case(name, case, cluster):
                            for f in at if "test_" in f.filename)
     except Exception: # pylint: disable=broad-except
         failure = traceback.format_exc()
-    print("%s %-44s %5.1f s" % ("FAILED" if failure else "ok    ", name,
-                                time.monotonic() - begin), flush=True)
-    if failure:
-        print(failure, flush=True)
+    # In one piece: others may print, too.
+    print("%s %-44s %5.1f s%s" % ("FAILED" if failure else "ok    ", name, time.monotonic() - begin,
+                                  "\n" + failure if failure else ""), flush=True)
     return failure is None
+
+
+def run_in_lanes(cases, cluster, lanes):
+    """The names of the cases that failed, of cases that make no clusters."""
+    with ThreadPoolExecutor(lanes) as pool:
+        passed = list(pool.map(lambda c: run_case(c[0], c[1], cluster), cases))
+    return [key for (key, _), good in zip(cases, passed) if not good]
 
 
 def main(name, wanted):
@@ -42,8 +51,11 @@ def main(name, wanted):
     remove_leftovers()
     nodes = getattr(module, "NODES", 1)
     cluster = Cluster(nodes) if nodes else None
-    failed = []
-    for key, case in cases:
+    failed, alone = [], cases
+    if hasattr(module, "LANES"):
+        alone = [c for c in cases if c[0] in getattr(module, "ALONE", ())]
+        failed = run_in_lanes([c for c in cases if c not in alone], cluster, module.LANES)
+    for key, case in alone:
         if not run_case(key, case, cluster):
             failed.append(key)
         for own in [c for c in Cluster.open_ones if c is not cluster]:

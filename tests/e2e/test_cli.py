@@ -14,6 +14,7 @@ import urllib.request
 from harness import check, check_in, run, skiff, wait_for
 from kube import (Kube, Running, container, deployment, example, job, manifest, meta, pod, pod_spec, service)
 
+LANES = 3
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

@@ -12,6 +12,7 @@ from kube import (Kube, container_ids, deployment, job, manifest, pod, pod_spec,
 from tapes import Upstream
 
 HELD_S = 3 # so long a closed gate is watched
+LANES = 3
 
 
 def ready_after(seconds):

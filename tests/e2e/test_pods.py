@@ -11,6 +11,7 @@ from harness import check, check_in, run, wait_for
 from kube import Kube, container, deployment, pod, pod_spec, service
 
 SERVE = "mkdir -p /tmp/w; echo ok > /tmp/w/ok; exec httpd -f -p 8080 -h /tmp/w"
+LANES = 3
 
 
 def field(path):
