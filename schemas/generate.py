@@ -62,6 +62,8 @@ def flatten(types, name):
                 sys.exit('%s: structs embedded three times' % name)
             if not outer:
                 inner = dict(inner, proto=0)
+            inside = [field['inline'].rsplit('.', 1)[1]] + inner.get('embedded', [])
+            inner = dict(inner, embedded=inside)
             out.append((inner, outer << 8 | deeper if deeper else outer))
     first = {'apiVersion': 0, 'kind': 1, 'metadata': 2}
     return sorted(out, key=lambda f: first.get(f[0]['name'], 3)
@@ -98,6 +100,8 @@ def field_text(tables, numbers, field, outer):
         parts.append('.default_json = %s' % json_text(field['default']))
     if field.get('enum'):
         parts.append('.enum_values = %s' % tables.strings(field['enum']))
+    if field.get('enum_order') == 'given':
+        parts.append('.shows_enum_as_given = true')
     for word in (field.get('patch') or '').split(','):
         if word:
             parts.append('.patch_%s = true' % {'retainKeys': 'retain_keys'}.get(word, word))
@@ -110,6 +114,8 @@ def field_text(tables, numbers, field, outer):
         parts.append('.is_atomic_map = true')
     if field.get('map_keys'):
         parts.append('.list_map_keys = %s' % tables.strings(field['map_keys']))
+    if field.get('embedded'):
+        parts.append('.embedded = %s' % text('.'.join(field['embedded'])))
     if field.get('description'):
         parts.append('.description = %s' % text(field['description']))
     return '\t{ %s },' % ', '.join(parts)

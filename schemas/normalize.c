@@ -44,11 +44,11 @@ static const char *element_name(const struct schema_field *f)
 		[SCHEMA_BOOL] = "bool",
 		[SCHEMA_DOUBLE] = "float64",
 		[SCHEMA_BYTES] = "[]uint8",
-		[SCHEMA_TIME] = "v1.Time",
-		[SCHEMA_MICRO_TIME] = "v1.MicroTime",
-		[SCHEMA_DURATION] = "v1.Duration",
+		[SCHEMA_TIME] = "string",
+		[SCHEMA_MICRO_TIME] = "string",
+		[SCHEMA_DURATION] = "string",
 		[SCHEMA_QUANTITY] = "resource.Quantity",
-		[SCHEMA_INT_OR_STRING] = "intstr.IntOrString",
+		[SCHEMA_INT_OR_STRING] = "int32",
 		[SCHEMA_ANY] = "runtime.RawExtension",
 		[SCHEMA_FIELDS_V1] = "v1.FieldsV1",
 		[SCHEMA_STRING_LIST] = "[]string",
@@ -89,8 +89,8 @@ static void describe(const json_t *value, char *out, size_t size)
 	assert(n > 0 && (size_t)n < size);
 }
 
-static int wrong_type(struct context *c, const json_t *value, const struct path *where,
-		      const char *shape)
+static int wrong_as(struct context *c, const json_t *value, const struct path *where,
+		    const char *shape, const char *element)
 {
 	char what[64];
 	describe(value, what, sizeof what);
@@ -99,7 +99,19 @@ static int wrong_type(struct context *c, const json_t *value, const struct path 
 	path_text(where, false, &path);
 	return error_set(c->err, ERR_MALFORMED,
 			 "json: cannot unmarshal %s into Go struct field %s.%s of type %s%s", what,
-			 short_name(c->owner, false), path.data, shape, element_name(c->field));
+			 short_name(c->owner, false), path.data, shape, element);
+}
+
+static int wrong_type(struct context *c, const json_t *value, const struct path *where,
+		      const char *shape)
+{
+	return wrong_as(c, value, where, shape, element_name(c->field));
+}
+
+/* Of amounts by resource, which have a type of their own in Go. */
+static int wrong_list(struct context *c, const json_t *value, const struct path *where)
+{
+	return wrong_as(c, value, where, "", "v1.ResourceList");
 }
 
 /* What Go makes of null inside a list or map. */
@@ -176,10 +188,11 @@ static int normalize_time(struct context *c, json_t **value, const struct path *
 		return 0;
 	}
 	if (!time_parse(text, &us))
-		return error_set(c->err, ERR_MALFORMED,
-				 "parsing time \"%.100s\" as \"2006-01-02T15:04:05Z07:00\": cannot "
-				 "parse \"%.100s\" as \"2006\"",
-				 text, text);
+		return error_set(
+			c->err, ERR_MALFORMED,
+			"parsing time \"%.100s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot "
+			"parse \"%.100s\" as \"2006\"",
+			text, c->field->form == SCHEMA_MICRO_TIME ? ".000000" : "", text);
 	if (c->field->form == SCHEMA_TIME)
 		time_format(us, canonical);
 	else
@@ -189,7 +202,7 @@ static int normalize_time(struct context *c, json_t **value, const struct path *
 	return 0;
 }
 
-static int normalize_quantity(struct context *c, json_t **value, const struct path *where)
+static int normalize_quantity(struct context *c, json_t **value)
 {
 	char canonical[QUANTITY_TEXT_SIZE], number[64];
 	const char *text = json_string_value(*value);
@@ -200,11 +213,9 @@ static int normalize_quantity(struct context *c, json_t **value, const struct pa
 	} else if (json_is_real(*value)) {
 		n = snprintf(number, sizeof number, "%.15g", json_real_value(*value));
 		text = number;
-	} else if (!text) {
-		return wrong_type(c, *value, where, "");
 	}
 	assert(n >= 0 && n < (int)sizeof number);
-	if (!quantity_canonical(text, canonical))
+	if (!text || !quantity_canonical(text, canonical))
 		return error_set(c->err, ERR_MALFORMED,
 				 "quantities must match the regular expression "
 				 "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
@@ -218,7 +229,7 @@ static int check_integer(struct context *c, const json_t *value, const struct pa
 	if (!json_is_integer(value))
 		return wrong_type(c, value, where, "");
 	int64_t v = json_integer_value(value);
-	if (c->field->form == SCHEMA_INT32 && (v > INT32_MAX || v < INT32_MIN)) {
+	if (c->field->form != SCHEMA_INT64 && (v > INT32_MAX || v < INT32_MIN)) {
 		AUTO_STR path;
 		str_init(&path, 512);
 		path_text(where, false, &path);
@@ -288,7 +299,7 @@ static int normalize_one(struct context *c, json_t **value, const struct path *w
 	case SCHEMA_DURATION:
 		return normalize_time(c, value, where);
 	case SCHEMA_QUANTITY:
-		return normalize_quantity(c, value, where);
+		return normalize_quantity(c, value);
 	case SCHEMA_OBJECT:
 		if (json_is_object(*value))
 			return normalize_fields(c, c->field->type, *value, where);
@@ -333,7 +344,8 @@ static int normalize_list(struct context *c, json_t *list, const struct path *wh
 static int normalize_map(struct context *c, json_t *map, const struct path *where)
 {
 	if (!json_is_object(map))
-		return wrong_type(c, map, where, "map[string]");
+		return c->field->form == SCHEMA_QUANTITY ? wrong_list(c, map, where)
+							 : wrong_type(c, map, where, "map[string]");
 	const char *key;
 	json_t *item;
 	void *next;
@@ -391,7 +403,8 @@ static int normalize_fields(struct context *c, const struct schema_type *type, j
 			continue;
 		}
 		struct context here = { type, f, c->report, c->err, c->depth + 1 };
-		if (normalize_field(&here, tree, value, PATH(where, f->name)) < 0)
+		if (normalize_field(&here, tree, value, PATH_INSIDE(where, f->embedded, f->name)) <
+		    0)
 			return c->err->code;
 	}
 	return 0;

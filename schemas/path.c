@@ -14,6 +14,8 @@ void path_text(const struct path *p, bool with_indexes, struct str *out)
 	case PATH_NAME:
 		if (out->len)
 			str_add_char(out, '.');
+		if (p->embedded && !with_indexes)
+			str_addf(out, "%s.", p->embedded);
 		str_add(out, p->name);
 		break;
 	case PATH_INDEX:

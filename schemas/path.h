@@ -13,11 +13,16 @@ struct path {
 	enum path_kind kind;
 	const char *name; /* PATH_NAME, PATH_ENTRY: ".name", PATH_KEY: "[name]" */
 	size_t index;     /* PATH_INDEX: "[3]" */
+	/* PATH_NAME: what stands before the name where indexes are not named; or NULL. */
+	const char *embedded;
 };
 
 /* Frames that live until the end of the enclosing block. */
-#define PATH(up_, name_)   (&(const struct path){ .up = (up_), .kind = PATH_NAME, .name = (name_) })
-#define PATH_AT(up_, i_)   (&(const struct path){ .up = (up_), .kind = PATH_INDEX, .index = (i_) })
+#define PATH(up_, name_) (&(const struct path){ .up = (up_), .kind = PATH_NAME, .name = (name_) })
+#define PATH_AT(up_, i_) (&(const struct path){ .up = (up_), .kind = PATH_INDEX, .index = (i_) })
+#define PATH_INSIDE(up_, embedded_, name_)                                                         \
+	(&(const struct path){                                                                     \
+		.up = (up_), .kind = PATH_NAME, .name = (name_), .embedded = (embedded_) })
 #define PATH_OF(up_, key_) (&(const struct path){ .up = (up_), .kind = PATH_KEY, .name = (key_) })
 
 /* Of a map: where it is found, and not named where indexes are not. */

@@ -60,11 +60,15 @@ struct schema_field {
 	int64_t min, max;               /* numbers: value; strings, lists: length */
 	const char *default_json;       /* or NULL: filled when absent and the parent is there */
 	const char *const *enum_values; /* NULL-terminated, or NULL */
+	bool shows_enum_as_given;       /* what is refused names them in this order; else sorted */
 	bool patch_merge, patch_replace, patch_retain_keys; /* strategic merge */
 	const char *patch_merge_key;                        /* or NULL */
 	enum schema_list_type list_type;
 	const char *const *list_map_keys; /* NULL-terminated, or NULL */
 	bool is_atomic_map;               /* server-side apply takes the map as one field */
+	/* The structs that Go has it inside of, where JSON has it inline: "RuleWithOperations.Rule"; or
+	 * NULL. Its decoder names them. */
+	const char *embedded;
 	const char *description;
 };
 

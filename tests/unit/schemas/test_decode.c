@@ -54,6 +54,36 @@ static const struct {
 	{ "wrong type", "apps.v1.Deployment", SCHEMA_JSON, "{\"spec\":{\"replicas\":\"3\"}}",
 	  "error -10: json: cannot unmarshal string into Go struct field "
 	  "DeploymentSpec.spec.replicas of type int32" },
+	{ "wrong type in an embedded struct", "core.v1.Pod", SCHEMA_JSON,
+	  "{\"spec\":{\"volumes\":[{\"configMap\":{\"defaultMode\":\"0644\"}}]}}",
+	  "error -10: json: cannot unmarshal string into Go struct field "
+	  "ConfigMapVolumeSource.spec.volumes.VolumeSource.configMap.defaultMode of type int32" },
+	{ "wrong type in two embedded structs",
+	  "admissionregistration.v1.ValidatingAdmissionPolicy", SCHEMA_JSON,
+	  "{\"spec\":{\"matchConstraints\":{\"resourceRules\":[{\"apiGroups\":\"x\"}]}}}",
+	  "error -10: json: cannot unmarshal string into Go struct field "
+	  "NamedRuleWithOperations.spec.matchConstraints.resourceRules.RuleWithOperations.Rule."
+	  "apiGroups of type []string" },
+	{ "wrong number or text", "core.v1.Service", SCHEMA_JSON,
+	  "{\"spec\":{\"ports\":[{\"targetPort\":true}]}}",
+	  "error -10: json: cannot unmarshal bool into Go struct field "
+	  "ServicePort.spec.ports.targetPort of type int32" },
+	{ "number or text too large", "apps.v1.Deployment", SCHEMA_JSON,
+	  "{\"spec\":{\"strategy\":{\"rollingUpdate\":{\"maxSurge\":3000000000}}}}",
+	  "error -10: json: cannot unmarshal number 3000000000 into Go struct field "
+	  "RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32" },
+	{ "wrong amount", "core.v1.Pod", SCHEMA_JSON,
+	  "{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{\"cpu\":true}}}]}}",
+	  "error -10: quantities must match the regular expression "
+	  "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'" },
+	{ "amounts in a list", "core.v1.Pod", SCHEMA_JSON,
+	  "{\"spec\":{\"containers\":[{\"resources\":{\"limits\":[]}}]}}",
+	  "error -10: json: cannot unmarshal array into Go struct field "
+	  "ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList" },
+	{ "wrong micro time", "coordination.v1.Lease", SCHEMA_JSON,
+	  "{\"spec\":{\"renewTime\":\"x\"}}",
+	  "error -10: parsing time \"x\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse "
+	  "\"x\" as \"2006\"" },
 	{ "wrong type inside map", "core.v1.ConfigMap", SCHEMA_JSON, "{\"data\":{\"a\":1}}",
 	  "error -10: json: cannot unmarshal number into Go struct field ConfigMap.data of type "
 	  "string" },
