@@ -146,3 +146,35 @@ void rule_address(struct field_errors *e, const struct path *at, const char *tex
 	else if (is_canonical)
 		check_canonical(e, at, text, &c, false);
 }
+
+void rule_not_special(const char *text, const struct path *at, struct field_errors *e)
+{
+	static const struct {
+		const char *range, *words;
+	} special[] = {
+		{ "0.0.0.0/32", "may not be unspecified (0.0.0.0)" },
+		{ "::/128", "may not be unspecified (::)" },
+		{ "127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+		{ "::1/128", "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+		{ "169.254.0.0/16",
+		  "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
+		{ "fe80::/10", "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
+		{ "224.0.0.0/24",
+		  "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
+		{ "ff02::/16",
+		  "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
+	};
+	struct cidr address, range;
+	if (!cidr_parse(text, false, &address)) {
+		rule_bad_text(e, FIELD_INVALID, at, text, "must be a valid IP address");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(special); i++) {
+		if (!cidr_parse(special[i].range, true, &range))
+			continue;
+		bool is_it = range.is_v6 == address.is_v6 && range.prefix == address.prefix &&
+			     memcmp(range.bytes, address.bytes, sizeof range.bytes) == 0;
+		if (is_it || cidr_contains(&range, &address))
+			rule_bad_text(e, FIELD_INVALID, at, text, "%s", special[i].words);
+	}
+}

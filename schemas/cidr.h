@@ -24,3 +24,5 @@ void rule_cidr(struct field_errors *e, const struct path *at, const char *text, 
 /* `is_canonical`: and as it would be printed. */
 void rule_address(struct field_errors *e, const struct path *at, const char *text,
 		  bool is_canonical);
+/* An address, but not where a packet could leave the cluster for the machine itself or for everybody. */
+void rule_not_special(const char *text, const struct path *at, struct field_errors *e);

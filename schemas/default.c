@@ -66,6 +66,13 @@ void default_text(json_t *o, const char *name, const char *value)
 		json_object_set_new_nocheck(o, name, json_string(value));
 }
 
+void default_pointer(json_t *o, const char *name, const char *value)
+{
+	const json_t *now = json_object_get(o, name);
+	if (!now || json_is_null(now))
+		json_object_set_new_nocheck(o, name, json_string(value));
+}
+
 void default_int(json_t *o, const char *name, int64_t value)
 {
 	json_t *now = json_object_get(o, name);

@@ -20,6 +20,8 @@ void default_group(const struct schema_kind *kind, json_t *tree); /* all other k
 
 /* Set a text that is absent or empty, a number that is absent. */
 void default_text(json_t *o, const char *name, const char *value);
+/* Set a text that is absent; an empty one was given, and stays. */
+void default_pointer(json_t *o, const char *name, const char *value);
 void default_int(json_t *o, const char *name, int64_t value);
 /* The member object, made where it is absent; NULL where `o` is no object. */
 json_t *default_object(json_t *o, const char *name);

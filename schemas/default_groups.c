@@ -63,13 +63,25 @@ static void default_persistent_volume(json_t *tree)
 		return;
 	default_host_path(spec);
 	default_text(spec, "persistentVolumeReclaimPolicy", "Retain");
-	default_text(spec, "volumeMode", "Filesystem");
+	default_pointer(spec, "volumeMode", "Filesystem");
+}
+
+/* dataSource takes claims and snapshots only: what else it says is ignored, as it ever was. */
+static bool is_old_source(const json_t *source)
+{
+	const char *group = json_str_or(source, "apiGroup", "");
+	const char *kind = json_str_or(source, "kind", "");
+	return (!*group && streq(kind, "PersistentVolumeClaim")) ||
+	       (streq(group, "snapshot.storage.k8s.io") && streq(kind, "VolumeSnapshot"));
 }
 
 /* Where the new volume's content comes from stands in two fields; each fills the other. */
 static void default_claim_sources(json_t *tree)
 {
 	json_t *spec = json_object_get(tree, "spec");
+	if (json_object_get(spec, "dataSource") &&
+	    !is_old_source(json_object_get(spec, "dataSource")))
+		json_object_del(spec, "dataSource");
 	json_t *old = json_object_get(spec, "dataSource");
 	json_t *new = json_object_get(spec, "dataSourceRef");
 	if (old && !new)
@@ -98,8 +110,8 @@ static void default_autoscaler(json_t *tree)
 		return;
 	json_t *up = default_object(behavior, "scaleUp");
 	json_t *down = default_object(behavior, "scaleDown");
-	default_text(up, "selectPolicy", "Max");
-	default_text(down, "selectPolicy", "Max");
+	default_pointer(up, "selectPolicy", "Max");
+	default_pointer(down, "selectPolicy", "Max");
 	default_int(up, "stabilizationWindowSeconds", 0);
 	if (!json_object_get(up, "policies"))
 		json_object_set_new_nocheck(up, "policies",

@@ -138,12 +138,12 @@ void default_service(json_t *service)
 		if (!streq(type, "ExternalName"))
 			default_text(spec, "externalTrafficPolicy", "Cluster");
 	if (is_outside || streq(type, "ClusterIP"))
-		default_text(spec, "internalTrafficPolicy", "Cluster");
+		default_pointer(spec, "internalTrafficPolicy", "Cluster");
 	if (is_balanced && !json_object_get(spec, "allocateLoadBalancerNodePorts"))
 		json_put_bool(spec, "allocateLoadBalancerNodePorts", true);
 	json_array_foreach (json_dig(service, "status.loadBalancer.ingress"), i, point)
 		if (is_balanced && *json_str_or(point, "ip", ""))
-			default_text(point, "ipMode", "VIP");
+			default_pointer(point, "ipMode", "VIP");
 }
 
 void default_secret(json_t *secret)
@@ -168,8 +168,8 @@ static void default_deployment(json_t *spec)
 	if (!streq(json_str_or(strategy, "type", ""), "RollingUpdate"))
 		return;
 	json_t *rolling = default_object(strategy, "rollingUpdate");
-	default_text(rolling, "maxSurge", "25%");
-	default_text(rolling, "maxUnavailable", "25%");
+	default_pointer(rolling, "maxSurge", "25%");
+	default_pointer(rolling, "maxUnavailable", "25%");
 }
 
 static void default_bool(json_t *o, const char *name, bool value)
@@ -185,13 +185,14 @@ static void default_job(json_t *job, json_t *spec)
 	if (!completions && !parallelism)
 		json_put_int(spec, "completions", 1);
 	default_int(spec, "parallelism", 1);
-	default_text(spec, "completionMode", "NonIndexed");
+	default_pointer(spec, "completionMode", "NonIndexed");
 	default_bool(spec, "manualSelector", false);
 	default_bool(spec, "suspend", false);
 	default_int(spec, "backoffLimit",
 		    json_object_get(spec, "backoffLimitPerIndex") ? INT32_MAX : 6);
-	default_text(spec, "podReplacementPolicy",
-		     json_object_get(spec, "podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
+	default_pointer(spec, "podReplacementPolicy",
+			json_object_get(spec, "podFailurePolicy") ? "Failed"
+								  : "TerminatingOrFailed");
 	json_t *labels = json_dig(spec, "template.metadata.labels");
 	if (json_object_size(labels) && !json_object_size(json_dig(job, "metadata.labels")))
 		json_put(job, "metadata.labels", json_deep_copy(labels));

@@ -4,6 +4,7 @@
 #include "schemas/custom_internal.h"
 #include "schemas/rule.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 
 #define FIELD_ERRORS_MAX 256
@@ -52,13 +53,14 @@ static char *value_text(const json_t *value)
 }
 
 static void add(struct field_errors *e, enum field_error_type type, char *take_field,
-		const json_t *value, const char *detail, va_list args) PRINTF_LIKE(5, 0);
+		char *take_value, const char *detail, va_list args) PRINTF_LIKE(5, 0);
 
 static void add(struct field_errors *e, enum field_error_type type, char *take_field,
-		const json_t *value, const char *detail, va_list args)
+		char *take_value, const char *detail, va_list args)
 {
 	if (e->count == FIELD_ERRORS_MAX) {
 		free(take_field);
+		free(take_value);
 		return;
 	}
 	AUTO_STR text;
@@ -69,7 +71,7 @@ static void add(struct field_errors *e, enum field_error_type type, char *take_f
 	e->at[e->count++] = (struct field_error){
 		.type = type,
 		.field = take_field,
-		.value = value_text(value),
+		.value = take_value,
 		.detail = str_take(&text),
 	};
 }
@@ -79,7 +81,7 @@ void field_errors_add(struct field_errors *e, enum field_error_type type, const 
 {
 	va_list args;
 	va_start(args, detail);
-	add(e, type, xstrdup(field), value, detail, args);
+	add(e, type, xstrdup(field), value_text(value), detail, args);
 	va_end(args);
 }
 
@@ -101,7 +103,78 @@ void rule_broken(struct field_errors *e, enum field_error_type type, const struc
 {
 	va_list args;
 	va_start(args, detail);
-	add(e, type, path_dup(at), value, detail, args);
+	add(e, type, path_dup(at), value_text(value), detail, args);
+	va_end(args);
+}
+
+static char *typed_text(const char *type_name, const json_t *value,
+			void (*print)(const struct schema_type *, const json_t *, struct str *))
+{
+	const struct schema_type *type = schema_type_by_name(type_name);
+	AUTO_STR text;
+	str_init(&text, VALUE_SIZE_MAX);
+	assert(type);
+	if (json_is_array(value))
+		str_add_char(&text, '[');
+	else
+		print(type, value, &text);
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		if (i)
+			str_add_char(&text, ',');
+		print(type, json_array_get(value, i), &text);
+	}
+	if (json_is_array(value))
+		str_add_char(&text, ']');
+	return str_ok(&text) ? str_take(&text) : xstrdup("\"<value omitted>\"");
+}
+
+static void print_inside(const struct schema_type *type, const json_t *tree, struct str *out);
+
+static void print_inside_value(const struct schema_field *f, const json_t *value, struct str *out)
+{
+	if (!value && f->shape == SCHEMA_ONE && f->form == SCHEMA_STRING && !f->keeps_empty)
+		str_add(out, "\"\"");
+	else if (!value)
+		str_add(out, "null");
+	else if (f->form == SCHEMA_OBJECT && f->shape == SCHEMA_LIST)
+		for (size_t i = 0; i < json_array_size(value); i++) {
+			str_add_char(out, i ? ',' : '[');
+			print_inside(f->type, json_array_get(value, i), out);
+			if (i + 1 == json_array_size(value))
+				str_add_char(out, ']');
+		}
+	else if (f->form == SCHEMA_OBJECT && f->shape == SCHEMA_ONE)
+		print_inside(f->type, value, out);
+	else
+		custom_print_value(value, out);
+}
+
+static void print_inside(const struct schema_type *type, const json_t *tree, struct str *out)
+{
+	for (size_t i = 0; i < type->fields_count; i++) {
+		const struct schema_field *f = &type->fields[i];
+		str_addf(out, "%s\"%c%s\":", i ? "," : "{", toupper((unsigned char)*f->name),
+			 f->name + 1);
+		print_inside_value(f, json_object_get(tree, f->name), out);
+	}
+	str_add_char(out, '}');
+}
+
+void rule_broken_as(struct field_errors *e, enum field_error_type type, const struct path *at,
+		    const char *type_name, const json_t *value, const char *detail, ...)
+{
+	va_list args;
+	va_start(args, detail);
+	add(e, type, path_dup(at), typed_text(type_name, value, schema_print), detail, args);
+	va_end(args);
+}
+
+void rule_broken_inside(struct field_errors *e, enum field_error_type type, const struct path *at,
+			const char *type_name, const json_t *value, const char *detail, ...)
+{
+	va_list args;
+	va_start(args, detail);
+	add(e, type, path_dup(at), typed_text(type_name, value, print_inside), detail, args);
 	va_end(args);
 }
 

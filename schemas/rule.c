@@ -1,5 +1,6 @@
 #include "schemas/rule.h"
 
+#include "schemas/cidr.h"
 #include "schemas/print.h"
 #include "schemas/quantity.h"
 
@@ -98,21 +99,16 @@ void rule_one_of(struct field_errors *e, const struct path *at, const json_t *va
 		 const char *const *allowed)
 {
 	const char *text = json_string_value(value);
-	if (!text || !*text)
-		return;
 	size_t count = 0;
+	if (!text)
+		return;
 	for (; allowed[count]; count++)
 		if (streq(allowed[count], text))
 			return;
 	auto_free const char **sorted = xcalloc(count + 1, sizeof *sorted);
 	memcpy(sorted, allowed, count * sizeof *sorted);
 	qsort(sorted, count, sizeof *sorted, by_text);
-	AUTO_STR list;
-	str_init(&list, 4096);
-	for (size_t i = 0; i < count; i++)
-		if (*sorted[i])
-			str_addf(&list, "%s\"%s\"", list.len ? ", " : "", sorted[i]);
-	rule_broken(e, FIELD_NOT_SUPPORTED, at, value, "supported values: %s", list.data);
+	rule_unsupported(e, at, text, sorted);
 }
 
 void rule_port(struct field_errors *e, const struct path *at, const json_t *port)
@@ -178,9 +174,7 @@ void rule_label_selector(struct field_errors *e, const struct path *at, const js
 void rule_ip(struct field_errors *e, const struct path *at, const json_t *ip)
 {
 	const char *text = json_string_value(ip);
-	if (!text || (!ip_is_v4(text) && !ip_is_v6(text)))
-		rule_broken(e, FIELD_INVALID, at, ip,
-			    "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+	rule_address(e, at, text ? text : "", false);
 }
 
 void rule_bad_text(struct field_errors *e, enum field_error_type type, const struct path *at,

@@ -12,6 +12,16 @@
 void rule_broken(struct field_errors *e, enum field_error_type type, const struct path *at,
 		 const json_t *value, const char *detail, ...) PRINTF_LIKE(5, 6);
 
+/* The value is of that type (or a list of such), and shown as it is printed: members in the order of
+ * the table, without what is empty. */
+void rule_broken_as(struct field_errors *e, enum field_error_type type, const struct path *at,
+		    const char *type_name, const json_t *value, const char *detail, ...)
+	PRINTF_LIKE(6, 7);
+/* The same as the original has it inside: names with a capital, and all of them. */
+void rule_broken_inside(struct field_errors *e, enum field_error_type type, const struct path *at,
+			const char *type_name, const json_t *value, const char *detail, ...)
+	PRINTF_LIKE(6, 7);
+
 /* Takes what `one` holds. */
 void field_errors_move(struct field_errors *e, struct field_error *one);
 
@@ -21,7 +31,7 @@ void rule_required(struct field_errors *e, const struct path *at, const char *va
 /* Required and a name. */
 void rule_required_name(struct field_errors *e, const struct path *at, const char *value,
 			name_check *check);
-/* `allowed` is NULL-terminated; shown sorted. An empty value passes. */
+/* `allowed` is NULL-terminated; shown sorted. What is no text passes. */
 void rule_one_of(struct field_errors *e, const struct path *at, const json_t *value,
 		 const char *const *allowed);
 void rule_port(struct field_errors *e, const struct path *at, const json_t *port);
@@ -86,6 +96,9 @@ void validate_pool_name(const char *name, const struct path *at, struct field_er
 bool device_claim_has_request(const json_t *devices, const char *name);
 /* Changes of the status subresource. */
 void validate_pod_status(const json_t *pod, const json_t *old, struct field_errors *e);
+/* One rule of a Job's successPolicy. */
+void validate_success_rule(const json_t *rule, int64_t completions, const struct path *at,
+			   struct field_errors *e);
 void validate_job_status(const json_t *job, const json_t *old, struct field_errors *e);
 /* Of the kinds of validate_kind_status.c; false: it is none of them. */
 bool validate_kind_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,

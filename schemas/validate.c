@@ -6,7 +6,13 @@
 static void check_bounds(const struct schema_field *f, const json_t *value, const struct path *at,
 			 struct field_errors *e)
 {
-	if (f->enum_values)
+	const char *text = json_string_value(value);
+	/* Go cannot tell an empty text from none, unless it holds a pointer or an element. */
+	bool is_given = text && (*text || f->keeps_empty || f->shape != SCHEMA_ONE);
+	if (f->enum_values && f->shows_enum_as_given && is_given &&
+	    !rule_is_one_of(text, f->enum_values))
+		rule_unsupported(e, at, text, f->enum_values);
+	else if (f->enum_values && is_given && !f->shows_enum_as_given)
 		rule_one_of(e, at, value, f->enum_values);
 	if (!json_is_integer(value) || !(f->has_min || f->has_max))
 		return;

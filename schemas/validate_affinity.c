@@ -80,10 +80,9 @@ static void check_node_affinity(const json_t *node, const struct path *at, struc
 static void check_pod_term(const json_t *term, const struct path *at, struct field_errors *e)
 {
 	const char *key = json_str_or(term, "topologyKey", "");
-	if (*key)
-		rule_name(e, PATH(at, "topologyKey"), key, name_label_key);
-	else
+	if (!*key)
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "topologyKey"), NULL, "can not be empty");
+	rule_name(e, PATH(at, "topologyKey"), key, name_label_key);
 	rule_label_selector(e, PATH(at, "labelSelector"), json_object_get(term, "labelSelector"));
 }
 

@@ -46,8 +46,8 @@ static void check_set_strategy(const json_t *spec, const struct path *at, struct
 		rule_broken(e, FIELD_INVALID, inner, rolling,
 			    "only allowed for updateStrategy 'RollingUpdate'");
 	else if (!streq(type, "OnDelete") && !streq(type, "RollingUpdate"))
-		rule_broken(e, FIELD_INVALID, at, strategy,
-			    "must be 'RollingUpdate' or 'OnDelete'");
+		rule_broken_inside(e, FIELD_INVALID, at, "apps.v1.StatefulSetUpdateStrategy",
+				   strategy, "must be 'RollingUpdate' or 'OnDelete'");
 	if (!streq(type, "RollingUpdate") || !rolling)
 		return;
 	const json_t *missing = json_object_get(rolling, "maxUnavailable");
@@ -175,8 +175,8 @@ static void check_daemon_strategy(const json_t *strategy, const struct path *at,
 	const char *type = json_str_or(strategy, "type", "");
 	const json_t *rolling = json_object_get(strategy, "rollingUpdate");
 	if (!rule_is_one_of(type, types)) {
-		rule_broken(e, FIELD_NOT_SUPPORTED, at, strategy,
-			    "supported values: \"RollingUpdate\", \"OnDelete\"");
+		rule_broken_inside(e, FIELD_NOT_SUPPORTED, at, "apps.v1.DaemonSetUpdateStrategy",
+				   strategy, "supported values: \"RollingUpdate\", \"OnDelete\"");
 		return;
 	}
 	if (streq(type, "OnDelete"))
@@ -208,9 +208,10 @@ void validate_daemon_set(const json_t *tree, const json_t *old, struct field_err
 	const json_t *template = json_object_get(spec, "template");
 	if (old)
 		rule_unchanged(e, PATH(at, "selector"), selector, json_dig(old, "spec.selector"));
+	size_t before = e->count;
 	rule_label_selector(e, PATH(at, "selector"), selector);
 	/* Without a selector nothing matches. */
-	if (!selector || !matches(selector, template))
+	if (e->count == before && (!selector || !matches(selector, template)))
 		rule_template_unmatched(e, PATH(at, "template"), template);
 	validate_not_empty(selector, "daemonset", PATH(at, "selector"), e);
 	validate_template(template, NULL, PATH(at, "template"), e);

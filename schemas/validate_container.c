@@ -52,7 +52,9 @@ static void check_field_ref(const json_t *ref, const struct path *at, struct fie
 			rule_broken(e, FIELD_INVALID, at, path, "does not support subscript");
 		return;
 	}
-	rule_one_of(e, PATH(at, "fieldPath"), path, known);
+	if (!rule_is_one_of(text, known))
+		rule_broken(e, FIELD_INVALID, PATH(at, "fieldPath"), path,
+			    "error converting fieldPath: field label not supported: %s", text);
 }
 
 static void check_key_ref(const json_t *ref, const struct path *at, struct field_errors *e)

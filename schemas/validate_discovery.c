@@ -10,39 +10,6 @@
 
 static const char *const protocols[] = { "SCTP", "TCP", "UDP", NULL };
 
-/* Not where a packet could leave the cluster for the machine itself or for everybody. */
-static void check_special(const char *text, const struct path *at, struct field_errors *e)
-{
-	static const struct {
-		const char *range, *words;
-	} special[] = {
-		{ "0.0.0.0/32", "may not be unspecified (0.0.0.0)" },
-		{ "::/128", "may not be unspecified (::)" },
-		{ "127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
-		{ "::1/128", "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
-		{ "169.254.0.0/16",
-		  "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
-		{ "fe80::/10", "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
-		{ "224.0.0.0/24",
-		  "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
-		{ "ff02::/16",
-		  "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
-	};
-	struct cidr address, range;
-	if (!cidr_parse(text, false, &address)) {
-		rule_bad_text(e, FIELD_INVALID, at, text, "must be a valid IP address");
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(special); i++) {
-		if (!cidr_parse(special[i].range, true, &range))
-			continue;
-		bool is_it = range.is_v6 == address.is_v6 && range.prefix == address.prefix &&
-			     memcmp(range.bytes, address.bytes, sizeof range.bytes) == 0;
-		if (is_it || cidr_contains(&range, &address))
-			rule_bad_text(e, FIELD_INVALID, at, text, "%s", special[i].words);
-	}
-}
-
 /* An address in the form that old objects may have. */
 static bool check_address(const char *text, const struct path *at, struct field_errors *e)
 {
@@ -95,7 +62,7 @@ static void check_slice_address(const char *text, const char *family, const stru
 	if (c.is_v6 != wants_v6)
 		rule_bad_text(e, FIELD_INVALID, list_at, text, "must be an IPv%d address",
 			      wants_v6 ? 6 : 4);
-	check_special(text, at, e);
+	rule_not_special(text, at, e);
 }
 
 /* Names of zones or nodes, of which a few are enough. */
@@ -201,7 +168,7 @@ static void check_endpoint_address(const json_t *address, const struct path *at,
 		rule_name(e, PATH(at, "hostname"), host, name_dns_label);
 	if (node)
 		rule_name(e, PATH(at, "nodeName"), node, name_dns_subdomain);
-	check_special(ip, PATH(at, "ip"), e);
+	rule_not_special(ip, PATH(at, "ip"), e);
 }
 
 static void check_endpoint_port(const json_t *port, bool needs_name, const struct path *at,

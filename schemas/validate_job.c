@@ -170,22 +170,6 @@ static void check_failure_rule(const json_t *rule, const json_t *spec, const str
 			    "specifying one of OnExitCodes and OnPodConditions is required");
 }
 
-static void check_success_rule(const json_t *rule, int64_t completions, const struct path *at,
-			       struct field_errors *e)
-{
-	const json_t *count = json_object_get(rule, "succeededCount");
-	if (!count && !json_object_get(rule, "succeededIndexes"))
-		rule_broken(e, FIELD_REQUIRED, at, NULL,
-			    "at least one of succeededCount or succeededIndexes must be "
-			    "specified");
-	rule_at_least(e, at, rule, "succeededCount", 0);
-	if (json_integer_value(count) > completions)
-		rule_broken(e, FIELD_INVALID, PATH(at, "succeededCount"), count,
-			    "must be less than or equal to %lld (the number of specified "
-			    "completions)",
-			    (long long)completions);
-}
-
 static void check_policies(const json_t *spec, bool is_indexed, const struct path *at,
 			   struct field_errors *e)
 {
@@ -202,8 +186,9 @@ static void check_policies(const json_t *spec, bool is_indexed, const struct pat
 	rules = json_object_get(success, "rules");
 	here = PATH(PATH(at, "successPolicy"), "rules");
 	if (success && !is_indexed) {
-		rule_broken(e, FIELD_INVALID, PATH(at, "successPolicy"), success,
-			    "requires indexed completion mode");
+		rule_broken_inside(e, FIELD_INVALID, PATH(at, "successPolicy"),
+				   "batch.v1.SuccessPolicy", success,
+				   "requires indexed completion mode");
 	} else if (success) {
 		if (!json_array_size(rules))
 			rule_broken(e, FIELD_REQUIRED, here, NULL,
@@ -212,9 +197,9 @@ static void check_policies(const json_t *spec, bool is_indexed, const struct pat
 		if (json_array_size(rules) > POLICY_RULES_MAX)
 			rule_bad_count(e, here, json_array_size(rules), POLICY_RULES_MAX);
 		for (size_t i = 0; i < json_array_size(rules); i++)
-			check_success_rule(json_array_get(rules, i),
-					   json_int_or(spec, "completions", 0), PATH_AT(here, i),
-					   e);
+			validate_success_rule(json_array_get(rules, i),
+					      json_int_or(spec, "completions", 0), PATH_AT(here, i),
+					      e);
 	}
 	if (json_object_get(spec, "podReplacementPolicy"))
 		rule_enum(e, at, spec, "podReplacementPolicy",

@@ -54,7 +54,7 @@ static const struct {
 	{ "networking.k8s.io", "NetworkPolicy", validate_network_policy, NULL },
 	{ "networking.k8s.io", "ServiceCIDR", validate_service_cidr, NULL },
 	{ "node.k8s.io", "RuntimeClass", validate_runtime_class, NULL },
-	{ "policy", "PodDisruptionBudget", validate_disruption_budget, NULL },
+	{ "policy", "PodDisruptionBudget", validate_disruption_budget, name_path_segment },
 	{ RBAC, "ClusterRole", validate_cluster_role, name_path_segment },
 	{ RBAC, "ClusterRoleBinding", validate_cluster_role_binding, name_path_segment },
 	{ RBAC, "Role", validate_role, name_path_segment },

@@ -44,8 +44,8 @@ static void check_owner(const json_t *owner, const struct path *at, struct field
 	}
 	if (streq(json_str_or(owner, "apiVersion", ""), "v1") &&
 	    streq(json_str_or(owner, "kind", ""), "Event"))
-		rule_broken(e, FIELD_INVALID, at, owner,
-			    "/v1, Kind=Event is disallowed from being an owner");
+		rule_broken_as(e, FIELD_INVALID, at, "apis.meta.v1.OwnerReference", owner,
+			       "/v1, Kind=Event is disallowed from being an owner");
 }
 
 static void check_owners(const json_t *owners, const struct path *at, struct field_errors *e)
@@ -57,11 +57,12 @@ static void check_owners(const json_t *owners, const struct path *at, struct fie
 		if (!json_bool_or(owner, "controller", false))
 			continue;
 		if (first)
-			rule_broken(e, FIELD_INVALID, at, owners,
-				    "Only one reference can have Controller set to true. Found "
-				    "\"true\" in references for %s/%s and %s/%s",
-				    json_str_or(first, "kind", ""), json_str_or(first, "name", ""),
-				    json_str_or(owner, "kind", ""), json_str_or(owner, "name", ""));
+			rule_broken_as(
+				e, FIELD_INVALID, at, "apis.meta.v1.OwnerReference", owners,
+				"Only one reference can have Controller set to true. Found "
+				"\"true\" in references for %s/%s and %s/%s",
+				json_str_or(first, "kind", ""), json_str_or(first, "name", ""),
+				json_str_or(owner, "kind", ""), json_str_or(owner, "name", ""));
 		else
 			first = owner;
 	}

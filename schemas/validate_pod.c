@@ -77,14 +77,17 @@ void validate_tolerations(const json_t *tolerations, const struct path *at, stru
 		    !streq(json_string_value(effect), "NoExecute"))
 			rule_broken(e, FIELD_INVALID, PATH(here, "effect"), effect,
 				    "effect must be 'NoExecute' when `tolerationSeconds` is set");
-		rule_one_of(e, PATH(here, "operator"), shown_op, operators);
+		if (*op)
+			rule_one_of(e, PATH(here, "operator"), shown_op, operators);
 		if (streq(op, "Exists") && json_string_length(value))
 			rule_broken(e, FIELD_INVALID, PATH(here, "operator"), value,
 				    "value must be empty when `operator` is 'Exists'");
 		else if (!streq(op, "Exists"))
 			rule_name(e, PATH(here, "operator"), json_str_or(t, "value", ""),
 				  name_label_value);
-		rule_one_of(e, PATH(here, "effect"), effect, effects);
+		const char *does = json_string_value(effect);
+		if (*does && !rule_is_one_of(does, effects))
+			rule_unsupported(e, PATH(here, "effect"), does, effects);
 	}
 }
 
@@ -101,7 +104,8 @@ void validate_taints(const json_t *taints, const struct path *at, struct field_e
 		rule_name(e, PATH(here, "value"), json_str_or(taint, "value", ""),
 			  name_label_value);
 		rule_required(e, PATH(here, "effect"), effect);
-		rule_one_of(e, PATH(here, "effect"), json_object_get(taint, "effect"), effects);
+		if (*effect && !rule_is_one_of(effect, effects))
+			rule_unsupported(e, PATH(here, "effect"), effect, effects);
 		for (size_t k = 0; k < i; k++) {
 			const json_t *other = json_array_get(taints, k);
 			if (!streq(json_str_or(other, "key", ""), key) ||
@@ -161,6 +165,7 @@ static void check_host_network(const json_t *spec, const struct path *at, struct
 
 static void check_spread(const json_t *list, const struct path *at, struct field_errors *e)
 {
+	static const char *const actions[] = { "DoNotSchedule", "ScheduleAnyway", NULL };
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
 		const struct path *here = PATH_AT(at, i);
@@ -171,7 +176,8 @@ static void check_spread(const json_t *list, const struct path *at, struct field
 		if (!*json_str_or(c, "topologyKey", ""))
 			rule_broken(e, FIELD_REQUIRED, PATH(here, "topologyKey"), NULL,
 				    "can not be empty");
-		rule_required(e, PATH(here, "whenUnsatisfiable"), json_str(c, "whenUnsatisfiable"));
+		if (!*json_str_or(c, "whenUnsatisfiable", ""))
+			rule_unsupported(e, PATH(here, "whenUnsatisfiable"), "", actions);
 		rule_label_selector(e, PATH(here, "labelSelector"),
 				    json_object_get(c, "labelSelector"));
 	}
@@ -183,7 +189,8 @@ static void check_host_aliases(const json_t *list, const struct path *at, struct
 		const struct path *here = PATH_AT(at, i);
 		const json_t *alias = json_array_get(list, i);
 		const json_t *names = json_object_get(alias, "hostnames");
-		rule_ip(e, PATH(here, "ip"), json_object_get(alias, "ip"));
+		AUTO_JSON *ip = json_string_nocheck(json_str_or(alias, "ip", ""));
+		rule_ip(e, PATH(here, "ip"), ip);
 		for (size_t k = 0; k < json_array_size(names); k++)
 			rule_name(e, PATH_AT(PATH(here, "hostnames"), k),
 				  json_string_value(json_array_get(names, k)), name_dns_subdomain);

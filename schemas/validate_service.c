@@ -1,3 +1,4 @@
+#include "schemas/cidr.h"
 #include "schemas/rule.h"
 
 static bool is_headless(const json_t *spec)
@@ -18,8 +19,8 @@ static void check_port(const json_t *ports, size_t i, const struct path *at, str
 		rule_port(e, PATH(at, "port"), none);
 	}
 	rule_port_or_name(e, PATH(at, "targetPort"), json_object_get(port, "targetPort"));
-	const char *app = json_str_or(port, "appProtocol", "");
-	if (*app)
+	const char *app = json_str(port, "appProtocol");
+	if (app)
 		rule_name(e, PATH(at, "appProtocol"), app, name_label_key);
 }
 
@@ -104,8 +105,14 @@ static void check_addresses(const json_t *spec, const struct path *at, struct fi
 		rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), 0), shown);
 	}
 	const json_t *external = json_object_get(spec, "externalIPs");
-	for (size_t i = 0; i < json_array_size(external); i++)
-		rule_ip(e, PATH_AT(PATH(at, "externalIPs"), i), json_array_get(external, i));
+	for (size_t i = 0; i < json_array_size(external); i++) {
+		const json_t *one = json_array_get(external, i);
+		size_t before = e->count;
+		rule_ip(e, PATH_AT(PATH(at, "externalIPs"), i), one);
+		if (e->count == before)
+			rule_not_special(json_string_value(one),
+					 PATH_AT(PATH(at, "externalIPs"), i), e);
+	}
 }
 
 /* The address stays while the type keeps one. */
@@ -131,22 +138,14 @@ static void check_traffic(const json_t *spec, const char *type, const struct pat
 {
 	static const char *const policies[] = { "Cluster", "Local", NULL };
 	const json_t *policy = json_object_get(spec, "externalTrafficPolicy");
-	bool is_outside = streq(type, "NodePort") || streq(type, "LoadBalancer") ||
-			  json_array_size(json_object_get(spec, "externalIPs"));
+	bool is_outside =
+		streq(type, "NodePort") || streq(type, "LoadBalancer") ||
+		(streq(type, "ClusterIP") && json_array_size(json_object_get(spec, "externalIPs")));
 	if (!is_outside && json_string_length(policy))
 		rule_broken(e, FIELD_INVALID, PATH(at, "externalTrafficPolicy"), policy,
 			    "may only be set for externally-accessible services");
 	else
 		rule_one_of(e, PATH(at, "externalTrafficPolicy"), policy, policies);
-	if (!streq(type, "LoadBalancer")) {
-		static const char *const barred[] = { "allocateLoadBalancerNodePorts",
-						      "loadBalancerSourceRanges",
-						      "loadBalancerClass" };
-		for (size_t i = 0; i < ARRAY_LEN(barred); i++)
-			if (json_object_get(spec, barred[i]))
-				rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
-					    "may only be used when `type` is 'LoadBalancer'");
-	}
 	const json_t *timeout = json_dig(spec, "sessionAffinityConfig.clientIP.timeoutSeconds");
 	if (timeout && (json_integer_value(timeout) <= 0 || json_integer_value(timeout) > 86400))
 		rule_broken(
@@ -155,8 +154,33 @@ static void check_traffic(const json_t *spec, const char *type, const struct pat
 			timeout, "must be greater than 0 and less than 86400");
 }
 
+static void check_balancer(const json_t *spec, bool is_balancer, const struct path *at,
+			   struct field_errors *e)
+{
+	static const char *const barred[] = { "allocateLoadBalancerNodePorts",
+					      "loadBalancerClass" };
+	/* The original names it so. */
+	const struct path *ranges_at = PATH(at, "LoadBalancerSourceRanges");
+	const json_t *ranges = json_object_get(spec, "loadBalancerSourceRanges");
+	const char *class = json_str(spec, "loadBalancerClass");
+	if (json_array_size(ranges) && !is_balancer)
+		rule_broken(e, FIELD_FORBIDDEN, ranges_at, NULL,
+			    "may only be used when `type` is 'LoadBalancer'");
+	for (size_t i = 0; i < json_array_size(ranges) && is_balancer; i++)
+		rule_cidr(e, PATH_AT(ranges_at, i), json_string_value(json_array_get(ranges, i)),
+			  false);
+	for (size_t i = 0; i < ARRAY_LEN(barred) && !is_balancer; i++)
+		if (json_object_get(spec, barred[i]))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
+				    "may only be used when `type` is 'LoadBalancer'");
+	if (class && is_balancer)
+		rule_name(e, PATH(at, "loadBalancerClass"), class, name_label_key);
+}
+
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e)
 {
+	static const char *const distributions[] = { "PreferClose", "PreferSameZone",
+						     "PreferSameNode", NULL };
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(service, "spec");
 	const char *type = json_str_or(spec, "type", "");
@@ -171,6 +195,9 @@ void validate_service(const json_t *service, const json_t *old, struct field_err
 	rule_labels(e, PATH(at, "selector"), json_object_get(spec, "selector"));
 	check_addresses(spec, at, e);
 	check_traffic(spec, type, at, e);
+	check_balancer(spec, streq(type, "LoadBalancer"), at, e);
+	if (json_object_get(spec, "trafficDistribution"))
+		rule_enum(e, at, spec, "trafficDistribution", distributions);
 	if (old)
 		check_update(spec, json_object_get(old, "spec"), at, e);
 }

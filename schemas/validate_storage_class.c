@@ -78,6 +78,11 @@ static void check_topologies(const json_t *terms, struct field_errors *e)
 			rule_name(e, PATH(here, "key"), json_str_or(one, "key", ""),
 				  name_label_key);
 		}
+		/* The original compares what it has made of them: nothing is like nothing. */
+		if (!json_array_size(list)) {
+			rule_bad_text(e, FIELD_DUPLICATE, at, "", NULL);
+			continue;
+		}
 		for (size_t k = 0; k < i; k++) {
 			if (!json_equal(list, json_object_get(json_array_get(terms, k),
 							      "matchLabelExpressions")))
@@ -102,7 +107,8 @@ void validate_storage_class(const json_t *tree, const json_t *old, struct field_
 	}
 	check_provisioner(tree, "provisioner", e);
 	check_parameters(json_object_get(tree, "parameters"), true, e);
-	rule_enum(e, NULL, tree, "reclaimPolicy", fates);
+	if (*json_str_or(tree, "reclaimPolicy", ""))
+		rule_enum(e, NULL, tree, "reclaimPolicy", fates);
 	rule_enum(e, NULL, tree, "volumeBindingMode", binding);
 	check_topologies(json_object_get(tree, "allowedTopologies"), e);
 }

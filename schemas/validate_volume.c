@@ -83,7 +83,8 @@ static void check_projected(const json_t *source, const struct path *at, struct 
 		if (token) {
 			const struct path *there = PATH(here, "serviceAccountToken");
 			const json_t *expires = json_object_get(token, "expirationSeconds");
-			check_path(token, there, e);
+			/* The original names what is around it. */
+			check_path(token, at, e);
 			if (json_integer_value(expires) < 600)
 				rule_broken(e, FIELD_INVALID, PATH(there, "expirationSeconds"),
 					    expires,

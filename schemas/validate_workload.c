@@ -19,8 +19,8 @@ void validate_not_empty(const json_t *selector, const char *kind, const struct p
 {
 	if (selector && !json_object_size(json_object_get(selector, "matchLabels")) &&
 	    !json_array_size(json_object_get(selector, "matchExpressions")))
-		rule_broken(e, FIELD_INVALID, at, selector, "empty selector is invalid for %s",
-			    kind);
+		rule_broken_as(e, FIELD_INVALID, at, "apis.meta.v1.LabelSelector", selector,
+			       "empty selector is invalid for %s", kind);
 }
 
 static void check_selector_and_template(const json_t *spec, const struct path *at,
@@ -36,8 +36,8 @@ static void check_selector_and_template(const json_t *spec, const struct path *a
 	bool is_broken = selector && e->count != before;
 	validate_not_empty(selector, "deployment", PATH(at, "selector"), e);
 	if (is_broken) {
-		rule_broken(e, FIELD_INVALID, PATH(at, "selector"), selector,
-			    "invalid label selector");
+		rule_broken_as(e, FIELD_INVALID, PATH(at, "selector"), "apis.meta.v1.LabelSelector",
+			       selector, "invalid label selector");
 		return;
 	}
 	if (!selector)
@@ -66,8 +66,8 @@ static void check_strategy(const json_t *strategy, const struct path *at, struct
 	if (streq(type, "RollingUpdate"))
 		check_rolling(rolling, PATH(at, "rollingUpdate"), e);
 	else if (!streq(type, "Recreate"))
-		rule_broken(e, FIELD_NOT_SUPPORTED, at, strategy,
-			    "supported values: \"Recreate\", \"RollingUpdate\"");
+		rule_broken_inside(e, FIELD_NOT_SUPPORTED, at, "apps.v1.DeploymentStrategy",
+				   strategy, "supported values: \"Recreate\", \"RollingUpdate\"");
 	else if (rolling)
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "rollingUpdate"), NULL,
 			    "may not be specified when strategy `type` is 'Recreate'");

@@ -100,10 +100,8 @@ static const struct {
 	  "spec.containers[0].env[0].name: Required value\n"
 	  "spec.containers[0].env[1].valueFrom: Invalid value: \"\": may not be specified when "
 	  "`value` is not empty\n"
-	  "spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: Unsupported value: \"spec.x\": "
-	  "supported values: \"metadata.name\", \"metadata.namespace\", \"metadata.uid\", "
-	  "\"spec.nodeName\", \"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", "
-	  "\"status.podIP\", \"status.podIPs\"" },
+	  "spec.containers[0].env[2].valueFrom.fieldRef.fieldPath: Invalid value: \"spec.x\": "
+	  "error converting fieldPath: field label not supported: spec.x" },
 	{ "probe", "", "Pod",
 	  POD(", livenessProbe: {successThreshold: 2, httpGet: {port: 0}}, readinessProbe: "
 	      "{periodSeconds: -1}}]\n"),
@@ -203,7 +201,7 @@ static const struct {
 	      "value: x}, {}]\n"),
 	  NULL,
 	  "spec.tolerations[0].effect: Unsupported value: \"Bad\": supported values: "
-	  "\"NoExecute\", \"NoSchedule\", \"PreferNoSchedule\"\n"
+	  "\"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"\n"
 	  "spec.tolerations[1].operator: Invalid value: \"x\": value must be empty when `operator` "
 	  "is 'Exists'\n"
 	  "spec.tolerations[2].operator: Invalid value: \"\": operator must be Exists when `key` is "
@@ -220,7 +218,14 @@ static const struct {
 	  "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: "
 	  "Invalid value: 0: must be in the range 1-100\n"
 	  "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
-	  "podAffinityTerm.topologyKey: Required value: can not be empty" },
+	  "podAffinityTerm.topologyKey: Required value: can not be empty\n"
+	  "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
+	  "podAffinityTerm.topologyKey: Invalid value: \"\": name part must be non-empty\n"
+	  "spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
+	  "podAffinityTerm.topologyKey: Invalid value: \"\": name part must consist of "
+	  "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+	  "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+	  "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')" },
 	{ "host aliases", "", "Pod", POD("}]\n  hostAliases: [{ip: x, hostnames: [a.b]}]\n"), NULL,
 	  "spec.hostAliases[0].ip: Invalid value: \"x\": must be a valid IP address, (e.g. "
 	  "10.9.8.7 or 2001:db8::ffff)" },

@@ -113,7 +113,7 @@ static const struct {
 	  "values: \"Failed\"" },
 	{ "success needs indexes",
 	  JOB("  successPolicy: {rules: [{succeededCount: 1}]}\n", "Never"), NULL,
-	  "spec.successPolicy: Invalid value: {\"rules\":[{\"succeededCount\":1}]}: requires "
+	  "spec.successPolicy: Invalid value: {\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: requires "
 	  "indexed completion mode" },
 	{ "success rules",
 	  JOB("  completionMode: Indexed\n  completions: 3\n  successPolicy: {rules: [{}, "
