@@ -24,7 +24,7 @@ int admit_account_token(struct change *c, struct failure *f)
 		return 0;
 	const struct object *account = hub_get(
 		c->server->hub, schema_kind_by_kind("", "v1", "ServiceAccount"), c->ns, name);
-	if (!account || account->is_deleting || !streq(account->uid, uid))
+	if (!account || account->is_deleting || !object_has_uid(account, uid))
 		return 0;
 	AUTO_STR token;
 	AUTO_STR coded;

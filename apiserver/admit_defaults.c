@@ -253,15 +253,15 @@ void admit_topology(struct change *c)
 	struct object *node =
 		hub_get(c->server->hub, kind, NULL, json_str_or(c->tree, "spec.nodeName", ""));
 	for (size_t i = 0; node && i < ARRAY_LEN(labels); i++) {
-		const char *value = object_label(node, labels[i]);
+		struct span value = object_label(node, labels[i]);
 		json_t *all = json_dig(c->tree, "metadata.labels");
-		if (!value)
+		if (!value.at)
 			continue;
 		if (!all) {
 			all = json_object();
 			json_put(c->tree, "metadata.labels", all);
 		}
-		json_object_set_new(all, labels[i], json_string(value));
+		json_object_set_new(all, labels[i], json_stringn(value.at, value.len));
 	}
 }
 

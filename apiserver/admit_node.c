@@ -53,10 +53,11 @@ static int check_mirror_owner(struct change *c, const char *node, struct failure
 				      node);
 	if (!self)
 		return fail_not_found(f, kind, node);
-	if (!streq(json_str_or(owner, "uid", ""), self->uid))
+	auto_free char *uid = object_uid(self);
+	if (!streq(json_str_or(owner, "uid", ""), uid))
 		return fail_forbidden(f, c->kind, c->name,
 				      "node %s UID mismatch: expected %s got %s", node,
-				      json_str_or(owner, "uid", ""), self->uid);
+				      json_str_or(owner, "uid", ""), uid);
 	return 0;
 }
 
@@ -99,7 +100,7 @@ static int check_pod_create(struct change *c, const char *node, struct failure *
 
 static bool is_own_pod(const struct change *c, const char *node)
 {
-	return streq(object_field(c->old, "spec.nodeName"), node); /* a deletion may have no tree */
+	return object_field_is(c->old, "spec.nodeName", node); /* a deletion may have no tree */
 }
 
 static int check_pod_status(struct change *c, const char *node, struct failure *f)

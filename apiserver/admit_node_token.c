@@ -126,15 +126,14 @@ int admit_node_token(struct request *r, const json_t *body, struct failure *f)
 	struct object *o = hub_get(r->server->hub, k, r->target.ns, name);
 	if (!o)
 		return fail_not_found(f, k, name);
-	if (!streq(uid, o->uid))
+	if (!object_has_uid(o, uid))
 		return fail_forbidden(f, r->target.kind, r->target.name,
 				      "the UID in the bound object reference (%s) does not match "
 				      "the UID in record. The object might have been deleted and "
 				      "then recreated",
 				      uid);
-	const char *on = object_field(o, "spec.nodeName");
-	const char *account = object_field(o, "spec.serviceAccountName");
-	if (!on || !streq(on, node) || !account || !streq(account, r->target.name))
+	if (!object_field_is(o, "spec.nodeName", node) ||
+	    !object_field_is(o, "spec.serviceAccountName", r->target.name))
 		return forbid(r, f,
 			      "node requested token bound to a pod scheduled on a different node");
 	AUTO_JSON *pod = object_tree(o);

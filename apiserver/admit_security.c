@@ -119,11 +119,13 @@ static const json_t *template_of(const struct change *c)
 static json_t *labels_of(const struct object *ns)
 {
 	json_t *labels = NULL;
-	for (size_t i = 0; i < ns->labels_count; i++) {
-		if (!starts_with(ns->labels[i].key, LABEL))
+	struct scan s = scan_open(object_labels(ns));
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		if (name.len < strlen(LABEL) || memcmp(name.at, LABEL, strlen(LABEL)) != 0)
 			continue;
+		auto_free char *key = xstrndup(name.at, name.len);
 		labels = labels ? labels : json_object();
-		json_object_set_new(labels, ns->labels[i].key, json_string(ns->labels[i].value));
+		json_object_set_new(labels, key, json_stringn(value.at + 1, value.len - 2));
 	}
 	return labels;
 }

@@ -36,7 +36,7 @@ static bool bound_lives(struct server *s, const json_t *claims, const char *ns, 
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", kind);
 	const char *name = json_str_or(bound, "name", "");
 	struct object *o = hub_get(s->hub, k, k->is_namespaced ? ns : NULL, name);
-	return o && streq(o->uid, json_str_or(bound, "uid", ""));
+	return o && object_has_uid(o, json_str_or(bound, "uid", ""));
 }
 
 struct object *authn_account(struct server *s, const char *ns, const char *name)
@@ -47,10 +47,9 @@ struct object *authn_account(struct server *s, const char *ns, const char *name)
 static void set_account(struct identity *who, const struct object *account, const char *ns,
 			const char *name)
 {
-	const char *role = account ? object_label(account, "skiff.dev/role") : NULL;
 	who->sa_ns = xstrdup(ns);
 	who->sa_name = xstrdup(name);
-	who->is_deployer = role && streq(role, "deploy");
+	who->is_deployer = account && span_is(object_label(account, "skiff.dev/role"), "deploy");
 }
 
 static void add_account_groups(struct identity *who, const char *ns)
@@ -106,7 +105,7 @@ static void add_bound(struct identity *who, const json_t *own, const char *membe
 void authn_be_account(struct identity *who, const struct object *account)
 {
 	who->name = xasprintf(ACCOUNT_PREFIX "%s:%s", account->ns, account->name);
-	who->uid = xstrdup(account->uid);
+	who->uid = object_uid(account);
 	set_account(who, account, account->ns, account->name);
 	add_account_groups(who, account->ns);
 	identity_add_group(who, "system:authenticated");
@@ -117,7 +116,7 @@ static bool from_claims(struct server *s, const json_t *claims, struct identity 
 	const json_t *own = json_object_get(claims, "kubernetes.io");
 	const char *ns = json_str_or(own, "namespace", "");
 	struct object *account = authn_account(s, ns, json_str_or(own, "serviceaccount.name", ""));
-	if (!account || !streq(account->uid, json_str_or(own, "serviceaccount.uid", "")) ||
+	if (!account || !object_has_uid(account, json_str_or(own, "serviceaccount.uid", "")) ||
 	    account->is_deleting || !bound_lives(s, claims, ns, "pod", "Pod") ||
 	    !bound_lives(s, claims, ns, "secret", "Secret") ||
 	    !bound_lives(s, claims, ns, "node", "Node"))

@@ -34,9 +34,9 @@ static void date_of(int64_t wall_us, char out[TIME_TEXT_SIZE])
 static bool is_noted(struct server *s, const struct object *secret, const char *today)
 {
 	char tomorrow[TIME_TEXT_SIZE];
-	const char *last = object_label(secret, LAST_USED);
+	struct span last = object_label(secret, LAST_USED);
 	date_of(loop_wall_us(s->loop) + DAY_US, tomorrow);
-	return last && (streq(last, today) || streq(last, tomorrow));
+	return span_is(last, today) || span_is(last, tomorrow);
 }
 
 static void note_use(struct server *s, const struct object *secret)
@@ -51,9 +51,10 @@ static void note_use(struct server *s, const struct object *secret)
 	free(s->noted_secret);
 	s->noted_secret = xstrdup(secret->key);
 	s->noted_ms = now_ms;
+	auto_free char *uid = object_uid(secret);
 	auto_free char *path = own_path(secret->kind, secret->ns, secret->name);
-	AUTO_JSON *patch = json_pack("{s:{s:s,s:{s:s}}}", "metadata", "uid", secret->uid, "labels",
-				     LAST_USED, today);
+	AUTO_JSON *patch =
+		json_pack("{s:{s:s,s:{s:s}}}", "metadata", "uid", uid, "labels", LAST_USED, today);
 	own_request(s, "authn", "PATCH", path, patch);
 }
 
@@ -114,11 +115,10 @@ bool authn_legacy_token(struct request *r, const char *token, const json_t *clai
 	struct object *account = authn_account(s, ns, name);
 	struct object *secret =
 		hub_get(s->hub, schema_kind_by_kind("", "v1", "Secret"), ns, secret_name);
-	if (!account || !streq(account->uid, uid) || account->is_deleting || !secret ||
+	if (!account || !object_has_uid(account, uid) || account->is_deleting || !secret ||
 	    secret->is_deleting || !holds(secret, token))
 		return false;
-	const char *invalid = object_label(secret, INVALID_SINCE);
-	bool is_invalid = invalid && *invalid;
+	bool is_invalid = object_label(secret, INVALID_SINCE).len > 0;
 	if (is_invalid) {
 		tell_invalid(r, secret);
 	} else {

@@ -62,10 +62,10 @@ static void count_all(struct node_pods *p)
 	p->is_counted = true;
 }
 
-static const char *node_of(const struct object *pod)
+/* The caller's; "": none. */
+static char *node_of(const struct object *pod)
 {
-	const char *node = pod ? object_field(pod, "spec.nodeName") : NULL;
-	return node && *node ? node : NULL;
+	return pod ? object_field(pod, "spec.nodeName") : xstrdup("");
 }
 
 static void add_pod(struct authz_node *n, const char *node, struct object *pod)
@@ -114,10 +114,10 @@ static void remove_pod(struct authz_node *n, const char *node, const struct obje
 static void pod_event(void *ctx, const struct object *now, const struct object *before)
 {
 	struct authz_node *n = ctx;
-	const char *to = node_of(now), *from = node_of(before);
-	if (to)
+	auto_free char *to = node_of(now), *from = node_of(before);
+	if (*to)
 		add_pod(n, to, (struct object *)(uintptr_t)now);
-	if (from)
+	if (*from)
 		remove_pod(n, from, before);
 }
 
@@ -282,8 +282,7 @@ static bool may_node(const struct ask *q)
 static bool is_own_pod(const struct ask *q)
 {
 	const struct object *pod = hub_get(q->n->hub, q->n->pods.kind, q->a->ns, q->a->name);
-	const char *node = node_of(pod);
-	return node && streq(node, q->node);
+	return pod && *q->node && object_field_is(pod, "spec.nodeName", q->node);
 }
 
 static bool may_pod(const struct ask *q)

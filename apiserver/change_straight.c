@@ -158,6 +158,12 @@ static void put_together(struct change *c)
 
 /* ---- the steps of an attempt ---- */
 
+static bool is_uid_of(const struct object *o, struct span uid)
+{
+	auto_free char *text = scan_text(uid);
+	return object_has_uid(o, text);
+}
+
 /* Somebody's idea of the object's identity is right, or there is none. */
 static bool is_that_object(const struct change *c, struct span metadata)
 {
@@ -174,7 +180,7 @@ static bool is_that_object(const struct change *c, struct span metadata)
 	assert(n > 0);
 	bool is_free = c->verb != CHANGE_UPDATE || !c->kind->needs_version_on_update;
 	return !c->old->is_deleting && !c->old->raw &&
-	       (!uid.at || uid.len == 2 || scan_is(uid, c->old->uid)) &&
+	       (!uid.at || uid.len == 2 || is_uid_of(c->old, uid)) &&
 	       (version.at ? scan_is(version, current) : is_free);
 }
 

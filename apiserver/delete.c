@@ -38,9 +38,9 @@ static int check_preconditions(struct deletion *d, struct failure *f)
 	struct change *c = &d->c;
 	const char *uid = json_str(d->options, "preconditions.uid");
 	const char *version = json_str(d->options, "preconditions.resourceVersion");
-	if (uid && !streq(uid, c->old->uid))
-		return refuse_precondition(f, c, "UID", uid, c->old->uid,
-					   "deleted and then recreated");
+	auto_free char *has = uid ? object_uid(c->old) : NULL;
+	if (uid && !streq(uid, has))
+		return refuse_precondition(f, c, "UID", uid, has, "deleted and then recreated");
 	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
 	if (version && !streq(version, current))
 		return refuse_precondition(f, c, "ResourceVersion", version, current, "modified");
@@ -168,9 +168,9 @@ static bool is_plain(const struct deletion *d)
 			return false;
 	if (!change_is_kind(c, "", "Pod"))
 		return true;
-	const char *node = object_field(c->old, "spec.nodeName");
-	const char *phase = object_field(c->old, "status.phase");
-	return !*node || streq(phase, "Succeeded") || streq(phase, "Failed") ||
+	return object_field_is(c->old, "spec.nodeName", "") ||
+	       object_field_is(c->old, "status.phase", "Succeeded") ||
+	       object_field_is(c->old, "status.phase", "Failed") ||
 	       json_int_or(d->options, "gracePeriodSeconds", -1) == 0;
 }
 
@@ -337,13 +337,14 @@ static void answer_one(struct deletion *d, struct object *o, bool is_gone, uint6
 		return;
 	}
 	object_ref(o);
+	auto_free char *uid = object_uid(o);
 	bool is_eviction = d->is_eviction;
 	admit_order_deleted(r, o);
 	deletion_free(d);
 	if (is_eviction)
 		reply_success(r, 201, NULL, NULL, NULL, revision);
 	else if (is_gone && !kind->returns_object_on_delete)
-		reply_success(r, 200, kind, o->name, o->uid, revision);
+		reply_success(r, 200, kind, o->name, uid, revision);
 	else
 		reply_object(r, 200, o, revision);
 	object_unref(o);

@@ -70,11 +70,12 @@ int eviction_check_preconditions(struct change *c, const json_t *options, struct
 	const char *uid = json_str_or(options, "preconditions.uid", "");
 	const char *version = json_str_or(options, "preconditions.resourceVersion", "");
 	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
-	if (*uid && !streq(uid, c->old->uid)) {
+	auto_free char *has = object_uid(c->old);
+	if (*uid && !streq(uid, has)) {
 		auto_free char *why = xasprintf(
 			"the UID in the precondition (%s) does not match the UID in record (%s). "
 			"The object might have been deleted and then recreated",
-			uid, c->old->uid);
+			uid, has);
 		return refuse_stale(c, f, why);
 	}
 	if (*version && !streq(version, current)) {

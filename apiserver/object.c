@@ -50,40 +50,114 @@ struct span object_metadata(const struct object *o)
 	return (struct span){ at, (size_t)(end - at) };
 }
 
-const char *object_label(const struct object *o, const char *key)
+/* The value that begins there. */
+static struct span value_at(const struct object *o, uint32_t at)
 {
-	for (size_t i = 0; i < o->labels_count; i++)
-		if (streq(o->labels[i].key, key))
-			return o->labels[i].value;
-	return NULL;
+	const char *value = o->bytes + at;
+	if (!at)
+		return (struct span){ 0 };
+	return (struct span){ value, (size_t)(scan_past(value, o->bytes + o->len) - value) };
 }
 
-const char *object_field(const struct object *o, const char *path)
+static bool is_text(struct span value, const char *text)
 {
-	if (streq(path, "metadata.name"))
-		return o->name;
-	if (streq(path, "metadata.namespace"))
-		return o->ns;
+	if (!value.at)
+		return !*text;
+	if (*value.at == '"' && !memchr(value.at, '\\', value.len))
+		return scan_is(value, text);
+	auto_free char *has = scan_text(value);
+	return streq(has, text);
+}
+
+static char *text_of(struct span value)
+{
+	return value.at ? scan_text(value) : xstrdup("");
+}
+
+bool object_has_uid(const struct object *o, const char *uid)
+{
+	return is_text(value_at(o, o->uid_at), uid);
+}
+
+char *object_uid(const struct object *o)
+{
+	return text_of(value_at(o, o->uid_at));
+}
+
+struct span object_labels(const struct object *o)
+{
+	return value_at(o, o->labels_at);
+}
+
+struct span object_label(const struct object *o, const char *key)
+{
+	struct span value = scan_member(object_labels(o), key);
+	return value.at ? (struct span){ value.at + 1, value.len - 2 } : value;
+}
+
+/* Absent as well where no such field is indexed. */
+static struct span field_value(const struct object *o, const char *path)
+{
 	for (size_t i = 0; o->field_labels && o->field_labels[i]; i++)
 		if (streq(o->field_labels[i], path))
-			return o->fields[i];
-	return NULL;
+			return value_at(o, o->fields_at[i]);
+	return (struct span){ 0 };
 }
 
-static const char *label_of(const void *o, const char *key)
+bool object_field_is(const struct object *o, const char *path, const char *text)
 {
-	return object_label(o, key);
+	return is_text(field_value(o, path), text);
 }
 
-static const char *field_of(const void *o, const char *key)
+char *object_field(const struct object *o, const char *path)
 {
-	return object_field(o, key);
+	return text_of(field_value(o, path));
+}
+
+/* ---- selecting ---- */
+
+struct looked_up {
+	const struct object *o;
+	char *unescaped; /* of the last value that had to be */
+};
+
+static struct span label_of(void *ctx, const char *key)
+{
+	return object_label(((struct looked_up *)ctx)->o, key);
+}
+
+static struct span whole_text(const char *text)
+{
+	return (struct span){ text, strlen(text) };
+}
+
+static struct span field_of(void *ctx, const char *path)
+{
+	struct looked_up *l = ctx;
+	if (streq(path, "metadata.name"))
+		return whole_text(l->o->name);
+	if (streq(path, "metadata.namespace"))
+		return whole_text(l->o->ns);
+	struct span value = field_value(l->o, path);
+	if (!value.at)
+		return whole_text("");
+	if (*value.at != '"')
+		return value;
+	if (!memchr(value.at, '\\', value.len))
+		return (struct span){ value.at + 1, value.len - 2 };
+	free(l->unescaped);
+	l->unescaped = scan_text(value);
+	return whole_text(l->unescaped);
 }
 
 bool object_matches(const struct object *o, const struct selector *labels,
 		    const struct selector *fields)
 {
-	return selector_matches(labels, label_of, o) && selector_matches(fields, field_of, o);
+	struct looked_up l = { .o = o };
+	bool matches =
+		selector_matches(labels, label_of, &l) && selector_matches(fields, field_of, &l);
+	free(l.unescaped);
+	return matches;
 }
 
 static json_t *tree_of(const char *bytes, size_t len)

@@ -8,16 +8,14 @@
  */
 #pragma once
 
-#include "common/base/scan.h"
 #include "common/base/error.h"
+#include "common/base/scan.h"
 #include "common/base/selector.h"
 #include "schemas/schema.h"
 
-struct object_pair {
-	const char *key, *value;
-};
-
-/* One block of memory: what the pointers lead to follows the structure (object_build.c). */
+/* One block of memory: fields, key and bytes follow the structure (object_build.c). A hundred
+ * thousand objects are held, so texts that the bytes have are not held again: a place in the bytes
+ * tells where; 0: absent. */
 struct object {
 	uint32_t refs;
 	uint8_t sealed_by; /* the key that it is encrypted with where it is stored; 0: none */
@@ -30,21 +28,19 @@ struct object {
 	uint64_t version;
 	const char *key;       /* in the store: "o/apps/deployments/ns/name" */
 	const char *ns, *name; /* ns "" for cluster-scoped */
-	const char *uid;
-	const struct object_pair *labels; /* sorted by key */
-	size_t labels_count;
-	const char *const *field_labels; /* what fields are indexed; NULL: none */
-	const char *const *fields;       /* one an entry; "" where absent */
-	const char *bytes;               /* JSON with metadata.resourceVersion */
+	const char *bytes;     /* JSON with metadata.resourceVersion */
 	size_t len;
-	size_t version_at; /* where the digits stand in bytes */
-	/* `,"managedFields":[…]`, the last of the metadata; length 0: nobody owns anything. */
-	size_t managed_at, managed_len;
+	const char *const *field_labels; /* what fields are indexed; NULL: none */
+	uint32_t version_at;             /* where the digits stand in bytes */
 	uint32_t version_len;
+	/* `,"managedFields":[…]`, the last of the metadata; length 0: nobody owns anything. */
+	uint32_t managed_at, managed_len;
+	uint32_t uid_at, labels_at;
 	uint32_t schema_revision; /* by what rules the bytes were printed */
 	/* As an item of a list in protobuf, with tag and length; 0: nobody has asked yet. Set by
 	 * workers, atomically. */
 	uint32_t protobuf_len;
+	uint32_t fields_at[]; /* of the values of field_labels */
 };
 
 /* "o/core/pods/default/web"; group "" becomes core. */
@@ -71,9 +67,15 @@ struct span object_metadata(const struct object *o);
 /* Canonical bytes as stored, without the resourceVersion, appended to out. */
 void object_stored_bytes(const struct object *o, struct str *out);
 
-const char *object_label(const struct object *o, const char *key); /* NULL: absent */
-/* "metadata.name", "metadata.namespace" or one of the kind's field labels; NULL: no such. */
-const char *object_field(const struct object *o, const char *path);
+bool object_has_uid(const struct object *o, const char *uid);
+char *object_uid(const struct object *o); /* the caller's; "": none */
+
+/* Keys and values of labels have nothing that JSON escapes. */
+struct span object_labels(const struct object *o); /* the member; absent: there are none */
+struct span object_label(const struct object *o, const char *key); /* its text */
+/* One of the kind's field labels; "" where the object has no such field. */
+bool object_field_is(const struct object *o, const char *path, const char *text);
+char *object_field(const struct object *o, const char *path); /* the caller's */
 
 bool object_matches(const struct object *o, const struct selector *labels,
 		    const struct selector *fields);

@@ -12,11 +12,6 @@ static void refer(const struct walk *w, enum pod_reference kind, struct span nam
 		w->visit(w->ctx, kind, (struct span){ name.at + 1, name.len - 2 });
 }
 
-static bool is_named(struct span name, const char *text)
-{
-	return name.len == strlen(text) && memcmp(name.at, text, name.len) == 0;
-}
-
 static void environment(const struct walk *w, struct span container)
 {
 	struct span name, item;
@@ -55,19 +50,19 @@ static void projected(const struct walk *w, struct span sources)
 static void volume_source(const struct walk *w, const char *pod_name, size_t pod_name_len,
 			  struct span volume, struct span kind, struct span source)
 {
-	if (is_named(kind, "secret"))
+	if (span_is(kind, "secret"))
 		refer(w, REFERS_SECRET, scan_member(source, "secretName"));
-	else if (is_named(kind, "configMap"))
+	else if (span_is(kind, "configMap"))
 		refer(w, REFERS_CONFIG_MAP, scan_member(source, "name"));
-	else if (is_named(kind, "persistentVolumeClaim"))
+	else if (span_is(kind, "persistentVolumeClaim"))
 		refer(w, REFERS_CLAIM, scan_member(source, "claimName"));
-	else if (is_named(kind, "projected"))
+	else if (span_is(kind, "projected"))
 		projected(w, scan_member(source, "sources"));
-	else if (is_named(kind, "csi"))
+	else if (span_is(kind, "csi"))
 		refer(w, REFERS_SECRET, scan_dig(source, "nodePublishSecretRef.name"));
-	else if (is_named(kind, "azureFile"))
+	else if (span_is(kind, "azureFile"))
 		refer(w, REFERS_SECRET, scan_member(source, "secretName"));
-	else if (is_named(kind, "ephemeral")) {
+	else if (span_is(kind, "ephemeral")) {
 		/* Its claim is named after pod and volume. */
 		struct span name = scan_member(volume, "name");
 		if (!name.at || name.len < 2)
@@ -110,16 +105,16 @@ void pod_references(struct span pod,
 	const struct walk w = { visit, ctx };
 	struct scan s = scan_open(scan_member(pod, "spec"));
 	for (struct span name, value; scan_next(&s, &name, &value);) {
-		if (is_named(name, "serviceAccountName"))
+		if (span_is(name, "serviceAccountName"))
 			refer(&w, REFERS_ACCOUNT, value);
-		else if (is_named(name, "volumes"))
+		else if (span_is(name, "volumes"))
 			volumes(&w, pod, value);
-		else if (is_named(name, "containers") || is_named(name, "initContainers") ||
-			 is_named(name, "ephemeralContainers"))
+		else if (span_is(name, "containers") || span_is(name, "initContainers") ||
+			 span_is(name, "ephemeralContainers"))
 			containers(&w, value);
-		else if (is_named(name, "imagePullSecrets"))
+		else if (span_is(name, "imagePullSecrets"))
 			names_in(&w, REFERS_SECRET, value, "name");
-		else if (is_named(name, "resourceClaims"))
+		else if (span_is(name, "resourceClaims"))
 			names_in(&w, REFERS_RESOURCE_CLAIM, value, "resourceClaimName");
 	}
 	names_in(&w, REFERS_RESOURCE_CLAIM, scan_dig(pod, "status.resourceClaimStatuses"),

@@ -100,11 +100,6 @@ static void add_hollow(struct span list, const char *keeps, struct str *out)
 	str_add_char(out, ']');
 }
 
-static bool span_is(struct span name, const char *text)
-{
-	return name.len == strlen(text) && memcmp(name.at, text, name.len) == 0;
-}
-
 static void add_pod_spec(struct span spec, struct str *out)
 {
 	struct scan s = scan_open(spec);

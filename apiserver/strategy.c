@@ -160,14 +160,16 @@ static bool same_spec(const struct change *c)
 static int check_identity(struct change *c, const json_t *metadata, struct failure *f)
 {
 	const char *uid = json_str(metadata, "uid");
-	if (uid && *uid && !streq(uid, c->old->uid) && c->verb == CHANGE_PATCH && !c->is_apply)
+	bool is_other = uid && *uid && !object_has_uid(c->old, uid);
+	if (is_other && c->verb == CHANGE_PATCH && !c->is_apply)
 		return fail_field(f, c->kind, c->name, FIELD_INVALID, "metadata.uid", uid,
 				  "field is immutable");
-	if (uid && *uid && !streq(uid, c->old->uid))
+	auto_free char *has = is_other ? object_uid(c->old) : NULL;
+	if (is_other)
 		return fail_conflict(f, c->kind, c->name,
 				     "Precondition failed: UID in precondition: %s, UID in object "
 				     "meta: %s",
-				     uid, c->old->uid);
+				     uid, has);
 	const char *version = json_str(metadata, "resourceVersion");
 	if (!version || !*version) {
 		if (c->verb == CHANGE_UPDATE && c->kind->needs_version_on_update)

@@ -44,7 +44,8 @@ static void scale_now(void *ctx, const struct error *err)
 /* ---- serviceaccounts/NAME/token ---- */
 
 /* What the token is bound to: 0 and its uid (NULL: not bound), or -1. */
-static int bound_uid(struct request *r, const json_t *body, const char **ret, struct failure *f)
+/* The caller's; NULL: the token is bound to nothing. */
+static int bound_uid(struct request *r, const json_t *body, char **ret, struct failure *f)
 {
 	const char *kind = json_str(body, "spec.boundObjectRef.kind");
 	const char *name = json_str_or(body, "spec.boundObjectRef.name", "");
@@ -59,13 +60,13 @@ static int bound_uid(struct request *r, const json_t *body, const char **ret, st
 	struct object *o = hub_get(r->server->hub, k, k->is_namespaced ? r->target.ns : NULL, name);
 	if (!o)
 		return fail_not_found(f, k, name);
-	if (uid && !streq(uid, o->uid))
+	if (uid && !object_has_uid(o, uid))
 		return fail_conflict(f, r->target.kind, r->target.name,
 				     "the UID in the bound object reference (%s) does not match "
 				     "the UID in record. The object might have been deleted and "
 				     "then recreated",
 				     uid);
-	*ret = o->uid;
+	*ret = object_uid(o);
 	return 0;
 }
 
@@ -73,7 +74,7 @@ static int issue(struct request *r, json_t *body, struct failure *f)
 {
 	struct server *s = r->server;
 	struct object *account = hub_get(s->hub, r->target.kind, r->target.ns, r->target.name);
-	const char *uid;
+	auto_free char *uid = NULL;
 	if (!account)
 		return fail_not_found(f, r->target.kind, r->target.name);
 	if (!s->tokens)
@@ -89,13 +90,14 @@ static int issue(struct request *r, json_t *body, struct failure *f)
 			"less than 10 minutes",
 			(long long)seconds);
 	seconds = MIN(seconds, (int64_t)TOKEN_SECONDS_MAX);
+	auto_free char *account_uid = object_uid(account);
 	char id[37], expires[TIME_TEXT_SIZE];
 	server_new_uid(s, id);
 	time_format((now_s + seconds) * 1000000, expires);
 	struct token_request q = {
 		.ns = r->target.ns,
 		.sa_name = r->target.name,
-		.sa_uid = account->uid,
+		.sa_uid = account_uid,
 		.bound_kind = uid ? json_str(body, "spec.boundObjectRef.kind") : NULL,
 		.bound_name = uid ? json_str(body, "spec.boundObjectRef.name") : NULL,
 		.bound_uid = uid,

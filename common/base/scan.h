@@ -12,6 +12,12 @@ struct span {
 	size_t len;
 };
 
+static inline bool span_is(struct span s, const char *text)
+{
+	size_t n = strlen(text);
+	return s.at && s.len == n && memcmp(s.at, text, n) == 0;
+}
+
 /* Walk the members of an object or the elements of an array:
  *
  *	struct scan s = scan_open(object);

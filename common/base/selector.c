@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define LABEL_SIZE 64 /* with its zero */
+
 void selector_fini(struct selector *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
@@ -135,29 +137,39 @@ int selector_from_json(const json_t *label_selector, struct selector *ret, struc
 
 /* ---- matching ---- */
 
-static bool has_value(const struct selector_term *t, const char *value)
+static bool has_value(const struct selector_term *t, struct span value)
 {
 	for (size_t i = 0; i < t->values_count; i++)
-		if (streq(t->values[i], value))
+		if (span_is(value, t->values[i]))
 			return true;
 	return false;
 }
 
-static bool term_matches(const struct selector_term *t, const char *value)
+static bool is_number(struct span value, int64_t *ret)
+{
+	char text[LABEL_SIZE];
+	if (value.len >= sizeof text)
+		return false;
+	memcpy(text, value.at, value.len);
+	text[value.len] = '\0';
+	return selector_number(text, ret);
+}
+
+static bool term_matches(const struct selector_term *t, struct span value)
 {
 	int64_t has, wanted;
 	switch (t->op) {
 	case SELECT_IN:
-		return value && has_value(t, value);
+		return value.at && has_value(t, value);
 	case SELECT_NOT_IN:
-		return !value || !has_value(t, value);
+		return !value.at || !has_value(t, value);
 	case SELECT_EXISTS:
-		return value != NULL;
+		return value.at != NULL;
 	case SELECT_NOT_EXISTS:
-		return value == NULL;
+		return value.at == NULL;
 	case SELECT_GREATER:
 	case SELECT_LESS:
-		return value && selector_number(value, &has) &&
+		return value.at && is_number(value, &has) &&
 		       selector_number(t->values[0], &wanted) &&
 		       (t->op == SELECT_GREATER ? has > wanted : has < wanted);
 	case SELECT_OP_COUNT:
@@ -166,7 +178,7 @@ static bool term_matches(const struct selector_term *t, const char *value)
 	abort();
 }
 
-bool selector_matches(const struct selector *s, selector_lookup *lookup, const void *ctx)
+bool selector_matches(const struct selector *s, selector_lookup *lookup, void *ctx)
 {
 	if (s->nothing)
 		return false;
@@ -176,12 +188,13 @@ bool selector_matches(const struct selector *s, selector_lookup *lookup, const v
 	return true;
 }
 
-static const char *lookup_json(const void *labels, const char *key)
+static struct span lookup_json(void *labels, const char *key)
 {
-	return json_member_str(labels, key);
+	const char *value = json_member_str(labels, key);
+	return (struct span){ value, value ? strlen(value) : 0 };
 }
 
 bool selector_matches_json(const struct selector *s, const json_t *labels)
 {
-	return selector_matches(s, lookup_json, labels);
+	return selector_matches(s, lookup_json, (json_t *)labels);
 }

@@ -6,6 +6,7 @@
 
 #include "common/base/base.h"
 #include "common/base/error.h"
+#include "common/base/scan.h"
 
 #include <jansson.h>
 
@@ -50,9 +51,9 @@ int selector_from_json(const json_t *label_selector, struct selector *ret,
 /* A plain map (Service spec.selector, nodeSelector): all pairs equal. */
 void selector_from_map(const json_t *map, struct selector *ret);
 
-/* `lookup(ctx, key)` gives a label's value or NULL. */
-typedef const char *selector_lookup(const void *ctx, const char *key);
-bool selector_matches(const struct selector *s, selector_lookup *lookup, const void *ctx);
+/* `lookup(ctx, key)` gives a label's text, borrowed until the next, or an absent span. */
+typedef struct span selector_lookup(void *ctx, const char *key);
+bool selector_matches(const struct selector *s, selector_lookup *lookup, void *ctx);
 
 /* Against a JSON map of labels (may be NULL: no labels). */
 bool selector_matches_json(const struct selector *s, const json_t *labels);
