@@ -90,3 +90,6 @@ add_executable(skiff-pause ${CMAKE_SOURCE_DIR}/pause/main.c)
 target_compile_options(skiff-pause PRIVATE ${SKIFF_WARNINGS} -fno-sanitize=all -Os)
 target_link_options(skiff-pause PRIVATE -static -s -fno-sanitize=all)
 set_target_properties(skiff-pause PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+
+# What a cluster is made of, without tests and benches.
+add_custom_target(programs DEPENDS skiff skiff-apiserver skiff-controller skiff-nodeagent skiff-pause)

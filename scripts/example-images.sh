@@ -13,7 +13,7 @@ mkdir -p "$dir"
 
 debian_root() { # NAME PACKAGES
 	[ -f "$dir/$1.root.tar" ] && return
-	mmdebstrap --quiet --format=tar --variant=essential --include="$2" \
+	mmdebstrap --format=tar --variant=essential --include="$2" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		"$(. /etc/os-release; echo "$VERSION_CODENAME")" "$dir/$1.root.tar.new" >"$dir/$1.log" 2>&1 || {
