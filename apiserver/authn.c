@@ -119,7 +119,8 @@ static bool from_claims(struct server *s, const json_t *claims, struct identity 
 	if (!account || !object_has_uid(account, json_str_or(own, "serviceaccount.uid", "")) ||
 	    account->is_deleting || !bound_lives(s, claims, ns, "pod", "Pod") ||
 	    !bound_lives(s, claims, ns, "secret", "Secret") ||
-	    !bound_lives(s, claims, ns, "node", "Node"))
+	    /* A pod's token names the node too, and lives as long as the pod. */
+	    (!json_object_get(own, "pod") && !bound_lives(s, claims, ns, "node", "Node")))
 		return false;
 	authn_be_account(who, account);
 	const char *id = json_str(claims, "jti");
@@ -292,23 +293,39 @@ static bool from_token(struct request *r, const char *token, struct identity *wh
 	return false;
 }
 
+/* The token that a bearer shows; NULL: none. What else the header may hold is another's matter,
+ * a proxy's say, and shows us nothing. */
+static char *bearer(struct request *r)
+{
+	const char *header = http_header_get(r->x, "Authorization");
+	if (!header)
+		return NULL;
+	const char *text = header + strspn(header, " \t");
+	if (strncasecmp(text, "Bearer ", 7) != 0)
+		return NULL;
+	text += 7;
+	size_t len = strcspn(text, " ");
+	if (len)
+		return xstrndup(text, len);
+	if (text[strspn(text, " ")])
+		request_warn(r, "the provided Authorization header contains extra space before "
+				"the bearer token, and is ignored");
+	return NULL;
+}
+
 bool authenticate(struct request *r, struct identity *ret, struct failure *f)
 {
 	struct http_exchange *x = r->x;
 	*ret = (struct identity){ 0 };
-	const char *header = http_header_get(x, "Authorization");
+	auto_free char *token = bearer(r);
 	if (x->peer.cert_cn) {
 		from_certificate(&x->peer, ret);
 		return true;
 	}
-	if (header && strncasecmp(header, "Bearer ", 7) == 0) {
-		if (from_token(r, header + 7 + strspn(header + 7, " "), ret))
+	if (token) {
+		if (from_token(r, token, ret))
 			return true;
 		identity_fini(ret);
-		fail(f, 401, "Unauthorized", "Unauthorized");
-		return false;
-	}
-	if (header) {
 		fail(f, 401, "Unauthorized", "Unauthorized");
 		return false;
 	}

@@ -44,11 +44,11 @@ void authz_access_of(const struct request *r, struct access *ret)
 				.field_node = "" };
 }
 
-/* Lists and watches narrowed to one name or one node are asked for as such. */
+/* Lists and watches narrowed to one name or one node are asked for as such. Not what deletes: who
+ * may delete one by its name may not empty a collection, whatever it selects. */
 static void narrow(const struct request *r, struct selector *fields, struct access *a)
 {
-	bool many = r->target.verb == VERB_LIST || r->target.verb == VERB_WATCH ||
-		    r->target.verb == VERB_DELETE_COLLECTION;
+	bool many = r->target.verb == VERB_LIST || r->target.verb == VERB_WATCH;
 	const char *text = query_get(&r->query, "fieldSelector");
 	struct error err;
 	if (!a->is_resource || !many || !text || field_selector_parse(text, fields, &err) < 0)
@@ -157,16 +157,19 @@ static int refuse(struct request *r, const struct access *a, const struct str *r
 	const struct target *t = &r->target;
 	const char *colon = reason->len ? ": " : "";
 	request_annotate(r, "authorization.k8s.io/decision", "forbid");
-	if (!a->is_resource)
-		return fail(f, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"%s\"%s%s",
-			    r->who.name, a->verb, a->path, colon, reason->data);
+	if (!a->is_resource) {
+		fail(f, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"%s\"%s%s",
+		     r->who.name, a->verb, a->path, colon, reason->data);
+		failure_kind(f, "", "", NULL);
+		return -1;
+	}
 	AUTO_STR cannot;
 	str_init(&cannot, REASON_MAX);
 	authz_cannot_text(&r->who, a, &cannot);
 	fail(f, 403, "Forbidden", "%s%s%s%s%s%s is forbidden: %s%s%s", t->resource,
-	     *t->group ? "." : "", t->group, t->name ? " \"" : "", t->name ? t->name : "",
-	     t->name ? "\"" : "", cannot.data, colon, reason->data);
-	failure_kind(f, t->group, t->resource, t->name);
+	     *t->group ? "." : "", t->group, *a->name ? " \"" : "", a->name, *a->name ? "\"" : "",
+	     cannot.data, colon, reason->data);
+	failure_kind(f, t->group, t->resource, a->name);
 	return -1;
 }
 

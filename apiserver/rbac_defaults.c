@@ -23,7 +23,8 @@ static const struct rule_row rules[] = {
 	{ "system:discovery", "get", 0, 0, 0,
 	  "/livez /readyz /healthz /version /version/ /openapi /openapi/* /api /api/* /apis /apis/*" },
 	{ "system:monitoring", "get", 0, 0, 0,
-	  "/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/*" },
+	  "/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/* /flagz "
+	  "/statusz" },
 	{ "system:monitoring", "get", "core", "nodes/metrics", 0, 0 },
 	{ "system:basic-user", "create", "authorization.k8s.io",
 	  "selfsubjectaccessreviews selfsubjectrulesreviews", 0, 0 },
@@ -56,6 +57,12 @@ static const struct rule_row rules[] = {
 	{ "system:aggregate-to-edit", WRITE, "autoscaling", "horizontalpodautoscalers", 0, 0 },
 	{ "system:aggregate-to-edit", WRITE, "batch", "jobs cronjobs", 0, 0 },
 	{ "system:aggregate-to-edit", WRITE, "policy", "poddisruptionbudgets", 0, 0 },
+	/* Nothing is served of "extensions", but roles of old charts grant it, and nobody may
+	 * grant what they do not hold. */
+	{ "system:aggregate-to-edit", WRITE, "extensions",
+	  "daemonsets deployments deployments/scale deployments/rollback ingresses replicasets "
+	  "replicasets/scale replicationcontrollers/scale networkpolicies",
+	  0, 0 },
 	{ "system:aggregate-to-edit", WRITE, "networking.k8s.io", "networkpolicies ingresses", 0,
 	  0 },
 	{ "system:aggregate-to-edit", ALL, "coordination.k8s.io", "leases", 0, 0 },
@@ -82,6 +89,11 @@ static const struct rule_row rules[] = {
 	  "horizontalpodautoscalers horizontalpodautoscalers/status", 0, 0 },
 	{ "system:aggregate-to-view", READ, "batch", "jobs cronjobs cronjobs/status jobs/status", 0,
 	  0 },
+	{ "system:aggregate-to-view", READ, "extensions",
+	  "daemonsets daemonsets/status deployments deployments/scale deployments/status ingresses "
+	  "ingresses/status replicasets replicasets/scale replicasets/status "
+	  "replicationcontrollers/scale networkpolicies",
+	  0, 0 },
 	{ "system:aggregate-to-view", READ, "policy",
 	  "poddisruptionbudgets poddisruptionbudgets/status", 0, 0 },
 	{ "system:aggregate-to-view", READ, "networking.k8s.io",
@@ -148,6 +160,7 @@ static const struct rule_row rules[] = {
 	{ "system:kube-aggregator", READ, "core", "endpoints services", 0, 0 },
 	{ "system:kube-dns", "list watch", "core", "endpoints services", 0, 0 },
 	{ "system:heapster", READ, "core", "events namespaces nodes pods", 0, 0 },
+	{ "system:heapster", READ, "extensions", "deployments", 0, 0 },
 	{ "system:node-proxier", "list watch", "core", "endpoints services", 0, 0 },
 	{ "system:node-proxier", READ, "core", "nodes", 0, 0 },
 	{ "system:node-proxier", "create patch update", "core events.k8s.io", "events", 0, 0 },
@@ -169,6 +182,33 @@ static const struct rule_row rules[] = {
 	{ "system:volume-scheduler", "get list patch update watch", "core",
 	  "persistentvolumeclaims persistentvolumes", 0, 0 },
 	{ "system:volume-scheduler", READ, "storage.k8s.io", "storageclasses", 0, 0 },
+	/* For a scheduler that somebody runs beside ours. */
+	{ "system:kube-scheduler", "create patch update", "core events.k8s.io", "events", 0, 0 },
+	{ "system:kube-scheduler", "create", "coordination.k8s.io", "leases", 0, 0 },
+	{ "system:kube-scheduler", "get list update watch", "coordination.k8s.io", "leases",
+	  "kube-scheduler", 0 },
+	{ "system:kube-scheduler", ALL, "coordination.k8s.io", "leasecandidates", 0, 0 },
+	{ "system:kube-scheduler", READ, "core",
+	  "nodes namespaces replicationcontrollers services persistentvolumeclaims "
+	  "persistentvolumes",
+	  0, 0 },
+	{ "system:kube-scheduler", "delete get list watch", "core", "pods", 0, 0 },
+	{ "system:kube-scheduler", "create", "core", "bindings pods/binding", 0, 0 },
+	{ "system:kube-scheduler", "patch update", "core", "pods/status", 0, 0 },
+	{ "system:kube-scheduler", "update", "core", "pods/finalizers", 0, 0 },
+	{ "system:kube-scheduler", READ, "apps extensions", "replicasets", 0, 0 },
+	{ "system:kube-scheduler", READ, "apps", "statefulsets", 0, 0 },
+	{ "system:kube-scheduler", READ, "policy", "poddisruptionbudgets", 0, 0 },
+	{ "system:kube-scheduler", "create", "authentication.k8s.io", "tokenreviews", 0, 0 },
+	{ "system:kube-scheduler", "create", "authorization.k8s.io", "subjectaccessreviews", 0, 0 },
+	{ "system:kube-scheduler", READ, "storage.k8s.io",
+	  "csinodes volumeattachments csidrivers csistoragecapacities", 0, 0 },
+	{ "system:kube-scheduler", READ, "resource.k8s.io", "deviceclasses resourceslices", 0, 0 },
+	{ "system:kube-scheduler", "get list patch update watch", "resource.k8s.io",
+	  "resourceclaims resourceclaims/status", 0, 0 },
+	{ "system:kube-scheduler", "create delete", "resource.k8s.io", "resourceclaims", 0, 0 },
+	{ "system:kube-scheduler", "patch update", "resource.k8s.io", "resourceclaims/binding", 0,
+	  0 },
 	{ SIGNER CSR ":nodeclient", "create", "certificates.k8s.io", CSR "/nodeclient", 0, 0 },
 	{ SIGNER CSR ":selfnodeclient", "create", "certificates.k8s.io", CSR "/selfnodeclient", 0,
 	  0 },
@@ -210,6 +250,8 @@ static const struct {
 	{ SIGNER CSR ":selfnodeclient", "g:system:nodes" },
 	{ "system:node-proxier", "u:system:kube-proxy" },
 	{ "system:kube-dns", "s:kube-system/kube-dns" },
+	{ "system:kube-scheduler", "u:system:kube-scheduler" },
+	{ "system:volume-scheduler", "u:system:kube-scheduler" },
 	{ "system:node", "" }, /* nodes have an authorizer of their own */
 };
 

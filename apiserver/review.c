@@ -6,32 +6,24 @@
 #include "apiserver/authz_node.h"
 #include "apiserver/authn.h"
 #include "apiserver/change.h"
+#include "apiserver/review_check.h"
 #include "common/base/jsonx.h"
+#include "common/base/time_text.h"
 
 #define REASON_MAX 16384
 #define ANSWER_MAX (4u << 20)
 
 /* ---- may they? ---- */
 
-static int bad_spec(struct request *r, struct failure *f, const char *field, const char *value,
-		    const char *detail)
+/* Refused in the words that Kubernetes has for a kind without a name. */
+static int fail_check(struct failure *f, struct field_errors *take)
 {
-	return fail_field(f, r->target.kind, "", FIELD_INVALID, field, value, detail);
-}
-
-/* Exactly one of the two kinds of attributes. */
-static int check_attributes(struct request *r, const json_t *spec, struct failure *f)
-{
-	bool resource = json_is_object(json_object_get(spec, "resourceAttributes"));
-	bool path = json_is_object(json_object_get(spec, "nonResourceAttributes"));
-	if (resource && path)
-		return bad_spec(r, f, "spec.nonResourceAttributes", NULL,
-				"cannot be specified in combination with resourceAttributes");
-	return resource || path
-		       ? 0
-		       : bad_spec(r, f, "spec.resourceAttributes", NULL,
-				  "exactly one of nonResourceAttributes or resourceAttributes must "
-				  "be specified");
+	static const struct schema_kind nameless = { .group = "authorization.k8s.io",
+						     .kind = "",
+						     .resource = "" };
+	int code = take->count ? fail_invalid(f, &nameless, "", take) : 0;
+	field_errors_fini(take);
+	return code;
 }
 
 /* The one equality on a field among the attributes' selector requirements. */
@@ -51,8 +43,7 @@ static struct access access_of(const json_t *spec)
 {
 	const json_t *a = json_object_get(spec, "resourceAttributes");
 	const json_t *path = json_object_get(spec, "nonResourceAttributes");
-	const char *node = selected(a, "spec.nodeName"), *name = selected(a, "metadata.name");
-	const char *own_name = json_str_or(a, "name", "");
+	const char *node = selected(a, "spec.nodeName");
 	if (!json_is_object(a))
 		return (struct access){ false, json_str_or(path, "verb", ""), "", "", "", "",
 					"",    json_str_or(path, "path", ""), "" };
@@ -61,7 +52,7 @@ static struct access access_of(const json_t *spec)
 				json_str_or(a, "group", ""),
 				json_str_or(a, "resource", ""),
 				json_str_or(a, "subresource", ""),
-				!*own_name && name ? name : own_name,
+				json_str_or(a, "name", ""),
 				json_str_or(a, "namespace", ""),
 				"",
 				node ? node : "" };
@@ -88,40 +79,46 @@ static void add_groups(struct identity *who, const json_t *groups)
 			identity_add_group(who, json_string_value(g));
 }
 
-static int review_other(struct request *r, json_t *tree, struct failure *f)
+static void answer_other(struct request *r, json_t *tree)
 {
 	const json_t *spec = json_object_get(tree, "spec");
-	const char *user = json_str_or(spec, "user", "");
-	const json_t *groups = json_object_get(spec, "groups");
-	if (check_attributes(r, spec, f) < 0)
-		return -1;
-	if (!*user && !json_array_size(groups))
-		return bad_spec(r, f, "spec.user", "",
-				"at least one of user or group must be specified");
-	struct identity who = { .name = xstrdup(user) };
-	add_groups(&who, groups);
+	struct identity who = { .name = xstrdup(json_str_or(spec, "user", "")) };
+	add_groups(&who, json_object_get(spec, "groups"));
 	authn_describe_account(r->server, &who);
 	answer_access(r, tree, &who);
 	identity_fini(&who);
+}
+
+static int review_other(struct request *r, json_t *tree, struct failure *f)
+{
+	struct field_errors errors = { 0 };
+	review_check_other(tree, &errors);
+	if (fail_check(f, &errors) < 0)
+		return -1;
+	answer_other(r, tree);
 	return 0;
 }
 
 static int review_local(struct request *r, json_t *tree, struct failure *f)
 {
-	const json_t *spec = json_object_get(tree, "spec");
-	if (json_is_object(json_object_get(spec, "nonResourceAttributes")))
-		return bad_spec(r, f, "spec.nonResourceAttributes", NULL,
-				"disallowed on this kind of request");
-	if (!streq(json_str_or(spec, "resourceAttributes.namespace", ""), r->target.ns))
-		return fail_bad_request(
-			f, "spec.resourceAttributes.namespace must match namespace: %s",
-			r->target.ns);
-	return review_other(r, tree, f);
+	struct field_errors errors = { 0 };
+	json_t *metadata = json_object_get(tree, "metadata");
+	const char *ns = json_str_or(metadata, "namespace", "");
+	if (*ns && !streq(ns, r->target.ns))
+		return fail_other_namespace(f);
+	json_put_str(metadata, "namespace", r->target.ns);
+	review_check_local(tree, r->target.ns, &errors);
+	if (fail_check(f, &errors) < 0)
+		return -1;
+	answer_other(r, tree);
+	return 0;
 }
 
 static int review_self(struct request *r, json_t *tree, struct failure *f)
 {
-	if (check_attributes(r, json_object_get(tree, "spec"), f) < 0)
+	struct field_errors errors = { 0 };
+	review_check_self(tree, &errors);
+	if (fail_check(f, &errors) < 0)
 		return -1;
 	answer_access(r, tree, &r->who);
 	return 0;
@@ -204,6 +201,8 @@ static int review_rules(struct request *r, json_t *tree, struct failure *f)
 	if (text.len)
 		json_put_str(status, "evaluationError", text.data);
 	json_decref(a.missing);
+	/* The answer does not repeat the question. */
+	json_object_set_new(tree, "spec", json_object());
 	json_object_set_new(tree, "status", status);
 	return 0;
 }
@@ -226,6 +225,9 @@ static json_t *user_info(const struct identity *who)
 static int review_me(struct request *r, json_t *tree, struct failure *f)
 {
 	(void)f;
+	char now[TIME_TEXT_SIZE];
+	time_format(loop_wall_us(r->server->loop), now);
+	json_object_set_new(tree, "metadata", json_pack("{s:s}", "creationTimestamp", now));
 	json_put(tree, "status.userInfo", user_info(&r->who));
 	return 0;
 }
@@ -287,6 +289,8 @@ static int answer(struct request *r, json_t *tree, struct failure *f)
 	json_t *metadata = json_object_get(tree, "metadata");
 	if (!metadata)
 		json_object_set_new(tree, "metadata", json_object());
+	else if (!r->target.ns || !*r->target.ns)
+		json_drop(metadata, "namespace");
 	for (size_t i = 0; i < ARRAY_LEN(reviews); i++)
 		if (streq(reviews[i].resource, r->target.resource))
 			return reviews[i].answer(r, tree, f);

@@ -108,11 +108,12 @@ void serve_watch_all(struct request *r); /* skiff.dev/v1 metadata: every kind in
 void serve_write(struct request *r);     /* create, update, patch */
 void serve_delete(struct request *r);    /* one, and collections */
 void serve_review(struct request *r);    /* kinds that can be created only: answered, not stored */
-void serve_subresource(struct request *r); /* what is neither status nor scale */
-void serve_path(struct request *r);        /* no resource: health, discovery, OpenAPI … */
-void serve_node_stream(struct request *r); /* log, exec, attach, port-forward */
-void serve_eviction(struct request *r);    /* pods/NAME/eviction */
-void serve_images(struct request *r);      /* /apis/skiff.dev/v1/nodes/NAME/images */
+void serve_token_request(struct request *r); /* serviceaccounts/NAME/token */
+void serve_subresource(struct request *r);   /* what is neither status nor scale */
+void serve_path(struct request *r);          /* no resource: health, discovery, OpenAPI … */
+void serve_node_stream(struct request *r);   /* log, exec, attach, port-forward */
+void serve_eviction(struct request *r);      /* pods/NAME/eviction */
+void serve_images(struct request *r);        /* /apis/skiff.dev/v1/nodes/NAME/images */
 
 /* Who is it? False: 401 in f. */
 bool authenticate(struct request *r, struct identity *ret, struct failure *f);

@@ -86,6 +86,11 @@ static json_t *claims_of(const struct tokens *t, const struct token_request *q)
 			own, kind,
 			json_pack("{s:s,s:s}", "name", q->bound_name, "uid", q->bound_uid));
 	}
+	if (q->node_name)
+		json_object_set_new(own, "node",
+				    q->node_uid ? json_pack("{s:s,s:s}", "name", q->node_name,
+							    "uid", q->node_uid)
+						: json_pack("{s:s}", "name", q->node_name));
 	auto_free char *sub = xasprintf("system:serviceaccount:%s:%s", q->ns, q->sa_name);
 	json_t *claims = json_pack("{s:I,s:I,s:I,s:s,s:s,s:s,s:o}", "exp", (json_int_t)q->expires_s,
 				   "iat", (json_int_t)q->now_s, "nbf", (json_int_t)q->now_s, "iss",

@@ -17,6 +17,7 @@ void tokens_free(struct tokens *t); /* NULL is fine */
 struct token_request {
 	const char *ns, *sa_name, *sa_uid;
 	const char *bound_kind, *bound_name, *bound_uid; /* NULL: not bound */
+	const char *node_name, *node_uid;                /* where the pod runs; NULL: not known */
 	const json_t *audiences;                         /* array; empty: the issuer */
 	const char *id;                                  /* jti */
 	int64_t now_s, expires_s;

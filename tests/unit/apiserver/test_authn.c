@@ -222,15 +222,30 @@ static void test_file(void)
 #define BOOT(id, secret, more)                                                                     \
 	SECRET("bootstrap-token-" id, "bootstrap.kubernetes.io/token",                             \
 	       "\"token-id\":\"" id "\",\"token-secret\":\"" secret "\"" more)
-#define GOOD_SECRET "0123456789abcdef"
-#define USED        ",\"usage-bootstrap-authentication\":\"true\""
+#define GOOD_SECRET    "0123456789abcdef"
+#define TOKEN(account) NS "/serviceaccounts/" account "/token"
+#define BOUND(version, kind, name, more)                                                           \
+	"{\"spec\":{\"boundObjectRef\":{\"apiVersion\":\"" version "\",\"kind\":\"" kind           \
+	"\",\"name\":\"" name "\"" more "}}}"
+#define USED ",\"usage-bootstrap-authentication\":\"true\""
 
 static const struct api_row others[] = {
 	{ "from the file", "|Authorization: Bearer file-token", "POST", ME, "{}", 201,
 	  "\"username\":\"ann\" & \"ops\" & \"uid\":\"7\"" },
 	{ "not in it", "|Authorization: Bearer file-toke", "POST", ME, "{}", 401,
 	  "\"message\":\"Unauthorized\" & \"reason\":\"Unauthorized\" & WWW-Authenticate" },
-	{ "no bearer", "|Authorization: Basic YTpi", "POST", ME, "{}", 401, "" },
+	{ "no bearer", "|Authorization: Basic YTpi", "POST", ME, "{}", 403,
+	  "User \\\"system:anonymous\\\" cannot create" },
+	{ "nor this", "|Authorization: file-token", "POST", ME, "{}", 403, "system:anonymous" },
+	{ "a bearer of nothing", "|Authorization: Bearer ", "POST", ME, "{}", 403,
+	  "system:anonymous & !Warning" },
+	{ "in small letters", "|Authorization: bearer file-token", "POST", ME, "{}", 201,
+	  "\"username\":\"ann\"" },
+	{ "with more behind it", "|Authorization: Bearer file-token x", "POST", ME, "{}", 201,
+	  "\"username\":\"ann\"" },
+	{ "too much between", "|Authorization: Bearer  file-token", "POST", ME, "{}", 403,
+	  "system:anonymous & Warning: 299 - \"the provided Authorization header contains extra space "
+	  "before the bearer token, and is ignored\"" },
 
 	{ "bootstrap", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
 	  BOOT("abcdef", GOOD_SECRET, USED ",\"auth-extra-groups\":\"system:bootstrappers:x\""),
@@ -262,10 +277,51 @@ static const struct api_row others[] = {
 	{ "pod", 0, "POST", NS "/pods",
 	  "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
 	  201, "" },
-	{ "too short a life", 0, "POST", NS "/serviceaccounts/default/token",
-	  "{\"spec\":{\"expirationSeconds\":10}}", 422,
-	  "may not specify a duration less than 10 minutes" },
-	{ "bound to what is not there", 0, "POST", NS "/serviceaccounts/default/token",
+	{ "another account", 0, "POST", NS "/serviceaccounts",
+	  "{\"metadata\":{\"name\":\"robot\"}}", 201, "" },
+	{ "too short a life", 0, "POST", TOKEN("default"), "{\"spec\":{\"expirationSeconds\":10}}",
+	  422,
+	  "\"TokenRequest.authentication.k8s.io \\\"\\\" is invalid: spec.expirationSeconds: Invalid "
+	  "value: 10: may not specify a duration less than 10 minutes\" & \"causes\":[{ & "
+	  "\"kind\":\"TokenRequest\"" },
+	{ "too long a life", 0, "POST", TOKEN("default"),
+	  "{\"spec\":{\"expirationSeconds\":4294967297}}", 422,
+	  "Invalid value: 4294967297: may not specify a duration larger than 2^32 seconds" },
+	{ "a year", 0, "POST", TOKEN("default"), "{\"spec\":{\"expirationSeconds\":31536000}}", 201,
+	  "\"expirationSeconds\":31536000 & \"uid\":\" & \"creationTimestamp\":\" & "
+	  "\"audiences\":[\"https://kubernetes.default.svc" },
+	{ "by another name", 0, "POST", TOKEN("default"), "{\"metadata\":{\"name\":\"robot\"}}",
+	  422,
+	  "TokenRequest.authentication.k8s.io \\\"default\\\" is invalid: metadata.name: Invalid value: "
+	  "\\\"robot\\\": must match the service account name if specified" },
+	{ "elsewhere", 0, "POST", TOKEN("default"), "{\"metadata\":{\"namespace\":\"x\"}}", 400,
+	  "the namespace of the provided object does not match the namespace sent on the request" },
+	{ "of nobody", 0, "POST", TOKEN("nobody"), "{}", 404,
+	  "serviceaccounts \\\"nobody\\\" not found" },
+	{ "bound to another's pod", 0, "POST", TOKEN("robot"), BOUND("v1", "Pod", "p", ""), 400,
+	  "cannot bind token for serviceaccount \\\"robot\\\" to pod running with different "
+	  "serviceaccount name." },
+	{ "bound to one before", 0, "POST", TOKEN("default"),
+	  BOUND("v1", "Pod", "p", ",\"uid\":\"x\""), 409,
+	  "Operation cannot be fulfilled on Pod \\\"p\\\": the UID in the bound object reference (x) "
+	  "does not match & \"kind\":\"Pod\"" },
+	{ "bound to what binds nothing", 0, "POST", TOKEN("default"),
+	  BOUND("v1", "ConfigMap", "c", ""), 400,
+	  "cannot bind token to object of type /v1, Kind=ConfigMap" },
+	{ "of another group", 0, "POST", TOKEN("default"), BOUND("a.b/v1", "Pod", "p", ""), 400,
+	  "cannot bind token to object of type a.b/v1, Kind=Pod" },
+	{ "bound to nothing", 0, "POST", TOKEN("default"), "{\"spec\":{\"boundObjectRef\":{}}}",
+	  400, "cannot bind token to object of type /, Kind=" },
+	{ "a namespace", 0, "POST", "/api/v1/namespaces", "{\"metadata\":{\"name\":\"ends\"}}", 201,
+	  "" },
+	{ "and an account", 0, "POST", "/api/v1/namespaces/ends/serviceaccounts",
+	  "{\"metadata\":{\"name\":\"default\",\"finalizers\":[\"a.b/c\"]}}", 201, "" },
+	{ "the namespace goes", 0, "DELETE", "/api/v1/namespaces/ends", 0, 200, "" },
+	{ "no token there", 0, "POST", "/api/v1/namespaces/ends/serviceaccounts/default/token",
+	  "{}", 403,
+	  "serviceaccounts \\\"default\\\" is forbidden: unable to create new content in namespace ends "
+	  "because it is being terminated & NamespaceTerminating" },
+	{ "bound to what is not there", 0, "POST", TOKEN("default"),
 	  "{\"spec\":{\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"name\":\"q\"}}}",
 	  404, "" },
 };

@@ -12,6 +12,9 @@
 #define CAN(verb, resource, more)                                                                  \
 	"{\"spec\":{\"resourceAttributes\":{\"verb\":\"" verb "\",\"resource\":\"" resource        \
 	"\",\"namespace\":\"default\"}" more "}}"
+#define SELECTED(which, selector)                                                                  \
+	"{\"spec\":{\"resourceAttributes\":{\"verb\":\"list\",\"resource\":\"pods\",\"" which      \
+	"\":{" selector "}}}}"
 
 static const struct api_row rows[] = {
 	{ "discovery", 0, "GET", AUTHZ, 0, 200,
@@ -28,6 +31,15 @@ static const struct api_row rows[] = {
 	  "\"kind\":\"ClusterRole\",\"name\":\"view\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"dev\","
 	  "\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
 	  201, "" },
+	{ "a role for one name", 0, "POST", RBAC "/namespaces/default/roles",
+	  "{\"metadata\":{\"name\":\"one\"},\"rules\":[{\"verbs\":[\"list\"],\"apiGroups\":[\"\"],"
+	  "\"resources\":[\"secrets\"],\"resourceNames\":[\"s\"]}]}",
+	  201, "" },
+	{ "its binding", 0, "POST", RBAC "/namespaces/default/rolebindings",
+	  "{\"metadata\":{\"name\":\"one\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\","
+	  "\"kind\":\"Role\",\"name\":\"one\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"one\","
+	  "\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
+	  201, "" },
 	{ "yes, and why", ALICE, "POST", MAY_I, CAN("list", "pods", ""), 201,
 	  "\"kind\":\"SelfSubjectAccessReview\" & \"allowed\":true & \"reason\":\"RBAC: allowed by "
 	  "RoleBinding \\\"v/default\\\" of ClusterRole \\\"view\\\" to Group \\\"dev\\\"\"" },
@@ -41,10 +53,39 @@ static const struct api_row rows[] = {
 	  "{\"spec\":{\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/metrics\"}}}", 201,
 	  "\"allowed\":false" },
 	{ "nothing asked", ALICE, "POST", MAY_I, "{\"spec\":{}}", 422,
-	  "exactly one of nonResourceAttributes or resourceAttributes must be specified" },
+	  "\".authorization.k8s.io \\\"\\\" is invalid: spec.resourceAttributes: Invalid value: null: "
+	  "exactly one of nonResourceAttributes or resourceAttributes must be specified\" & "
+	  "\"details\":{\"group\":\"authorization.k8s.io\",\"causes\"" },
 	{ "both", ALICE, "POST", MAY_I,
-	  "{\"spec\":{\"resourceAttributes\":{},\"nonResourceAttributes\":{}}}", 422,
+	  "{\"spec\":{\"resourceAttributes\":{},\"nonResourceAttributes\":{\"path\":\"/x\"}}}", 422,
+	  "spec.nonResourceAttributes: Invalid value: {\\\"Path\\\":\\\"/x\\\",\\\"Verb\\\":\\\"\\\"}: "
 	  "cannot be specified in combination with resourceAttributes" },
+	{ "with a name", ALICE, "POST", MAY_I, CAN("get", "pods", "},\"metadata\":{\"name\":\"x\""),
+	  422, "metadata: Invalid value: {\\\"name\\\":\\\"x\\\"}: must be empty\"" },
+	{ "with nothing in it, as protobuf says it", ALICE, "POST", MAY_I,
+	  CAN("list", "pods", "},\"metadata\":{\"name\":\"\",\"generation\":0,\"labels\":{}"), 201,
+	  "\"allowed\":true" },
+	{ "two selectors", ALICE, "POST", MAY_I,
+	  SELECTED("fieldSelector", "\"rawSelector\":\"a=b\",\"requirements\":[{\"key\":\"\"},"
+				    "{\"key\":\"a\",\"operator\":\"In\"}]"),
+	  422,
+	  "[spec.resourceAttributes.fieldSelector.rawSelector: Invalid value: \\\"a=b\\\": may not "
+	  "specified at the same time as requirements, "
+	  "spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be "
+	  "specified, spec.resourceAttributes.fieldSelector.requirements[1].values: Required value: "
+	  "must be specified when `operator` is 'In' or 'NotIn']" },
+	{ "none", ALICE, "POST", MAY_I, SELECTED("labelSelector", ""), 422,
+	  "spec.resourceAttributes.labelSelector.requirements: Required value: when "
+	  "spec.resourceAttributes.labelSelector is specified, requirements or rawSelector is "
+	  "required" },
+	{ "of bad words", ALICE, "POST", MAY_I,
+	  SELECTED("labelSelector", "\"requirements\":[{\"key\":\"A b\",\"operator\":\"Exists\","
+				    "\"values\":[\"x y\"]}]"),
+	  422,
+	  "labelSelector.requirements[0].values: Forbidden: may not be specified when `operator` is "
+	  "'Exists' or 'DoesNotExist', & labelSelector.requirements[0].key: Invalid value: "
+	  "\\\"A b\\\": name part must consist of & labelSelector.requirements[0].values[0]: Invalid "
+	  "value: \\\"x y\\\": a valid label must be" },
 	{ "nobody may ask", "", "POST", MAY_I, CAN("list", "pods", ""), 403,
 	  "User \\\"system:anonymous\\\" cannot create resource \\\"selfsubjectaccessreviews\\\"" },
 	{ "of others neither", ALICE, "POST", MAY, CAN("list", "pods", ",\"user\":\"bob\""), 403,
@@ -52,26 +93,41 @@ static const struct api_row rows[] = {
 	{ "of others", 0, "POST", MAY,
 	  CAN("list", "pods", ",\"user\":\"bob\",\"groups\":[\"dev\"]"), 201,
 	  "\"allowed\":true & \"user\":\"bob\"" },
+	{ "a selected name is not asked for by name", 0, "POST", MAY,
+	  "{\"spec\":{\"user\":\"alice\",\"groups\":[\"one\"],\"resourceAttributes\":{\"verb\":\"list\","
+	  "\"resource\":\"secrets\",\"namespace\":\"default\",\"fieldSelector\":{\"requirements\":[{"
+	  "\"key\":\"metadata.name\",\"operator\":\"In\",\"values\":[\"s\"]}]}}}}",
+	  201, "\"allowed\":false" },
 	{ "of others, no", 0, "POST", MAY, CAN("list", "pods", ",\"user\":\"bob\""), 201,
 	  "\"allowed\":false" },
 	{ "of whom", 0, "POST", MAY, CAN("list", "pods", ""), 422,
 	  "spec.user: Invalid value: \\\"\\\": at least one of user or group must be specified" },
 	{ "in a namespace", 0, "POST", AUTHZ "/namespaces/default/localsubjectaccessreviews",
-	  CAN("list", "pods", ",\"groups\":[\"dev\"]"), 201, "\"allowed\":true" },
+	  CAN("list", "pods", ",\"groups\":[\"dev\"]"), 201,
+	  "\"allowed\":true & \"metadata\":{\"namespace\":\"default\"}" },
 	{ "in another", 0, "POST", AUTHZ "/namespaces/kube-system/localsubjectaccessreviews",
-	  CAN("list", "pods", ",\"groups\":[\"dev\"]"), 400,
-	  "spec.resourceAttributes.namespace must match namespace: kube-system" },
+	  CAN("list", "pods", ",\"groups\":[\"dev\"]"), 422,
+	  "spec.resourceAttributes.namespace: Invalid value: \\\"default\\\": must match "
+	  "metadata.namespace" },
+	{ "of another", 0, "POST", AUTHZ "/namespaces/default/localsubjectaccessreviews",
+	  CAN("list", "pods", ",\"user\":\"a\"},\"metadata\":{\"namespace\":\"x\""), 400,
+	  "the namespace of the provided object does not match the namespace sent on the request" },
+	{ "of a path", 0, "POST", AUTHZ "/namespaces/default/localsubjectaccessreviews",
+	  "{\"spec\":{\"user\":\"a\",\"nonResourceAttributes\":{\"path\":\"/\",\"verb\":\"get\"}}}",
+	  422,
+	  "spec.nonResourceAttributes: Invalid value: {\\\"Path\\\":\\\"/\\\",\\\"Verb\\\":\\\"get\\\"}: "
+	  "disallowed on this kind of request" },
 
 	{ "what may I", ALICE, "POST", AUTHZ "/selfsubjectrulesreviews",
 	  "{\"spec\":{\"namespace\":\"default\"}}", 201,
 	  "\"resourceRules\":[{ & \"pods/log\" & \"nonResourceRules\":[{ & /openapi & "
-	  "\"incomplete\":false & !evaluationError" },
+	  "\"incomplete\":false & !evaluationError & \"spec\":{}" },
 	{ "elsewhere", ALICE, "POST", AUTHZ "/selfsubjectrulesreviews",
 	  "{\"spec\":{\"namespace\":\"kube-system\"}}", 201, "!pods/log" },
 	{ "where", ALICE, "POST", AUTHZ "/selfsubjectrulesreviews", "{\"spec\":{}}", 400,
 	  "no namespace on request" },
 	{ "who am I", ALICE, "POST", AUTHN "/selfsubjectreviews", "{}", 201,
-	  "\"kind\":\"SelfSubjectReview\" & \"username\":\"alice\" & \"groups\":[\"dev\","
+	  "\"kind\":\"SelfSubjectReview\" & \"metadata\":{\"creationTimestamp\":\"20 & \"username\":\"alice\" & \"groups\":[\"dev\","
 	  "\"system:authenticated\"]" },
 	{ "no token", 0, "POST", AUTHN "/tokenreviews", "{\"spec\":{}}", 400,
 	  "token is required for TokenReview in authentication" },
