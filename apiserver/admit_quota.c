@@ -125,11 +125,12 @@ static int refuse(struct change *c, const json_t *quota, struct tally *t, struct
 		json_str_or(quota, "metadata.name", ""), wanted.data, used.data, hard.data);
 }
 
+/* 0 or -1. Before any is counted: what must be said is asked for first, whichever quota asks. */
 static int check_said(struct change *c, const json_t *quota, struct failure *f)
 {
 	AUTO_STR unsaid;
 	str_init(&unsaid, MESSAGE_MAX);
-	if (change_is_kind(c, "", "Pod") && c->is_create)
+	if (change_is_kind(c, "", "Pod") && c->is_create && quota_is_for(quota, c->kind, c->tree))
 		quota_unsaid(quota, c->tree, &unsaid);
 	return unsaid.len ? fail_forbidden(f, c->kind, c->name, "failed quota: %s: must specify %s",
 					   json_str_or(quota, "metadata.name", ""), unsaid.data)
@@ -142,8 +143,6 @@ static int check_quota(struct change *c, const json_t *quota, struct failure *f)
 	struct tally t;
 	if (!quota_is_for(quota, c->kind, c->tree))
 		return 0;
-	if (check_said(c, quota, f) < 0)
-		return -1;
 	tally_init(&t, quota);
 	t.is_wanted = true;
 	quota_charges(c->kind, c->tree, charge, &t);
@@ -161,23 +160,36 @@ static int check_quota(struct change *c, const json_t *quota, struct failure *f)
 	return 1;
 }
 
+/* Asks `check` of each quota of the namespace: -1 where one refuses, else whether any said 1. */
+static int each_quota(struct change *c,
+		      int (*check)(struct change *, const json_t *, struct failure *),
+		      struct failure *f)
+{
+	auto_free char *prefix = xasprintf("o/core/resourcequotas/%s/", c->ns);
+	const struct index *x = hub_index(c->server->hub, quota_kind());
+	struct index_cursor at = index_seek(x, prefix);
+	int any = 0;
+	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
+		AUTO_JSON *quota = object_tree_unowned(o);
+		int code = check(c, quota, f);
+		if (code < 0)
+			return -1;
+		any = any || code > 0;
+	}
+	return any;
+}
+
 int admit_quota(struct change *c, struct failure *f)
 {
 	bool counts = c->kind->is_namespaced && (c->part == PART_MAIN || c->part == PART_RESIZE) &&
 		      !streq(c->kind->kind, "Event");
 	if (!counts || hub_index(c->server->hub, quota_kind())->count == 0)
 		return 0;
-	auto_free char *prefix = xasprintf("o/core/resourcequotas/%s/", c->ns);
-	const struct index *x = hub_index(c->server->hub, quota_kind());
-	struct index_cursor at = index_seek(x, prefix);
-	bool is_bounded = false;
-	for (struct object *o; (o = index_next(x, &at)) && starts_with(o->key, prefix);) {
-		AUTO_JSON *quota = object_tree_unowned(o);
-		int code = check_quota(c, quota, f);
-		if (code < 0)
-			return -1;
-		is_bounded = is_bounded || code > 0;
-	}
+	if (each_quota(c, check_said, f) < 0)
+		return -1;
+	int is_bounded = each_quota(c, check_quota, f);
+	if (is_bounded < 0)
+		return -1;
 	if (is_bounded && !c->is_dry_run) {
 		auto_free char *key = xasprintf("quota/%s", c->ns);
 		change_guard_key(c, key);

@@ -182,21 +182,37 @@ static void set_scheduled(struct change *c, json_t *status)
 					      "True", "lastTransitionTime", c->now));
 }
 
+static int refuse_binding(const struct change *c, struct failure *f, const char *why)
+{
+	fail(f, 409, "Conflict", "Operation cannot be fulfilled on pods/binding \"%s\": %s",
+	     c->name, why);
+	failure_kind(f, "", "pods/binding", c->name);
+	return -1;
+}
+
 /* pods/NAME/binding: the node is set once and for all. */
 static int build_bound(struct change *c, struct failure *f)
 {
 	const char *node = json_str_or(c->body, "target.name", "");
+	const char *kind = json_str_or(c->body, "target.kind", "");
+	const char *name = json_str_or(c->body, "metadata.name", "");
 	const char *already = json_str_or(c->old_tree, "spec.nodeName", "");
+	if (*name && !streq(name, c->name))
+		return fail_bad_request(f, "name in URL does not match name in Binding object");
+	if (*kind && !streq(kind, "Node"))
+		return fail_field(f, c->kind, c->name, FIELD_NOT_SUPPORTED, "target.kind", kind,
+				  "supported values: \"Node\", \"<empty>\"");
 	if (!*node)
 		return fail_field(f, c->kind, c->name, FIELD_REQUIRED, "target.name", NULL, "");
-	if (json_dig(c->old_tree, "metadata.deletionTimestamp"))
-		return fail_conflict(f, c->kind, c->name,
-				     "pod %s is being deleted, cannot be "
-				     "assigned to a host",
-				     c->name);
-	if (*already)
-		return fail_conflict(f, c->kind, c->name,
-				     "pod %s is already assigned to node \"%s\"", c->name, already);
+	auto_free char *on =
+		json_dig(c->old_tree, "metadata.deletionTimestamp")
+			? xasprintf("pod %s is being deleted, cannot be assigned to a host",
+				    c->name)
+		: *already
+			? xasprintf("pod %s is already assigned to node \"%s\"", c->name, already)
+			: NULL;
+	if (on)
+		return refuse_binding(c, f, on);
 	c->tree = json_deep_copy(c->old_tree);
 	json_put_str(c->tree, "spec.nodeName", node);
 	json_t *status = json_object_get(c->tree, "status");

@@ -50,6 +50,13 @@ static int check_preconditions(struct deletion *d, struct failure *f)
 static int check_immortal(struct change *c, struct failure *f)
 {
 	static const char *const names[] = { "default", "kube-system", "kube-public" };
+	static const char *const classes[] = { "system-node-critical", "system-cluster-critical" };
+	bool is_class = change_is_kind(c, "scheduling.k8s.io", "PriorityClass");
+	for (size_t i = 0; is_class && i < ARRAY_LEN(classes); i++)
+		if (streq(c->name, classes[i]))
+			return fail_forbidden(
+				f, c->kind, c->name,
+				"this is a system priority class and cannot be deleted");
 	if (!change_is_kind(c, "", "Namespace"))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -153,6 +153,47 @@ static bool in_values(const json_t *values, const char *text)
 	return false;
 }
 
+/* Any term of the lists in one kind of affinity, in whatever way it is wanted, that looks beyond the
+ * pod's namespace. */
+static bool looks_beyond(const json_t *affinity)
+{
+	static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution";
+	static const char preferred[] = "preferredDuringSchedulingIgnoredDuringExecution";
+	const char *const lists[] = { required, preferred };
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		size_t i;
+		json_t *term;
+		json_array_foreach (json_object_get(affinity, lists[k]), i, term) {
+			const json_t *wish = json_object_get(term, "podAffinityTerm");
+			const json_t *t = wish ? wish : term;
+			if (json_array_size(json_object_get(t, "namespaces")) ||
+			    json_is_object(json_object_get(t, "namespaceSelector")))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A claim counts for the class that it has, that it wants, and that it is on its way to. */
+static bool class_holds(const char *op, const json_t *values, const json_t *claim)
+{
+	static const char *const places[] = {
+		"spec.volumeAttributesClassName", "status.currentVolumeAttributesClassName",
+		"status.modifyVolumeStatus.targetVolumeAttributesClassName"
+	};
+	bool has = false, is_in = false;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		const char *class = json_str_or(claim, places[i], "");
+		has = has || *class;
+		is_in = is_in || (*class && in_values(values, class));
+	}
+	if (streq(op, "In"))
+		return is_in;
+	if (streq(op, "NotIn"))
+		return !is_in;
+	return streq(op, "DoesNotExist") ? !has : has;
+}
+
 static bool scope_holds(const char *scope, const char *op, const json_t *values, const json_t *pod)
 {
 	const json_t *spec = json_object_get(pod, "spec");
@@ -166,6 +207,9 @@ static bool scope_holds(const char *scope, const char *op, const json_t *values,
 		return is_best_effort(spec);
 	if (streq(scope, "NotBestEffort"))
 		return !is_best_effort(spec);
+	if (streq(scope, "CrossNamespacePodAffinity"))
+		return looks_beyond(json_dig(spec, "affinity.podAffinity")) ||
+		       looks_beyond(json_dig(spec, "affinity.podAntiAffinity"));
 	if (!streq(scope, "PriorityClass"))
 		return false; /* what a scope of later days would mean is not known */
 	if (streq(op, "In"))
@@ -173,6 +217,16 @@ static bool scope_holds(const char *scope, const char *op, const json_t *values,
 	if (streq(op, "NotIn"))
 		return !in_values(values, class);
 	return streq(op, "DoesNotExist") ? !*class : *class != '\0';
+}
+
+/* What a scope says of the other kind of thing is never so. */
+static bool scope_is_for(const char *scope, const char *op, const json_t *values,
+			 const struct schema_kind *kind, const json_t *tree)
+{
+	bool of_claims = streq(scope, "VolumeAttributesClass");
+	if (is_kind(kind, "", "persistentvolumeclaims"))
+		return of_claims && class_holds(op, values, tree);
+	return !of_claims && is_kind(kind, "", "pods") && scope_holds(scope, op, values, tree);
 }
 
 bool quota_is_for(const json_t *quota, const struct schema_kind *kind, const json_t *tree)
@@ -183,14 +237,12 @@ bool quota_is_for(const json_t *quota, const struct schema_kind *kind, const jso
 	json_t *v;
 	if (!json_array_size(scopes) && !json_array_size(terms))
 		return true;
-	if (!is_kind(kind, "", "pods"))
-		return false;
 	json_array_foreach ((json_t *)(uintptr_t)scopes, i, v)
-		if (!scope_holds(json_string_value(v), "Exists", NULL, tree))
+		if (!scope_is_for(json_string_value(v), "Exists", NULL, kind, tree))
 			return false;
 	json_array_foreach ((json_t *)(uintptr_t)terms, i, v)
-		if (!scope_holds(json_str_or(v, "scopeName", ""), json_str_or(v, "operator", ""),
-				 json_object_get(v, "values"), tree))
+		if (!scope_is_for(json_str_or(v, "scopeName", ""), json_str_or(v, "operator", ""),
+				  json_object_get(v, "values"), kind, tree))
 			return false;
 	return true;
 }

@@ -33,6 +33,9 @@ static const struct api_row rows[] = {
 	  "error looking up service account default/nobody" },
 
 	/* Priority */
+	{ "system classes stay", 0, "DELETE", PRIO "/system-node-critical", 0, 403,
+	  "priorityclasses.scheduling.k8s.io \\\"system-node-critical\\\" is forbidden: this is a system "
+	  "priority class and cannot be deleted" },
 	{ "system classes", 0, "GET", PRIO "/system-node-critical", 0, 200,
 	  "\"value\":2000001000" },
 	{ "no class", 0, "POST", NS "/pods", POD("p0", "", ""), 201,

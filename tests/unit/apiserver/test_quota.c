@@ -12,6 +12,15 @@
 #define QUOTA(name, spec) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{" spec "}}"
 #define MAP(name)         "{\"metadata\":{\"name\":\"" name "\"}}"
 
+#define NEAR(affinity, more)                                                                         \
+	"{\"metadata\":{\"name\":\"near\"},\"spec\":{\"affinity\":{\"" affinity                      \
+	"\":{\"requiredDuringSchedulingIgnoredDuringExecution\":[{\"topologyKey\":\"k\"," more       \
+	"}]}},\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":" \
+	"\"1m\"}}}]}}"
+#define CLAIM(more)                                                                                \
+	"{\"metadata\":{\"name\":\"c\"},\"spec\":{" more "\"accessModes\":[\"ReadWriteOnce\"],"    \
+	"\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}"
+
 static const struct api_row rows[] = {
 	{ "namespace", 0, "POST", "/api/v1/namespaces", "{\"metadata\":{\"name\":\"q\"}}", 201,
 	  "" },
@@ -69,6 +78,32 @@ static const struct api_row rows[] = {
 	  QUOTA("be", "\"hard\":{\"pods\":\"0\"},\"scopes\":[\"BestEffort\"]"), 201, "" },
 	{ "is refused", 0, "POST", "/api/v1/namespaces/s/pods", POD("a", ""), 403,
 	  "exceeded quota: be" },
+	{ "none that looks beyond", 0, "POST", "/api/v1/namespaces/s/resourcequotas",
+	  QUOTA("beyond", "\"hard\":{\"pods\":\"0\"},\"scopes\":[\"CrossNamespacePodAffinity\"]"),
+	  201, "" },
+	{ "by names", 0, "POST", "/api/v1/namespaces/s/pods",
+	  NEAR("podAffinity", "\"namespaces\":[\"x\"]"), 403,
+	  "exceeded quota: beyond, requested: pods=1, used: pods=0, limited: pods=0" },
+	{ "by a selector", 0, "POST", "/api/v1/namespaces/s/pods",
+	  NEAR("podAntiAffinity", "\"namespaceSelector\":{}"), 403, "exceeded quota: beyond" },
+	{ "one that looks about is let in", 0, "POST", "/api/v1/namespaces/s/pods?dryRun=All",
+	  NEAR("podAffinity", "\"labelSelector\":{}"), 201, "" },
+	{ "none of a class", 0, "POST", "/api/v1/namespaces/s/resourcequotas",
+	  QUOTA("gold",
+		"\"hard\":{\"persistentvolumeclaims\":\"0\"},\"scopeSelector\":{"
+		"\"matchExpressions\":[{\"scopeName\":\"VolumeAttributesClass\",\"operator\":"
+		"\"In\",\"values\":[\"gold\"]}]}"),
+	  201, "" },
+	{ "a claim of it", 0, "POST", "/api/v1/namespaces/s/persistentvolumeclaims",
+	  CLAIM("\"volumeAttributesClassName\":\"gold\","), 403,
+	  "exceeded quota: gold, requested: persistentvolumeclaims=1" },
+	{ "of another", 0, "POST", "/api/v1/namespaces/s/persistentvolumeclaims",
+	  CLAIM("\"volumeAttributesClassName\":\"tin\","), 201, "" },
+	{ "what must be said", 0, "POST", "/api/v1/namespaces/s/resourcequotas",
+	  QUOTA("said", "\"hard\":{\"requests.cpu\":\"4\"},\"scopes\":[\"NotTerminating\"]"), 201,
+	  "" },
+	{ "is asked for before anything is counted", 0, "POST", "/api/v1/namespaces/s/pods",
+	  POD("a", ""), 403, "failed quota: said: must specify requests.cpu for: c" },
 	{ "an ordered one is not", 0, "POST", "/api/v1/namespaces/s/pods",
 	  POD("a", RES("1", "1Mi")), 201, "" },
 };
