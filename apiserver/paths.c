@@ -244,7 +244,10 @@ static bool serve_discovery(struct request *r)
 	const char *rest = path + (core ? 5 : 6);
 	size_t n = strcspn(rest, "/");
 	auto_free char *first = xstrndup(rest, n);
-	const char *second = rest[n] ? rest + n + 1 : "";
+	/* One slash may follow. */
+	size_t left = rest[n] ? strlen(rest + n + 1) : 0;
+	bool has_slash = left && rest[n + left] == '/';
+	auto_free char *second = xstrndup(left ? rest + n + 1 : "", left - has_slash);
 	AUTO_STR text;
 	str_init(&text, TEXT_MAX);
 	bool found;

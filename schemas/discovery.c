@@ -31,7 +31,7 @@ static const struct subresource *find_subresource(const char *name)
 	return NULL;
 }
 
-/* All subresources of a kind: its own, then scale and status. */
+/* All subresources of a kind: its own, then scale and status; status and scale of a custom one. */
 static size_t subresources_of(const struct schema_kind *k, const struct subresource *ret[16])
 {
 	size_t n = 0;
@@ -40,9 +40,11 @@ static size_t subresources_of(const struct schema_kind *k, const struct subresou
 		if (s)
 			ret[n++] = s;
 	}
+	if (k->has_status && k->custom)
+		ret[n++] = find_subresource("status");
 	if (k->has_scale)
 		ret[n++] = find_subresource("scale");
-	if (k->has_status)
+	if (k->has_status && !k->custom)
 		ret[n++] = find_subresource("status");
 	return n;
 }
@@ -59,6 +61,62 @@ static void add_list(struct str *out, const char *name, const char *const *value
 	for (size_t i = 0; values && values[i]; i++)
 		str_addf(out, "%s\"%s\"", i ? "," : "", values[i]);
 	str_add_char(out, ']');
+}
+
+/* Clients that look for a name take the first group that has it: these come before all others, in
+ * this order, which is Kubernetes'. */
+static const char *const first_groups[] = {
+	"",
+	"apiregistration.k8s.io",
+	"apps",
+	"events.k8s.io",
+	"authentication.k8s.io",
+	"authorization.k8s.io",
+	"autoscaling",
+	"batch",
+	"certificates.k8s.io",
+	"networking.k8s.io",
+	"policy",
+	"rbac.authorization.k8s.io",
+	"storage.k8s.io",
+	"admissionregistration.k8s.io",
+	"apiextensions.k8s.io",
+	"scheduling.k8s.io",
+	"coordination.k8s.io",
+	"node.k8s.io",
+	"discovery.k8s.io",
+	"resource.k8s.io",
+	"flowcontrol.apiserver.k8s.io",
+};
+
+/* A kind and where it stands: by its group's place, then as kinds are sorted. */
+struct ranked {
+	const struct schema_kind *kind;
+	size_t group, place;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* All kinds, group by group; the caller's. */
+static struct ranked *rank(const struct kinds *kinds, size_t *ret_count)
+{
+	size_t count = kinds_count(kinds);
+	struct ranked *all = xcalloc(count + 1, sizeof *all);
+	for (size_t i = 0; i < count; i++) {
+		all[i] = (struct ranked){ .kind = kinds_at(kinds, i), .place = i };
+		while (all[i].group < ARRAY_LEN(first_groups) &&
+		       !streq(first_groups[all[i].group], all[i].kind->group))
+			all[i].group++;
+	}
+	qsort(all, count, sizeof *all, by_rank);
+	*ret_count = count;
+	return all;
 }
 
 void discovery_api_versions(struct str *out)
@@ -108,10 +166,12 @@ static void add_group_body(struct str *out, const struct kinds *kinds, const cha
 void discovery_group_list(const struct kinds *kinds, struct str *out)
 {
 	bool has_one = false;
+	size_t count;
+	auto_free struct ranked *all = rank(kinds, &count);
 	str_add(out, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
-	for (size_t i = 0; i < kinds_count(kinds); i++) {
-		const struct schema_kind *k = kinds_at(kinds, i);
-		if (!*k->group || !is_first(kinds, i, true))
+	for (size_t i = 0; i < count; i++) {
+		const struct schema_kind *k = all[i].kind;
+		if (!*k->group || !is_first(kinds, all[i].place, true))
 			continue;
 		str_add(out, has_one ? ",{" : "{");
 		add_group_body(out, kinds, k->group);
@@ -195,9 +255,12 @@ bool discovery_resources(const struct kinds *kinds, const char *group, const cha
 	return true;
 }
 
-static void add_response_kind(struct str *out, const char *group, const char *version,
-			      const char *kind)
+/* Built-in kinds name the group version only where it is another than their own. */
+static void add_response_kind(struct str *out, const struct schema_kind *of, const char *group,
+			      const char *version, const char *kind)
 {
+	if (!of->custom && streq(group, of->group) && streq(version, of->version))
+		group = version = "";
 	str_addf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
 		 group, version, kind);
 }
@@ -205,7 +268,7 @@ static void add_response_kind(struct str *out, const char *group, const char *ve
 static void add_aggregated_resource(struct str *out, const struct schema_kind *k)
 {
 	str_addf(out, "{\"resource\":\"%s\",", k->resource);
-	add_response_kind(out, k->group, k->version, k->kind);
+	add_response_kind(out, k, k->group, k->version, k->kind);
 	str_addf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",",
 		 k->is_namespaced ? "Namespaced" : "Cluster", k->singular);
 	add_list(out, "verbs", verbs_shown(k));
@@ -225,9 +288,9 @@ static void add_aggregated_resource(struct str *out, const struct schema_kind *k
 		const struct subresource *s = list[i];
 		str_addf(out, "%s{\"subresource\":\"%s\",", i ? "," : "", s->name);
 		if (s->kind)
-			add_response_kind(out, s->group, s->version, s->kind);
+			add_response_kind(out, k, s->group, s->version, s->kind);
 		else
-			add_response_kind(out, k->group, k->version, k->kind);
+			add_response_kind(out, k, k->group, k->version, k->kind);
 		str_addf(out, ",\"verbs\":%s}", s->verbs);
 	}
 	str_add(out, count ? "]}" : "}");
@@ -239,8 +302,10 @@ void discovery_aggregated(const struct kinds *kinds, bool is_core, struct str *o
 	str_add(out,
 		"{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\","
 		"\"metadata\":{},\"items\":[");
-	for (size_t i = 0; i < kinds_count(kinds); i++) {
-		const struct schema_kind *k = kinds_at(kinds, i);
+	size_t all_count;
+	auto_free struct ranked *all = rank(kinds, &all_count);
+	for (size_t i = 0; i < all_count; i++) {
+		const struct schema_kind *k = all[i].kind;
 		if ((*k->group == '\0') != is_core)
 			continue;
 		bool new_group = !last || !streq(last->group, k->group);

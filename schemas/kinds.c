@@ -32,9 +32,9 @@ struct kinds {
 
 #define LABELS_MAX 32 /* of all versions together: each may name 8 */
 
-static const char *const verbs[] = { "create", "delete", "deletecollection",
-				     "get",    "list",   "patch",
-				     "update", "watch",  NULL };
+/* In the order in which the original lists those of custom kinds. */
+static const char *const verbs[] = { "delete", "deletecollection", "get",   "list", "patch",
+				     "create", "update",           "watch", NULL };
 
 static bool is_constant(const struct schema_kind *k)
 {

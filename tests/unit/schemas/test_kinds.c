@@ -150,14 +150,15 @@ static void test_discovery(void)
 		   "\"v1\"}}");
 	str_clear(&text);
 	CHECK(discovery_resources(k, "example.com", "v1", &text));
-	CHECK_TEXT("resources", text.data,
-		   "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
-		   "\"example.com/v1\",\"resources\":[{\"name\":\"widgets\",\"singularName\":\"\","
-		   "\"namespaced\":true,\"kind\":\"Widget\",\"verbs\":[\"create\",\"delete\","
-		   "\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"],"
-		   "\"shortNames\":[\"wd\"]},{\"name\":\"widgets/status\",\"singularName\":\"\","
-		   "\"namespaced\":true,\"kind\":\"Widget\",\"verbs\":[\"get\",\"patch\","
-		   "\"update\"]}]}");
+	CHECK_TEXT(
+		"resources", text.data,
+		"{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+		"\"example.com/v1\",\"resources\":[{\"name\":\"widgets\",\"singularName\":\"\","
+		"\"namespaced\":true,\"kind\":\"Widget\",\"verbs\":[\"delete\","
+		"\"deletecollection\",\"get\",\"list\",\"patch\",\"create\",\"update\",\"watch\"],"
+		"\"shortNames\":[\"wd\"]},{\"name\":\"widgets/status\",\"singularName\":\"\","
+		"\"namespaced\":true,\"kind\":\"Widget\",\"verbs\":[\"get\",\"patch\","
+		"\"update\"]}]}");
 	str_clear(&text);
 	discovery_aggregated(k, false, &text);
 	CHECK(strstr(text.data, "{\"metadata\":{\"name\":\"example.com\"},\"versions\":["
