@@ -1,9 +1,11 @@
-/* What the client sent: decoding, strictness, warnings, delete options. */
+/* What the client sent: decoding, strictness, warnings. */
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
 #include "schemas/json_text.h"
 
 #include <strings.h>
+
+#define BODY_SHOWN_MAX 4096
 
 enum strictness { STRICT_IGNORE, STRICT_WARN, STRICT_FAIL };
 
@@ -62,6 +64,20 @@ static int check_kind(const json_t *tree, const char *api_version, const char *k
 					"the expected API version (%s, Kind=%s)",
 					has_version, has_kind, api_version, kind);
 	return 0;
+}
+
+/* 422 about a custom object that calls itself another kind or version. */
+static int refuse_custom_part(const struct change *c, const json_t *tree, const char *part,
+			      const char *has, const char *wanted, struct failure *f)
+{
+	const char *version = json_str_or(tree, "apiVersion", ""), *slash = strchr(version, '/');
+	auto_free char *group = xstrndup(version, slash ? (size_t)(slash - version) : 0);
+	const struct schema_kind named = { .group = group,
+					   .kind = json_str_or(tree, "kind", ""),
+					   .resource = c->asked->resource };
+	auto_free char *detail = xasprintf("must be %s", wanted);
+	return fail_field(f, &named, json_str_or(tree, "metadata.name", ""), FIELD_INVALID, part,
+			  has, detail);
 }
 
 /* What an endpoint's body is: the kind itself, a Scale or a Binding. */
@@ -145,14 +161,57 @@ static void add_snippet(const struct http_exchange *x, struct str *out)
 	str_add(out, x->body_len > SHOWN_MAX ? " ..." : "");
 }
 
+static int refuse_kindless(const struct change *c, const char *kind, struct failure *f)
+{
+	const struct http_exchange *x = c->r->x;
+	AUTO_STR body, snippet;
+	str_init(&body, BODY_SHOWN_MAX);
+	str_init(&snippet, 256);
+	utf8_add_valid(&body, x->body, MIN(x->body_len, (size_t)BODY_SHOWN_MAX - 4));
+	add_snippet(x, &snippet);
+	return fail_bad_request(f,
+				"the object provided is unrecognized (must be of type %s): Object "
+				"'Kind' is missing in '%s' (%s)",
+				kind, body.data, snippet.data);
+}
+
+/* Of a custom kind nothing is guessed: its objects say what they are. */
+static int check_custom_kind(const struct change *c, const char *api_version, const char *kind,
+			     struct failure *f)
+{
+	const char *version = json_str_or(c->body, "apiVersion", "");
+	const char *name = json_str_or(c->body, "kind", "");
+	if (!*name)
+		return refuse_kindless(c, kind, f);
+	if (!streq(version, api_version))
+		return fail_bad_request(f,
+					"the API version in the data (%s) does not match the "
+					"expected API version (%s)",
+					version, api_version);
+	return streq(name, kind) ? 0 : refuse_custom_part(c, c->body, "kind", name, kind, f);
+}
+
 /* What is no object at all is told of in other words than an object with a wrong field. */
 static int refuse_text(const struct http_exchange *x, enum schema_encoding encoding,
 		       const char *kind, const char *prefix, const char *why, struct failure *f)
 {
-	static const char whole[] = " into Go value of type v1.";
+	static const char whole[] = " into Go value of type ", inside[] = " into Go struct field ";
 	bool is_text = starts_with(why, "unexpected end of JSON") ||
 		       starts_with(why, "invalid character") || starts_with(why, "yaml: ");
 	const char *other = strstr(why, whole); /* a list, or a text */
+	const char *field = strstr(why, ".TypeMeta.");
+	if (field && strstr(why, inside)) {
+		/* It is read before anything else is. */
+		AUTO_STR snippet;
+		str_init(&snippet, 256);
+		add_snippet(x, &snippet);
+		return fail_bad_request(
+			f,
+			"the object provided is unrecognized (must be of type %s): "
+			"couldn't get version/kind; json parse error: %.*s%s%s (%s)",
+			kind, (int)(strstr(why, inside) - why), why, inside,
+			field + strlen(".TypeMeta"), snippet.data);
+	}
 	if (encoding == SCHEMA_PROTOBUF || (!is_text && !other))
 		return fail_bad_request(f, "%s%s", prefix, why);
 	auto_free char *typed =
@@ -168,6 +227,19 @@ static int refuse_text(const struct http_exchange *x, enum schema_encoding encod
 		f, "the object provided is unrecognized (must be of type %s): %s%s (%s)", kind,
 		encoding == SCHEMA_JSON ? "couldn't get version/kind; json parse error: " : "",
 		typed ? typed : why, snippet.data);
+}
+
+static int check_any_kind(const struct change *c, const char *api_version, const char *kind,
+			  struct failure *f)
+{
+	const char *version = json_str_or(c->body, "apiVersion", "");
+	const char *name = json_str_or(c->body, "kind", "");
+	if (c->is_apply && (!streq(version, api_version) || !streq(name, kind)))
+		return fail_bad_request(f, "invalid object type: %s%s, Kind=%s",
+					strchr(version, '/') ? "" : "/", version, name);
+	if (c->asked->custom && c->part != PART_SCALE)
+		return check_custom_kind(c, api_version, kind, f);
+	return check_kind(c->body, api_version, kind, f);
 }
 
 static int decode_typed(struct change *c, enum schema_encoding encoding, struct failure *f)
@@ -191,11 +263,8 @@ static int decode_typed(struct change *c, enum schema_encoding encoding, struct 
 	}
 	int code = c->is_apply ? judge_applied(c, &report, f) : judge(c, &report, prefix, f);
 	schema_report_fini(&report);
-	if (code < 0 || check_kind(c->body, api_version.data, kind, f) < 0)
+	if (code < 0 || check_any_kind(c, api_version.data, kind, f) < 0)
 		return -1;
-	if (c->is_apply && (!json_str(c->body, "kind") || !json_str(c->body, "apiVersion")))
-		return fail_bad_request(f, "Object '%s' is missing in the applied configuration",
-					json_str(c->body, "kind") ? "apiVersion" : "Kind");
 	json_put_str(c->body, "apiVersion", api_version.data);
 	json_put_str(c->body, "kind", kind);
 	return 0;
@@ -229,6 +298,25 @@ static const char *json_type_name(const json_t *value)
 	return names[json_typeof(value)];
 }
 
+/* Members of operations that nobody knows are told of as unknown fields. */
+static void judge_operations(struct change *c)
+{
+	static const char *const known[] = { "op", "path", "from", "value" };
+	size_t i;
+	json_t *op, *value;
+	const char *name;
+	json_array_foreach (c->body, i, op) {
+		json_object_foreach (op, name, value) {
+			bool is_known = false;
+			for (size_t k = 0; k < ARRAY_LEN(known); k++)
+				is_known |= streq(name, known[k]);
+			if (!is_known)
+				report_add(&c->patch_report,
+					   "json patch unknown field \"[%zu].%s\"", i, name);
+		}
+	}
+}
+
 static int parse_patch(struct change *c, bool is_list, bool is_strategic, struct failure *f)
 {
 	const struct http_exchange *x = c->r->x;
@@ -244,8 +332,10 @@ static int parse_patch(struct change *c, bool is_list, bool is_strategic, struct
 		return fail_error(f, &err);
 	if (code < 0)
 		return fail_bad_request(f, "%s%s", prefix, err.text);
-	if (is_list ? json_is_array(c->body) : json_is_object(c->body))
+	if (is_list ? json_is_array(c->body) : json_is_object(c->body)) {
+		judge_operations(c);
 		return 0;
+	}
 	return fail_bad_request(f, "%sjson: cannot unmarshal %s into Go value of type %s", prefix,
 				json_type_name(c->body),
 				is_list ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
@@ -310,6 +400,40 @@ static int judge_patched(struct change *c, const struct schema_report *report, s
 	return code;
 }
 
+/* What a patch makes of apiVersion and kind. A strategic one is laid over an object that has its
+ * type already. */
+static int check_patched_kind(const struct change *c, json_t *tree, const char *api_version,
+			      const char *kind, struct str *why, struct failure *f)
+{
+	const char *has_version = json_str_or(tree, "apiVersion", api_version);
+	const char *has_kind = json_str_or(tree, "kind", kind);
+	if (streq(has_version, api_version) && streq(has_kind, kind))
+		return 0;
+	if (streq(c->patch_type, "application/strategic-merge-patch+json")) {
+		json_put_str(tree, "apiVersion", api_version);
+		json_put_str(tree, "kind", kind);
+		return 0;
+	}
+	if (c->asked->custom && c->part != PART_SCALE)
+		return streq(has_kind, kind)
+			       ? refuse_custom_part(c, tree, "apiVersion", has_version, api_version,
+						    f)
+			       : refuse_custom_part(c, tree, "kind", has_kind, kind, f);
+	const char *slash = strchr(has_version, '/');
+	const char *version = slash ? slash + 1 : has_version;
+	auto_free char *group = xstrndup(has_version, slash ? (size_t)(slash - has_version) : 0);
+	if (schema_kind_by_kind(group, version, has_kind))
+		str_addf(why, "converting (%s.%s) to (%.*s.%s): unknown conversion", version,
+			 has_kind, *c->asked->group ? (int)strcspn(c->asked->group, ".") : 4,
+			 *c->asked->group ? c->asked->group : "core", kind);
+	else
+		str_addf(why,
+			 "no kind \"%s\" is registered for version \"%s\" in scheme "
+			 "\"pkg/runtime/scheme.go:111\"",
+			 has_kind, has_version);
+	return BODY_NO_OBJECT;
+}
+
 int body_check_patched(struct change *c, json_t *tree, struct str *why, struct failure *f)
 {
 	AUTO_STR api_version;
@@ -320,7 +444,10 @@ int body_check_patched(struct change *c, json_t *tree, struct str *why, struct f
 	struct error err;
 	for (size_t i = 0; i < c->patch_report.count; i++)
 		report_add(&report, "%s", c->patch_report.problems[i]);
-	if (schema_normalize(type, tree, &report, &err) < 0) {
+	bool is_strategic = streq(c->patch_type, "application/strategic-merge-patch+json");
+	int done = is_strategic ? schema_normalize_converted(type, tree, &report, &err)
+				: schema_normalize(type, tree, &report, &err);
+	if (done < 0) {
 		schema_report_fini(&report);
 		str_add(why, err.text);
 		return BODY_NO_OBJECT;
@@ -328,89 +455,6 @@ int body_check_patched(struct change *c, json_t *tree, struct str *why, struct f
 	int code = judge_patched(c, &report, why, f);
 	schema_report_fini(&report);
 	if (code == 0)
-		code = check_kind(tree, api_version.data, kind, f);
+		code = check_patched_kind(c, tree, api_version.data, kind, why, f);
 	return code != 0 ? code : check_names(c, tree, f);
-}
-
-/* ---- delete options ---- */
-
-static int options_from_query(struct request *r, json_t *options, struct failure *f)
-{
-	struct error err;
-	int64_t grace;
-	if (query_int(&r->query, "gracePeriodSeconds", -1, &grace, &err) < 0)
-		return fail_bad_request(f, "%s", err.text);
-	if (query_get(&r->query, "gracePeriodSeconds"))
-		json_put_int(options, "gracePeriodSeconds", grace);
-	const char *policy = query_get(&r->query, "propagationPolicy");
-	if (policy)
-		json_put_str(options, "propagationPolicy", policy);
-	if (query_get(&r->query, "orphanDependents"))
-		json_put_bool(options, "orphanDependents",
-			      query_bool(&r->query, "orphanDependents"));
-	return 0;
-}
-
-static int check_options(const json_t *options, struct failure *f)
-{
-	static const char *const policies[] = { "Foreground", "Background", "Orphan" };
-	const char *policy = json_str(options, "propagationPolicy");
-	bool known = !policy;
-	for (size_t i = 0; policy && i < ARRAY_LEN(policies); i++)
-		known |= streq(policy, policies[i]);
-	const json_t *shown = json_object_get(options, "propagationPolicy");
-	if (policy && json_object_get(options, "orphanDependents"))
-		return fail_option(f, "DeleteOptions", FIELD_INVALID, "propagationPolicy", shown,
-				   "orphanDependents and deletionPropagation cannot be both set");
-	if (!known)
-		return fail_option(f, "DeleteOptions", FIELD_NOT_SUPPORTED, "propagationPolicy",
-				   shown,
-				   "supported values: \"Foreground\", \"Background\", \"Orphan\", "
-				   "\"nil\"");
-	return 0;
-}
-
-int body_delete_options(struct request *r, json_t **ret, struct failure *f)
-{
-	AUTO_JSON *options = NULL;
-	if (r->x->body_len == 0) {
-		options = json_object();
-		if (options_from_query(r, options, f) < 0)
-			return -1;
-	} else {
-		enum schema_encoding encoding;
-		struct schema_report report = { 0 };
-		struct error err;
-		if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
-			return fail_media_type(f, true);
-		int code =
-			schema_decode(schema_type_by_name("apis.meta.v1.DeleteOptions"), encoding,
-				      r->x->body, r->x->body_len, &options, &report, &err);
-		schema_report_fini(&report);
-		if (code < 0)
-			return fail_bad_request(
-				f, "%s%s",
-				starts_with(err.text, "unexpected end of JSON")
-					? "couldn't get version/kind; json parse error: "
-					: "",
-				err.text);
-	}
-	if (check_options(options, f) < 0)
-		return -1;
-	*ret = TAKE(options);
-	return 0;
-}
-
-int body_dry_run(struct request *r, const json_t *options, bool *ret, struct failure *f)
-{
-	const char *v = query_get(&r->query, "dryRun");
-	const json_t *list = options ? json_object_get(options, "dryRun") : NULL;
-	if (!v && json_array_size(list))
-		v = json_string_value(json_array_get(list, 0));
-	*ret = v && streq(v, "All");
-	if (!v || *ret || (!*v && !json_array_size(list)))
-		return 0;
-	AUTO_JSON *shown = json_pack("[s]", v);
-	return fail_option(f, verb_options(r->target.verb), FIELD_NOT_SUPPORTED, "dryRun", shown,
-			   "supported values: \"All\"");
 }

@@ -2,8 +2,6 @@
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
 
-#include <stdio.h>
-
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -85,6 +83,9 @@ static int refuse_patched(struct change *c, const struct schema_type *type, cons
 	AUTO_JSON *tree = NULL;
 	struct error err;
 	str_init(&text, RENDER_LIMIT);
+	/* What is shown is the whole object, whatever part of it was enough to see that. */
+	if (c->part == PART_STATUS && c->asked == c->kind)
+		base = c->old_tree;
 	if (streq(c->patch_type, "application/strategic-merge-patch+json")) {
 		add_go_value(c->body, &text);
 	} else if (run_patch(c, type, base, &tree, &err) == 0 && json_is_object(tree)) {
@@ -133,6 +134,18 @@ static json_t *patched_part(const struct change *c)
 	return base;
 }
 
+static int refuse_replicas(const struct change *c, const char *path, int64_t replicas,
+			   struct failure *f)
+{
+	static const struct schema_kind scale = { .group = "autoscaling", .kind = "Scale" };
+	auto_free char *at = xasprintf(".%s", path);
+	if (c->asked->custom)
+		return fail_number(f, c->asked, c->name, at, replicas,
+				   "should be a non-negative integer");
+	return fail_number(f, &scale, c->name, "spec.replicas", replicas,
+			   "must be greater than or equal to 0");
+}
+
 static int build_scaled(struct change *c, struct failure *f)
 {
 	AUTO_JSON *scale = NULL;
@@ -143,19 +156,16 @@ static int build_scaled(struct change *c, struct failure *f)
 			json_object_del(json_object_get(base, "spec"), "replicas");
 		if (patched(c, schema_type_by_name("autoscaling.v1.Scale"), base, &scale, f) < 0)
 			return -1;
-		if (c->asked->custom && !json_dig(scale, "spec.replicas"))
+		if (c->asked->custom && !json_dig(c->old_tree, path) &&
+		    !json_dig(scale, "spec.replicas"))
 			return fail_bad_request(
 				f, "the spec replicas field \".%s\" cannot be empty", path);
 	} else {
 		scale = json_incref(c->body);
 	}
 	int64_t replicas = json_int_or(scale, "spec.replicas", 0);
-	char text[24];
-	int n = snprintf(text, sizeof text, "%lld", (long long)replicas);
-	assert(n > 0);
 	if (replicas < 0)
-		return fail_field(f, c->kind, c->name, FIELD_INVALID, "spec.replicas", text,
-				  "must be greater than or equal to 0");
+		return refuse_replicas(c, path, replicas, f);
 	c->tree = json_deep_copy(c->old_tree);
 	json_put_int(c->tree, path, replicas);
 	const char *version = json_str(scale, "metadata.resourceVersion");

@@ -312,6 +312,26 @@ int fail_field(struct failure *f, const struct schema_kind *kind, const char *na
 	return -1;
 }
 
+int fail_number(struct failure *f, const struct schema_kind *kind, const char *name,
+		const char *field, int64_t value, const char *detail)
+{
+	struct field_errors errors = { 0 };
+	AUTO_JSON *shown = json_integer(value);
+	field_errors_add(&errors, FIELD_INVALID, field, shown, "%s", detail);
+	fail_invalid(f, kind, name, &errors);
+	field_errors_fini(&errors);
+	return -1;
+}
+
+int fail_versionless(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	const struct schema_kind named = { .group = kind->group,
+					   .kind = kind->resource,
+					   .resource = kind->resource };
+	return fail_number(f, &named, name, "metadata.resourceVersion", 0,
+			   "must be specified for an update");
+}
+
 int fail_option(struct failure *f, const char *options, enum field_error_type type,
 		const char *field, const json_t *value, const char *fmt, ...)
 {

@@ -58,6 +58,11 @@ int fail_field(struct failure *f, const struct schema_kind *kind, const char *na
 	       enum field_error_type type, const char *field, const char *value,
 	       const char *detail);
 /* 422 about one of a request's options ("CreateOptions"); value NULL: none is shown. */
+/* 422: an update that must name the version it is of; the resource is named, not the kind. */
+int fail_versionless(struct failure *f, const struct schema_kind *kind, const char *name);
+/* 422 about a number. */
+int fail_number(struct failure *f, const struct schema_kind *kind, const char *name,
+		const char *field, int64_t value, const char *detail);
 int fail_option(struct failure *f, const char *options, enum field_error_type type,
 		const char *field, const json_t *value, const char *fmt, ...) PRINTF_LIKE(6, 7);
 /* From a plain error: MALFORMED 400, INVALID 422, LIMIT 413, UNAVAILABLE 503, else 500. */

@@ -242,8 +242,14 @@ int apply_check_body(struct change *c, struct failure *f)
 	str_init(&why, 65536);
 	if (c->part == PART_SCALE)
 		return 0;
-	if (!field_check_lists(c->asked->type, c->body, &why))
+	if (!field_check_lists(c->asked->type, c->body, &why)) {
+		AUTO_STR key;
+		str_init(&key, 8192);
+		if (!c->asked->custom && field_missing_key(c->asked->type, c->body, &key))
+			return fail_field(f, c->asked, name ? name : t->name, FIELD_REQUIRED,
+					  key.data, NULL, "");
 		return apply_refuse(c, why.data, f);
+	}
 	if (name && *name && !streq(name, t->name))
 		return fail_other_name(f, name, t->name);
 	if (ns && *ns && t->ns && !streq(ns, t->ns))

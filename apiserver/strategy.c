@@ -173,9 +173,7 @@ static int check_identity(struct change *c, const json_t *metadata, struct failu
 	const char *version = json_str(metadata, "resourceVersion");
 	if (!version || !*version) {
 		if (c->verb == CHANGE_UPDATE && c->kind->needs_version_on_update)
-			return fail_field(f, c->kind, c->name, FIELD_INVALID,
-					  "metadata.resourceVersion", "",
-					  "must be specified for an update");
+			return fail_versionless(f, c->asked, c->name);
 		return 0;
 	}
 	if (version[strspn(version, "0123456789")])

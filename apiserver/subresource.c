@@ -22,10 +22,8 @@ static void scale_now(void *ctx, const struct error *err)
 	AUTO_JSON *tree = object_tree(o);
 	const struct schema_kind *kind = r->target.kind;
 	if (kind->custom && !json_dig(tree, scale_path(kind))) {
-		fail_internal(
-			&f,
-			"Internal error occurred: the spec replicas field \".%s\" does not exist",
-			scale_path(kind));
+		fail_internal(&f, "the spec replicas field \".%s\" does not exist",
+			      scale_path(kind));
 		reply_failure(r, &f);
 		return;
 	}

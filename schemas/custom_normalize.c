@@ -251,8 +251,13 @@ int custom_normalize(const struct custom *c, json_t *tree, struct schema_report 
 	__attribute__((cleanup(schema_report_fini))) struct schema_report inside = { 0 };
 	if (!json_is_object(tree))
 		return error_set(err, ERR_MALFORMED,
-				 "json: cannot unmarshal into Go value of type "
-				 "map[string]interface {}");
+				 "json: cannot unmarshal %s into Go value of type "
+				 "map[string]interface {}",
+				 json_is_array(tree)    ? "array"
+				 : json_is_string(tree) ? "string"
+				 : json_is_number(tree) ? "number"
+				 : json_is_null(tree)   ? "null"
+							: "bool");
 	if (is_deeper(tree, CUSTOM_DEPTH_MAX))
 		return error_set(err, ERR_LIMIT, "nested deeper than %d levels", CUSTOM_DEPTH_MAX);
 	if (read_meta(c, tree, "metadata", report, err) < 0)

@@ -202,10 +202,7 @@ static bool check_list(const struct field_slot *s, const json_t *list, const str
 		field_element_text(b.at[i].name, why);
 	}
 	if (why->len == 0 && seen < json_array_size(list))
-		str_addf(why,
-			 "%s: associative list with keys has an element that omits key field "
-			 "\"%s\" (and doesn't have default value)",
-			 path->data, s->field->list_map_keys ? s->field->list_map_keys[0] : "");
+		field_keyless_text(s->field, list, path->data, why);
 	belows_fini(&b);
 	return why->len == 0;
 }

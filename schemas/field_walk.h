@@ -49,3 +49,10 @@ json_t *field_remove(const struct schema_type *type, const json_t *tree, const j
 json_t *field_set_with_structs(const struct schema_type *type, const json_t *set);
 /* `over` laid over `base`; lists keep the order of `over` among what both have. */
 json_t *field_merge(const struct schema_type *type, const json_t *base, const json_t *over);
+
+/* What is said of a keyed list with such an element. */
+void field_keyless_text(const struct schema_field *f, const json_t *list, const char *path,
+			struct str *why);
+/* Where the first key is missing without which an element of a keyed list is none:
+ * "spec.containers[1].name"; false: nowhere. Of built-in types. */
+bool field_missing_key(const struct schema_type *type, const json_t *tree, struct str *ret);

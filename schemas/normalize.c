@@ -16,6 +16,7 @@ struct context {
 	struct schema_report *report;
 	struct error *err;
 	size_t depth;
+	bool is_converted; /* not decoded: what is wrong is told in other words */
 };
 
 static int normalize_fields(struct context *c, const struct schema_type *type, json_t *tree,
@@ -89,10 +90,45 @@ static void describe(const json_t *value, char *out, size_t size)
 	assert(n > 0 && (size_t)n < size);
 }
 
+/* The words of the converter that strategic merge patches go through. */
+static int wrong_converted(struct context *c, const json_t *value, const char *shape)
+{
+	static const char *const targets[SCHEMA_FORM_COUNT] = {
+		[SCHEMA_STRING] = "string", [SCHEMA_INT32] = "int32",    [SCHEMA_INT64] = "int64",
+		[SCHEMA_BOOL] = "bool",     [SCHEMA_DOUBLE] = "float64",
+	};
+	const char *target = targets[c->field->form];
+	const char *from = json_is_object(value)    ? "map"
+			   : json_is_array(value)   ? "slice"
+			   : json_is_string(value)  ? "string"
+			   : json_is_integer(value) ? "int64"
+			   : json_is_real(value)    ? "float64"
+						    : "bool";
+	bool is_number = c->field->form == SCHEMA_INT32 || c->field->form == SCHEMA_INT64;
+	if (*shape)
+		return error_set(c->err, ERR_MALFORMED, "cannot restore %s from %s",
+				 *shape == '[' ? "slice" : "map", from);
+	if (c->field->form == SCHEMA_OBJECT)
+		return error_set(c->err, ERR_MALFORMED, "cannot restore struct from: %s", from);
+	/* In Go a whole number converts to a text, and any number to any other. */
+	if (target && ((json_is_integer(value) && c->field->form == SCHEMA_STRING) ||
+		       (json_is_number(value) && is_number)))
+		return error_set(c->err, ERR_MALFORMED, "cannot convert %s to %s", from, target);
+	if (target)
+		return error_set(c->err, ERR_MALFORMED, "unrecognized type: %s", target);
+	char what[64];
+	describe(value, what, sizeof what);
+	return error_set(c->err, ERR_MALFORMED,
+			 "json: cannot unmarshal %s into Go value of type %s", what,
+			 element_name(c->field));
+}
+
 static int wrong_as(struct context *c, const json_t *value, const struct path *where,
 		    const char *shape, const char *element)
 {
 	char what[64];
+	if (c->is_converted)
+		return wrong_converted(c, value, shape);
 	describe(value, what, sizeof what);
 	AUTO_STR path;
 	str_init(&path, 512);
@@ -402,7 +438,7 @@ static int normalize_fields(struct context *c, const struct schema_type *type, j
 			json_object_del(tree, name);
 			continue;
 		}
-		struct context here = { type, f, c->report, c->err, c->depth + 1 };
+		struct context here = { type, f, c->report, c->err, c->depth + 1, c->is_converted };
 		if (normalize_field(&here, tree, value, PATH_INSIDE(where, f->embedded, f->name)) <
 		    0)
 			return c->err->code;
@@ -410,10 +446,11 @@ static int normalize_fields(struct context *c, const struct schema_type *type, j
 	return 0;
 }
 
-int normalize_object(const struct schema_type *type, json_t *tree, const struct path *where,
-		     struct schema_report *report, struct error *err)
+static int normalize_root(struct context *c, const struct schema_type *type, json_t *tree,
+			  const struct path *where)
 {
-	struct context c = { .report = report, .err = err };
+	struct schema_report *report = c->report;
+	struct error *err = c->err;
 	if (type->is_custom)
 		return custom_normalize(custom_of(type), tree, report, err);
 	if (!json_is_object(tree)) {
@@ -423,7 +460,21 @@ int normalize_object(const struct schema_type *type, json_t *tree, const struct 
 				 "json: cannot unmarshal %s into Go value of type %s", what,
 				 short_name(type, true));
 	}
-	return normalize_fields(&c, type, tree, where);
+	return normalize_fields(c, type, tree, where);
+}
+
+int normalize_object(const struct schema_type *type, json_t *tree, const struct path *where,
+		     struct schema_report *report, struct error *err)
+{
+	struct context c = { .report = report, .err = err };
+	return normalize_root(&c, type, tree, where);
+}
+
+int schema_normalize_converted(const struct schema_type *type, json_t *tree,
+			       struct schema_report *report, struct error *err)
+{
+	struct context c = { .report = report, .err = err, .is_converted = true };
+	return normalize_root(&c, type, tree, NULL);
 }
 
 int schema_normalize(const struct schema_type *type, json_t *tree, struct schema_report *report,

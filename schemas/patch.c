@@ -47,12 +47,25 @@ static bool parse_index(const char *text, size_t *ret)
 	return true;
 }
 
+/* The place of an element; -1 is the last one, as the original has it and RFC 6902 has not. `size` is
+ * one more than there are where one is to be added. */
+static bool parse_place(const char *text, size_t size, size_t *ret)
+{
+	size_t back;
+	if (*text != '-')
+		return parse_index(text, ret);
+	if (!parse_index(text + 1, &back) || back == 0 || back > size)
+		return false;
+	*ret = size - back;
+	return true;
+}
+
 static json_t *child(const json_t *parent, const char *name)
 {
 	size_t index;
 	if (json_is_object(parent))
 		return json_object_get(parent, name);
-	if (json_is_array(parent) && parse_index(name, &index))
+	if (json_is_array(parent) && parse_place(name, json_array_size(parent), &index))
 		return json_array_get(parent, index);
 	return NULL;
 }
@@ -62,10 +75,11 @@ static int find_place(json_t *document, const char *path, struct place *ret, str
 	*ret = (struct place){ 0 };
 	if (!*path)
 		return 0;
-	if (*path != '/')
+	/* What stands before the first slash is not looked at, there as here. */
+	const char *rest = strchr(path, '/');
+	if (!rest++)
 		return error_set(err, ERR_MALFORMED, "'%.300s' is no JSON pointer", path);
 	json_t *at = document;
-	const char *rest = path + 1;
 	auto_free char *name = take_step(&rest);
 	while (*rest == '/') {
 		at = child(at, name);
@@ -113,7 +127,7 @@ static int add_at(json_t **document, const char *path, json_t *take_value, struc
 	size_t size = json_array_size(place.parent);
 	if (streq(name, "-"))
 		index = size;
-	else if (!parse_index(name, &index) || index > size)
+	else if (!parse_place(name, size + 1, &index) || index > size)
 		return error_set(err, ERR_INVALID, "'%.300s' is no index of its list", path);
 	json_array_insert(place.parent, index, value);
 	return 0;
@@ -130,7 +144,7 @@ static int remove_at(json_t *document, const char *path, struct error *err)
 		return place_missing(path, err);
 	if (json_is_object(place.parent))
 		json_object_del(place.parent, name);
-	else if (parse_index(name, &index))
+	else if (parse_place(name, json_array_size(place.parent), &index))
 		json_array_remove(place.parent, index);
 	return 0;
 }
@@ -150,7 +164,7 @@ static int replace_at(json_t **document, const char *path, json_t *take_value, s
 		json_object_set_nocheck(place.parent, name, value);
 	else if (!child(place.parent, name))
 		return place_missing(path, err);
-	else if (parse_index(name, &index))
+	else if (parse_place(name, json_array_size(place.parent), &index))
 		json_array_set(place.parent, index, value);
 	return 0;
 }
@@ -182,6 +196,18 @@ static int test_at(json_t *document, const char *path, const json_t *value, stru
 }
 
 /* move and copy */
+/* Whether a value that is not there is copied as null: a member of an object is. */
+static bool is_copied_as_null(json_t *document, const char *from)
+{
+	struct place place;
+	struct error err;
+	if (find_place(document, from, &place, &err) < 0)
+		return false;
+	bool is_member = json_is_object(place.parent);
+	free(place.name);
+	return is_member;
+}
+
 static int transfer(json_t **document, const json_t *op, const char *path, bool is_move,
 		    size_t *nodes, struct error *err)
 {
@@ -191,6 +217,8 @@ static int transfer(json_t **document, const json_t *op, const char *path, bool 
 		return error_set(err, ERR_MALFORMED, "a patch operation lacks 'from'");
 	if (read_at(*document, from, &value, err) < 0)
 		return err->code;
+	if (!value && !is_move && is_copied_as_null(*document, from))
+		return add_at(document, path, json_null(), err);
 	if (!value)
 		return place_missing(from, err);
 	if (is_move) {

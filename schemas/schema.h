@@ -168,6 +168,10 @@ int schema_decode(const struct schema_type *type, enum schema_encoding encoding,
 int schema_normalize(const struct schema_type *type, json_t *tree, struct schema_report *report,
 		     struct error *err) MUST_CHECK;
 
+/* The same of what a strategic merge patch made, which upstream words differently. */
+int schema_normalize_converted(const struct schema_type *type, json_t *tree,
+			       struct schema_report *report, struct error *err) MUST_CHECK;
+
 /* apiVersion and kind of a body in any encoding, without decoding it ("" where absent). */
 int schema_peek(enum schema_encoding encoding, const void *bytes, size_t len,
 		char **ret_api_version, char **ret_kind, struct error *err) MUST_CHECK;

@@ -71,7 +71,7 @@ static const struct api_row life[] = {
 	  "{\"spec\":{\"color\":\"no\"},\"status\":{\"on\":true}}", 200,
 	  "\"generation\":3 & \"on\":true & blue" },
 	{ "no scale yet", 0, "GET", V1 "/a/scale", 0, 500,
-	  "\\\".spec.replicas\\\" does not exist" },
+	  "\"Internal error occurred: the spec replicas field \\\".spec.replicas\\\" does not exist\"" },
 	{ "nothing to set", 0, "PATCH", V1 "/a/scale", "{\"spec\":{}}", 400, "cannot be empty" },
 	{ "scaled", 0, "PATCH", V1 "/a/scale", "{\"spec\":{\"replicas\":3}}", 200,
 	  "\"kind\":\"Scale\" & \"spec\":{\"replicas\":3}" },
@@ -83,7 +83,34 @@ static const struct api_row life[] = {
 	{ "but JSON", "@|Accept: application/vnd.kubernetes.protobuf,application/json", "GET", V1,
 	  0, 200, "LampList" },
 	{ "needs its version", 0, "PUT", V1 "/a", LAMP("a", ""), 422,
-	  "must be specified for an update" },
+	  "\"lamps.example.com \\\"a\\\" is invalid: metadata.resourceVersion: Invalid value: 0: must "
+	  "be specified for an update\"" },
+	{ "without its kind", 0, "POST", V1,
+	  "{\"apiVersion\":\"example.com/v1\",\"metadata\":{\"name\":\"x\"}}", 400,
+	  "\"the object provided is unrecognized (must be of type Lamp): Object 'Kind' is missing in "
+	  "'{\\\"apiVersion\\\":\\\"example.com/v1\\\",\\\"metadata\\\":{\\\"name\\\":\\\"x\\\"}}' (" },
+	{ "without its version", 0, "POST", V1, "{\"kind\":\"Lamp\",\"metadata\":{\"name\":\"x\"}}",
+	  400,
+	  "\"the API version in the data () does not match the expected API version "
+	  "(example.com/v1)\"" },
+	{ "of another version", 0, "POST", V1,
+	  "{\"apiVersion\":\"a.b/v2\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"x\"}}", 400,
+	  "\"the API version in the data (a.b/v2) does not match the expected API version "
+	  "(example.com/v1)\"" },
+	{ "of another kind", 0, "POST", V1,
+	  "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Foo\",\"metadata\":{\"name\":\"x\"}}", 422,
+	  "\"Foo.example.com \\\"x\\\" is invalid: kind: Invalid value: \\\"Foo\\\": must be Lamp\"" },
+	{ "no object", 0, "POST", V1, "[]", 400,
+	  "(must be of type Lamp): couldn't get version/kind; json parse error: json: cannot unmarshal "
+	  "array into Go value of type struct" },
+	{ "made another kind", 0, "PATCH", V1 "/a", "{\"kind\":\"Foo\"}", 422,
+	  "\"Foo.example.com \\\"a\\\" is invalid: kind: Invalid value: \\\"Foo\\\": must be Lamp\"" },
+	{ "less than nothing", 0, "PATCH", V1 "/a/scale", "{\"spec\":{\"replicas\":-1}}", 422,
+	  "\"Lamp.example.com \\\"a\\\" is invalid: .spec.replicas: Invalid value: -1: should be a "
+	  "non-negative integer\"" },
+	{ "its verbs", 0, "GET", "/apis/example.com/v1/", 0, 200,
+	  "\"verbs\":[\"delete\",\"deletecollection\",\"get\",\"list\",\"patch\",\"create\",\"update\","
+	  "\"watch\"]" },
 	{ "no strategic merge", "@|Content-Type: application/strategic-merge-patch+json", "PATCH",
 	  V1 "/a", "{}", 415, "" },
 	{ "discovery", 0, "GET", "/apis/example.com/v1", 0, 200,
@@ -103,8 +130,9 @@ static const struct api_row versions[] = {
 	  "Warning: 299 - \"example.com/v2 Lamp is deprecated" },
 	{ "v1 as it was", 0, "GET", V1 "/a", 0, 200, "\"apiVersion\":\"example.com/v1\" & blue" },
 	{ "made through v2", 0, "POST", V2,
-	  "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"watts\":5}}", 201,
-	  "\"apiVersion\":\"example.com/v2\"" },
+	  "{\"apiVersion\":\"example.com/v2\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"b\"},"
+	  "\"spec\":{\"watts\":5}}",
+	  201, "\"apiVersion\":\"example.com/v2\"" },
 	{ "seen through v1", 0, "GET", V1 "/b", 0, 200,
 	  "\"apiVersion\":\"example.com/v1\" & \"watts\":5" },
 	{ "v2 is preferred", 0, "GET", "/apis/example.com", 0, 200,
@@ -153,7 +181,9 @@ static const struct api_row end[] = {
 	  200, "" },
 	{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200,
 	  "\"reason\":\"InstanceDeletionPending\" & customresourcecleanup.apiextensions.k8s.io" },
-	{ "nothing new", 0, "POST", V2, "{\"metadata\":{\"name\":\"c\"}}", 403,
+	{ "nothing new", 0, "POST", V2,
+	  "{\"apiVersion\":\"example.com/v2\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"c\"}}",
+	  403,
 	  "lamps.example.com \\\"c\\\" is forbidden: create not allowed while custom resource "
 	  "definition is terminating" },
 };
@@ -210,8 +240,9 @@ static void test_servers(uint64_t seed)
 	};
 	static const struct api_row make[] = {
 		{ "object", 0, "POST", "/apis/a.example/v1/namespaces/default/lamps",
-		  "{\"metadata\":{\"name\":\"one\"},\"spec\":{\"color\":\"red\"}}", 201,
-		  "a.example/v1" },
+		  "{\"apiVersion\":\"a.example/v1\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"one\"},"
+		  "\"spec\":{\"color\":\"red\"}}",
+		  201, "a.example/v1" },
 	};
 	static const struct api_row read[] = {
 		{ "object", 0, "GET", "/apis/a.example/v1/namespaces/default/lamps/one", 0, 200,
@@ -311,7 +342,8 @@ static void test_left_behind(uint64_t seed)
 		{ "definition", 0, "POST", CRDS, CRD("lamps", "example.com", "Lamp", "", V1_STORED),
 		  201, "" },
 		{ "object", 0, "POST", V1,
-		  "{\"metadata\":{\"name\":\"a\",\"finalizers\":[\"example.com/hold\"]},\"spec\":{"
+		  "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"a\","
+		  "\"finalizers\":[\"example.com/hold\"]},\"spec\":{"
 		  "\"color\":\"red\"}}",
 		  201, "" },
 		{ "deleted", 0, "DELETE", CRDS "/lamps.example.com", 0, 200, "" },
@@ -440,7 +472,9 @@ static void test_large(uint64_t seed)
 	memset(color, 'r', LARGE);
 	for (size_t i = 0; i < CALLS; i++) {
 		auto_free char *body = xasprintf(
-			"{\"metadata\":{\"name\":\"l%zu\"},\"spec\":{\"color\":\"%s\"}}", i, color);
+			"{\"apiVersion\":\"example.com/v%d\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"l%zu\"},"
+			"\"spec\":{\"color\":\"%s\"}}",
+			i % 2 ? 1 : 2, i, color);
 		start(&w, "POST", i % 2 ? V1 : V2, body, &calls[i]);
 		if (i % PER_CHANGE == 0)
 			start(&w, "PATCH", CRDS "/lamps.example.com", changes[i / PER_CHANGE % 2],

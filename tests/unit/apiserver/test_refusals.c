@@ -67,6 +67,64 @@ static const struct row rows[] = {
 	  0 },
 	{ "GET", CMS "?limit=1&continue=abc", 0, 0, 0, 400,
 	  "\"invalid continue token: continue key is not valid", 0 },
+	/* what a patch makes of its object's type */
+	{ "PATCH", CMS "/c", MERGE, 0, "{\"kind\":\"Secret\"}", 422,
+	  ": converting (v1.Secret) to (core.ConfigMap): unknown conversion\"",
+	  "\"field\":\"patch\"" },
+	{ "PATCH", CMS "/c", MERGE, 0, "{\"apiVersion\":\"v2\"}", 422,
+	  ": no kind \\\"ConfigMap\\\" is registered for version \\\"v2\\\" in scheme "
+	  "\\\"pkg/runtime/scheme.go:111\\\"\"",
+	  0 },
+	{ "PATCH", CMS "/c?dryRun=All", SMART, 0, "{\"kind\":\"Secret\"}", 200,
+	  "\"kind\":\"ConfigMap\"", 0 },
+	{ "PATCH", CMS "/c?fieldManager=m", APPLY, 0,
+	  "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"c\"}}", 400,
+	  REFUSED("invalid object type: /v1, Kind=Secret"), 0 },
+	{ "POST", CMS, 0, 0, "{\"kind\":1}", 400,
+	  REFUSED("the object provided is unrecognized (must be of type ConfigMap): couldn't get "
+		  "version/kind; json parse error: json: cannot unmarshal number into Go struct field "
+		  ".kind of type string ({\\\"kind\\\":1})"),
+	  0 },
+	/* a strategic merge patch is converted, not decoded */
+	{ "PATCH", CMS "/c", SMART, 0, "{\"data\":{\"a\":1}}", 422,
+	  "Invalid value: \\\"map[data:map[a:1]]\\\": cannot convert int64 to string\"", 0 },
+	{ "PATCH", CMS "/c", SMART, 0, "{\"data\":{\"a\":true}}", 422,
+	  ": unrecognized type: string\"", 0 },
+	{ "PATCH", CMS "/c", SMART, 0, "{\"data\":[]}", 422, ": cannot restore map from slice\"",
+	  0 },
+	{ "PATCH", CMS "/c", SMART, 0, "{\"metadata\":{\"finalizers\":\"x\"}}", 422,
+	  ": cannot restore slice from string\"", 0 },
+	{ "PATCH", CMS "/c", SMART, 0, "{\"immutable\":1}", 422, ": unrecognized type: bool\"", 0 },
+	{ "PATCH", CMS "/c", SMART, 0, "{\"metadata\":{\"creationTimestamp\":1}}", 422,
+	  ": json: cannot unmarshal number into Go value of type string\"", 0 },
+	/* operations as the original's library has them */
+	{ "PATCH", CMS "/c?dryRun=All", JSONP, 0,
+	  "[{\"op\":\"copy\",\"from\":\"/data/none\",\"path\":\"/data/y\"}]", 200, "\"y\":\"\"",
+	  0 },
+	{ "PATCH", CMS "/c?dryRun=All", JSONP, 0,
+	  "[{\"op\":\"move\",\"from\":\"/data/none\",\"path\":\"/data/y\"}]", 422, NOTHING, 0 },
+	{ "PATCH", CMS "/c?dryRun=All", JSONP, 0,
+	  "[{\"op\":\"add\",\"path\":\"/metadata/finalizers\",\"value\":[\"a.b/c\",\"a.b/d\"]},"
+	  "{\"op\":\"add\",\"path\":\"/metadata/finalizers/-1\",\"value\":\"a.b/e\"},"
+	  "{\"op\":\"remove\",\"path\":\"/metadata/finalizers/-3\"},"
+	  "{\"op\":\"replace\",\"path\":\"/metadata/finalizers/-2\",\"value\":\"a.b/f\"}]",
+	  200, "\"finalizers\":[\"a.b/f\",\"a.b/e\"]", 0 },
+	{ "PATCH", CMS "/c?dryRun=All", JSONP, 0,
+	  "[{\"op\":\"remove\",\"path\":\"/metadata/finalizers/-1\"}]", 422, NOTHING, 0 },
+	{ "PATCH", CMS "/c?dryRun=All", JSONP, 0,
+	  "[{\"op\":\"add\",\"path\":\"/data/x\",\"value\":\"1\",\"foo\":\"bar\"}]", 200,
+	  "\"x\":\"1\"", "Warning: 299 - \"json patch unknown field \\\"[0].foo\\\"\"" },
+	{ "PATCH", CMS "/c?dryRun=All", JSONP, 0,
+	  "[{\"op\":\"add\",\"path\":\"data/a\",\"value\":\"q\"}]", 200, "\"a\":\"b\"",
+	  "Warning: 299 - \"unknown field \\\"a\\\"\"" },
+	/* what needs a version, and what cannot be less than nothing */
+	{ "POST", "/apis/coordination.k8s.io/v1/namespaces/default/leases", 0, 0,
+	  "{\"metadata\":{\"name\":\"v\"}}", 201, "\"v\"", 0 },
+	{ "PUT", "/apis/coordination.k8s.io/v1/namespaces/default/leases/v", 0, 0,
+	  "{\"metadata\":{\"name\":\"v\"}}", 422,
+	  REFUSED("leases.coordination.k8s.io \\\"v\\\" is invalid: metadata.resourceVersion: "
+		  "Invalid value: 0: must be specified for an update"),
+	  "\"kind\":\"leases\"" },
 	/* names */
 	{ "PUT", CMS "/c", 0, 0, "{\"metadata\":{}}", 400,
 	  REFUSED("the name of the object (c based on URL) was undeterminable: name must be "

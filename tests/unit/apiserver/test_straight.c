@@ -255,7 +255,7 @@ static void test_statuses(void)
 		"\"metadata\":{\"labels\":{\"c\":\"d\"},\"resourceVersion\":\"1\"}",
 		"\"metadata\":{\"labels\":{\"c\":\"d\"},\"annotations\":{\"e\":\"f\"}}",
 		"\"metadata\":null",
-		"\"kind\":\"Pod\"",
+		"\"kind\":\"Deployment\"",
 		"\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"status\":{\"replicas\":-1}",
 	};
 	static const char *const types[] = { "application/strategic-merge-patch+json",
