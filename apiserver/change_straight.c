@@ -27,16 +27,16 @@ static bool is_known(const char *validation)
 	       streq(validation, "Strict");
 }
 
-static bool may_be_straight(const struct change *c)
+static bool may_be_straight(const struct change *c, enum schema_encoding *ret_encoding)
 {
-	enum schema_encoding encoding;
 	return c->verb != CHANGE_PATCH && c->part == PART_MAIN && !c->asked->custom &&
 	       schema_storage(c->asked) == c->asked && sound_kind(c->asked) &&
-	       content_type_encoding(c->content_type, &encoding) && encoding == SCHEMA_JSON &&
-	       is_known(query_get(&c->r->query, "fieldValidation"));
+	       content_type_encoding(c->content_type, ret_encoding) &&
+	       *ret_encoding != SCHEMA_YAML && is_known(query_get(&c->r->query, "fieldValidation"));
 }
 
-/* An empty list of owners says that nobody owns anything: canonical bytes do not have it. */
+/* An empty list of owners says that nobody owns anything: canonical bytes do not have it. (A message
+ * cannot say it.) */
 static bool clears_owners(const struct change *c, struct span metadata)
 {
 	static const char name[] = "managedFields";
@@ -46,7 +46,8 @@ static bool clears_owners(const struct change *c, struct span metadata)
 
 void straight_decode(struct change *c)
 {
-	if (!may_be_straight(c) || !c->r->x->body)
+	enum schema_encoding encoding;
+	if (!may_be_straight(c, &encoding) || !c->r->x->body)
 		return;
 	AUTO_STR version;
 	str_init(&version, 256);
@@ -58,9 +59,12 @@ void straight_decode(struct change *c)
 		.prunes = is_ignored(query_get(&c->r->query, "fieldValidation")),
 	};
 	(void)str_reserve(&c->sent, c->r->x->body_len + 64);
-	c->is_straight =
-		canonical_write(&o, (struct span){ c->r->x->body, c->r->x->body_len }, &c->sent) &&
-		!clears_owners(c, scan_member(whole(&c->sent), "metadata"));
+	struct span body = { c->r->x->body, c->r->x->body_len };
+	if (encoding == SCHEMA_PROTOBUF)
+		c->is_straight = canonical_write_wire(&o, body, &c->sent);
+	else
+		c->is_straight = canonical_write(&o, body, &c->sent) &&
+				 !clears_owners(c, scan_member(whole(&c->sent), "metadata"));
 	if (!c->is_straight)
 		str_fini(&c->sent);
 }

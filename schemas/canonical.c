@@ -1,20 +1,5 @@
 #include "schemas/canonical_internal.h"
 
-#define FIELDS_MAX 64
-
-/* A member that stands in the text already, as `"name":value`. */
-struct piece {
-	size_t at, len;
-};
-
-struct members {
-	uint64_t seen;    /* a bit a field: it came */
-	uint64_t there;   /* and stands in the text */
-	bool is_in_order; /* the pieces follow each other in the table's order */
-	size_t last;
-	struct piece at[FIELDS_MAX];
-};
-
 /* ---- lists and maps ---- */
 
 static bool write_list(struct canonical *c, const struct schema_field *f, struct written *ret)
@@ -38,12 +23,6 @@ static bool write_list(struct canonical *c, const struct schema_field *f, struct
 	return c->p++ < c->end;
 }
 
-/* One member of a map, with the length of its name. */
-struct pair {
-	struct piece whole;
-	size_t name_len;
-};
-
 static int pair_order(const char *text, const struct pair *a, const struct pair *b)
 {
 	int order = memcmp(text + a->whole.at + 1, text + b->whole.at + 1,
@@ -58,12 +37,6 @@ static int by_name(const void *a, const void *b, void *text)
 	return pair_order(text, a, b);
 }
 
-struct pairs {
-	struct pair small[16], *at;
-	size_t count, size;
-	bool is_in_order;
-};
-
 static struct pair *add_pair(struct pairs *p)
 {
 	if (p->count == p->size) {
@@ -77,17 +50,41 @@ static struct pair *add_pair(struct pairs *p)
 	return &p->at[p->count++];
 }
 
+void canonical_pairs_open(struct canonical *c, struct pairs *p)
+{
+	p->at = p->small;
+	p->count = 0;
+	p->size = ARRAY_LEN(p->small);
+	p->is_in_order = true;
+	str_add_char(c->out, '{');
+	p->begin = c->out->len;
+}
+
+struct pair *canonical_pair(struct canonical *c, struct pairs *p)
+{
+	if (p->count)
+		str_add_char(c->out, ',');
+	struct pair *one = add_pair(p);
+	one->whole.at = c->out->len;
+	return one;
+}
+
+void canonical_pair_end(struct canonical *c, struct pairs *p)
+{
+	struct pair *one = &p->at[p->count - 1];
+	one->whole.len = c->out->len - one->whole.at;
+	if (p->count > 1 && pair_order(c->out->data, one - 1, one) >= 0)
+		p->is_in_order = false;
+}
+
 static bool read_pairs(struct canonical *c, const struct schema_field *f, struct pairs *p)
 {
 	struct written ignored;
 	while (c->p < c->end && *c->p != '}') {
 		if (p->count && !canonical_past(c, ','))
 			return false;
-		if (p->count)
-			str_add_char(c->out, ',');
-		struct pair *one = add_pair(p);
+		struct pair *one = canonical_pair(c, p);
 		struct span name;
-		one->whole.at = c->out->len;
 		/* Names that JSON escapes sort by what they mean: they come up rarely. */
 		if (!canonical_text(c, &name) || memchr(name.at, '\\', name.len) ||
 		    !canonical_past(c, ':'))
@@ -96,16 +93,14 @@ static bool read_pairs(struct canonical *c, const struct schema_field *f, struct
 		str_add_char(c->out, ':');
 		if (!canonical_value(c, f, &ignored))
 			return false;
-		one->whole.len = c->out->len - one->whole.at;
-		if (p->count > 1 && pair_order(c->out->data, one - 1, one) >= 0)
-			p->is_in_order = false;
+		canonical_pair_end(c, p);
 		canonical_blanks(c);
 	}
 	return c->p++ < c->end && str_ok(c->out);
 }
 
 /* False: there are two of one name. */
-static bool sort_pairs(struct canonical *c, struct pairs *p, size_t begin)
+static bool sort_pairs(struct canonical *c, struct pairs *p)
 {
 	char *text = c->out->data;
 	size_t mark = c->scratch.len;
@@ -117,28 +112,28 @@ static bool sort_pairs(struct canonical *c, struct pairs *p, size_t begin)
 			str_add_char(&c->scratch, ',');
 		str_add_bytes(&c->scratch, text + p->at[i].whole.at, p->at[i].whole.len);
 	}
-	assert(c->scratch.len - mark == c->out->len - begin);
-	memcpy(text + begin, c->scratch.data + mark, c->scratch.len - mark);
+	assert(c->scratch.len - mark == c->out->len - p->begin);
+	memcpy(text + p->begin, c->scratch.data + mark, c->scratch.len - mark);
 	str_truncate(&c->scratch, mark);
 	return true;
+}
+
+bool canonical_pairs_close(struct canonical *c, struct pairs *p, bool is_good)
+{
+	bool done = is_good && str_ok(c->out) && (p->is_in_order || sort_pairs(c, p));
+	if (p->at != p->small)
+		free(p->at);
+	str_add_char(c->out, '}');
+	return done;
 }
 
 static bool write_map(struct canonical *c, const struct schema_field *f, struct written *ret)
 {
 	struct pairs p;
-	p.at = p.small;
-	p.count = 0;
-	p.size = ARRAY_LEN(p.small);
-	p.is_in_order = true;
-	str_add_char(c->out, '{');
-	size_t begin = c->out->len;
-	bool done = canonical_past(c, '{') && read_pairs(c, f, &p) &&
-		    (p.is_in_order || sort_pairs(c, &p, begin));
+	canonical_pairs_open(c, &p);
+	bool is_good = canonical_past(c, '{') && read_pairs(c, f, &p);
 	ret->is_empty = p.count == 0;
-	if (p.at != p.small)
-		free(p.at);
-	str_add_char(c->out, '}');
-	return done;
+	return canonical_pairs_close(c, &p, is_good);
 }
 
 static bool write_shape(struct canonical *c, const struct schema_field *f, struct written *ret)
@@ -191,37 +186,71 @@ static bool counts_as_absent(const struct schema_field *f, const struct written 
 	return w->is_empty && (f->shape != SCHEMA_ONE || !f->keeps_empty);
 }
 
-static bool read_member(struct canonical *c, const struct schema_type *type, struct members *m,
-			struct written *ret)
+bool canonical_open(struct canonical *c, const struct schema_type *type, struct members_written *m,
+		    struct written *ret)
+{
+	m->seen = m->there = 0;
+	m->is_in_order = true;
+	m->last = SIZE_MAX;
+	m->begin = c->out->len;
+	ret->is_empty = true;
+	return type->fields_count <= CANONICAL_FIELDS_MAX && !type->is_custom &&
+	       ++c->depth <= CANONICAL_DEPTH_MAX;
+}
+
+bool canonical_member(struct canonical *c, const struct schema_type *type,
+		      const struct schema_field *f, struct members_written *m, size_t *ret_begin)
+{
+	size_t place = (size_t)(f - type->fields);
+	if (m->seen >> place & 1)
+		return false;
+	m->seen |= (uint64_t)1 << place;
+	*ret_begin = c->out->len;
+	str_add_char(c->out, ',');
+	add_name(c, f);
+	return true;
+}
+
+static void note_member(struct canonical *c, size_t place, size_t at, struct members_written *m)
+{
+	m->is_in_order &= m->there == 0 || place > m->last;
+	m->last = place;
+	m->there |= (uint64_t)1 << place;
+	m->at[place] = (struct piece){ at, c->out->len - at };
+}
+
+void canonical_keep(struct canonical *c, const struct schema_type *type,
+		    const struct schema_field *f, size_t begin, const struct written *value,
+		    struct members_written *m, struct written *ret)
+{
+	/* It is a member of the object all the same. */
+	ret->is_empty = false;
+	if (counts_as_absent(f, value))
+		str_truncate(c->out, begin);
+	else
+		note_member(c, (size_t)(f - type->fields), begin + 1, m);
+}
+
+static bool read_member(struct canonical *c, const struct schema_type *type,
+			struct members_written *m, struct written *ret)
 {
 	struct span name;
 	struct written value;
+	size_t begin;
 	if (!read_name(c, &name))
 		return false;
 	const struct schema_field *f = field_named(type, m->last + 1, name);
 	if (!f)
 		return c->options->prunes && canonical_skip(c);
-	size_t place = (size_t)(f - type->fields), begin = c->out->len;
-	if (m->seen >> place & 1)
+	if (!canonical_member(c, type, f, m, &begin))
 		return false;
-	m->seen |= (uint64_t)1 << place;
-	if (canonical_null(c))
-		return true;
-	str_add_char(c->out, ',');
-	size_t at = c->out->len;
-	add_name(c, f);
-	if (!write_shape(c, f, &value))
-		return false;
-	/* It is a member of the object all the same. */
-	ret->is_empty = false;
-	if (counts_as_absent(f, &value)) {
+	if (canonical_null(c)) {
 		str_truncate(c->out, begin);
 		return true;
 	}
-	m->is_in_order &= m->there == 0 || place > m->last;
-	m->last = place;
-	m->there |= (uint64_t)1 << place;
-	m->at[place] = (struct piece){ at, c->out->len - at };
+	if (!write_shape(c, f, &value))
+		return false;
+	canonical_keep(c, type, f, begin, &value, m, ret);
 	return true;
 }
 
@@ -259,7 +288,7 @@ static const char *text_of_absent(const struct schema_field *f)
 
 /* Written at the end like one that came. */
 static bool add_absent(struct canonical *c, const struct schema_type *type, size_t place,
-		       struct members *m, struct written *ret)
+		       struct members_written *m, struct written *ret)
 {
 	const struct schema_field *f = &type->fields[place];
 	const char *text = text_of_absent(f), *p = c->p, *end = c->end;
@@ -287,16 +316,13 @@ static bool add_absent(struct canonical *c, const struct schema_type *type, size
 		str_truncate(c->out, at - 1);
 		return true;
 	}
-	m->is_in_order &= m->there == 0 || place > m->last;
-	m->last = place;
-	m->there |= (uint64_t)1 << place;
-	m->at[place] = (struct piece){ at, c->out->len - at };
+	note_member(c, place, at, m);
 	return done;
 }
 
-/* The members as the table has them. `begin`: where the first one's comma stands. */
+/* The members as the table has them. */
 static void put_in_order(struct canonical *c, const struct schema_type *type,
-			 const struct members *m, size_t begin)
+			 const struct members_written *m)
 {
 	size_t mark = c->scratch.len;
 	if (m->is_in_order || !str_ok(c->out))
@@ -307,13 +333,13 @@ static void put_in_order(struct canonical *c, const struct schema_type *type,
 		str_add_char(&c->scratch, ',');
 		str_add_bytes(&c->scratch, c->out->data + m->at[i].at, m->at[i].len);
 	}
-	assert(c->scratch.len - mark == c->out->len - begin);
-	memcpy(c->out->data + begin, c->scratch.data + mark, c->scratch.len - mark);
+	assert(c->scratch.len - mark == c->out->len - m->begin);
+	memcpy(c->out->data + m->begin, c->scratch.data + mark, c->scratch.len - mark);
 	str_truncate(&c->scratch, mark);
 }
 
 /* apiVersion and kind: what the endpoint says, if the body says nothing else. */
-static bool put_type(struct canonical *c, const struct schema_type *type, struct members *m)
+static bool put_type(struct canonical *c, const struct schema_type *type, struct members_written *m)
 {
 	const char *const texts[] = { c->options->api_version, c->options->kind };
 	static const char *const names[] = { "apiVersion", "kind" };
@@ -340,40 +366,39 @@ static bool put_type(struct canonical *c, const struct schema_type *type, struct
 	return str_ok(c->out);
 }
 
+bool canonical_close(struct canonical *c, const struct schema_type *type, struct members_written *m,
+		     struct written *ret)
+{
+	if (c->depth == 1 && !put_type(c, type, m))
+		return false;
+	for (size_t i = 0; i < type->fields_count; i++)
+		if (!(m->there >> i & 1) && !add_absent(c, type, i, m, ret))
+			return false;
+	put_in_order(c, type, m);
+	if (!str_ok(c->out))
+		return false;
+	if (m->there)
+		c->out->data[m->begin] = '{'; /* where the first one's comma stands */
+	else
+		str_add_char(c->out, '{');
+	str_add_char(c->out, '}');
+	c->depth--;
+	return true;
+}
+
 bool canonical_object(struct canonical *c, const struct schema_type *type, struct written *ret)
 {
-	struct members m;
-	m.seen = m.there = 0;
-	m.is_in_order = true;
-	m.last = SIZE_MAX;
-	ret->is_empty = true;
-	if (type->fields_count > FIELDS_MAX || type->is_custom ||
-	    ++c->depth > CANONICAL_DEPTH_MAX || !canonical_past(c, '{'))
+	struct members_written m;
+	if (!canonical_open(c, type, &m, ret) || !canonical_past(c, '{'))
 		return false;
-	size_t begin = c->out->len;
-	bool is_first = true;
-	for (; c->p < c->end && *c->p != '}'; is_first = false) {
+	for (bool is_first = true; c->p < c->end && *c->p != '}'; is_first = false) {
 		if (!is_first && !canonical_past(c, ','))
 			return false;
 		if (!read_member(c, type, &m, ret))
 			return false;
 		canonical_blanks(c);
 	}
-	if (c->p++ >= c->end || (c->depth == 1 && !put_type(c, type, &m)))
-		return false;
-	for (size_t i = 0; i < type->fields_count; i++)
-		if (!(m.there >> i & 1) && !add_absent(c, type, i, &m, ret))
-			return false;
-	put_in_order(c, type, &m, begin);
-	if (!str_ok(c->out))
-		return false;
-	if (m.there)
-		c->out->data[begin] = '{'; /* where the first one's comma stands */
-	else
-		str_add_char(c->out, '{');
-	str_add_char(c->out, '}');
-	c->depth--;
-	return true;
+	return c->p++ < c->end && canonical_close(c, type, &m, ret);
 }
 
 bool canonical_write(const struct canonical_options *o, struct span json, struct str *out)

@@ -15,8 +15,7 @@
 
 /* ---- strings ---- */
 
-/* To the first quote, backslash, control character or byte that is no ASCII. */
-static const char *skip_plain(const char *p, const char *end)
+const char *canonical_plain(const char *p, const char *end)
 {
 #ifdef __SSE2__
 	for (; end - p >= 16; p += 16) {
@@ -88,8 +87,7 @@ static bool escape(struct canonical *c)
 	return true;
 }
 
-/* Bytes that are no ASCII, as they are where they are UTF-8. */
-static bool foreign(struct canonical *c)
+bool canonical_foreign(struct canonical *c)
 {
 	const char *from = c->p;
 	while (c->p < c->end && (unsigned char)*c->p >= 0x80)
@@ -107,13 +105,14 @@ bool canonical_text(struct canonical *c, struct span *ret_inside)
 	size_t begin = c->out->len + 1;
 	const char *from = c->p++;
 	for (;;) {
-		c->p = skip_plain(c->p, c->end);
+		c->p = canonical_plain(c->p, c->end);
 		str_add_bytes(c->out, from, (size_t)(c->p - from));
 		if (c->p >= c->end)
 			return false;
 		if (*c->p == '"')
 			break;
-		if (*c->p == '\\' ? !escape(c) : (unsigned char)*c->p < ' ' || !foreign(c))
+		if (*c->p == '\\' ? !escape(c)
+				  : (unsigned char)*c->p < ' ' || !canonical_foreign(c))
 			return false;
 		from = c->p;
 	}
@@ -130,7 +129,7 @@ static bool short_text(struct canonical *c, char text[SHORT_MAX])
 	const char *from = c->p + 1, *to = from;
 	if (c->p >= c->end || *c->p != '"')
 		return false;
-	to = skip_plain(from, c->end);
+	to = canonical_plain(from, c->end);
 	if (to >= c->end || *to != '"' || to - from >= SHORT_MAX)
 		return false;
 	memcpy(text, from, (size_t)(to - from));
@@ -168,7 +167,7 @@ static bool integer(struct canonical *c, int64_t *ret)
 	return true;
 }
 
-static bool is_within(const struct schema_field *f, int64_t n)
+bool canonical_within(const struct schema_field *f, int64_t n)
 {
 	return (!f->has_min || n >= f->min) && (!f->has_max || n <= f->max) && !f->enum_values;
 }
@@ -176,7 +175,7 @@ static bool is_within(const struct schema_field *f, int64_t n)
 static bool whole_number(struct canonical *c, const struct schema_field *f, struct written *ret)
 {
 	int64_t n;
-	if (!integer(c, &n) || !is_within(f, n) ||
+	if (!integer(c, &n) || !canonical_within(f, n) ||
 	    (f->form != SCHEMA_INT64 && f->form != SCHEMA_DOUBLE &&
 	     (n > INT32_MAX || n < INT32_MIN)))
 		return false;
@@ -201,16 +200,23 @@ static bool word(struct canonical *c, struct written *ret)
 
 /* ---- texts with a meaning ---- */
 
+bool canonical_known(const struct schema_field *f, struct span inside)
+{
+	/* Nobody minds an empty text, where that is none. */
+	bool is_known =
+		!f->enum_values || (inside.len == 0 && f->shape == SCHEMA_ONE && !f->keeps_empty);
+	for (const char *const *v = f->enum_values; v && *v && !is_known; v++)
+		is_known = strlen(*v) == inside.len && memcmp(*v, inside.at, inside.len) == 0;
+	return is_known;
+}
+
 static bool string(struct canonical *c, const struct schema_field *f, struct written *ret)
 {
 	struct span inside;
 	if (!canonical_text(c, &inside))
 		return false;
 	ret->is_empty = inside.len == 0;
-	bool is_known = !f->enum_values;
-	for (const char *const *v = f->enum_values; v && *v && !is_known; v++)
-		is_known = strlen(*v) == inside.len && memcmp(*v, inside.at, inside.len) == 0;
-	return is_known;
+	return canonical_known(f, inside);
 }
 
 static bool bytes(struct canonical *c, struct written *ret)
@@ -246,14 +252,20 @@ static bool moment(struct canonical *c, const struct schema_field *f, struct wri
 	return true;
 }
 
-static bool quantity(struct canonical *c, struct written *ret)
+bool canonical_quantity(struct canonical *c, const char *text)
 {
-	char text[SHORT_MAX], made[QUANTITY_TEXT_SIZE];
-	ret->is_empty = false;
-	if (!short_text(c, text) || !quantity_canonical(text, made))
+	char made[QUANTITY_TEXT_SIZE];
+	if (!quantity_canonical(text, made))
 		return false;
 	add_quoted(c, made);
 	return true;
+}
+
+static bool quantity(struct canonical *c, struct written *ret)
+{
+	char text[SHORT_MAX];
+	ret->is_empty = false;
+	return short_text(c, text) && canonical_quantity(c, text);
 }
 
 static bool texts(struct canonical *c, struct written *ret)

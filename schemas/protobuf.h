@@ -6,6 +6,7 @@
 #pragma once
 
 #include "schemas/schema.h"
+#include "schemas/wire.h"
 
 #define PROTOBUF_DEPTH_MAX 100
 
@@ -20,3 +21,16 @@ int protobuf_decode(const struct schema_type *type, const void *bytes, size_t le
 		    struct error *err) MUST_CHECK;
 int protobuf_peek(const void *bytes, size_t len, char **ret_api_version, char **ret_kind,
 		  struct error *err) MUST_CHECK;
+
+/* ---- pieces of it, for those that make no tree ---- */
+
+/* What stands around an object; texts as they came, empty where there are none. */
+struct protobuf_envelope {
+	struct wire api_version, kind, raw;
+};
+int protobuf_open(const void *bytes, size_t len, struct protobuf_envelope *ret,
+		  struct error *err) MUST_CHECK;
+/* Messages of at most three members (times, quantities, map entries): the last of each wins. */
+int protobuf_small(struct wire w, struct wire_field ret[4], struct error *err) MUST_CHECK;
+/* A time, to TIME_TEXT_SIZE characters; "": none. */
+int protobuf_moment(enum schema_form form, struct wire w, char *text, struct error *err) MUST_CHECK;

@@ -4,7 +4,6 @@
 #include "common/base/time_text.h"
 #include "schemas/base64.h"
 #include "schemas/json_text.h"
-#include "schemas/wire.h"
 
 #include <stdio.h>
 
@@ -23,44 +22,49 @@ static json_t *text_of(const struct wire *w)
 	return json_string_valid((const char *)w->at, (size_t)(w->end - w->at));
 }
 
-/* Messages of at most three members (times, quantities, map entries): the last of each wins. */
-static int read_small(struct decoder *d, struct wire w, struct wire_field ret[4])
+int protobuf_small(struct wire w, struct wire_field ret[4], struct error *err)
 {
 	struct wire_field f;
 	int more;
-	while ((more = wire_next(&w, &f, d->err)) > 0)
+	while ((more = wire_next(&w, &f, err)) > 0)
 		if (f.number < 4)
 			ret[f.number] = f;
 	return more;
+}
+
+int protobuf_moment(enum schema_form form, struct wire w, char *text, struct error *err)
+{
+	struct wire_field f[4] = { 0 };
+	if (protobuf_small(w, f, err) < 0)
+		return err->code;
+	int64_t seconds = (int64_t)f[1].value;
+	*text = '\0';
+	if (seconds == 0 && f[2].value == 0)
+		return 0;
+	if (seconds > 253402300799 || seconds < -62135596800)
+		return error_set(err, ERR_MALFORMED, "a time is out of range");
+	int64_t us = seconds * 1000000 + (int64_t)(int32_t)f[2].value / 1000;
+	if (form == SCHEMA_TIME)
+		time_format(us, text);
+	else
+		time_format_micro(us, text);
+	return 0;
 }
 
 static int decode_time(struct decoder *d, const struct schema_field *field, struct wire w,
 		       json_t **ret)
 {
 	struct wire_field f[4] = { 0 };
-	if (read_small(d, w, f) < 0)
-		return d->err->code;
-	int64_t seconds = (int64_t)f[1].value, us;
+	char text[MAX(TIME_TEXT_SIZE, 64)];
 	if (field->form == SCHEMA_DURATION) {
-		char text[64];
-		int n = snprintf(text, sizeof text, "%.9gs", (double)seconds / 1e9);
+		if (protobuf_small(w, f, d->err) < 0)
+			return d->err->code;
+		int n = snprintf(text, sizeof text, "%.9gs", (double)(int64_t)f[1].value / 1e9);
 		assert(n > 0);
-		*ret = json_string(text);
-		return 0;
+	} else if (protobuf_moment(field->form, w, text, d->err) < 0) {
+		return d->err->code;
 	}
-	if (seconds == 0 && f[2].value == 0) {
-		*ret = json_null();
-		return 0;
-	}
-	if (seconds > 253402300799 || seconds < -62135596800)
-		return error_set(d->err, ERR_MALFORMED, "a time is out of range");
-	us = seconds * 1000000 + (int64_t)(int32_t)f[2].value / 1000;
-	char text[TIME_TEXT_SIZE];
-	if (field->form == SCHEMA_TIME)
-		time_format(us, text);
-	else
-		time_format_micro(us, text);
-	*ret = json_string(text);
+	*ret = *text ? json_string(text) : json_null();
 	return 0;
 }
 
@@ -68,7 +72,7 @@ static int decode_raw(struct decoder *d, const struct schema_field *field, struc
 		      json_t **ret)
 {
 	struct wire_field f[4] = { 0 };
-	if (read_small(d, w, f) < 0)
+	if (protobuf_small(w, f, d->err) < 0)
 		return d->err->code;
 	switch (field->form) {
 	case SCHEMA_QUANTITY:
@@ -232,7 +236,7 @@ static int decode_entry(struct decoder *d, const struct schema_field *field,
 	if (f->type != WIRE_BYTES)
 		return wrong_wire(d, field, f);
 	struct wire_field entry[4] = { 0 };
-	if (read_small(d, f->bytes, entry) < 0)
+	if (protobuf_small(f->bytes, entry, d->err) < 0)
 		return d->err->code;
 	AUTO_JSON *key = entry[1].bytes.at ? text_of(&entry[1].bytes) : json_string("");
 	if (strlen(json_string_value(key)) != json_string_length(key))
@@ -343,39 +347,34 @@ static int decode_message(struct decoder *d, const struct schema_type *type, uns
 	return code;
 }
 
-struct envelope {
-	json_t *api_version, *kind;
-	struct wire raw;
-};
-
-static int open_envelope(const void *bytes, size_t len, struct envelope *ret, struct error *err)
+int protobuf_open(const void *bytes, size_t len, struct protobuf_envelope *ret, struct error *err)
 {
 	if (len < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
 		return error_set(err, ERR_MALFORMED,
 				 "provided data does not appear to be a protobuf message, expected "
 				 "prefix [107 56 115 0]");
 	struct wire w = { (const uint8_t *)bytes + sizeof magic, (const uint8_t *)bytes + len };
-	struct decoder d = { .err = err };
 	struct wire_field f[4] = { 0 }, meta[4] = { 0 };
-	if (read_small(&d, w, f) < 0)
+	if (protobuf_small(w, f, err) < 0)
 		return err->code;
-	if (f[1].bytes.at && read_small(&d, f[1].bytes, meta) < 0)
+	if (f[1].bytes.at && protobuf_small(f[1].bytes, meta, err) < 0)
 		return err->code;
 	static const uint8_t nothing;
-	ret->raw = f[2].bytes.at ? f[2].bytes : (struct wire){ &nothing, &nothing };
-	ret->api_version = meta[1].bytes.at ? text_of(&meta[1].bytes) : json_string("");
-	ret->kind = meta[2].bytes.at ? text_of(&meta[2].bytes) : json_string("");
+	const struct wire none = { &nothing, &nothing };
+	ret->raw = f[2].bytes.at ? f[2].bytes : none;
+	ret->api_version = meta[1].bytes.at ? meta[1].bytes : none;
+	ret->kind = meta[2].bytes.at ? meta[2].bytes : none;
 	return 0;
 }
 
 int protobuf_decode(const struct schema_type *type, const void *bytes, size_t len, json_t **ret,
 		    struct error *err)
 {
-	struct envelope e;
-	if (open_envelope(bytes, len, &e, err) < 0)
+	struct protobuf_envelope e;
+	if (protobuf_open(bytes, len, &e, err) < 0)
 		return err->code;
 	AUTO_JSON *tree = json_object();
-	AUTO_JSON *api_version = e.api_version, *kind = e.kind;
+	AUTO_JSON *api_version = text_of(&e.api_version), *kind = text_of(&e.kind);
 	if (json_string_length(api_version) && schema_field_of(type, "apiVersion"))
 		json_object_set(tree, "apiVersion", api_version);
 	if (json_string_length(kind) && schema_field_of(type, "kind"))
@@ -390,12 +389,11 @@ int protobuf_decode(const struct schema_type *type, const void *bytes, size_t le
 int protobuf_peek(const void *bytes, size_t len, char **ret_api_version, char **ret_kind,
 		  struct error *err)
 {
-	struct envelope e;
-	if (open_envelope(bytes, len, &e, err) < 0)
+	struct protobuf_envelope e;
+	if (protobuf_open(bytes, len, &e, err) < 0)
 		return err->code;
-	*ret_api_version = xstrdup(json_string_value(e.api_version));
-	*ret_kind = xstrdup(json_string_value(e.kind));
-	json_decref(e.api_version);
-	json_decref(e.kind);
+	AUTO_JSON *api_version = text_of(&e.api_version), *kind = text_of(&e.kind);
+	*ret_api_version = xstrdup(json_string_value(api_version));
+	*ret_kind = xstrdup(json_string_value(kind));
 	return 0;
 }

@@ -111,6 +111,14 @@ void api_world_call(struct api_world *w, struct http_transport *as, const char *
 		    const char *target, const char *content_type, const char *accept,
 		    const char *body, int64_t run_ms, struct api_answer *ret)
 {
+	api_world_send(w, as, method, target, content_type, accept, body, body ? strlen(body) : 0,
+		       run_ms, ret);
+}
+
+void api_world_send(struct api_world *w, struct http_transport *as, const char *method,
+		    const char *target, const char *content_type, const char *accept,
+		    const void *body, size_t len, int64_t run_ms, struct api_answer *ret)
+{
 	*ret = (struct api_answer){ 0 };
 	str_init(&ret->body, 64 << 20);
 	str_init(&ret->headers, 1 << 20);
@@ -127,7 +135,7 @@ void api_world_call(struct api_world *w, struct http_transport *as, const char *
 				  .headers = headers,
 				  .headers_count = n,
 				  .body = body,
-				  .body_len = body ? strlen(body) : 0 };
+				  .body_len = len };
 	struct waiting wait = { .answer = ret };
 	struct http_call *call = http_start(as, &q, &events, &wait);
 	int64_t until = loop_now_ms(w->loop) + run_ms;

@@ -43,3 +43,7 @@ void api_answer_fini(struct api_answer *a);
 void api_world_call(struct api_world *w, struct http_transport *as, const char *method,
 		    const char *target, const char *content_type, const char *accept,
 		    const char *body, int64_t run_ms, struct api_answer *ret);
+/* The same with a body of any bytes. */
+void api_world_send(struct api_world *w, struct http_transport *as, const char *method,
+		    const char *target, const char *content_type, const char *accept,
+		    const void *body, size_t len, int64_t run_ms, struct api_answer *ret);

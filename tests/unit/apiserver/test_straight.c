@@ -1,14 +1,17 @@
 /*
  * Writes from bytes to bytes and writes by trees are the same writes: two servers of one seed get the same
- * requests, one as JSON, the other as YAML, which always goes by trees. Answers, warnings and what is
- * stored must be equal to the last byte, for rows below and for each object of the golden scenes.
+ * requests, one as JSON, the other as YAML, which always goes by trees; and again as messages, of which
+ * one says a field twice, which goes by trees. Answers, warnings and what is stored must be equal to the
+ * last byte, for rows below and for each object of the golden scenes.
  */
 #include "schemas/canonical.h"
 #include "schemas/sound.h"
+#include "schemas/wire.h"
 #include "tests/support/api_world.h"
 #include "tests/support/check.h"
 #include "tests/support/scenes.h"
 
+#include <ctype.h>
 #include <dirent.h>
 
 #define RUN_MS 2000
@@ -19,6 +22,7 @@ static size_t compared, made;
 /* One way to say it, and another that the server takes the longer way for. */
 struct way {
 	const char *type, *body;
+	size_t len;
 };
 
 /* Both answers, which are the same; the body of one. */
@@ -27,13 +31,14 @@ static char *both_ways(const char *what, const char *method, const char *target,
 {
 	struct api_answer a, b;
 	const char *body = one.body;
-	api_world_call(&straight, straight.admin, method, target, one.type, NULL, one.body, RUN_MS,
-		       &a);
-	api_world_call(&trees, trees.admin, method, target, other.type, NULL, other.body, RUN_MS,
-		       &b);
+	api_world_send(&straight, straight.admin, method, target, one.type, NULL, one.body, one.len,
+		       RUN_MS, &a);
+	api_world_send(&trees, trees.admin, method, target, other.type, NULL, other.body, other.len,
+		       RUN_MS, &b);
 	if (a.status != b.status || !streq(a.body.data, b.body.data))
 		fprintf(stderr, "%s: %s %s\n%s\n%d %s\n%d %s\n", what, method, target,
-			body ? body : "", a.status, a.body.data, b.status, b.body.data);
+			body && *body == '{' ? body : "", a.status, a.body.data, b.status,
+			b.body.data);
 	CHECK_INT(a.status, b.status);
 	CHECK_TEXT(what, a.body.data, b.body.data);
 	CHECK_TEXT(what, a.headers.data, b.headers.data);
@@ -47,8 +52,32 @@ static char *both_ways(const char *what, const char *method, const char *target,
 
 static char *both(const char *what, const char *method, const char *target, const char *body)
 {
-	return both_ways(what, method, target, (struct way){ "application/json", body },
-			 (struct way){ "application/yaml", body });
+	size_t len = body ? strlen(body) : 0;
+	return both_ways(what, method, target, (struct way){ "application/json", body, len },
+			 (struct way){ "application/yaml", body, len });
+}
+
+/* A message; and the same behind an empty metadata, which does not count: nobody writes a field twice. */
+static char *both_wire(const char *what, const char *method, const char *target,
+		       const struct schema_kind *k, const json_t *tree)
+{
+	static const char type[] = "application/vnd.kubernetes.protobuf";
+	AUTO_STR message, one, other, version;
+	struct error err;
+	str_init(&message, 1 << 20);
+	str_init(&one, 1 << 20);
+	str_init(&other, 1 << 20);
+	str_init(&version, 256);
+	schema_api_version(k, &version);
+	CHECK_INT(schema_encode_message(k->type, tree, &message, &err), 0);
+	schema_add_envelope(version.data, k->kind, message.data, message.len, &one);
+	AUTO_STR twice;
+	str_init(&twice, 1 << 20);
+	wire_add_bytes(&twice, schema_field_of(k->type, "metadata")->proto, "", 0);
+	str_add_bytes(&twice, message.data, message.len);
+	schema_add_envelope(version.data, k->kind, twice.data, twice.len, &other);
+	return both_ways(what, method, target, (struct way){ type, one.data, one.len },
+			 (struct way){ type, other.data, other.len });
 }
 
 /* ---- rows: %s stands for the version of the last answer ---- */
@@ -177,19 +206,50 @@ static const struct {
 	{ "DELETE", "/api/v1/namespaces/default/resourcequotas/q", NULL },
 };
 
-static void test_rows(void)
+/* The kind that a row's target names. */
+static const struct schema_kind *kind_of(const char *target)
+{
+	for (size_t i = 0; i < schema_kinds_count(); i++) {
+		const struct schema_kind *k = schema_kind_at(i);
+		auto_free char *path = xasprintf("/%s/", k->group),
+			       *name = xasprintf("/%s", k->resource);
+		const char *at = strstr(target, name);
+		if (at && !isalpha(at[strlen(name)]) &&
+		    (*k->group ? strstr(target, path) != NULL : starts_with(target, "/api/")))
+			return k;
+	}
+	return NULL;
+}
+
+/* A row in namespace `ns`, as JSON or, where it is an object, as a message. */
+static char *run_row(size_t i, const char *ns, bool by_wire, const char *version)
+{
+	const char *body = rows[i].body, *at = body ? strstr(body, "%s") : NULL;
+	const char *home = strstr(rows[i].target, "default");
+	auto_free char *target = home ? xasprintf("%.*s%s%s", (int)(home - rows[i].target),
+						  rows[i].target, ns, home + strlen("default"))
+				      : xstrdup(rows[i].target);
+	auto_free char *text = !body ? NULL
+			       : at ? xasprintf("%.*s%s%s", (int)(at - body), body, version, at + 2)
+				    : xstrdup(body);
+	for (char *p = text; p && *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	AUTO_JSON *tree = NULL;
+	struct error err;
+	const struct schema_kind *k = kind_of(target);
+	CHECK(k != NULL);
+	if (by_wire && text &&
+	    schema_decode(k->type, SCHEMA_JSON, text, strlen(text), &tree,
+			  &(struct schema_report){ 0 }, &err) == 0)
+		return both_wire(text, rows[i].method, target, k, tree);
+	return both(text ? text : "", rows[i].method, target, text);
+}
+
+static void test_rows(const char *ns, bool by_wire)
 {
 	char version[24] = "";
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *body = rows[i].body, *at = body ? strstr(body, "%s") : NULL;
-		auto_free char *text =
-			!body ? NULL
-			: at  ? xasprintf("%.*s%s%s", (int)(at - body), body, version, at + 2)
-			      : xstrdup(body);
-		for (char *p = text; p && *p; p++)
-			*p = *p == '\'' ? '"' : *p;
-		auto_free char *answer =
-			both(body ? body : "", rows[i].method, rows[i].target, text);
+		auto_free char *answer = run_row(i, ns, by_wire, version);
 		static const char head[] = "\"resourceVersion\":\"";
 		const char *found = strstr(answer, head);
 		if (found)
@@ -219,6 +279,14 @@ static void write_object(const struct scene *s, json_t *tree)
 	str_clear(&body);
 	json_print(tree, &body);
 	free(both(s->head, "PUT", path.data, body.data));
+	free(both(s->head, "DELETE", path.data, NULL));
+	if (k->custom || !schema_field_of(k->type, "metadata"))
+		return;
+	const char *collection = strrchr(path.data, '/');
+	auto_free char *parent = xstrndup(path.data, (size_t)(collection - path.data));
+	free(both_wire(s->head, "POST", parent, k, tree));
+	json_put_str(tree, "metadata.labels.changed", "again");
+	free(both_wire(s->head, "PUT", path.data, k, tree));
 	free(both(s->head, "DELETE", path.data, NULL));
 }
 
@@ -265,8 +333,9 @@ static void test_statuses(void)
 		const char *type = types[i % 2];
 		auto_free char *one = xasprintf("{%s}", patches[i / 2]);
 		auto_free char *other = xasprintf("{%s,\"spec\":{}}", patches[i / 2]);
-		free(both_ways(one, "PATCH", DEPLOYMENTS "/d/status", (struct way){ type, one },
-			       (struct way){ type, other }));
+		free(both_ways(one, "PATCH", DEPLOYMENTS "/d/status",
+			       (struct way){ type, one, strlen(one) },
+			       (struct way){ type, other, strlen(other) }));
 	}
 }
 
@@ -303,6 +372,16 @@ static void test_known(void)
 		CHECK(canonical_write(&o, (struct span){ text, strlen(text) }, &out));
 		CHECK(sound_kind(k) &&
 		      sound_object(k, (struct span){ out.data, out.len }, (struct span){ 0 }));
+		AUTO_JSON *tree = json_loadb(out.data, out.len, 0, NULL);
+		AUTO_STR message, again;
+		struct error err;
+		str_init(&message, 1 << 16);
+		str_init(&again, 1 << 16);
+		CHECK_INT(schema_encode_protobuf(k->type, version.data, k->kind, tree, &message,
+						 &err),
+			  0);
+		CHECK(canonical_write_wire(&o, (struct span){ message.data, message.len }, &again));
+		CHECK_TEXT(k->kind, again.data, out.data);
 	}
 }
 
@@ -311,7 +390,10 @@ int main(void)
 	api_world_init(&straight, 7);
 	api_world_init(&trees, 7);
 	test_known();
-	test_rows();
+	test_rows("default", false);
+	free(both("a namespace", "POST", "/api/v1/namespaces",
+		  "{\"metadata\":{\"name\":\"wire\"}}"));
+	test_rows("wire", true);
 	test_statuses();
 	DIR *folder = opendir("tests/golden/validation");
 	CHECK(folder != NULL);
