@@ -157,7 +157,7 @@ static bool note_by_bytes(struct change *c, const struct managed_writer *w, json
 	AUTO_STR before, list;
 	str_init(&before, RENDER_LIMIT);
 	str_init(&list, RENDER_LIMIT);
-	if (c->asked != c->kind || c->kind->custom)
+	if (c->asked != c->kind)
 		return false;
 	str_clear(&c->bytes);
 	schema_print(c->kind->type, c->tree, &c->bytes);

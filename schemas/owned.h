@@ -43,6 +43,6 @@ void owned_drop(struct arena *arena, struct owned *at, const char *const *names,
 
 enum owned_outcome { OWNED_ADDED, OWNED_MODIFIED, OWNED_REMOVED, OWNED_OUTCOMES };
 
-/* How two objects of a constant kind differ, as canonical bytes ("{}": none). */
+/* How two objects of a kind differ, as canonical bytes ("{}": none). */
 bool owned_compare(struct arena *arena, const struct schema_type *type, struct span before,
 		   struct span now, struct owned ret[OWNED_OUTCOMES]);

@@ -1,7 +1,6 @@
 /* How two objects differ, from their canonical bytes: what field_compare() finds in trees. */
 #include "common/base/jsonx.h"
-#include "schemas/field_walk.h"
-#include "schemas/owned.h"
+#include "schemas/owned_names.h"
 
 #define DEPTH_MAX 512
 
@@ -15,6 +14,7 @@ struct comparing {
 	struct arena *arena;
 	struct stack stacks[OWNED_OUTCOMES];
 	size_t depth;
+	bool is_custom; /* values may be anything */
 };
 
 /* What became of one value itself: the node is there, and more than what is below it. */
@@ -177,69 +177,37 @@ static int part_order(const struct part *a, const struct part *b)
 	return a->name.len < b->name.len ? -1 : a->name.len > b->name.len;
 }
 
+static int by_part(const void *a, const void *b)
+{
+	return part_order(a, b);
+}
+
+/* False: there are two of one name. */
+static bool sort_parts(struct parts *p)
+{
+	qsort(p->at, p->count, sizeof *p->at, by_part);
+	for (size_t i = 1; i < p->count; i++)
+		if (part_order(&p->at[i - 1], &p->at[i]) == 0)
+			return false;
+	return true;
+}
+
 static bool take_members(struct comparing *c, struct span map, struct parts *out)
 {
 	struct scan s = scan_open(map);
 	struct span name, value;
+	bool is_sorted = true;
 	while (scan_next(&s, &name, &value))
 		out->count++;
 	out->at = arena_alloc(c->arena, out->count, sizeof *out->at);
 	s = scan_open(map);
 	for (size_t i = 0; scan_next(&s, &name, &value); i++) {
 		out->at[i] = (struct part){ name, value };
-		if (memchr(name.at, '\\', name.len) ||
-		    (i && part_order(&out->at[i - 1], &out->at[i]) >= 0))
+		if (memchr(name.at, '\\', name.len))
 			return false;
+		is_sorted &= i == 0 || part_order(&out->at[i - 1], &out->at[i]) < 0;
 	}
-	return true;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-#define KEYS_MAX 8
-
-/* {"containerPort":80,"protocol":"TCP"} of an element; false: it has none of its keys. */
-static bool name_by_keys(struct comparing *c, const struct field_slot *s, struct span item,
-			 struct span *ret)
-{
-	const char *keys[KEYS_MAX];
-	struct span values[KEYS_MAX];
-	size_t count = 0, size = 2, there = 0;
-	for (const char *const *key = s->field->list_map_keys; key && *key; key++) {
-		if (count == KEYS_MAX)
-			return false;
-		keys[count++] = *key;
-	}
-	if (count > 1)
-		qsort(keys, count, sizeof *keys, by_text);
-	for (size_t i = 0; i < count; i++) {
-		values[i] = scan_member(item, keys[i]);
-		const struct schema_field *f =
-			values[i].at ? NULL : schema_field_of(s->field->type, keys[i]);
-		if (f && f->default_json)
-			values[i] = (struct span){ f->default_json, strlen(f->default_json) };
-		size += values[i].at ? strlen(keys[i]) + values[i].len + 4 : 0;
-	}
-	char *text = arena_alloc(c->arena, size, 1), *to = text;
-	for (size_t i = 0; i < count; i++) {
-		if (!values[i].at)
-			continue;
-		to = stpcpy(to, there++ ? ",\"" : "{\"");
-		to = stpcpy(to, keys[i]);
-		to = stpcpy(to, "\":");
-		to = mempcpy(to, values[i].at, values[i].len);
-	}
-	*to++ = '}';
-	*ret = (struct span){ text, (size_t)(to - text) };
-	return there > 0;
-}
-
-static int by_part(const void *a, const void *b)
-{
-	return part_order(a, b);
+	return is_sorted || sort_parts(out);
 }
 
 static bool take_elements(struct comparing *c, const struct field_slot *s, struct span list,
@@ -254,13 +222,31 @@ static bool take_elements(struct comparing *c, const struct field_slot *s, struc
 	scan = scan_open(list);
 	for (size_t i = 0; scan_next(&scan, &name, &value); i++) {
 		out->at[i] = (struct part){ value, value };
-		if (is_keyed && !name_by_keys(c, s, value, &out->at[i].name))
+		if (is_keyed ? !owned_name_by_keys(c->arena, s, value, &out->at[i].name)
+			     : c->is_custom && !owned_is_plain(value))
 			return false;
 	}
-	qsort(out->at, out->count, sizeof *out->at, by_part);
-	for (size_t i = 1; i < out->count; i++)
-		if (part_order(&out->at[i - 1], &out->at[i]) == 0)
+	return sort_parts(out);
+}
+
+/* An object of a custom kind, or inside one: members stand by name, but for the first three. */
+static bool compare_custom(struct comparing *c, const struct schema_type *type, struct span before,
+			   struct span now)
+{
+	struct parts a = { 0 }, b = { 0 };
+	if (!take_members(c, before, &a) || !take_members(c, now, &b))
+		return false;
+	for (size_t i = 0, k = 0; i < a.count || k < b.count;) {
+		int order = i == a.count ? 1 : k == b.count ? -1 : part_order(&a.at[i], &b.at[k]);
+		struct span none = { 0 }, name = order <= 0 ? a.at[i].name : b.at[k].name;
+		const struct field_slot at = { .field = owned_custom_field(type, name) };
+		if (!at.field ||
+		    !compare_below(c, &at, 'f', name, order <= 0 ? a.at[i].value : none,
+				   order >= 0 ? b.at[k].value : none))
 			return false;
+		i += order <= 0;
+		k += order >= 0;
+	}
 	return true;
 }
 
@@ -306,9 +292,24 @@ static bool walk_name(struct alone *a, struct span *ret)
 	       !memchr(ret->at, '\\', ret->len);
 }
 
+static bool walk_custom(struct alone *a, const struct schema_type *type)
+{
+	for (struct span name; a->p < a->end && *a->p != '}';) {
+		if (!walk_name(a, &name))
+			return false;
+		const struct field_slot at = { .field = owned_custom_field(type, name) };
+		if (!at.field || !walk(a, &at, 'f', name))
+			return false;
+		a->p += a->p < a->end && *a->p == ',';
+	}
+	return true;
+}
+
 static bool walk_struct(struct alone *a, const struct schema_type *type)
 {
 	size_t field = 0;
+	if (type->is_custom)
+		return walk_custom(a, type);
 	for (struct span name; a->p < a->end && *a->p != '}'; field++) {
 		if (!walk_name(a, &name))
 			return false;
@@ -353,7 +354,8 @@ static bool walk_list(struct alone *a, const struct field_slot *s, const struct 
 		struct span item = { from, (size_t)(a->p - from) };
 		struct span *name = &a->stack->at[a->stack->count - 1].name;
 		*name = item;
-		if (r == FIELD_KEYED_LIST && !name_by_keys(a->c, s, item, name))
+		if (r == FIELD_KEYED_LIST ? !owned_name_by_keys(a->c->arena, s, item, name)
+					  : a->c->is_custom && !owned_is_plain(item))
 			return false;
 		a->p += a->p < a->end && *a->p == ',';
 	}
@@ -429,8 +431,10 @@ static void compare_leaf(struct span before, struct span now, struct outcome ret
 static bool compare_inside(struct comparing *c, const struct field_slot *s, enum field_relation r,
 			   struct span before, struct span now)
 {
+	const struct schema_type *type = s->root ? s->root : s->field->type;
 	if (r == FIELD_STRUCT)
-		return compare_struct(c, s->root ? s->root : s->field->type, before, now);
+		return type->is_custom ? compare_custom(c, type, before, now)
+				       : compare_struct(c, type, before, now);
 	return r == FIELD_LEAF || compare_parts(c, s, r, before, now);
 }
 
@@ -460,10 +464,9 @@ static bool compare_values(struct comparing *c, const struct field_slot *s, stru
 bool owned_compare(struct arena *arena, const struct schema_type *type, struct span before,
 		   struct span now, struct owned ret[OWNED_OUTCOMES])
 {
-	struct comparing c = { .arena = arena };
+	struct comparing c = { .arena = arena, .is_custom = type->is_custom };
 	struct outcome found[OWNED_OUTCOMES] = { 0 };
-	bool done = !type->is_custom &&
-		    compare_values(&c, &(struct field_slot){ .root = type }, before, now, found);
+	bool done = compare_values(&c, &(struct field_slot){ .root = type }, before, now, found);
 	for (int i = 0; i < OWNED_OUTCOMES; i++) {
 		ret[i] = (struct owned){ 0 };
 		if (done)

@@ -1,11 +1,13 @@
 /*
  * Lines of JSON: one object as it is written again and again, by three managers in turn, some of whom send
  * managedFields. What owners.h makes of the bytes is what managed.h makes of the trees; where it does
- * not know, it says so. The first line's apiVersion and kind say what it is, else it is a Pod.
+ * not know, it says so. The first line's apiVersion and kind say what it is, or it is a version of a
+ * CustomResourceDefinition and they are of that; else they are Pods.
  */
 #include "schemas/owners.h"
 
 #include "common/base/jsonx.h"
+#include "schemas/custom.h"
 
 #include <stdio.h>
 
@@ -128,15 +130,42 @@ static bool step(struct state *s, const char *line, size_t n, int turn)
 	return true;
 }
 
+/* NULL: the line is none, or a bad one. */
+static struct custom *custom_in(const char *line, size_t n)
+{
+	struct error err;
+	struct custom *c = NULL;
+	AUTO_JSON *version = json_loadb(line, n, 0, NULL), *definition = json_object();
+	const struct schema_type *type =
+		schema_type_by_name("apiextensions.v1.CustomResourceDefinition");
+	if (!json_object_get(version, "schema"))
+		return NULL;
+	json_put_str(version, "name", "v1");
+	json_put(definition, "spec.versions", json_pack("[O]", version));
+	if (schema_normalize(type, definition, NULL, &err) < 0 ||
+	    custom_compile(definition, "v1", &c, &err) < 0)
+		return NULL;
+	return c;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *at = (const char *)data, *end = at + size;
 	struct state s = { 0 };
+	struct custom *custom = NULL;
+	struct schema_kind kind = { .group = "g.x", .version = "v1", .kind = "K" };
 	str_init(&s.object, TEXT_MAX);
 	str_init(&s.owners, TEXT_MAX);
 	for (int i = 0; i < LINES_MAX && at < end; i++) {
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((stop ? stop : end) - at);
+		if (i == 0 && (custom = custom_in(at, n))) {
+			kind.type = custom_type(custom);
+			kind.custom = custom;
+			s.kind = &kind;
+			at += n + 1;
+			continue;
+		}
 		if (i == 0)
 			s.kind = kind_of(at, n);
 		if (!step(&s, at, n, i))
@@ -145,5 +174,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	str_fini(&s.object);
 	str_fini(&s.owners);
+	custom_free(custom);
 	return 0;
 }
