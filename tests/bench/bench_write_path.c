@@ -35,6 +35,26 @@ static const char lease_body[] =
 	"\"load-%06zu\"%s%s%s},\"spec\":{\"holderIdentity\":\"node-1\",\"leaseDurationSeconds\":40,"
 	"\"renewTime\":\"2026-11-26T01:02:%02d.000000Z\"}}";
 
+/* A definition as generators write them, and an object of 1 KB. */
+static const char definition_body[] =
+	"{\"metadata\":{\"name\":\"lamps.example.com\"},\"spec\":{\"group\":\"example.com\",\"scope\":"
+	"\"Namespaced\",\"names\":{\"plural\":\"lamps\",\"kind\":\"Lamp\"},\"versions\":[{\"name\":"
+	"\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{}},\"schema\":"
+	"{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{\"apiVersion\":{\"type\":\"string\"},"
+	"\"kind\":{\"type\":\"string\"},\"metadata\":{\"type\":\"object\"},\"spec\":{\"type\":\"object\","
+	"\"required\":[\"color\"],\"properties\":{\"color\":{\"type\":\"string\",\"enum\":[\"red\","
+	"\"green\"]},\"watts\":{\"type\":\"integer\",\"format\":\"int32\",\"minimum\":1,\"default\":40},"
+	"\"dimmed\":{\"type\":\"boolean\"},\"note\":{\"type\":\"string\",\"maxLength\":1024},"
+	"\"rooms\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"name\"],"
+	"\"properties\":{\"name\":{\"type\":\"string\",\"minLength\":1},\"size\":{\"type\":\"integer\"}}}},"
+	"\"options\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}}}},\"status\":"
+	"{\"type\":\"object\",\"properties\":{\"on\":{\"type\":\"boolean\"}}}}}}}]}}";
+static const char lamp_body[] =
+	"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Lamp\",\"metadata\":{\"name\":\"load-%06zu\"%s%s%s},"
+	"\"spec\":{\"color\":\"%s\",\"dimmed\":true,\"note\":\"%0*d\",\"options\":{\"a\":\"1\",\"b\":"
+	"\"2\",\"c\":\"3\"},\"rooms\":[{\"name\":\"hall\",\"size\":12},{\"name\":\"kitchen\"},"
+	"{\"name\":\"attic\",\"size\":40}]}}";
+
 #define COUNT_MAX 100000
 static char versions[COUNT_MAX][24]; /* of the last answer about each object */
 
@@ -76,6 +96,16 @@ static void lease_text(struct str *out, size_t i)
 static void lease_renewed(struct str *out, size_t i)
 {
 	str_addf(out, lease_body, i, ",\"resourceVersion\":\"", versions[i], "\"", 2);
+}
+
+static void lamp_text(struct str *out, size_t i)
+{
+	str_addf(out, lamp_body, i, "", "", "", "red", 500, 1);
+}
+
+static void lamp_changed(struct str *out, size_t i)
+{
+	str_addf(out, lamp_body, i, ",\"resourceVersion\":\"", versions[i], "\"", "green", 500, 2);
 }
 
 /* The same as messages, as clients of Go's library send them. */
@@ -122,6 +152,7 @@ static void lease_renewed_message(struct str *out, size_t i)
 /* Where nothing of the others is. */
 #define MESSAGES "/api/v1/namespaces/kube-public/configmaps"
 #define HOLDERS  "/apis/coordination.k8s.io/v1/namespaces/kube-public/leases"
+#define LAMPS    "/apis/example.com/v1/namespaces/default/lamps"
 #define JSON     "application/json"
 #define WIRE     "application/vnd.kubernetes.protobuf"
 
@@ -141,6 +172,8 @@ static const struct step {
 	{ "protobuf: update", "PUT", MESSAGES "/@", WIRE, map_changed_message },
 	{ "protobuf: Lease", "POST", HOLDERS, WIRE, lease_message },
 	{ "protobuf: renew", "PUT", HOLDERS "/@", WIRE, lease_renewed_message },
+	{ "a custom object", "POST", LAMPS, JSON, lamp_text },
+	{ "update the custom", "PUT", LAMPS "/@", JSON, lamp_changed },
 	{ "create a Pod", "POST", PODS, JSON, pod_text },
 	{ "patch its status", "PATCH", PODS "/@/status", "application/strategic-merge-patch+json",
 	  status_text },
@@ -198,14 +231,20 @@ static const char *target_of(const char *name)
 
 static void prepare(struct api_world *w)
 {
-	static const struct step account = { "account", "POST",
-					     "/api/v1/namespaces/default/serviceaccounts", JSON,
-					     NULL };
-	struct api_answer a;
-	api_world_call(w, w->admin, account.method, account.target, JSON, NULL,
-		       "{\"metadata\":{\"name\":\"default\"}}", RUN_MS, &a);
-	assert(a.status == 201);
-	api_answer_fini(&a);
+	static const struct {
+		const char *target, *body;
+	} made[] = {
+		{ "/api/v1/namespaces/default/serviceaccounts",
+		  "{\"metadata\":{\"name\":\"default\"}}" },
+		{ "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition_body },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+		struct api_answer a;
+		api_world_call(w, w->admin, "POST", made[i].target, JSON, NULL, made[i].body,
+			       RUN_MS, &a);
+		assert(a.status == 201);
+		api_answer_fini(&a);
+	}
 }
 
 int main(int argc, char **argv)
