@@ -57,7 +57,8 @@ struct change {
 	bool is_apply;                     /* the patch is a configuration to apply */
 	bool is_straight;                  /* from bytes to bytes; the body, canonical, is `sent` */
 	struct str sent;
-	char uid[37]; /* of a new object that goes straight; "": not drawn yet */
+	uint32_t sent_revision; /* of the kind, by whose rules that is canonical */
+	char uid[37];           /* of a new object that goes straight; "": not drawn yet */
 	/* What the last step came to, perhaps on a worker. */
 	int code;
 	struct failure failure;

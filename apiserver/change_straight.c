@@ -29,7 +29,7 @@ static bool is_known(const char *validation)
 
 static bool may_be_straight(const struct change *c, enum schema_encoding *ret_encoding)
 {
-	return c->verb != CHANGE_PATCH && c->part == PART_MAIN && !c->asked->custom &&
+	return c->verb != CHANGE_PATCH && c->part == PART_MAIN &&
 	       schema_storage(c->asked) == c->asked && sound_kind(c->asked) &&
 	       content_type_encoding(c->content_type, ret_encoding) &&
 	       *ret_encoding != SCHEMA_YAML && is_known(query_get(&c->r->query, "fieldValidation"));
@@ -59,6 +59,7 @@ void straight_decode(struct change *c)
 		.prunes = is_ignored(query_get(&c->r->query, "fieldValidation")),
 	};
 	(void)str_reserve(&c->sent, c->r->x->body_len + 64);
+	c->sent_revision = c->asked->revision;
 	struct span body = { c->r->x->body, c->r->x->body_len };
 	if (encoding == SCHEMA_PROTOBUF)
 		c->is_straight = canonical_write_wire(&o, body, &c->sent);
@@ -81,7 +82,7 @@ static void add_member(const char *name, struct span value, struct str *out)
 {
 	if (!value.at)
 		return;
-	str_add(out, out->data[out->len - 1] == '{' ? "\"" : ",\"");
+	str_add(out, out->len && out->data[out->len - 1] == '{' ? "\"" : ",\"");
 	str_add(out, name);
 	str_add_bytes(out, "\":", 2);
 	str_add_bytes(out, value.at, value.len);
@@ -103,10 +104,43 @@ static struct span behind_metadata(struct span object)
 	return (struct span){ from, (size_t)(object.at + object.len - from) };
 }
 
-static void add_generation(const struct change *c, struct span old, struct str *out)
+/* The object's own status in place of what was sent, where statuses are written apart: of custom kinds,
+ * whose members stand by name; no other kind that is known here has one. False: nothing changes. */
+static bool exchange_status(const struct change *c, struct span rest, struct str *out)
+{
+	static const char status[] = "status";
+	struct span sent = whole(&c->sent), kept = { 0 };
+	bool is_behind = false;
+	if (c->old)
+		kept = scan_member((struct span){ c->old->bytes, c->old->len }, status);
+	if (!c->asked->has_status || (!kept.at && !scan_member(sent, status).at))
+		return false;
+	(void)str_reserve(out, rest.len + kept.len + 16);
+	struct scan s = scan_open(sent);
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		int order = memcmp(name.at, status, MIN(name.len, sizeof status - 1));
+		if (order == 0)
+			order = (int)name.len - (int)(sizeof status - 1);
+		if (value.at < rest.at || order == 0)
+			continue;
+		if (order > 0 && !is_behind)
+			add_member(status, kept, out);
+		is_behind |= order > 0;
+		str_add_bytes(out, ",\"", 2);
+		str_add_bytes(out, name.at, name.len);
+		str_add_bytes(out, "\":", 2);
+		str_add_bytes(out, value.at, value.len);
+	}
+	if (!is_behind)
+		add_member(status, kept, out);
+	str_add_char(out, '}');
+	return true;
+}
+
+static void add_generation(const struct change *c, struct span old, struct span now,
+			   struct str *out)
 {
 	struct span has = scan_member(old, "generation");
-	struct span now = behind_metadata(whole(&c->sent));
 	if (!c->kind->has_generation) {
 		add_member("generation", has, out);
 		return;
@@ -123,8 +157,10 @@ static void add_generation(const struct change *c, struct span old, struct str *
 			 (unsigned long long)generation);
 }
 
-/* The members in the table's order: what the client says, and what the server keeps or has drawn. */
-static void add_metadata(const struct change *c, struct span sent, struct str *out)
+/* The members in the table's order: what the client says, and what the server keeps or has drawn. What
+ * stands behind them is `rest`. */
+static void add_metadata(const struct change *c, struct span sent, struct span rest,
+			 struct str *out)
 {
 	static const char *const given[] = { "labels", "annotations", "ownerReferences",
 					     "finalizers" };
@@ -139,7 +175,7 @@ static void add_metadata(const struct change *c, struct span sent, struct str *o
 		add_member("uid", scan_member(old, "uid"), out);
 	else if (*c->uid)
 		add_text("uid", c->uid, out);
-	add_generation(c, old, out);
+	add_generation(c, old, rest, out);
 	if (c->old)
 		add_member("creationTimestamp", scan_member(old, "creationTimestamp"), out);
 	else if (*c->uid)
@@ -153,10 +189,14 @@ static void put_together(struct change *c)
 {
 	struct span sent = whole(&c->sent), metadata = scan_member(sent, "metadata");
 	struct span rest = behind_metadata(sent);
+	AUTO_STR exchanged;
+	str_init(&exchanged, RENDER_LIMIT);
+	if (exchange_status(c, rest, &exchanged))
+		rest = whole(&exchanged);
 	str_clear(&c->bytes);
-	(void)str_reserve(&c->bytes, c->sent.len + c->owners.len + 1000);
+	(void)str_reserve(&c->bytes, c->sent.len + rest.len + c->owners.len + 1000);
 	str_add_bytes(&c->bytes, sent.at, (size_t)(metadata.at - sent.at));
-	add_metadata(c, metadata, &c->bytes);
+	add_metadata(c, metadata, rest, &c->bytes);
 	str_add_bytes(&c->bytes, rest.at, rest.len);
 }
 
@@ -208,7 +248,8 @@ bool straight_build(struct change *c)
 	struct span metadata = scan_member(whole(&c->sent), "metadata");
 	struct span old = { 0 };
 	*c->uid = '\0'; /* it is the loop's to draw one */
-	if (!is_that_object(c, metadata))
+	/* A definition that was exchanged since has other rules. */
+	if (c->kind->revision != c->sent_revision || !is_that_object(c, metadata))
 		return false;
 	put_together(c);
 	if (c->old)

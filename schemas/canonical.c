@@ -1,4 +1,5 @@
 #include "schemas/canonical_internal.h"
+#include "schemas/custom.h"
 
 /* ---- lists and maps ---- */
 
@@ -407,7 +408,8 @@ bool canonical_write(const struct canonical_options *o, struct span json, struct
 	struct written ignored;
 	str_init(&c.scratch, out->max);
 	canonical_blanks(&c);
-	bool done = canonical_object(&c, o->type, &ignored);
+	bool done = o->type->is_custom ? canonical_custom(&c, custom_of(o->type))
+				       : canonical_object(&c, o->type, &ignored);
 	canonical_blanks(&c);
 	str_fini(&c.scratch);
 	return done && c.p == c.end && str_ok(out);

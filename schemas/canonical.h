@@ -12,7 +12,7 @@
 #include "schemas/schema.h"
 
 struct canonical_options {
-	const struct schema_type *type; /* of a constant kind */
+	const struct schema_type *type;
 	const char *api_version, *kind; /* what the body must say, where it says anything */
 	bool prunes; /* unknown fields are left out without a word; else they are not good */
 };

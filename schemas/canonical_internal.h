@@ -109,3 +109,9 @@ bool canonical_within(const struct schema_field *f, int64_t n);
 /* So may the text, as it stands between its quotes. */
 bool canonical_known(const struct schema_field *f, struct span inside);
 bool canonical_quantity(struct canonical *c, const char *text);
+bool canonical_integer(struct canonical *c, int64_t *ret);
+/* true, false */
+bool canonical_word(struct canonical *c, struct written *ret);
+/* An object of a custom kind. */
+struct custom;
+bool canonical_custom(struct canonical *c, const struct custom *custom);

@@ -148,7 +148,7 @@ static void add_quoted(struct canonical *c, const char *text)
 /* ---- numbers and words ---- */
 
 /* Digits as they stay. More than eighteen of them, and all that is no integer, are left to others. */
-static bool integer(struct canonical *c, int64_t *ret)
+bool canonical_integer(struct canonical *c, int64_t *ret)
 {
 	const char *from = c->p;
 	bool is_negative = c->p < c->end && *c->p == '-';
@@ -175,7 +175,7 @@ bool canonical_within(const struct schema_field *f, int64_t n)
 static bool whole_number(struct canonical *c, const struct schema_field *f, struct written *ret)
 {
 	int64_t n;
-	if (!integer(c, &n) || !canonical_within(f, n) ||
+	if (!canonical_integer(c, &n) || !canonical_within(f, n) ||
 	    (f->form != SCHEMA_INT64 && f->form != SCHEMA_DOUBLE &&
 	     (n > INT32_MAX || n < INT32_MIN)))
 		return false;
@@ -183,7 +183,7 @@ static bool whole_number(struct canonical *c, const struct schema_field *f, stru
 	return true;
 }
 
-static bool word(struct canonical *c, struct written *ret)
+bool canonical_word(struct canonical *c, struct written *ret)
 {
 	static const char *const words[] = { "true", "false" };
 	for (int i = 0; i < 2; i++) {
@@ -364,13 +364,13 @@ bool canonical_skip(struct canonical *c)
 		break;
 	case 't':
 	case 'f':
-		done = word(c, &ignored);
+		done = canonical_word(c, &ignored);
 		break;
 	case 'n':
 		done = canonical_null(c);
 		break;
 	default:
-		done = integer(c, &number);
+		done = canonical_integer(c, &number);
 	}
 	c->depth--;
 	str_truncate(c->out, begin);
@@ -389,7 +389,7 @@ bool canonical_value(struct canonical *c, const struct schema_field *f, struct w
 	case SCHEMA_INT_OR_STRING:
 		return c->p < c->end && *c->p == '"' ? string(c, f, ret) : whole_number(c, f, ret);
 	case SCHEMA_BOOL:
-		return word(c, ret);
+		return canonical_word(c, ret);
 	case SCHEMA_BYTES:
 		return bytes(c, ret);
 	case SCHEMA_TIME:

@@ -70,6 +70,7 @@ struct custom_schema {
 	struct custom_schema *rest; /* … and a schema */
 	bool forbids_rest;          /* … or false */
 	const json_t *fallback;     /* its default, or NULL */
+	char *fallback_text;        /* as JSON */
 	enum schema_list_type list_type;
 	const char **list_keys; /* NULL-terminated, or NULL */
 	bool is_atomic_map;

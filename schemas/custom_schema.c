@@ -3,6 +3,8 @@
 #include "schemas/format.h"
 #include "schemas/pattern.h"
 
+#define FALLBACK_SIZE_MAX (4u << 20)
+
 static enum custom_form form_of(const json_t *source)
 {
 	const char *type = json_str_or(source, "type", "");
@@ -145,6 +147,12 @@ static int fill(struct custom_schema *s, size_t depth, struct error *err)
 	s->is_embedded = json_bool_or(s->source, "x-kubernetes-embedded-resource", false);
 	s->keeps_unknown = json_bool_or(s->source, "x-kubernetes-preserve-unknown-fields", false);
 	s->fallback = json_object_get(s->source, "default");
+	if (s->fallback) {
+		AUTO_STR text;
+		str_init(&text, FALLBACK_SIZE_MAX);
+		custom_print_value(s->fallback, &text);
+		s->fallback_text = str_take(&text);
+	}
 	read_merging(s);
 	if (make_members(s, depth, err) < 0 || make_rest(s, depth, err) < 0 ||
 	    fill_checks(s, depth, err) < 0)
@@ -190,6 +198,7 @@ void custom_schema_free(struct custom_schema *s)
 	pattern_free(s->checks.pattern);
 	free(s->members);
 	free(s->list_keys);
+	free(s->fallback_text);
 	free(s);
 }
 

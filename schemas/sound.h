@@ -8,6 +8,7 @@
 #include "common/base/scan.h"
 #include "schemas/schema.h"
 
+/* Custom kinds are: their schema's rules are canonical_write()'s to judge. */
 bool sound_kind(const struct schema_kind *kind);
 /* A finished object with the tables' defaults. `old`: what it replaces; absent on create. */
 bool sound_object(const struct schema_kind *kind, struct span object, struct span old);

@@ -7,55 +7,11 @@
 #include "schemas/canonical.h"
 #include "schemas/sound.h"
 #include "schemas/wire.h"
-#include "tests/support/api_world.h"
-#include "tests/support/check.h"
 #include "tests/support/scenes.h"
+#include "tests/support/two_ways.h"
 
 #include <ctype.h>
 #include <dirent.h>
-
-#define RUN_MS 2000
-
-static struct api_world straight, trees;
-static size_t compared, made;
-
-/* One way to say it, and another that the server takes the longer way for. */
-struct way {
-	const char *type, *body;
-	size_t len;
-};
-
-/* Both answers, which are the same; the body of one. */
-static char *both_ways(const char *what, const char *method, const char *target, struct way one,
-		       struct way other)
-{
-	struct api_answer a, b;
-	const char *body = one.body;
-	api_world_send(&straight, straight.admin, method, target, one.type, NULL, one.body, one.len,
-		       RUN_MS, &a);
-	api_world_send(&trees, trees.admin, method, target, other.type, NULL, other.body, other.len,
-		       RUN_MS, &b);
-	if (a.status != b.status || !streq(a.body.data, b.body.data))
-		fprintf(stderr, "%s: %s %s\n%s\n%d %s\n%d %s\n", what, method, target,
-			body && *body == '{' ? body : "", a.status, a.body.data, b.status,
-			b.body.data);
-	CHECK_INT(a.status, b.status);
-	CHECK_TEXT(what, a.body.data, b.body.data);
-	CHECK_TEXT(what, a.headers.data, b.headers.data);
-	char *text = xstrdup(a.body.data);
-	compared++;
-	made += a.status == 201;
-	api_answer_fini(&a);
-	api_answer_fini(&b);
-	return text;
-}
-
-static char *both(const char *what, const char *method, const char *target, const char *body)
-{
-	size_t len = body ? strlen(body) : 0;
-	return both_ways(what, method, target, (struct way){ "application/json", body, len },
-			 (struct way){ "application/yaml", body, len });
-}
 
 /* A message; and the same behind an empty metadata, which does not count: nobody writes a field twice. */
 static char *both_wire(const char *what, const char *method, const char *target,
@@ -86,9 +42,7 @@ static char *both_wire(const char *what, const char *method, const char *target,
 #define LEASES "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 #define SLICES "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
-static const struct {
-	const char *method, *target, *body;
-} rows[] = {
+static const struct row rows[] = {
 	{ "POST", MAPS,
 	  "{'metadata':{'name':'a','labels':{'z':'1','b':'2'}},'data':{'k':'v','a':''}}" },
 	{ "PUT", MAPS "/a", "{'metadata':{'name':'a'},'data':{'k':'w'}}" },
@@ -222,38 +176,32 @@ static const struct schema_kind *kind_of(const char *target)
 }
 
 /* A row in namespace `ns`, as JSON or, where it is an object, as a message. */
-static char *run_row(size_t i, const char *ns, bool by_wire, const char *version)
+static char *run_row(const struct row *row, const char *ns, bool by_wire, const char *version)
 {
-	const char *body = rows[i].body, *at = body ? strstr(body, "%s") : NULL;
-	const char *home = strstr(rows[i].target, "default");
-	auto_free char *target = home ? xasprintf("%.*s%s%s", (int)(home - rows[i].target),
-						  rows[i].target, ns, home + strlen("default"))
-				      : xstrdup(rows[i].target);
-	auto_free char *text = !body ? NULL
-			       : at ? xasprintf("%.*s%s%s", (int)(at - body), body, version, at + 2)
-				    : xstrdup(body);
-	for (char *p = text; p && *p; p++)
-		*p = *p == '\'' ? '"' : *p;
+	const char *home = strstr(row->target, "default");
+	auto_free char *target = home ? xasprintf("%.*s%s%s", (int)(home - row->target),
+						  row->target, ns, home + strlen("default"))
+				      : xstrdup(row->target);
+	auto_free char *text = row_text(row->body, version);
 	AUTO_JSON *tree = NULL;
 	struct error err;
 	const struct schema_kind *k = kind_of(target);
+	if (!k)
+		fprintf(stderr, "%s\n", target);
 	CHECK(k != NULL);
 	if (by_wire && text &&
 	    schema_decode(k->type, SCHEMA_JSON, text, strlen(text), &tree,
 			  &(struct schema_report){ 0 }, &err) == 0)
-		return both_wire(text, rows[i].method, target, k, tree);
-	return both(text ? text : "", rows[i].method, target, text);
+		return both_wire(text, row->method, target, k, tree);
+	return both(text ? text : "", row->method, target, text);
 }
 
 static void test_rows(const char *ns, bool by_wire)
 {
-	char version[24] = "";
+	char version[ROW_VERSION_SIZE] = "";
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_free char *answer = run_row(i, ns, by_wire, version);
-		static const char head[] = "\"resourceVersion\":\"";
-		const char *found = strstr(answer, head);
-		if (found)
-			(void)sscanf(found + sizeof head - 1, "%23[0-9]", version);
+		auto_free char *answer = run_row(&rows[i], ns, by_wire, version);
+		row_version(answer, version);
 	}
 }
 
