@@ -200,6 +200,19 @@ static bool is_core_event(struct span object, struct span old)
 	       is_word(object, "reason") && text_of(object, "message").len <= NOTE_SIZE_MAX;
 }
 
+/* ---- ServiceAccount ---- */
+
+/* Who may set its role is asked elsewhere, and an annotation of it is warned of. */
+static bool is_account(struct span object, struct span old)
+{
+	static const char role[] = "skiff.dev/role",
+			  mounts[] = "kubernetes.io/enforce-mountable-secrets";
+	struct span now = scan_member(object, "metadata"), before = scan_member(old, "metadata");
+	return !scan_member(scan_member(now, "labels"), role).at &&
+	       !scan_member(scan_member(before, "labels"), role).at &&
+	       !scan_member(scan_member(now, "annotations"), mounts).at;
+}
+
 /* ---- EndpointSlice ---- */
 
 static bool is_address(struct span value)
@@ -276,6 +289,7 @@ static const struct {
 	{ "", "ConfigMap", is_config_map },
 	{ "", "Event", is_core_event },
 	{ "", "Secret", is_secret },
+	{ "", "ServiceAccount", is_account },
 	{ "coordination.k8s.io", "Lease", is_lease },
 	{ "discovery.k8s.io", "EndpointSlice", is_slice },
 };

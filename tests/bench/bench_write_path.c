@@ -58,6 +58,11 @@ static const char lamp_body[] =
 #define COUNT_MAX 100000
 static char versions[COUNT_MAX][24]; /* of the last answer about each object */
 
+static void account_text(struct str *out, size_t i)
+{
+	str_addf(out, "{\"metadata\":{\"name\":\"load-%06zu\",\"labels\":{\"app\":\"load\"}}}", i);
+}
+
 static void map_text(struct str *out, size_t i)
 {
 	str_addf(out, map_body, i, 624, 1);
@@ -172,6 +177,8 @@ static const struct step {
 	{ "protobuf: update", "PUT", MESSAGES "/@", WIRE, map_changed_message },
 	{ "protobuf: Lease", "POST", HOLDERS, WIRE, lease_message },
 	{ "protobuf: renew", "PUT", HOLDERS "/@", WIRE, lease_renewed_message },
+	{ "a ServiceAccount", "POST", "/api/v1/namespaces/kube-public/serviceaccounts", JSON,
+	  account_text },
 	{ "a custom object", "POST", LAMPS, JSON, lamp_text },
 	{ "update the custom", "PUT", LAMPS "/@", JSON, lamp_changed },
 	{ "create a Pod", "POST", PODS, JSON, pod_text },

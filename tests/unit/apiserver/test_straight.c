@@ -38,9 +38,10 @@ static char *both_wire(const char *what, const char *method, const char *target,
 
 /* ---- rows: %s stands for the version of the last answer ---- */
 
-#define MAPS   "/api/v1/namespaces/default/configmaps"
-#define LEASES "/apis/coordination.k8s.io/v1/namespaces/default/leases"
-#define SLICES "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+#define MAPS     "/api/v1/namespaces/default/configmaps"
+#define ACCOUNTS "/api/v1/namespaces/default/serviceaccounts"
+#define LEASES   "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+#define SLICES   "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
 static const struct row rows[] = {
 	{ "POST", MAPS,
@@ -118,6 +119,16 @@ static const struct row rows[] = {
 	  "{'metadata':{'name':'s3'},'type':'kubernetes.io/tls'}" },
 	{ "POST", "/api/v1/namespaces/default/secrets",
 	  "{'metadata':{'name':'s4'},'type':'helm.sh/release.v1','data':{'r':'YQ=='}}" },
+	{ "POST", ACCOUNTS,
+	  "{'metadata':{'name':'a'},'secrets':[{'name':'s'},{'name':'t'}],'imagePullSecrets':[{'name':"
+	  "'p'},{}],'automountServiceAccountToken':false}" },
+	{ "PUT", ACCOUNTS "/a", "{'metadata':{'name':'a'},'secrets':[{'name':'t'},{'name':'u'}]}" },
+	{ "PUT", ACCOUNTS "/a?fieldManager=other",
+	  "{'metadata':{'name':'a','labels':{'skiff.dev/role':'deploy'}}}" },
+	{ "PUT", ACCOUNTS "/a", "{'metadata':{'name':'a','labels':{'b':'c'}},'secrets':[{},{}]}" },
+	{ "POST", ACCOUNTS,
+	  "{'metadata':{'name':'b','annotations':{'kubernetes.io/enforce-mountable-secrets':'true'}}}" },
+	{ "POST", ACCOUNTS, "{'metadata':{'name':'UP'}}" },
 	{ "POST", LEASES,
 	  "{'metadata':{'name':'l'},'spec':{'holderIdentity':'a','leaseTransitions':1,"
 	  "'leaseDurationSeconds':15,'renewTime':'2026-01-01T00:00:00.5Z'}}" },
@@ -298,6 +309,8 @@ static void test_known(void)
 		  "{'metadata':{'name':'a','namespace':'d'},'data':{'k':'v'}}" },
 		{ "", "v1", "Secret",
 		  "{'metadata':{'name':'a','namespace':'d'},'data':{'k':'YQ=='}}" },
+		{ "", "v1", "ServiceAccount",
+		  "{'metadata':{'name':'a','namespace':'d'},'secrets':[{'name':'s'}]}" },
 		{ "", "v1", "Event",
 		  "{'metadata':{'name':'a','namespace':'d'},'involvedObject':{'namespace':'d'}}" },
 		{ "coordination.k8s.io", "v1", "Lease",
