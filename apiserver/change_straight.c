@@ -248,8 +248,9 @@ bool straight_build(struct change *c)
 	struct span metadata = scan_member(whole(&c->sent), "metadata");
 	struct span old = { 0 };
 	*c->uid = '\0'; /* it is the loop's to draw one */
-	/* A definition that was exchanged since has other rules. */
-	if (c->kind->revision != c->sent_revision || !is_that_object(c, metadata))
+	/* A definition that was exchanged since has other rules, or is stored as another version. */
+	if (c->kind != c->asked || c->kind->revision != c->sent_revision ||
+	    !is_that_object(c, metadata))
 		return false;
 	put_together(c);
 	if (c->old)
