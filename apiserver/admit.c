@@ -217,8 +217,10 @@ static void keep_priority(struct change *c, json_t *spec)
 static int admit_pod(struct change *c, struct failure *f)
 {
 	json_t *spec = json_object_get(c->tree, "spec");
-	if (!c->is_create && spec)
+	if (!c->is_create && spec) {
 		keep_priority(c, spec);
+		admit_tolerations(spec);
+	}
 	if (!c->is_create || !spec)
 		return 0;
 	if (admit_account(c, spec, f) < 0)

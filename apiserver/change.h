@@ -151,6 +151,8 @@ int straight_validate(struct change *c, struct failure *f);
 /* Owners that are told of twice count once, with a warning; a new object's owner sets no times of its
  * end. On any thread. */
 void strategy_owners(struct change *c);
+/* What objects of a kind say although nobody wrote it, before it is asked whose it is. */
+void strategy_fill(struct change *c);
 int strategy_create(struct change *c, struct failure *f); /* on the loop: it draws a uid */
 int strategy_update(struct change *c, struct failure *f);
 /* True if the finished update leaves a deleted object without anything to wait for. */

@@ -235,7 +235,7 @@ static bool note_owners(struct change *c, struct span metadata)
 	if (c->old)
 		object_unowned_bytes(c->old, &before);
 	else
-		str_add(&before, "{}");
+		schema_print_bare(c->kind->type, &before);
 	struct owners_input in = { .before = whole(&before),
 				   .now = whole(&c->bytes),
 				   .sent = scan_member(metadata, "managedFields"),

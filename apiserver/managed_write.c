@@ -165,7 +165,7 @@ static bool note_by_bytes(struct change *c, const struct managed_writer *w, json
 	if (c->old)
 		object_unowned_bytes(c->old, &before);
 	else
-		str_add(&before, "{}");
+		schema_print_bare(c->kind->type, &before);
 	if (sent)
 		print_list(sent, &list);
 	struct owners_input in = { .before = { before.data, before.len },
@@ -176,11 +176,21 @@ static bool note_by_bytes(struct change *c, const struct managed_writer *w, json
 	return str_ok(&c->bytes) && str_ok(&before) && str_ok(&list) && note_bytes(c, w, &in);
 }
 
+static json_t *bare_tree(const struct schema_type *type)
+{
+	AUTO_STR text;
+	str_init(&text, RENDER_LIMIT);
+	schema_print_bare(type, &text);
+	json_t *tree = json_loadb(text.data, text.len, 0, NULL);
+	assert(tree); /* our own text */
+	return tree;
+}
+
 static void note_by_trees(struct change *c, const struct managed_writer *w, json_t *sent)
 {
 	struct managed_change change;
-	AUTO_JSON *nothing = json_object();
-	bool differs = managed_compare(w, c->old_tree ? c->old_tree : nothing, c->tree, &change);
+	AUTO_JSON *bare = c->old_tree ? NULL : bare_tree(c->kind->type);
+	bool differs = managed_compare(w, c->old_tree ? c->old_tree : bare, c->tree, &change);
 	if (!differs && !sent) {
 		c->keeps_managed = c->old != NULL;
 	} else {

@@ -5,6 +5,10 @@
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 #include "schemas/qos.h"
+#include "schemas/rule.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 static const char *const server_fields[] = {
 	"uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
@@ -36,10 +40,44 @@ static void create_job(json_t *tree)
 	json_object_set_new(labels, "batch.kubernetes.io/job-name", json_string(name));
 	json_object_set_new(labels, "controller-uid", json_string(uid));
 	json_object_set_new(labels, "job-name", json_string(name));
+	/* A default that comes back, now that there are labels. */
+	if (!json_object_size(json_dig(tree, "metadata.labels")))
+		json_put(tree, "metadata.labels", json_deep_copy(labels));
 	if (!json_dig(tree, "spec.selector"))
 		json_put(tree, "spec.selector",
 			 json_pack("{s:{s:s}}", "matchLabels", "batch.kubernetes.io/controller-uid",
 				   uid));
+}
+
+#define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
+
+/* What clients of long ago look at: how many templates a DaemonSet has had. */
+static void put_template_generation(json_t *tree, int64_t n)
+{
+	json_t *annotations = json_dig(tree, "metadata.annotations");
+	char text[24];
+	int len = snprintf(text, sizeof text, "%lld", (long long)n);
+	assert(len > 0);
+	if (!annotations) {
+		annotations = json_object();
+		json_put(tree, "metadata.annotations", annotations);
+	}
+	json_object_set_new(annotations, TEMPLATE_GENERATION, json_string(text));
+}
+
+static int64_t template_generation(const json_t *tree)
+{
+	const json_t *annotations = json_dig(tree, "metadata.annotations");
+	const char *text = json_string_value(json_object_get(annotations, TEMPLATE_GENERATION));
+	return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static void update_daemon_set(struct change *c)
+{
+	bool is_same = rule_same(json_dig(c->old_tree, "spec.template"),
+				 json_dig(c->tree, "spec.template"));
+	int64_t before = template_generation(c->old_tree);
+	put_template_generation(c->tree, (before < 1 ? 1 : before) + !is_same);
 }
 
 static void create_namespace(json_t *tree)
@@ -52,6 +90,14 @@ static void create_namespace(json_t *tree)
 		json_put(tree, "metadata.labels", labels);
 	}
 	json_object_set(labels, "kubernetes.io/metadata.name", json_dig(tree, "metadata.name"));
+}
+
+/* A Deployment's annotations are handed on to its ReplicaSets: they count as its spec does. */
+static bool changes_annotations(const struct change *c)
+{
+	return change_is_kind(c, "apps", "Deployment") &&
+	       !rule_same(json_dig(c->old_tree, "metadata.annotations"),
+			  json_dig(c->tree, "metadata.annotations"));
 }
 
 void strategy_owners(struct change *c)
@@ -81,6 +127,20 @@ void strategy_owners(struct change *c)
 			"owner references in 1.20+, and may reject such requests as early as 1.24; "
 			"please fix your requests; duplicate UID(s) observed: %s",
 			twice.data);
+}
+
+void strategy_fill(struct change *c)
+{
+	size_t i;
+	json_t *claim;
+	if (c->is_create && change_is_kind(c, "apps", "DaemonSet"))
+		put_template_generation(c->tree, MAX(template_generation(c->tree), 1));
+	if (!change_is_kind(c, "apps", "StatefulSet"))
+		return;
+	json_array_foreach (json_dig(c->tree, "spec.volumeClaimTemplates"), i, claim) {
+		json_put_str(claim, "apiVersion", "v1");
+		json_put_str(claim, "kind", "PersistentVolumeClaim");
+	}
 }
 
 int strategy_create(struct change *c, struct failure *f)
@@ -388,10 +448,12 @@ int strategy_update(struct change *c, struct failure *f)
 	set_names(c, metadata);
 	if (check_finalizers(c, f) < 0)
 		return -1;
+	if (change_is_kind(c, "apps", "DaemonSet") && c->part == PART_MAIN)
+		update_daemon_set(c);
 	managed_note(c);
 	bool counts = c->part == PART_MAIN || c->part == PART_SCALE || c->part == PART_RESIZE ||
 		      c->part == PART_EPHEMERAL;
-	if (c->kind->has_generation && counts && !same_spec(c))
+	if (c->kind->has_generation && counts && (!same_spec(c) || changes_annotations(c)))
 		json_put_int(metadata, "generation", json_int_or(old, "generation", 0) + 1);
 	return 0;
 }

@@ -155,6 +155,7 @@ static void build_step(void *change)
 		return;
 	schema_default(c->kind, c->tree);
 	strategy_owners(c);
+	strategy_fill(c);
 	managed_take_sent(c);
 	if (c->is_create)
 		managed_note(c);

@@ -204,14 +204,15 @@ void default_workload(const char *kind, json_t *workload)
 	if (!json_is_object(spec))
 		return;
 	default_pod_spec(json_dig(spec, "template.spec"));
-	if (streq(kind, "Deployment"))
+	if (streq(kind, "Deployment")) {
 		default_deployment(spec);
-	else if (streq(kind, "Job"))
+	} else if (streq(kind, "Job")) {
 		default_job(workload, spec);
-	else if (streq(kind, "StatefulSet"))
+	} else if (streq(kind, "StatefulSet")) {
 		default_stateful_set(spec);
-	else if (streq(kind, "DaemonSet"))
+	} else if (streq(kind, "DaemonSet")) {
 		default_daemon_set(spec);
-	else if (streq(kind, "CronJob"))
+	} else if (streq(kind, "CronJob")) {
 		default_pod_spec(json_dig(spec, "jobTemplate.spec.template.spec"));
+	}
 }

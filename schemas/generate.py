@@ -196,6 +196,8 @@ def kind_text(tables, numbers, at, doc, kind, places):
         '.field_labels = %s' % tables.strings(kind.get('field_labels')),
         '.columns = columns_%d' % at, '.columns_count = %d' % len(columns),
     ]
+    if kind.get('deprecation'):
+        parts.append('.deprecation = %s' % text(kind['deprecation']))
     for key, name in (('namespaced', 'is_namespaced'), ('status', 'has_status'),
                       ('scale', 'has_scale'), ('creates_on_update', 'creates_on_update'),
                       ('needs_version_on_update', 'needs_version_on_update'),

@@ -231,3 +231,12 @@ void schema_print(const struct schema_type *type, const json_t *tree, struct str
 	else
 		print_fields(type, tree, out);
 }
+
+void schema_print_bare(const struct schema_type *type, struct str *out)
+{
+	AUTO_JSON *nothing = json_object();
+	if (type->is_custom)
+		str_add(out, "{}");
+	else
+		schema_print(type, nothing, out);
+}

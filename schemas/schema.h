@@ -227,6 +227,10 @@ void yaml_print(const json_t *tree,
  * omitempty would. Equal objects give equal bytes. */
 void schema_print(const struct schema_type *type, const json_t *tree, struct str *out);
 
+/* What Go makes of an object that says nothing: the members that are always written. What a create
+ * is compared with, for these were nobody's doing. */
+void schema_print_bare(const struct schema_type *type, struct str *out);
+
 /* Everything defaulting writes, table defaults and those that depend on other fields. */
 void schema_default(const struct schema_kind *kind, json_t *tree);
 

@@ -61,13 +61,6 @@ static void warn_service(const json_t *tree, struct schema_report *ret)
 				"\"PreferSameZone\"");
 }
 
-static void warn_endpoints(const json_t *tree, struct schema_report *ret)
-{
-	(void)tree;
-	report_add(ret, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
-			"EndpointSlice");
-}
-
 static void warn_claim_spec(const json_t *spec, const struct path *at, struct schema_report *ret)
 {
 	static const char *const bounds[] = { "requests", "limits" };
@@ -252,7 +245,6 @@ static const struct {
 } kinds[] = {
 	{ "", "Pod", warn_single_pod },
 	{ "", "Service", warn_service },
-	{ "", "Endpoints", warn_endpoints },
 	{ "", "Node", warn_node },
 	{ "", "PersistentVolume", warn_volume },
 	{ "", "PersistentVolumeClaim", warn_claim },

@@ -1,0 +1,64 @@
+/* What objects say that nobody wrote: who owns it, what comes again, what is warned of. */
+#include "tests/support/api_rows.h"
+#include "tests/support/check.h"
+
+#define NS "/api/v1/namespaces/default"
+
+static const struct api_row rows[] = {
+	/* what is always there was nobody's doing; what admission gave comes again */
+	{ "owners of a deployment", 0, "POST", "/apis/apps/v1/namespaces/default/deployments",
+	  "{\"metadata\":{\"name\":\"mine\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	  "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":"
+	  "\"c\",\"image\":\"i\"}]}}}}",
+	  201,
+	  "\"fieldsV1\":{\"f:spec\":{\"f:progressDeadlineSeconds\": & \"f:template\":{\"f:metadata\":{"
+	  "\"f:labels\":{\".\":{},\"f:a\":{}}},\"f:spec\":{\"f:containers\":{\"k:{" },
+	{ "its annotations count", 0, "PATCH", "/apis/apps/v1/namespaces/default/deployments/mine",
+	  "{\"metadata\":{\"annotations\":{\"x\":\"y\"}}}", 200, "\"generation\":2" },
+	{ "its labels do not", 0, "PATCH", "/apis/apps/v1/namespaces/default/deployments/mine",
+	  "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}", 200, "\"generation\":2" },
+	{ "a daemon set's templates", 0, "POST", "/apis/apps/v1/namespaces/default/daemonsets",
+	  "{\"metadata\":{\"name\":\"mine\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	  "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":"
+	  "\"c\",\"image\":\"i\"}]}}}}",
+	  201, "\"deprecated.daemonset.template.generation\":\"1\"" },
+	{ "another of them", 0, "PATCH", "/apis/apps/v1/namespaces/default/daemonsets/mine",
+	  "{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"x\":\"y\"}}}}}", 200,
+	  "\"deprecated.daemonset.template.generation\":\"2\"" },
+	{ "claims say what they are", 0, "POST", "/apis/apps/v1/namespaces/default/statefulsets",
+	  "{\"metadata\":{\"name\":\"mine\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	  "\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"v\"},\"spec\":{\"accessModes\":["
+	  "\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}],"
+	  "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":"
+	  "\"c\",\"image\":\"i\"}]}}}}",
+	  201,
+	  "\"volumeClaimTemplates\":[{\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\"," },
+	{ "a job's labels", 0, "POST", "/apis/batch/v1/namespaces/default/jobs",
+	  "{\"metadata\":{\"name\":\"mine\"},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\","
+	  "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+	  201, "\"labels\":{\"batch.kubernetes.io/controller-uid\":" },
+	{ "endpoints are deprecated", 0, "GET", NS "/endpoints", 0, 200,
+	  "Warning: 299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
+	  "EndpointSlice\"" },
+	{ "so are component statuses", 0, "GET", "/api/v1/componentstatuses", 0, 200,
+	  "Warning: 299 - \"v1 ComponentStatus is deprecated in v1.19+\"" },
+	{ "an account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}",
+	  201, "" },
+	{ "a pod with a toleration", 0, "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"tol\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],"
+	  "\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\"}]}}",
+	  201, "node.kubernetes.io/unreachable" },
+	{ "written again with it alone", 0, "PATCH", NS "/pods/tol",
+	  "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"tolerations\":[{\"key\":\"k\",\"operator\":"
+	  "\"Exists\"}]}}",
+	  200, "\"x\":\"y\" & node.kubernetes.io/unreachable" },
+};
+
+int main(void)
+{
+	struct api_world w;
+	api_world_init(&w, 7);
+	api_rows_run(&w, rows, ARRAY_LEN(rows));
+	api_world_fini(&w);
+	return 0;
+}
