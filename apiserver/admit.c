@@ -3,6 +3,7 @@
 #include "apiserver/change.h"
 #include "apiserver/signing.h"
 #include "common/base/jsonx.h"
+#include "schemas/app_armor.h"
 
 #include <stdio.h>
 
@@ -214,6 +215,35 @@ static void keep_priority(struct change *c, json_t *spec)
 	}
 }
 
+/* What an old annotation says of a container becomes its field, unless the pod says as much. */
+static void field_from_annotation(struct change *c, const json_t *spec, json_t *container)
+{
+	const char *text =
+		app_armor_annotation(json_dig(c->tree, "metadata.annotations"), container);
+	if (!text || json_dig(container, "securityContext.appArmorProfile"))
+		return;
+	AUTO_JSON *field = app_armor_field(text);
+	if (field && json_equal(field, json_dig(spec, "securityContext.appArmorProfile")))
+		return;
+	request_warn(c->r, "metadata.annotations[" APP_ARMOR_PREFIX "%s]: " APP_ARMOR_OLD,
+		     json_str_or(container, "name", ""));
+	if (field)
+		json_put(container, "securityContext.appArmorProfile", TAKE(field));
+}
+
+static void admit_app_armor(struct change *c, json_t *spec)
+{
+	static const char *const lists[] = { "initContainers", "containers" };
+	if (streq(json_str_or(spec, "os.name", ""), "windows"))
+		return;
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		size_t i;
+		json_t *container;
+		json_array_foreach (json_object_get(spec, lists[l]), i, container)
+			field_from_annotation(c, spec, container);
+	}
+}
+
 static int admit_pod(struct change *c, struct failure *f)
 {
 	json_t *spec = json_object_get(c->tree, "spec");
@@ -227,6 +257,7 @@ static int admit_pod(struct change *c, struct failure *f)
 		return -1;
 	admit_tolerations(spec);
 	admit_topology(c);
+	admit_app_armor(c, spec);
 	return admit_pod_classes(c, spec, f) < 0 ? -1 : admit_limits(c);
 }
 

@@ -1,4 +1,5 @@
 #include "apiserver/pod_security_internal.h"
+#include "schemas/app_armor.h"
 
 #include <stdio.h>
 
@@ -291,14 +292,36 @@ static void look_apparmor(const struct look *l, const json_t *c, const char *nam
 		security_add(l->bad, name);
 }
 
+/* Annotations that say a profile which is none. How many. */
+static size_t look_annotations(const struct look *l)
+{
+	size_t count = 0;
+	const char *key;
+	json_t *value;
+	json_object_foreach (json_dig(l->pod, "metadata.annotations"), key, value) {
+		const char *text = json_string_value(value);
+		if (!starts_with(key, APP_ARMOR_PREFIX) || !text || !*text ||
+		    streq(text, "runtime/default") || starts_with(text, "localhost/"))
+			continue;
+		auto_free char *shown = xasprintf("%s=\"%s\"", key, text);
+		security_add_sorted(l->values, shown);
+		count++;
+	}
+	return count;
+}
+
 static bool apparmor(struct look *l, struct str *detail)
 {
 	bool pod = profile_is_bad(l, json_dig(l->spec, "securityContext.appArmorProfile"));
 	security_each_container(l, look_apparmor);
 	security_print_setters(detail, pod, l->bad);
+	size_t annotations = look_annotations(l);
+	if (annotations)
+		str_addf(detail, "%sannotation%s", detail->len ? " and " : "",
+			 annotations > 1 ? "s" : "");
 	str_add(detail, " must not set AppArmor profile type to ");
 	security_print(detail, l->values, true);
-	return !pod && !l->bad->count;
+	return l->values->count == 0;
 }
 
 static void look_seccomp(const struct look *l, const json_t *c, const char *name)

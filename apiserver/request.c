@@ -147,6 +147,10 @@ void request_warn(struct request *r, const char *fmt, ...)
 	if (!str_ok(&header) || r->warnings_count == WARNINGS_MAX ||
 	    r->warnings_bytes + header.len > WARNINGS_BYTES_MAX)
 		return;
+	/* What is computed again says it again. */
+	for (size_t i = 0; i < r->warnings_count; i++)
+		if (streq(r->warnings[i], header.data))
+			return;
 	r->warnings_bytes += header.len;
 	r->warnings[r->warnings_count++] = str_take(&header);
 }

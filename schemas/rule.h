@@ -83,6 +83,9 @@ void validate_labels_and_annotations(const struct path *at, const json_t *metada
 void validate_tables(const struct schema_type *type, const json_t *tree, const json_t *old,
 		     const struct path *at, struct field_errors *e);
 void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e);
+/* `at` is where the annotations are said to stand. */
+void validate_pod_annotations(const json_t *pod, const struct path *at, const struct path *spec_at,
+			      struct field_errors *e);
 void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e);
 void validate_pod_security(const json_t *spec, const struct path *at, struct field_errors *e);
 /* `at` is the securityContext. */

@@ -1,3 +1,4 @@
+#include "schemas/app_armor.h"
 #include "schemas/cidr.h"
 #include "schemas/quantity.h"
 #include "schemas/rule.h"
@@ -291,9 +292,24 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 			  name_label_key);
 }
 
+/* What annotations say of the pod itself. */
+void validate_pod_annotations(const json_t *pod, const struct path *at, const struct path *spec_at,
+			      struct field_errors *e)
+{
+	static const char mirror[] = "kubernetes.io/config.mirror";
+	const json_t *annotations = json_dig(pod, "metadata.annotations");
+	const json_t *spec = json_object_get(pod, "spec");
+	const char *text = json_member_str(annotations, mirror);
+	if (text && !*json_str_or(spec, "nodeName", ""))
+		rule_bad_text(e, FIELD_INVALID, PATH_OF(at, mirror), text,
+			      "must set spec.nodeName if mirror pod annotation is set");
+	app_armor_check(annotations, spec, at, spec_at, e);
+}
+
 void validate_pod_create(const json_t *pod, struct field_errors *e)
 {
 	const struct path *at = PATH(NULL, "spec");
+	validate_pod_annotations(pod, PATH(PATH(NULL, "metadata"), "annotations"), at, e);
 	const json_t *spec = json_object_get(pod, "spec");
 	if (json_array_size(json_object_get(spec, "ephemeralContainers")))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "ephemeralContainers"), NULL,

@@ -1,5 +1,6 @@
 /* What is doubtful in a pod or in a template of one. */
 #include "common/base/jsonx.h"
+#include "schemas/app_armor.h"
 #include "schemas/quantity.h"
 #include "schemas/report.h"
 #include "schemas/warning.h"
@@ -95,6 +96,9 @@ static void warn_spreading(const json_t *list, const struct path *at, struct sch
 			warn_at(ret, PATH(PATH_AT(at, i), "labelSelector"), no_pod);
 	}
 }
+
+#define SECCOMP     "seccomp.security.alpha.kubernetes.io/"
+#define SECCOMP_OLD "non-functional in v1.27+; use the \"seccompProfile\" field instead"
 
 static void warn_annotations(const json_t *annotations, const struct path *at,
 			     struct schema_report *ret)
@@ -249,6 +253,25 @@ static void warn_ports(const json_t *spec, const struct path *at, struct schema_
 	}
 }
 
+/* Profiles that annotations say. A pod's own for AppArmor become fields where it is made, which is told
+ * of there. */
+static void warn_profiles(const json_t *annotations, const json_t *spec, const json_t *container,
+			  bool is_template, const struct path *at, struct schema_report *ret)
+{
+	const json_t *own = json_object_get(container, "securityContext");
+	const json_t *pods = json_object_get(spec, "securityContext");
+	const char *name = json_str_or(container, "name", "");
+	if (!json_object_size(annotations))
+		return;
+	auto_free char *seccomp = xasprintf("container." SECCOMP "%s", name);
+	auto_free char *armor = xasprintf(APP_ARMOR_PREFIX "%s", name);
+	if (json_object_get(annotations, seccomp) && !json_object_get(own, "seccompProfile"))
+		warn_at(ret, PATH_OF(at, seccomp), SECCOMP_OLD);
+	if (is_template && json_object_get(annotations, armor) &&
+	    !json_object_get(own, "appArmorProfile") && !json_object_get(pods, "appArmorProfile"))
+		warn_at(ret, PATH_OF(at, armor), APP_ARMOR_OLD);
+}
+
 static void warn_pod_terms(const json_t *affinity, const char *kind, const struct path *at,
 			   struct schema_report *ret)
 {
@@ -273,12 +296,16 @@ void warn_pod(const json_t *pod, const struct path *at, struct schema_report *re
 	static const char *const bytes[] = { "memory", "ephemeral-storage" };
 	const json_t *spec = json_object_get(pod, "spec");
 	const json_t *secrets = json_object_get(spec, "imagePullSecrets");
+	const json_t *annotations = json_dig(pod, "metadata.annotations");
 	const struct path *here = PATH(at, "spec");
 	warn_node_labels(spec, here, ret);
 	warn_spreading(json_object_get(spec, "topologySpreadConstraints"),
 		       PATH(here, "topologySpreadConstraints"), ret);
-	warn_annotations(json_dig(pod, "metadata.annotations"),
-			 PATH(PATH(at, "metadata"), "annotations"), ret);
+	warn_annotations(annotations, PATH(PATH(at, "metadata"), "annotations"), ret);
+	if (json_object_get(annotations, SECCOMP "pod") &&
+	    !json_dig(spec, "securityContext.seccompProfile"))
+		warn_at(ret, PATH_OF(PATH(PATH(at, "metadata"), "annotations"), SECCOMP "pod"),
+			SECCOMP_OLD);
 	warn_volumes(json_object_get(spec, "volumes"), PATH(here, "volumes"), ret);
 	warn_twice(json_object_get(spec, "hostAliases"), "ip", PATH(here, "hostAliases"), ret);
 	warn_twice(secrets, "name", PATH(here, "imagePullSecrets"), ret);
@@ -291,9 +318,12 @@ void warn_pod(const json_t *pod, const struct path *at, struct schema_report *re
 			      ret);
 	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
 		const json_t *list = json_object_get(spec, lists[l]);
-		for (size_t i = 0; i < json_array_size(list); i++)
-			warn_container(json_array_get(list, i), PATH_AT(PATH(here, lists[l]), i),
-				       ret);
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const json_t *container = json_array_get(list, i);
+			warn_profiles(annotations, spec, container, at != NULL,
+				      PATH(PATH(at, "metadata"), "annotations"), ret);
+			warn_container(container, PATH_AT(PATH(here, lists[l]), i), ret);
+		}
 	}
 	warn_ports(spec, here, ret);
 	if (json_int_or(spec, "terminationGracePeriodSeconds", 0) < 0)

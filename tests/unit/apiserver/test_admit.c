@@ -20,6 +20,11 @@
 	"\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}"
 #define RES(requests, limits) ",\"resources\":{\"requests\":{" requests "},\"limits\":{" limits "}}"
 
+#define ARMORED(profile)                                                                           \
+	"{\"metadata\":{\"name\":\"x\",\"annotations\":{"                                          \
+	"\"container.apparmor.security.beta.kubernetes.io/c\":\"" profile                          \
+	"\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
+
 static const struct api_row rows[] = {
 	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
 	  "" },
@@ -195,6 +200,16 @@ static const struct api_row rows[] = {
 	  "pods \\\"x\\\" is forbidden: violates PodSecurity \\\"baseline:latest\\\": host namespaces "
 	  "(hostNetwork=true), privileged (container \\\"c\\\" must not set "
 	  "securityContext.privileged=true)\"" },
+	{ "a profile that an annotation says", 0, "POST", CORE "/namespaces/sec/pods",
+	  ARMORED("unconfined"), 403,
+	  "pods \\\"x\\\" is forbidden: violates PodSecurity \\\"baseline:latest\\\": forbidden AppArmor "
+	  "profiles (container \\\"c\\\" and annotation must not set AppArmor profile type to "
+	  "\\\"Unconfined\\\", \\\"container.apparmor.security.beta.kubernetes.io/c=\\\"unconfined\\\"\\\")\" & !field instead\"\nWarning" },
+	{ "becomes a field", 0, "POST", CORE "/namespaces/sec/pods?dryRun=All",
+	  ARMORED("localhost/mine"), 201,
+	  "\"appArmorProfile\":{\"type\":\"Localhost\",\"localhostProfile\":\"mine\"} & Warning: 299 - "
+	  "\"metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since "
+	  "v1.30; use the \\\"appArmorProfile\\\" field instead\"" },
 	{ "a plain pod", 0, "POST", CORE "/namespaces/sec/pods", POD("y", "", ""), 201,
 	  "Warning: 299 - \"would violate PodSecurity \\\"restricted:latest\\\": allowPrivilegeEscalation != "
 	  "false (container \\\"c\\\" must set securityContext.allowPrivilegeEscalation=false), unrestricted "

@@ -80,7 +80,9 @@ static const struct api_row rows[] = {
 	  201, "" },
 
 	/* Mirror pods. */
-	{ "bound to it", N1, "POST", NS "/pods", POD("m", MIRROR(""), ""), 403,
+	{ "bound to none", N1, "POST", NS "/pods", POD("m", MIRROR(""), ""), 422,
+	  "must set spec.nodeName if mirror pod annotation is set" },
+	{ "bound to it", N1, "POST", NS "/pods", POD("m", MIRROR(""), "\"nodeName\":\"n2\","), 403,
 	  "node \\\"n1\\\" can only create pods with spec.nodeName set to itself" },
 	{ "owned by it", N1, "POST", NS "/pods", POD("m", MIRROR(""), "\"nodeName\":\"n1\","), 403,
 	  "can only create pods with an owner reference set to itself" },
@@ -105,7 +107,8 @@ static const struct api_row rows[] = {
 	      "\"volumes\":[{\"name\":\"v\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{\"path\":"
 	      "\"t\"}}]}}],"),
 	  403, "a mirror pod may not use ServiceAccountToken volume projections" },
-	{ "as it stands in its file", 0, "POST", NS "/pods", POD("m", MIRROR(""), ""), 201,
+	{ "as it stands in its file", 0, "POST", NS "/pods",
+	  POD("m", MIRROR(""), "\"nodeName\":\"n1\","), 201,
 	  "!serviceAccountName & !kube-api-access" },
 
 	/* Its pods. */
