@@ -2,6 +2,9 @@
 #include "apiserver/hub_internal.h"
 #include "common/io/log.h"
 
+/* What nobody changes any more is kept so much longer than it must be. */
+#define TRIM_EVERY_MS 15000
+
 struct own_key {
 	char *bytes;
 	size_t len;
@@ -243,7 +246,7 @@ static void trim_all(void *ctx)
 	struct hub *h = ctx;
 	for (size_t i = 0; i < h->kinds_count; i++)
 		ring_trim(&h->kinds[i]->ring, loop_now_ms(h->loop));
-	loop_timer_set(h->trim, HUB_KEEP_MS);
+	loop_timer_set(h->trim, TRIM_EVERY_MS);
 }
 
 struct hub *hub_new(struct loop *loop, struct store *store, const struct kinds *kinds,
@@ -254,7 +257,7 @@ struct hub *hub_new(struct loop *loop, struct store *store, const struct kinds *
 	hub_kinds_init(h);
 	hub_waits_init(h);
 	h->trim = loop_timer_new(loop, trim_all, h);
-	loop_timer_set(h->trim, HUB_KEEP_MS);
+	loop_timer_set(h->trim, TRIM_EVERY_MS);
 	store_follow(store, &follower, h);
 	return h;
 }

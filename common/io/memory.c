@@ -1,12 +1,13 @@
 #include "common/io/memory.h"
 #include "common/base/json_memory.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <time.h>
 
 #define LOOK_EVERY_MS 10000
-#define BUSY_MS       500 /* of the processor since the last time: there is something to give back */
-#define QUIET_MS      1000 /* at most so much of it between two looks */
+#define QUIET_MS      1000         /* of the processor, at most so much between two looks */
+#define KEPT_FREE     (256u << 10) /* may be free and not given back */
 /* Without these glibc raises its own limits after the first large block, and keeps megabytes. */
 #define LARGE_BYTES  (256 << 10)
 #define REUSED_BYTES (4 << 20)
@@ -14,7 +15,8 @@
 
 struct memory_trim {
 	struct loop_timer *timer;
-	int64_t trimmed_ms, looked_ms; /* of the process' own time */
+	int64_t looked_ms; /* of the process' own time */
+	size_t trimmed;    /* loose() behind the last time */
 };
 
 void memory_keep_small(void)
@@ -40,13 +42,35 @@ static int64_t process_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static size_t resident(void)
+{
+	char text[128];
+	unsigned long pages = 0;
+	auto_close int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	text[MAX(n, 0)] = '\0';
+	const char *second = strchr(text, ' ');
+	if (second)
+		pages = strtoul(second, NULL, 10);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What is resident, and what is free. Of the latter malloc does not know what it has given back
+ * already; but that is not resident: so the sum tells of what is both, wherever it came from since the
+ * last time. */
+static size_t loose(void)
+{
+	return resident() + mallinfo2().fordblks;
+}
+
 static void look(void *ctx)
 {
 	struct memory_trim *t = ctx;
 	int64_t ms = process_ms();
-	if (ms - t->looked_ms <= QUIET_MS && ms - t->trimmed_ms >= BUSY_MS) {
+	if (ms - t->looked_ms <= QUIET_MS && loose() >= t->trimmed + KEPT_FREE) {
+		json_memory_trim(); /* a few small blocks would keep as many pages */
 		(void)malloc_trim(0);
-		t->trimmed_ms = ms;
+		t->trimmed = loose();
 	}
 	t->looked_ms = ms;
 	loop_timer_set(t->timer, LOOK_EVERY_MS);
@@ -56,7 +80,6 @@ struct memory_trim *memory_trim_later(struct loop *loop)
 {
 	struct memory_trim *t = xcalloc(1, sizeof *t);
 	t->timer = loop_timer_new(loop, look, t);
-	t->trimmed_ms = -BUSY_MS; /* after the start in any case */
 	loop_timer_set(t->timer, LOOK_EVERY_MS);
 	return t;
 }

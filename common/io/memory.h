@@ -16,6 +16,6 @@ void memory_reuse_large(void);
 
 struct memory_trim;
 /* Returns free memory to the system some seconds from now, when what was read, parsed and built at
- * the start is gone; and again whenever the process was busy and is quiet now. */
+ * the start is gone; and again whenever more has become free and the process is quiet. */
 struct memory_trim *memory_trim_later(struct loop *loop);
 void memory_trim_free(struct memory_trim *t);
