@@ -16,6 +16,8 @@ void list_free(struct list *l)
 {
 	text_source_fini(&l->source);
 	str_fini(&l->rendered);
+	str_fini(&l->packing.json);
+	gzip_free(l->packing.packer);
 	selection_fini(&l->what);
 	index_fini(&l->index);
 	free(l->start);
@@ -206,9 +208,8 @@ static bool add_items(struct list *l, struct str *out, size_t until)
 	return true;
 }
 
-bool list_add_some(struct list *l)
+bool list_add_some(struct list *l, struct str *out)
 {
-	struct str *out = &l->source.pending;
 	size_t until = out->len + SLICE_BYTES;
 	if (!l->has_head)
 		add_head(l, out);
@@ -228,7 +229,7 @@ static enum refill list_refill(struct text_source *t)
 			  l->put_off++ < PUT_OFF_MAX;
 	if (!is_put_off) {
 		l->put_off = 0;
-		if (!list_add_some(l))
+		if (!list_add_some(l, &t->pending))
 			return REFILL_END;
 		if (t->pending.len > before)
 			return REFILL_MORE;
@@ -316,13 +317,15 @@ static void begin(struct list *l)
 	size_t enough = is_whole ? SLICE_BYTES : ANSWER_BYTES;
 	bool more = true;
 	for (int looks = 0; more && text->len < enough && looks < LOOKS_FIRST; looks++)
-		more = list_add_some(l);
+		more = list_add_some(l, text);
 	l->is_packed = accept_gzip(http_header_get(r->x, "Accept-Encoding"));
 	if (!more) {
 		reply_json(TAKE(l->r), 200, text->data, text->len);
 		list_free(l);
 	} else if (list_has_pieces(l)) {
 		list_answer_pieces(l);
+	} else if (list_packs_pieces(l)) {
+		list_answer_packed(l);
 	} else if (is_whole || l->is_packed) {
 		list_answer_whole(l);
 	} else {

@@ -1,7 +1,7 @@
 /*
  * list_internal.h - what the files of LIST share: list.c (options, snapshots, JSON as it is stored),
  * list_whole.c (answers that are made as a whole, on a worker), list_pieces.c (long ones that workers
- * make piece by piece while the client takes them).
+ * make piece by piece while the client takes them), list_packed.c (the same in gzip).
  */
 #pragma once
 
@@ -19,6 +19,17 @@ struct list_pieces {
 	size_t count, running;
 	bool is_walked, is_closed;
 	uint64_t promised, sent; /* bytes of a message whose length was told before it */
+};
+
+struct gzip;
+
+/* A piece is packed ahead of the client. */
+struct list_packing {
+	struct gzip *packer;
+	struct str json; /* what is packed next */
+	bool is_last;    /* nothing comes behind that */
+	bool is_all;     /* it has been packed */
+	bool is_running, is_closed;
 };
 
 struct list {
@@ -46,14 +57,15 @@ struct list {
 	const char *content_type;
 	bool is_protobuf, is_packed; /* the latter: in gzip */
 	struct list_pieces pieces;
+	struct list_packing packing;
 };
 
 void list_free(struct list *l);
 void list_fail(struct list *l, struct failure *f);
 bool list_is_selective(const struct list *l);
 bool list_is_partial(const struct list *l);
-/* Some more JSON into l->source.pending; false: there is no more. */
-bool list_add_some(struct list *l);
+/* Some more JSON; false: there is no more. */
+bool list_add_some(struct list *l, struct str *out);
 void list_add_metadata(struct list *l, struct str *out);
 /* Without the comma before it. */
 void list_add_item(struct list *l, const struct object *o, struct str *out);
@@ -64,6 +76,11 @@ void list_protobuf_type(const struct list *l, struct str *ret_api_version, const
 
 /* ---- list_whole.c ---- */
 void list_answer_whole(struct list *l);
+
+/* ---- list_packed.c ---- */
+bool list_packs_pieces(const struct list *l);
+/* From what l->source.pending has already on. */
+void list_answer_packed(struct list *l);
 
 /* ---- list_pieces.c ---- */
 /* Whether making the items costs more than sending them. */

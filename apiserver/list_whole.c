@@ -1,24 +1,9 @@
-/* Lists that are made as a whole, on a worker: YAML, what is printed for people, gzip, and objects in
- * protobuf that another version's are made of. */
+/* Lists that are made as a whole, on a worker: YAML, what is printed for people, protobuf in gzip, and
+ * objects in protobuf that another version's are made of. */
 #include "apiserver/gzip.h"
 #include "apiserver/list_internal.h"
 
 #define PROTOBUF_MAX (1u << 30)
-
-/* JSON is packed as it is made: the whole never stands in memory. */
-static void pack_slices(struct list *l)
-{
-	struct str *json = &l->source.pending;
-	AUTO(gzip) *g = gzip_new();
-	bool more = true;
-	while (more) {
-		gzip_add(g, json->data, json->len, false, &l->rendered);
-		str_clear(json);
-		more = list_add_some(l);
-	}
-	gzip_add(g, json->data, json->len, true, &l->rendered);
-	l->content_type = "application/json";
-}
 
 static void encode_items(struct list *l, struct str *out)
 {
@@ -50,16 +35,12 @@ static void render_step(void *list)
 {
 	struct list *l = list;
 	struct str *json = &l->source.pending;
-	if (l->is_packed && l->r->accept.encoding == SCHEMA_JSON && !l->r->accept.is_pretty) {
-		pack_slices(l);
-		return;
-	}
 	AUTO_STR whole = { .max = 0 };
 	if (list_encodes_items(l)) {
 		encode_items(l, &whole);
 	} else {
 		str_init(&whole, RENDER_MAX);
-		while (list_add_some(l))
+		while (list_add_some(l, json))
 			;
 		l->content_type = render_bytes(&l->r->accept, json->data, json->len, &whole);
 	}

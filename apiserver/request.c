@@ -411,14 +411,29 @@ void reply_success(struct request *r, int status, const struct schema_kind *kind
 	reply_rendered(r, status, text.data, text.len, revision);
 }
 
+static void begin_stream(struct request *r, int status, const struct headers *h,
+			 const struct http_source *source, void *ctx)
+{
+	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
+			     loop_now_ms(r->server->loop) - r->start_ms);
+	audit_tell(r->server->audit, r, AUDIT_STARTED, status, NULL, 0);
+	http_stream(r->x, status, h->at, h->count, source, ctx);
+	request_drop(r);
+}
+
 void reply_stream(struct request *r, int status, const char *content_type,
 		  const struct http_source *source, void *ctx)
 {
 	struct headers h;
 	common_headers(r, &h, content_type, 0);
-	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
-			     loop_now_ms(r->server->loop) - r->start_ms);
-	audit_tell(r->server->audit, r, AUDIT_STARTED, status, NULL, 0);
-	http_stream(r->x, status, h.at, h.count, source, ctx);
-	request_drop(r);
+	begin_stream(r, status, &h, source, ctx);
+}
+
+void reply_packed_stream(struct request *r, const char *content_type,
+			 const struct http_source *source, void *ctx)
+{
+	struct headers h;
+	common_headers(r, &h, content_type, 0);
+	add_packed_headers(&h);
+	begin_stream(r, 200, &h, source, ctx);
 }

@@ -90,6 +90,9 @@ void reply_whole(struct request *r, const char *content_type, bool is_packed, st
 /* A body of unknown length. The request is freed; the source owns its own context. */
 void reply_stream(struct request *r, int status, const char *content_type,
 		  const struct http_source *source, void *ctx);
+/* The same in gzip, with 200. */
+void reply_packed_stream(struct request *r, const char *content_type,
+			 const struct http_source *source, void *ctx);
 /* End the request without an answer: its exchange has been handed on. */
 void request_drop(struct request *r);
 /* The server is gone: whoever still waits hears so. */

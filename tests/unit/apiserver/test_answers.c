@@ -225,6 +225,45 @@ static void test_gzip(void)
 	api_world_fini(&w);
 }
 
+/* A megabyte that packs badly comes piece by piece, and is the same. */
+static void test_gzip_in_pieces(void)
+{
+	static const char *const accepts[] = { NULL,
+					       "application/json;as=Table;v=v1;g=meta.k8s.io" };
+	static const char *const target = NS "/configmaps?includeObject=Object";
+	struct api_world w;
+	struct api_answer plain, a;
+	struct rng random = { 3 };
+	api_world_init(&w, 9);
+	for (int i = 0; i < 40; i++) {
+		AUTO_STR body;
+		str_init(&body, 64u << 10);
+		str_addf(&body, "{\"metadata\":{\"name\":\"noise-%d\"},\"data\":{\"k\":\"", i);
+		for (int k = 0; k < 2000; k++)
+			str_addf(&body, "%016llx", (unsigned long long)rng_next(&random));
+		str_add(&body, "\"}}");
+		call(&w, "POST", NS "/configmaps", body.data);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(accepts); i++) {
+		AUTO_STR text;
+		str_init(&text, 64u << 20);
+		w.extra_count = 0;
+		api_world_call(&w, w.admin, "GET", target, NULL, accepts[i], NULL, 20000, &plain);
+		w.extra[0] = (struct http_header){ "Accept-Encoding", "gzip" };
+		w.extra_count = 1;
+		api_world_call(&w, w.admin, "GET", target, NULL, accepts[i], NULL, 20000, &a);
+		CHECK(strstr(a.headers.data, "Content-Encoding: gzip\n"));
+		CHECK(strstr(a.headers.data, "Vary: Accept-Encoding\n"));
+		CHECK(a.body.len > 500000);
+		unpack(&a.body, &text);
+		CHECK_INT(text.len, plain.body.len);
+		CHECK(memcmp(text.data, plain.body.data, text.len) == 0);
+		api_answer_fini(&a);
+		api_answer_fini(&plain);
+	}
+	api_world_fini(&w);
+}
+
 /* Questions come in every encoding, as objects do. */
 static void test_review_in_yaml(void)
 {
@@ -418,6 +457,7 @@ int main(void)
 {
 	test_protobuf();
 	test_gzip();
+	test_gzip_in_pieces();
 	test_review_in_yaml();
 	test_lanes();
 	test_large();
