@@ -1,10 +1,12 @@
 #include "apiserver/audit.h"
 #include "apiserver/authz.h"
 #include "common/base/jsonx.h"
+#include "common/base/scan.h"
 #include "common/base/time_text.h"
 #include "common/io/log.h"
 
 #define WAITING_MAX      (16u << 20)
+#define STATUS_MAX       65536 /* longer ones are told of by their code */
 #define LINE_MAX         (8u << 20)
 #define SIZE_MAX_DEFAULT (100 << 20)
 #define GATHER_MS        100
@@ -179,8 +181,39 @@ static void put_body(json_t *event, struct request *r)
 	}
 }
 
+/* What came of it: a Status that was answered, or the code alone. */
+static json_t *status_of(const void *body, size_t len, int code)
+{
+	static const char begins[] = "{\"kind\":\"Status\"";
+	static const char *const kept[] = { "status", "message", "reason", "details" };
+	AUTO_JSON *answer = NULL;
+	struct error err;
+	json_t *o = json_pack("{s:{}}", "metadata");
+	bool is_status = len > strlen(begins) && len < STATUS_MAX &&
+			 memcmp(body, begins, strlen(begins)) == 0;
+	if (is_status && json_parse(body, len, &answer, &err) < 0)
+		answer = NULL; /* it is told of by its code */
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (json_object_get(answer, kept[i]))
+			json_object_set(o, kept[i], json_object_get(answer, kept[i]));
+	json_put_int(o, "code", code);
+	return o;
+}
+
+/* What was made has its name in the answer only, where the server drew it. */
+static void put_name(json_t *object, const struct request *r, const void *body, size_t len,
+		     int code)
+{
+	bool has_object = r->target.verb == VERB_CREATE && !r->target.name && code == 201 &&
+			  len > 2 && memcmp(body, "{\"", 2) == 0 && r->accept.as == ACCEPT_OBJECT;
+	if (!has_object)
+		return;
+	auto_free char *name = scan_text(scan_dig((struct span){ body, len }, "metadata.name"));
+	put_if(object, "name", name);
+}
+
 static json_t *event_of(struct audit *a, struct request *r, enum audit_level level,
-			enum audit_stage stage, int status)
+			enum audit_stage stage, int status, const void *body, size_t len)
 {
 	static const char *const levels[] = { "None", "Metadata", "Request", "RequestResponse" };
 	static const char *const stages[] = { "RequestReceived", "ResponseStarted",
@@ -208,11 +241,13 @@ static json_t *event_of(struct audit *a, struct request *r, enum audit_level lev
 				    json_pack("[s%]", r->x->peer.address, (size_t)n));
 	}
 	put_if(e, "userAgent", http_header_get(r->x, "User-Agent"));
-	if (r->target.is_resource)
-		json_object_set_new(e, "objectRef", object_of(&r->target));
+	if (r->target.is_resource) {
+		json_t *object = object_of(&r->target);
+		put_name(object, r, body, len, status);
+		json_object_set_new(e, "objectRef", object);
+	}
 	if (stage != AUDIT_RECEIVED)
-		json_object_set_new(e, "responseStatus",
-				    json_pack("{s:{},s:i}", "metadata", "code", status));
+		json_object_set_new(e, "responseStatus", status_of(body, len, status));
 	json_put_str(e, "requestReceivedTimestamp", began);
 	json_put_str(e, "stageTimestamp", now);
 	if (stage != AUDIT_RECEIVED && r->annotations)
@@ -233,7 +268,7 @@ void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int 
 		return;
 	if (is_secret(&r->target) || status == 401)
 		level = AUDIT_METADATA;
-	AUTO_JSON *e = event_of(a, r, level, stage, status);
+	AUTO_JSON *e = event_of(a, r, level, stage, status, body, len);
 	if (level >= AUDIT_REQUEST)
 		put_body(e, r);
 	if (level >= AUDIT_REQUEST_RESPONSE)

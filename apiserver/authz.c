@@ -157,6 +157,7 @@ static int refuse(struct request *r, const struct access *a, const struct str *r
 	const struct target *t = &r->target;
 	const char *colon = reason->len ? ": " : "";
 	request_annotate(r, "authorization.k8s.io/decision", "forbid");
+	request_annotate(r, "authorization.k8s.io/reason", reason->len ? reason->data : "");
 	if (!a->is_resource) {
 		fail(f, 403, "Forbidden", "forbidden: User \"%s\" cannot %s path \"%s\"%s%s",
 		     r->who.name, a->verb, a->path, colon, reason->data);
@@ -174,10 +175,11 @@ static int refuse(struct request *r, const struct access *a, const struct str *r
 }
 
 /* What was allowed to a caller is so until a role or a binding changes; lists that a selector narrows
- * are asked for as something else. */
+ * are asked for as something else, and the audit log says why. */
 static bool is_kept(const struct request *r)
 {
-	return r->who.caller && r->target.is_resource && !query_get(&r->query, "fieldSelector");
+	return r->who.caller && r->target.is_resource && !r->server->audit &&
+	       !query_get(&r->query, "fieldSelector");
 }
 
 static int look(struct request *r, struct failure *f)
@@ -194,7 +196,10 @@ static int look(struct request *r, struct failure *f)
 		a.verb = "create";
 		allowed = decide(r->server, &r->who, &a, &reason);
 	}
-	return allowed ? 0 : refuse(r, &a, &reason, f);
+	if (!allowed)
+		return refuse(r, &a, &reason, f);
+	request_annotate(r, "authorization.k8s.io/reason", reason.len ? reason.data : "");
+	return 0;
 }
 
 int authorize(struct request *r, struct failure *f)

@@ -177,6 +177,8 @@ static int give(struct request *r, json_t *body, const struct binding *bound, st
 	struct error err;
 	if (tokens_issue(s->tokens, &q, &token, &err) < 0)
 		return fail_error(f, &err);
+	auto_free char *credential = xasprintf("JTI=%s", id);
+	request_annotate(r, "authentication.kubernetes.io/issued-credential-id", credential);
 	json_put_str(body, "status.token", token.data);
 	json_put_str(body, "status.expirationTimestamp", expires);
 	return 0;

@@ -1,6 +1,7 @@
 /* The audit log: which rule fits, what a line holds and never holds, and how the file turns. */
 #include "apiserver/audit.h"
 #include "common/base/jsonx.h"
+#include "common/io/tls.h"
 #include "tests/support/api_rows.h"
 #include "tests/support/check.h"
 
@@ -131,6 +132,16 @@ static const struct api_row requests[] = {
 	{ "secret", 0, "POST", NS "/secrets",
 	  "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"p\":\"hunter2\"}}", 201, "" },
 	{ "secrets", 0, "GET", NS "/secrets", 0, 200, "aHVudGVyMg==" },
+	{ "a name to draw", 0, "POST", NS "/secrets",
+	  "{\"metadata\":{\"generateName\":\"drawn-\"}}", 201, "" },
+	{ "a binding", 0, "POST",
+	  "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings",
+	  "{\"metadata\":{\"name\":\"viewers\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\","
+	  "\"kind\":\"ClusterRole\",\"name\":\"view\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"dev\","
+	  "\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
+	  201, "" },
+	{ "by it", "ann/dev", "GET", NS "/pods", 0, 200, "" },
+	{ "a token", 0, "POST", NS "/serviceaccounts/default/token", "{}", 201, "" },
 	{ "as another", "@|Impersonate-User: bob", "GET", NS "/pods", 0, 403, "" },
 	{ "health", "", "GET", "/healthz", 0, 200, "" },
 	{ "a watched namespace", 0, "POST", "/api/v1/namespaces",
@@ -167,24 +178,38 @@ static void test_lines(void)
 		"\"verb\":\"create\",\"user\":{\"username\":\"ann\",\"groups\":[\"dev\","
 		"\"system:authenticated\"]}",
 		"\"userAgent\":\"kubectl/1\",\"objectRef\":{\"resource\":\"pods\",\"namespace\":\"default\"",
-		"\"apiVersion\":\"v1\"},\"responseStatus\":{\"metadata\":{},\"code\":403}",
-		"\"annotations\":{\"authorization.k8s.io/decision\":\"forbid\"}",
+		"\"apiVersion\":\"v1\"},\"responseStatus\":{\"metadata\":{},\"status\":\"Failure\","
+		"\"message\":\"pods is forbidden: User \\\"ann\\\" cannot create resource \\\"pods\\\" in API "
+		"group \\\"\\\" in the namespace \\\"default\\\"\",\"reason\":\"Forbidden\",\"details\":{"
+		"\"kind\":\"pods\"},\"code\":403}",
+		"\"annotations\":{\"authorization.k8s.io/decision\":\"forbid\","
+		"\"authorization.k8s.io/reason\":\"\"}",
+		/* The name that the server drew, the rule that let it in, the token by its id. */
+		"\"objectRef\":{\"resource\":\"secrets\",\"namespace\":\"default\",\"apiVersion\":\"v1\","
+		"\"name\":\"drawn-",
+		"\"authorization.k8s.io/reason\":\"RBAC: allowed by RoleBinding \\\"viewers/default\\\" of "
+		"ClusterRole \\\"view\\\" to Group \\\"dev\\\"\"",
+		"\"authentication.kubernetes.io/issued-credential-id\":\"JTI=",
 		"\"requestObject\":{\"metadata\":{\"name\":\"p\"},\"spec\":{}}",
 		"\"impersonatedUser\":{\"username\":\"bob\"",
 		"\"resource\":\"secrets\"",
 		"/pods/p/exec?command=sh",
 		/* Allowed to ask, and refused by the level; what it would have broken besides. */
-		"\"annotations\":{\"authorization.k8s.io/decision\":\"allow\","
+		"\"annotations\":{\"authorization.k8s.io/reason\":\"\",\"authorization.k8s.io/decision\":"
+		"\"allow\","
 		"\"pod-security.kubernetes.io/enforce-policy\":\"restricted:latest\","
 		"\"pod-security.kubernetes.io/audit-violations\":\"would violate PodSecurity "
 		"\\\"baseline:v1.30\\\": host namespaces (hostPID=true)\"}",
 	};
 	static const char *const never[] = { "hunter2", "aHVudGVyMg", "/healthz" };
-	auto_free char *path = xasprintf("%s/audit.log", folder);
+	auto_free char *path = xasprintf("%s/audit.log", folder), *key = NULL;
 	struct api_world w;
+	struct error err;
+	CHECK_INT(tls_rsa_generate(&key, &err), 0);
 	api_world_init_with(
 		&w, 4,
 		&(struct server_options){
+			.token_key_pem = key,
 			.audit = &(struct audit_options){ .path = path, .policy = policy_text } });
 	api_rows_run(&w, requests, ARRAY_LEN(requests));
 	loop_sim_run_until(w.loop, loop_now_ms(w.loop) + 1000);
@@ -199,7 +224,6 @@ static void test_lines(void)
 	/* Each line is an object. */
 	char *rest = text;
 	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
-		struct error err;
 		AUTO_JSON *tree = NULL;
 		CHECK(json_parse(line, strlen(line), &tree, &err) == 0);
 	}
