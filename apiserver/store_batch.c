@@ -180,8 +180,11 @@ void store_pump(struct store *s)
 		return;
 	if (s->failures)
 		store_answer_evident(s);
-	struct store_batch *b = xcalloc(1, sizeof *b);
+	/* 40 KB, of which a batch of few writes touches little: what lay_out() writes is not cleared. */
+	struct store_batch *b = xrealloc(NULL, 1, sizeof *b);
 	b->store = s;
+	b->count = b->bytes = 0;
+	b->keys = 0;
 	if (!s->in_flight && s->first)
 		gather(s, b);
 	if (b->count == 0) { /* waiting for a lease */
