@@ -294,9 +294,27 @@ static const struct {
 	{ "discovery.k8s.io", "EndpointSlice", is_slice },
 };
 
-/* A number that a scale may show; absent where nobody has said one. */
-static bool is_count(struct span number)
+/* What stands at a dotted path. False: something on the way is no object. */
+static bool dig(struct span object, const char *path, struct span *ret)
 {
+	*ret = object;
+	for (const char *p = path; ret->at && *p; p += *p == '.') {
+		size_t n = strcspn(p, ".");
+		auto_free char *name = xstrndup(p, n);
+		if (*ret->at != '{')
+			return false;
+		*ret = scan_member(*ret, name);
+		p += n;
+	}
+	return true;
+}
+
+/* A number that a scale may show, or none. */
+static bool has_count(struct span object, const char *path)
+{
+	struct span number;
+	if (!dig(object, path, &number))
+		return false;
 	for (size_t i = 0; i < number.len; i++)
 		if (number.at[i] < '0' || number.at[i] > '9')
 			return false;
@@ -307,13 +325,11 @@ static bool is_count(struct span number)
 static bool is_custom_object(const struct custom *custom, struct span object)
 {
 	const struct custom_scale *scale = custom_scale(custom);
+	struct span selector = { 0 };
 	if (!scale)
 		return true;
-	struct span selector = { 0 };
-	if (scale->selector)
-		selector = scan_dig(object, scale->selector);
-	return is_count(scan_dig(object, scale->replicas)) &&
-	       is_count(scan_dig(object, scale->status_replicas)) &&
+	return has_count(object, scale->replicas) && has_count(object, scale->status_replicas) &&
+	       (!scale->selector || dig(object, scale->selector, &selector)) &&
 	       (!selector.at || *selector.at == '"');
 }
 

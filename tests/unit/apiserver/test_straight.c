@@ -201,8 +201,7 @@ static char *run_row(const struct row *row, const char *ns, bool by_wire, const 
 		fprintf(stderr, "%s\n", target);
 	CHECK(k != NULL);
 	if (by_wire && text &&
-	    schema_decode(k->type, SCHEMA_JSON, text, strlen(text), &tree,
-			  &(struct schema_report){ 0 }, &err) == 0)
+	    schema_decode(k->type, SCHEMA_JSON, text, strlen(text), &tree, NULL, &err) == 0)
 		return both_wire(text, row->method, target, k, tree);
 	return both(text ? text : "", row->method, target, text);
 }
