@@ -6,8 +6,10 @@
 #include <time.h>
 
 #define LOOK_EVERY_MS 10000
-#define QUIET_MS      1000         /* of the processor, at most so much between two looks */
-#define KEPT_FREE     (256u << 10) /* may be free and not given back */
+/* Of the processor, at most so much between two looks: while there is work, giving back would be a long
+ * turn. */
+#define QUIET_MS  200
+#define KEPT_FREE (256u << 10) /* may be free and not given back */
 /* Without these glibc raises its own limits after the first large block, and keeps megabytes. */
 #define LARGE_BYTES  (256 << 10)
 #define REUSED_BYTES (4 << 20)
