@@ -153,8 +153,10 @@ static void print_inside(const struct schema_type *type, const json_t *tree, str
 {
 	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		str_addf(out, "%s\"%c%s\":", i ? "," : "{", toupper((unsigned char)*f->name),
-			 f->name + 1);
+		bool is_api = starts_with(f->name, "api");
+		str_addf(out, "%s\"%s%c%s\":", i ? "," : "{", is_api ? "AP" : "",
+			 is_api ? 'I' : toupper((unsigned char)*f->name),
+			 f->name + (is_api ? 3 : 1));
 		print_inside_value(f, json_object_get(tree, f->name), out);
 	}
 	str_add_char(out, '}');

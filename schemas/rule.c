@@ -64,6 +64,16 @@ void rule_unchanged(struct field_errors *e, const struct path *at, const json_t 
 	rule_broken(e, FIELD_INVALID, at, now ? now : nothing, "field is immutable");
 }
 
+void rule_unchanged_selector(struct field_errors *e, const struct path *at, const json_t *now,
+			     const json_t *before)
+{
+	if (now && !rule_same(now, before))
+		rule_broken_as(e, FIELD_INVALID, at, "apis.meta.v1.LabelSelector", now,
+			       "field is immutable");
+	else
+		rule_unchanged(e, at, now, before);
+}
+
 void rule_name(struct field_errors *e, const struct path *at, const char *value, name_check *check)
 {
 	const char *problems[NAME_PROBLEMS_MAX];

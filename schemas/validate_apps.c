@@ -208,7 +208,8 @@ void validate_daemon_set(const json_t *tree, const json_t *old, struct field_err
 	const json_t *selector = json_object_get(spec, "selector");
 	const json_t *template = json_object_get(spec, "template");
 	if (old)
-		rule_unchanged(e, PATH(at, "selector"), selector, json_dig(old, "spec.selector"));
+		rule_unchanged_selector(e, PATH(at, "selector"), selector,
+					json_dig(old, "spec.selector"));
 	size_t before = e->count;
 	rule_label_selector(e, PATH(at, "selector"), selector);
 	/* Without a selector nothing matches. */

@@ -314,8 +314,8 @@ static void check_update(const json_t *job, const json_t *old, const struct path
 		 !rule_same(completions, json_object_get(spec, "parallelism")))
 		rule_broken(e, FIELD_INVALID, PATH(at, "completions"), completions,
 			    "can only be modified in tandem with spec.parallelism");
-	rule_unchanged(e, PATH(at, "selector"), json_object_get(spec, "selector"),
-		       json_object_get(before, "selector"));
+	rule_unchanged_selector(e, PATH(at, "selector"), json_object_get(spec, "selector"),
+				json_object_get(before, "selector"));
 	check_template_update(job, old, at, e);
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		rule_unchanged(e, PATH(at, fixed[i]), json_object_get(spec, fixed[i]),

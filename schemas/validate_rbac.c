@@ -104,12 +104,9 @@ static void check_binding(const json_t *tree, const json_t *old, bool is_namespa
 	for (size_t i = 0; i < json_array_size(subjects); i++)
 		check_subject(json_array_get(subjects, i), is_namespaced,
 			      PATH_AT(PATH(NULL, "subjects"), i), e);
-	/* Shown in Go's names, as Kubernetes does. */
-	AUTO_JSON *shown =
-		json_pack("{s:s,s:s,s:s}", "APIGroup", json_str_or(role, "apiGroup", ""), "Kind",
-			  json_str_or(role, "kind", ""), "Name", json_str_or(role, "name", ""));
 	if (old && !rule_same(role, json_object_get(old, "roleRef")))
-		rule_broken(e, FIELD_INVALID, at, shown, "cannot change roleRef");
+		rule_broken_inside(e, FIELD_INVALID, at, "rbac.v1.RoleRef", role,
+				   "cannot change roleRef");
 }
 
 void validate_role_binding(const json_t *tree, const json_t *old, struct field_errors *e)

@@ -5,11 +5,7 @@ void validate_runtime_class(const json_t *tree, const json_t *old, struct field_
 {
 	const json_t *overhead = json_object_get(tree, "overhead");
 	const json_t *scheduling = json_object_get(tree, "scheduling");
-	if (old) {
-		rule_unchanged(e, PATH(NULL, "handler"), json_object_get(tree, "handler"),
-			       json_object_get(old, "handler"));
-		return;
-	}
+	AUTO_JSON *handler = json_string_nocheck(json_str_or(tree, "handler", ""));
 	rule_required_name(e, PATH(NULL, "handler"), json_str(tree, "handler"), name_dns_label);
 	if (overhead) {
 		AUTO_JSON *limits =
@@ -20,6 +16,8 @@ void validate_runtime_class(const json_t *tree, const json_t *old, struct field_
 		    json_object_get(scheduling, "nodeSelector"));
 	validate_tolerations(json_object_get(scheduling, "tolerations"),
 			     PATH(PATH(NULL, "scheduling"), "tolerations"), e);
+	if (old)
+		rule_unchanged(e, PATH(NULL, "handler"), handler, json_object_get(old, "handler"));
 }
 
 void validate_lease(const json_t *tree, const json_t *old, struct field_errors *e)

@@ -116,9 +116,22 @@ static void check_addresses(const json_t *spec, const struct path *at, struct fi
 }
 
 /* The address stays while the type keeps one. */
+static void check_class_update(const json_t *spec, const json_t *old, const struct path *at,
+			       struct field_errors *e)
+{
+	const json_t *class = json_object_get(spec, "loadBalancerClass");
+	AUTO_JSON *nothing = json_null();
+	if (streq(json_str_or(old, "type", ""), "LoadBalancer") &&
+	    streq(json_str_or(spec, "type", ""), "LoadBalancer") &&
+	    !rule_same(class, json_object_get(old, "loadBalancerClass")))
+		rule_broken(e, FIELD_INVALID, PATH(at, "loadBalancerClass"),
+			    class ? class : nothing, "may not change once set");
+}
+
 static void check_update(const json_t *spec, const json_t *old, const struct path *at,
 			 struct field_errors *e)
 {
+	check_class_update(spec, old, at, e);
 	const char *before = json_str_or(old, "clusterIP", "");
 	if (streq(json_str_or(old, "type", ""), "ExternalName") ||
 	    streq(json_str_or(spec, "type", ""), "ExternalName") || !*before)

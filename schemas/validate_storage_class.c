@@ -99,18 +99,15 @@ void validate_storage_class(const json_t *tree, const json_t *old, struct field_
 	static const char *const binding[] = { "Immediate", "WaitForFirstConsumer", NULL };
 	static const char *const fixed[] = { "parameters", "provisioner", "reclaimPolicy",
 					     "volumeBindingMode" };
-	if (old) {
-		for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-			rule_unchanged(e, PATH(NULL, fixed[i]), json_object_get(tree, fixed[i]),
-				       json_object_get(old, fixed[i]));
-		return;
-	}
 	check_provisioner(tree, "provisioner", e);
 	check_parameters(json_object_get(tree, "parameters"), true, e);
 	if (*json_str_or(tree, "reclaimPolicy", ""))
 		rule_enum(e, NULL, tree, "reclaimPolicy", fates);
 	rule_enum(e, NULL, tree, "volumeBindingMode", binding);
 	check_topologies(json_object_get(tree, "allowedTopologies"), e);
+	for (size_t i = 0; old && i < ARRAY_LEN(fixed); i++)
+		rule_unchanged(e, PATH(NULL, fixed[i]), json_object_get(tree, fixed[i]),
+			       json_object_get(old, fixed[i]));
 }
 
 void validate_attributes_class(const json_t *tree, const json_t *old, struct field_errors *e)

@@ -88,8 +88,8 @@ void validate_deployment(const json_t *tree, const json_t *old, struct field_err
 		rule_broken(e, FIELD_INVALID, PATH(at, "progressDeadlineSeconds"), deadline,
 			    "must be greater than minReadySeconds");
 	if (old)
-		rule_unchanged(e, PATH(at, "selector"), json_object_get(spec, "selector"),
-			       json_dig(old, "spec.selector"));
+		rule_unchanged_selector(e, PATH(at, "selector"), json_object_get(spec, "selector"),
+					json_dig(old, "spec.selector"));
 }
 
 void validate_replica_set(const json_t *tree, const json_t *old, struct field_errors *e)
@@ -100,6 +100,6 @@ void validate_replica_set(const json_t *tree, const json_t *old, struct field_er
 	rule_at_least(e, at, spec, "minReadySeconds", 0);
 	check_selector_and_template(spec, at, e);
 	if (old)
-		rule_unchanged(e, PATH(at, "selector"), json_object_get(spec, "selector"),
-			       json_dig(old, "spec.selector"));
+		rule_unchanged_selector(e, PATH(at, "selector"), json_object_get(spec, "selector"),
+					json_dig(old, "spec.selector"));
 }
