@@ -148,6 +148,8 @@ static json_t *pod_outline(const struct object *o)
 	struct error err;
 	AUTO_STR text;
 	str_init(&text, o->len + 1024);
+	(void)str_reserve(&text,
+			  MIN(o->len, 3000u)); /* grown in steps, workers wait for each other */
 	str_add(&text, "{\"metadata\":");
 	add_pod_metadata(o, &text);
 	for (struct span name, value; scan_next(&s, &name, &value);) {

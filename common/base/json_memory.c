@@ -5,18 +5,20 @@
 #include <jansson.h>
 #include <malloc.h>
 
-#define STEP        16
-#define CLASSES     20           /* up to 320 bytes: nodes, small tables, short texts */
-#define KEEPS_BYTES (256u << 10) /* a thread; the trees of a few writes */
+#define STEP    16
+#define CLASSES 20 /* up to 320 bytes: nodes, small tables, short texts */
+/* Of each class and thread, the trees of a few writes: what one kind of tree left never keeps out
+ * what the next one needs. */
+#define KEEPS_BYTES (32u << 10)
 
 struct free_block {
 	struct free_block *next;
 };
 
 static __thread struct {
-	struct free_block *lists[CLASSES];
+	struct free_block *list;
 	size_t bytes;
-} kept;
+} kept[CLASSES];
 
 /* Blocks of class n have room for at least 16 n + 8 bytes: so glibc rounds. */
 static size_t class_of(size_t usable)
@@ -24,49 +26,47 @@ static size_t class_of(size_t usable)
 	return (usable - STEP / 2) / STEP;
 }
 
-static void *take(size_t n)
+void *json_memory_take(size_t n)
 {
-	size_t class = (n + STEP / 2 - 1) / STEP;
-	struct free_block *block = class < CLASSES ? kept.lists[class] : NULL;
+	size_t class = MAX((n + STEP / 2 - 1) / STEP, 1); /* glibc's smallest has 24 bytes */
+	struct free_block *block = class < CLASSES ? kept[class].list : NULL;
 	if (!block)
 		return malloc(class < CLASSES ? class * STEP + STEP / 2 : n);
-	kept.lists[class] = block->next;
-	kept.bytes -= class * STEP;
+	kept[class].list = block->next;
+	kept[class].bytes -= class * STEP;
 	return block;
 }
 
-static void give(void *p)
+void json_memory_give(void *p)
 {
 	if (!p)
 		return;
 	size_t class = class_of(malloc_usable_size(p));
-	if (class == 0 || class >= CLASSES || kept.bytes >= KEEPS_BYTES) {
+	if (class == 0 || class >= CLASSES || kept[class].bytes >= KEEPS_BYTES) {
 		free(p);
 		return;
 	}
 	struct free_block *block = p;
-	block->next = kept.lists[class];
-	kept.lists[class] = block;
-	kept.bytes += class * STEP;
+	block->next = kept[class].list;
+	kept[class].list = block;
+	kept[class].bytes += class * STEP;
 }
 
 void json_memory_keep(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	json_set_alloc_funcs(take, give);
-#else
-	(void)take;
-	(void)give;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they look at each block */
+	json_set_alloc_funcs(json_memory_take, json_memory_give);
 #endif
 }
 
 void json_memory_trim(void)
 {
-	for (size_t i = 0; i < CLASSES; i++)
-		while (kept.lists[i]) {
-			struct free_block *block = kept.lists[i];
-			kept.lists[i] = block->next;
+	for (size_t i = 0; i < CLASSES; i++) {
+		while (kept[i].list) {
+			struct free_block *block = kept[i].list;
+			kept[i].list = block->next;
 			free(block);
 		}
-	kept.bytes = 0;
+		kept[i].bytes = 0;
+	}
 }

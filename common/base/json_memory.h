@@ -5,6 +5,11 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 void json_memory_keep(void);
+/* What jansson calls then. */
+void *json_memory_take(size_t n);
+void json_memory_give(void *p);
 /* What this thread keeps goes back. */
 void json_memory_trim(void);
