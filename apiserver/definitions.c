@@ -1,6 +1,7 @@
 #include "apiserver/definitions.h"
 #include "apiserver/definition_plan.h"
 #include "apiserver/definitions_internal.h"
+#include "apiserver/openapi_answer.h"
 #include "apiserver/own_exchange.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/watch.h"
@@ -106,7 +107,7 @@ static void changed_place(struct definitions *d, size_t place)
 			*x = (struct snapshot){ 0 };
 		}
 	}
-	free(TAKE(s->openapi_index));
+	openapi_changed(s);
 }
 
 /* False: workers look at what would change. */

@@ -1,5 +1,6 @@
-/* What is no resource: health, version, metrics, discovery, OpenAPI, keys of tokens. */
+/* What is no resource: health, version, metrics, discovery, keys of tokens. */
 #include "apiserver/oidc_fetch.h"
+#include "apiserver/openapi_answer.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/tokens.h"
 #include "common/base/jsonx.h"
@@ -206,7 +207,7 @@ static void serve_metrics(struct request *r)
 	reply_text(r, 200, "text/plain; version=0.0.4", out.data, out.len);
 }
 
-/* ---- discovery and OpenAPI ---- */
+/* ---- discovery ---- */
 
 static void serve_discovery_root(struct request *r, bool is_core)
 {
@@ -259,63 +260,6 @@ static bool serve_discovery(struct request *r)
 	if (found)
 		json_text(r, text.data, text.len);
 	return found;
-}
-
-/* A document's address in the index holds its hash: there it may be kept for long, and with an
- * old hash it leads to the new one. */
-static void serve_openapi_document(struct request *r, const struct str *text)
-{
-	const char *hash = query_get(&r->query, "hash");
-	char now[24];
-	int n = snprintf(now, sizeof now, "%016" PRIX64, hash_bytes(text->data, text->len));
-	assert(n > 0 && n < (int)sizeof now);
-	if (hash && !streq(hash, now)) {
-		auto_free char *location = xasprintf("%s?hash=%s", r->x->path, now);
-		reply_moved(r, location);
-		return;
-	}
-	reply_cached(r, "application/json", text->data, text->len, hash != NULL);
-}
-
-static bool serve_openapi(struct request *r)
-{
-	const char *path = r->x->path;
-	AUTO_STR text;
-	str_init(&text, TEXT_MAX);
-	if (streq(path, "/openapi/v3")) {
-		struct server *s = r->server;
-		if (!s->openapi_index) { /* it takes the hashes of all documents: once */
-			openapi_v3_index(s->kinds, &text);
-			s->openapi_index = xstrdup(text.data);
-		}
-		reply_cached(r, "application/json", s->openapi_index, strlen(s->openapi_index),
-			     false);
-		return true;
-	}
-	if (streq(path, "/openapi/v2")) {
-		const char *accept = http_header_get(r->x, "Accept");
-		bool protobuf = accept && strstr(accept, "openapi.spec.v2@v1.0+protobuf");
-		if (protobuf)
-			openapi_v2_protobuf(r->server->kinds, &text);
-		else
-			openapi_v2_json(r->server->kinds, &text);
-		reply_cached(r,
-			     protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-				      : "application/json",
-			     text.data, text.len, false);
-		return true;
-	}
-	bool core = starts_with(path, "/openapi/v3/api/");
-	if (!core && !starts_with(path, "/openapi/v3/apis/"))
-		return false;
-	const char *rest = path + strlen(core ? "/openapi/v3/api/" : "/openapi/v3/apis/");
-	size_t n = core ? 0 : strcspn(rest, "/");
-	auto_free char *group = xstrndup(rest, n);
-	const char *version = core ? rest : rest[n] ? rest + n + 1 : "";
-	if (!openapi_v3_document(r->server->kinds, group, version, &text))
-		return false;
-	serve_openapi_document(r, &text);
-	return true;
 }
 
 static bool serve_openid(struct request *r)
@@ -377,7 +321,7 @@ void serve_path(struct request *r)
 	} else if (streq(r->x->path, "/")) {
 		serve_root(r);
 	} else if (!serve_health(r, "/healthz", false) && !serve_health(r, "/livez", true) &&
-		   !serve_health(r, "/readyz", false) && !serve_discovery(r) && !serve_openapi(r) &&
+		   !serve_health(r, "/readyz", false) && !serve_discovery(r) && !openapi_serve(r) &&
 		   !serve_openid(r)) {
 		fail_path(&f);
 		reply_failure(r, &f);

@@ -48,6 +48,7 @@ struct server {
 	struct all *metadata_watches;  /* streams of all kinds */
 	uint64_t kind_gone_version;    /* when the last kind ceased to be served */
 	char *openapi_index;           /* rendered once it was asked for */
+	uint64_t openapi_changes;      /* how often that was out of date */
 	struct server_options options; /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct audit *audit; /* NULL: nothing is told */

@@ -1,53 +1,6 @@
 #include "schemas/discovery.h"
 
-/* A subresource that is not status or scale. */
-struct subresource {
-	const char *name;
-	const char *group, *version, *kind; /* kind NULL: the resource's own */
-	const char *verbs;                  /* as JSON */
-};
-
-static const struct subresource subresources[] = {
-	{ "approval", "certificates.k8s.io", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
-	{ "attach", "", "v1", "PodAttachOptions", "[\"create\",\"get\"]" },
-	{ "binding", "", "v1", "Binding", "[\"create\"]" },
-	{ "ephemeralcontainers", "", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
-	{ "eviction", "policy", "v1", "Eviction", "[\"create\"]" },
-	{ "exec", "", "v1", "PodExecOptions", "[\"create\",\"get\"]" },
-	{ "finalize", "", "v1", NULL, "[\"update\"]" },
-	{ "log", "", "v1", NULL, "[\"get\"]" },
-	{ "portforward", "", "v1", "PodPortForwardOptions", "[\"create\",\"get\"]" },
-	{ "resize", "", "v1", NULL, "[\"get\",\"patch\",\"update\"]" },
-	{ "scale", "autoscaling", "v1", "Scale", "[\"get\",\"patch\",\"update\"]" },
-	{ "status", "", "", NULL, "[\"get\",\"patch\",\"update\"]" },
-	{ "token", "authentication.k8s.io", "v1", "TokenRequest", "[\"create\"]" },
-};
-
-static const struct subresource *find_subresource(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(subresources); i++)
-		if (streq(subresources[i].name, name))
-			return &subresources[i];
-	return NULL;
-}
-
-/* All subresources of a kind: its own, then scale and status; status and scale of a custom one. */
-static size_t subresources_of(const struct schema_kind *k, const struct subresource *ret[16])
-{
-	size_t n = 0;
-	for (const char *const *name = k->subresources; name && *name && n < 14; name++) {
-		const struct subresource *s = find_subresource(*name);
-		if (s)
-			ret[n++] = s;
-	}
-	if (k->has_status && k->custom)
-		ret[n++] = find_subresource("status");
-	if (k->has_scale)
-		ret[n++] = find_subresource("scale");
-	if (k->has_status && !k->custom)
-		ret[n++] = find_subresource("status");
-	return n;
-}
+#include "schemas/subresource.h"
 
 static void add_text(struct str *out, const char *name, const char *value)
 {
@@ -226,7 +179,7 @@ static void add_resource(struct str *out, const struct schema_kind *k)
 		add_list(out, "categories", k->categories);
 	}
 	str_add_char(out, '}');
-	const struct subresource *list[16];
+	const struct subresource *list[SUBRESOURCES_MAX];
 	size_t count = subresources_of(k, list);
 	for (size_t i = 0; i < count; i++)
 		add_subresource(out, k, list[i]);
@@ -280,7 +233,7 @@ static void add_aggregated_resource(struct str *out, const struct schema_kind *k
 		str_add_char(out, ',');
 		add_list(out, "categories", k->categories);
 	}
-	const struct subresource *list[16];
+	const struct subresource *list[SUBRESOURCES_MAX];
 	size_t count = subresources_of(k, list);
 	if (count)
 		str_add(out, ",\"subresources\":[");

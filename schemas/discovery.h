@@ -16,9 +16,13 @@ bool discovery_resources(const struct kinds *kinds, const char *group, const cha
 /* apidiscovery.k8s.io/v2 APIGroupDiscoveryList */
 void discovery_aggregated(const struct kinds *kinds, bool is_core, struct str *out);
 
-void openapi_v3_index(const struct kinds *kinds, struct str *out);
+/* The documents that there are, with the hash of each; `has_keys`: tokens are signed here, whose
+ * keys and issuer can be asked for. */
+void openapi_v3_index(const struct kinds *kinds, bool has_keys, struct str *out);
 bool openapi_v3_document(const struct kinds *kinds, const char *group, const char *version,
 			 struct str *out);
+/* The same by its name in the index, and all others: "api", "apis/apps", "apis/apps/v1", "version" … */
+bool openapi_v3_named(const struct kinds *kinds, const char *name, struct str *out);
 void openapi_v2_json(const struct kinds *kinds, struct str *out);
 /* Asked for as application/com.github.proto-openapi.spec.v2@v1.0+protobuf; the answer's type is
  * "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", for Go refuses to parse an @. */

@@ -86,6 +86,16 @@ void kinds_free(struct kinds *k)
 	free(k);
 }
 
+struct kinds *kinds_snapshot(const struct kinds *k)
+{
+	struct kinds *copy = kinds_new();
+	if (k->served) {
+		copy->served = xmemdup(k->served, k->served_count * sizeof *k->served);
+		copy->served_count = k->served_count;
+	}
+	return copy;
+}
+
 /* ---- finding ---- */
 
 size_t kinds_count(const struct kinds *k)

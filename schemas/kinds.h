@@ -19,6 +19,9 @@ struct kinds;
 struct kinds *kinds_new(void);
 void kinds_free(struct kinds *k);
 DEFINE_CLEANUP(kinds)
+/* What is served now, for finding alone: for a worker, while kinds are added on the loop. Those of it
+ * are exchanged under the same rule as all others. The caller's. */
+struct kinds *kinds_snapshot(const struct kinds *k);
 /* The constant ones alone, for client programs. */
 const struct kinds *kinds_constant(void);
 

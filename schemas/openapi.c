@@ -1,6 +1,8 @@
-#include "common/base/jsonx.h"
-#include "common/base/map.h"
 #include "schemas/openapi.h"
+
+#include "common/base/jsonx.h"
+#include "schemas/openapi_internal.h"
+#include "schemas/subresource.h"
 
 #define DOCUMENT_SIZE_MAX (16u << 20)
 
@@ -28,287 +30,287 @@ void openapi_path(const struct schema_kind *k, bool of_object, struct str *out)
 		 of_object ? "/{name}" : "");
 }
 
-static void add_member(struct str *out, const char *name, const char *value)
+/* ---- documents of a group and version ---- */
+
+static void start_document(bool is_custom, struct str *out)
 {
-	str_addf(out, "\"%s\":", name);
-	str_add_json(out, value, strlen(value));
+	str_addf(out,
+		 "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"%s\",\"version\":\"%s\"},"
+		 "\"paths\":{",
+		 is_custom ? "Kubernetes CRD Swagger" : "Kubernetes",
+		 is_custom ? "v0.1.0" : OPENAPI_MINOR);
 }
 
-static void add_kind(struct str *out, const struct schema_kind *k)
+/* Between paths and schemas, which are optional. */
+static void start_components(bool is_custom, bool has_schemas, struct str *out)
 {
-	str_addf(out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", k->group, k->version,
-		 k->kind);
+	str_add(out, "},\"components\":{");
+	if (!is_custom)
+		str_add(out, "\"securitySchemes\":{\"BearerToken\":{\"type\":\"apiKey\","
+			     "\"description\":\"A bearer token.\",\"name\":\"authorization\","
+			     "\"in\":\"header\"}}");
+	if (has_schemas)
+		str_add(out, is_custom ? "\"schemas\":{" : ",\"schemas\":{");
 }
 
-static void add_operation(struct str *out, const struct schema_kind *k, const char *verb,
-			  const char *action)
+static void end_document(bool has_schemas, struct str *out)
 {
-	bool writes = !streq(verb, "get") && !streq(verb, "delete");
-	str_addf(out, "\"%s\":{\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":",
-		 verb, action);
-	add_kind(out, k);
-	str_add(out, ",\"parameters\":[{\"name\":\"pretty\",\"in\":\"query\",\"schema\":{\"type\":"
-		     "\"string\"}}");
-	if (!streq(verb, "get"))
-		str_add(out,
-			",{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}");
-	if (writes)
-		str_add(out,
-			",{\"name\":\"fieldManager\",\"in\":\"query\",\"schema\":{\"type\":"
-			"\"string\"}},{\"name\":\"fieldValidation\",\"in\":\"query\",\"schema\":{"
-			"\"type\":\"string\"}}");
-	str_add(out, "],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/"
-		     "json\":{\"schema\":{\"$ref\":\"#/components/schemas/");
-	openapi_kind_name(k, out);
-	str_add(out, "\"}}}}}}");
+	str_add(out, has_schemas ? "}}}" : "}}");
 }
 
-static void add_paths(struct str *out, const struct schema_kind *k)
+/* The types of what lies below an object. */
+static void add_subresource_types(struct openapi_types *t, const struct schema_kind *k)
 {
-	static const struct {
-		const char *verb, *action;
-	} object_verbs[] = {
-		{ "get", "get" }, { "put", "put" }, { "patch", "patch" }, { "delete", "delete" }
-	};
-	str_add_char(out, '"');
-	openapi_path(k, false, out);
-	str_add(out, "\":{");
-	if (!kind_offers(k, "get")) {
-		/* A question: it is answered, and nothing is stored. */
-		add_operation(out, k, "post", "post");
-		str_add_char(out, '}');
-		return;
-	}
-	add_operation(out, k, "get", "list");
-	str_add_char(out, ',');
-	add_operation(out, k, "post", "post");
-	str_add(out, "},\"");
-	openapi_path(k, true, out);
-	str_add(out, "\":{");
-	for (size_t i = 0; i < ARRAY_LEN(object_verbs); i++) {
-		if (i)
-			str_add_char(out, ',');
-		add_operation(out, k, object_verbs[i].verb, object_verbs[i].action);
-	}
-	str_add_char(out, '}');
-}
-
-static void add_scalar(struct str *out, const struct schema_field *f)
-{
-	static const char *const texts[SCHEMA_FORM_COUNT] = {
-		[SCHEMA_STRING] = "\"type\":\"string\"",
-		[SCHEMA_INT32] = "\"type\":\"integer\",\"format\":\"int32\"",
-		[SCHEMA_INT64] = "\"type\":\"integer\",\"format\":\"int64\"",
-		[SCHEMA_BOOL] = "\"type\":\"boolean\"",
-		[SCHEMA_DOUBLE] = "\"type\":\"number\",\"format\":\"double\"",
-		[SCHEMA_BYTES] = "\"type\":\"string\",\"format\":\"byte\"",
-		[SCHEMA_DURATION] = "\"type\":\"string\"",
-		[SCHEMA_ANY] = "\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true",
-		[SCHEMA_STRING_LIST] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
-		[SCHEMA_SCHEMA_OR_LIST] = "\"x-kubernetes-preserve-unknown-fields\":true",
-		[SCHEMA_SCHEMA_OR_BOOL] = "\"x-kubernetes-preserve-unknown-fields\":true",
-		[SCHEMA_SCHEMA_OR_STRINGS] = "\"x-kubernetes-preserve-unknown-fields\":true",
-	};
-	static const char *const names[SCHEMA_FORM_COUNT] = {
-		[SCHEMA_TIME] = "io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-		[SCHEMA_MICRO_TIME] = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
-		[SCHEMA_QUANTITY] = "io.k8s.apimachinery.pkg.api.resource.Quantity",
-		[SCHEMA_INT_OR_STRING] = "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-		[SCHEMA_FIELDS_V1] = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
-	};
-	if (f->form == SCHEMA_OBJECT) {
-		str_add(out, "\"allOf\":[{\"$ref\":\"#/components/schemas/");
-		openapi_type_name(f->type, out);
-		str_add(out, "\"}]");
-	} else if (names[f->form]) {
-		str_addf(out, "\"allOf\":[{\"$ref\":\"#/components/schemas/%s\"}]", names[f->form]);
-	} else {
-		str_add(out, texts[f->form]);
-	}
-	if (f->enum_values && f->shape == SCHEMA_ONE) {
-		str_add(out, ",\"enum\":[");
-		for (size_t i = 0; f->enum_values[i]; i++)
-			str_addf(out, "%s\"%s\"", i ? "," : "", f->enum_values[i]);
-		str_add_char(out, ']');
-	}
-}
-
-static void add_list_rules(struct str *out, const struct schema_field *f)
-{
-	static const char *const types[] = { "atomic", "set", "map" };
-	str_addf(out, ",\"x-kubernetes-list-type\":\"%s\"", types[f->list_type]);
-	if (f->list_map_keys) {
-		str_add(out, ",\"x-kubernetes-list-map-keys\":[");
-		for (size_t i = 0; f->list_map_keys[i]; i++)
-			str_addf(out, "%s\"%s\"", i ? "," : "", f->list_map_keys[i]);
-		str_add_char(out, ']');
-	}
-	if (f->patch_merge)
-		str_addf(out, ",\"x-kubernetes-patch-strategy\":\"%s\"",
-			 f->patch_retain_keys ? "merge,retainKeys" : "merge");
-	if (f->patch_merge_key)
-		str_addf(out, ",\"x-kubernetes-patch-merge-key\":\"%s\"", f->patch_merge_key);
-}
-
-static void add_property(struct str *out, const struct schema_field *f)
-{
-	add_member(out, f->name, "");
-	str_truncate(out, out->len - 2);
-	str_add_char(out, '{');
-	if (f->description) {
-		add_member(out, "description", f->description);
-		str_add_char(out, ',');
-	}
-	switch (f->shape) {
-	case SCHEMA_ONE:
-		add_scalar(out, f);
-		break;
-	case SCHEMA_LIST:
-		str_add(out, "\"type\":\"array\",\"items\":{");
-		add_scalar(out, f);
-		str_add_char(out, '}');
-		add_list_rules(out, f);
-		break;
-	case SCHEMA_MAP:
-		str_add(out, "\"type\":\"object\",\"additionalProperties\":{");
-		add_scalar(out, f);
-		str_add_char(out, '}');
-		break;
-	}
-	if (f->default_json && f->shape == SCHEMA_ONE)
-		str_addf(out, ",\"default\":%s", f->default_json);
-	str_add_char(out, '}');
-}
-
-static void add_type(struct str *out, const struct schema_type *type, const struct schema_kind *k)
-{
-	bool has_required = false;
-	str_add(out, ",\"");
-	openapi_type_name(type, out);
-	str_add(out, "\":{\"type\":\"object\"");
-	if (*type->description) {
-		str_add_char(out, ',');
-		add_member(out, "description", type->description);
-	}
-	if (k) {
-		str_add(out, ",\"x-kubernetes-group-version-kind\":[");
-		add_kind(out, k);
-		str_add_char(out, ']');
-	}
-	for (size_t i = 0; i < type->fields_count; i++) {
-		if (!type->fields[i].is_required)
+	const struct subresource *subs[SUBRESOURCES_MAX];
+	size_t count = subresources_of(k, subs);
+	for (size_t i = 0; i < count; i++) {
+		const struct subresource *s = subs[i];
+		AUTO_STR name;
+		str_init(&name, 1024);
+		if (!s->kind || subresource_is_stream(s))
 			continue;
-		str_addf(out, "%s\"%s\"", has_required ? "," : ",\"required\":[",
-			 type->fields[i].name);
-		has_required = true;
+		str_addf(&name, "%.*s.%s.%s", (int)(*s->group ? strcspn(s->group, ".") : 4),
+			 *s->group ? s->group : "core", s->version, s->kind);
+		openapi_add_named(t, name.data);
 	}
-	str_add(out, has_required ? "],\"properties\":{" : ",\"properties\":{");
-	for (size_t i = 0; i < type->fields_count; i++) {
-		if (i)
-			str_add_char(out, ',');
-		add_property(out, &type->fields[i]);
-	}
-	str_add(out, "}}");
 }
 
-/* A type and what it reaches, each once. */
-static void add_types(struct str *out, struct map *seen, const struct schema_type *type,
-		      const struct schema_kind *k)
+/* All that the operations of a kind refer to. */
+static void add_kind_types(struct openapi_types *t, const struct schema_kind *k)
 {
-	if (map_has(seen, type->name))
+	static const char *const custom[] = { "apis.meta.v1.ObjectMeta", "apis.meta.v1.ListMeta" };
+	static const struct {
+		const char *verb, *type;
+	} brought[] = {
+		{ "delete", "apis.meta.v1.DeleteOptions" },
+		{ "delete", "apis.meta.v1.Status" },
+		{ "patch", OPENAPI_META "Patch" },
+		{ "watch", "apis.meta.v1.WatchEvent" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(brought); i++)
+		if (kind_offers(k, brought[i].verb) &&
+		    !(k->custom && streq(brought[i].verb, "watch")))
+			openapi_add_named(t, brought[i].type);
+	add_subresource_types(t, k);
+	if (k->custom) {
+		for (size_t i = 0; i < ARRAY_LEN(custom); i++)
+			openapi_add_named(t, custom[i]);
+		str_add_char(t->out, ',');
+		openapi_custom(k, false, t->out);
 		return;
-	map_put(seen, type->name, seen);
-	add_type(out, type, k);
-	for (size_t i = 0; i < type->fields_count; i++)
-		if (type->fields[i].form == SCHEMA_OBJECT)
-			add_types(out, seen, type->fields[i].type, NULL);
-}
-
-static void add_common_types(struct str *out)
-{
-	str_add(out,
-		"\"io.k8s.apimachinery.pkg.apis.meta.v1.Time\":{\"type\":\"string\",\"format\":"
-		"\"date-time\"},\"io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime\":{\"type\":"
-		"\"string\",\"format\":\"date-time\"},\"io.k8s.apimachinery.pkg.apis.meta.v1."
-		"FieldsV1\":{\"type\":\"object\"},\"io.k8s.apimachinery.pkg.api.resource."
-		"Quantity\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]},"
-		"\"io.k8s.apimachinery.pkg.util.intstr.IntOrString\":{\"oneOf\":[{\"type\":"
-		"\"integer\"},{\"type\":\"string\"}],\"format\":\"int-or-string\"}");
-}
-
-static void add_meta_types(struct str *out, struct map *seen)
-{
-	static const char *const names[] = { "apis.meta.v1.ObjectMeta", "apis.meta.v1.ListMeta" };
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const struct schema_type *type = schema_type_by_name(names[i]);
-		if (type)
-			add_types(out, seen, type, NULL);
+	}
+	openapi_add_type(t, k->type);
+	if (kind_offers(k, "list")) {
+		auto_free char *list = xasprintf("%sList", k->type->name);
+		openapi_add_named(t, list);
 	}
 }
 
 void openapi_meta_types(struct str *out)
 {
-	struct map seen = { 0 };
-	add_common_types(out);
-	add_meta_types(out, &seen);
-	map_fini(&seen);
+	struct openapi_types t;
+	openapi_types_init(&t, out, "", "v1");
+	openapi_add_named(&t, "apis.meta.v1.ObjectMeta");
+	openapi_add_named(&t, "apis.meta.v1.ListMeta");
+	openapi_types_fini(&t);
+}
+
+static bool is_of(const struct schema_kind *k, const char *group, const char *version)
+{
+	return streq(k->group, group) && streq(k->version, version);
+}
+
+/* "/apis/apps/v1/" */
+static void add_resources_path(const char *group, const char *version, struct str *out)
+{
+	AUTO_STR path, tag, name;
+	str_init(&path, 1024);
+	str_init(&tag, 1024);
+	str_init(&name, 1024);
+	str_addf(&path, "%s%s/%s/", *group ? "/apis/" : "/api", group, version);
+	openapi_tag(group, version, &tag);
+	str_add(&name, "get");
+	openapi_group_name(group, version, &name);
+	str_add(&name, "APIResources");
+	openapi_add_plain_path(path.data, tag.data, name.data,
+			       "List the resources of this version of the group.",
+			       OPENAPI_META "APIResourceList", NULL, out);
 }
 
 bool openapi_v3_document(const struct kinds *kinds, const char *group, const char *version,
 			 struct str *out)
 {
-	bool has_one = false;
-	struct map seen = { 0 };
+	bool is_custom = !schema_group_version_exists(group, version), has_one = !is_custom;
+	struct openapi_types types;
 	if (!kinds_has_group_version(kinds, group, version))
 		return false;
-	str_add(out, "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":"
-		     "\"" OPENAPI_VERSION "\"},\"paths\":{");
+	start_document(is_custom, out);
+	if (!is_custom)
+		add_resources_path(group, version, out);
 	for (size_t i = 0; i < kinds_count(kinds); i++) {
 		const struct schema_kind *k = kinds_at(kinds, i);
-		if (!streq(k->group, group) || !streq(k->version, version))
+		if (!is_of(k, group, version))
 			continue;
-		if (has_one)
-			str_add_char(out, ',');
-		add_paths(out, k);
+		openapi_add_paths(k, has_one, out);
 		has_one = true;
 	}
-	str_add(out, "},\"components\":{\"schemas\":{");
-	add_common_types(out);
-	for (size_t i = 0; i < kinds_count(kinds); i++) {
-		const struct schema_kind *k = kinds_at(kinds, i);
-		if (!streq(k->group, group) || !streq(k->version, version))
-			continue;
-		if (!k->custom) {
-			add_types(out, &seen, k->type, k);
-			continue;
-		}
-		add_meta_types(out, &seen);
-		str_add_char(out, ',');
-		openapi_custom(k, false, out);
-	}
-	str_add(out, "}}}");
-	map_fini(&seen);
+	start_components(is_custom, true, out);
+	openapi_types_init(&types, out, group, version);
+	if (!is_custom)
+		openapi_add_named(&types, "apis.meta.v1.APIResourceList");
+	for (size_t i = 0; i < kinds_count(kinds); i++)
+		if (is_of(kinds_at(kinds, i), group, version))
+			add_kind_types(&types, kinds_at(kinds, i));
+	openapi_types_fini(&types);
+	end_document(true, out);
 	return true;
 }
 
-void openapi_v3_index(const struct kinds *kinds, struct str *out)
+/* ---- what is no group and version ---- */
+
+static const struct plain {
+	const char *name, *tag, *operation, *words;
+	const char *type, *content_type; /* NULL: text; NULL: those of objects */
+	const char *brought[2];
+} plain[] = {
+	{ "api",
+	  "core",
+	  "getCoreAPIVersions",
+	  "List the versions of the core group.",
+	  OPENAPI_META "APIVersions",
+	  NULL,
+	  { OPENAPI_META "APIVersions", "apis.meta.v1.ServerAddressByClientCIDR" } },
+	{ "apis",
+	  "apis",
+	  "getAPIVersions",
+	  "List the groups and their versions.",
+	  OPENAPI_META "APIGroupList",
+	  NULL,
+	  { "apis.meta.v1.APIGroupList", NULL } },
+	{ "version",
+	  "version",
+	  "getCodeVersion",
+	  "Read the version of the server.",
+	  "io.k8s.apimachinery.pkg.version.Info",
+	  "application/json",
+	  { "io.k8s.apimachinery.pkg.version.Info", NULL } },
+	{ "openid/v1/jwks",
+	  "openid",
+	  "getServiceAccountIssuerOpenIDKeyset",
+	  "Read the keys with which tokens of service accounts are signed.",
+	  NULL,
+	  "application/jwk-set+json",
+	  { NULL, NULL } },
+	{ ".well-known/openid-configuration",
+	  "WellKnown",
+	  "getServiceAccountIssuerOpenIDConfiguration",
+	  "Read what OpenID Connect needs to know of the issuer of tokens.",
+	  NULL,
+	  "application/json",
+	  { NULL, NULL } },
+};
+
+#define PLAIN_WITH_KEYS 2 /* so many at the end are there with keys alone */
+
+static void add_plain(const struct plain *p, struct str *out)
+{
+	struct openapi_types types;
+	auto_free char *path = xasprintf("/%s/", p->name);
+	start_document(false, out);
+	openapi_add_plain_path(path, p->tag, p->operation, p->words, p->type, p->content_type, out);
+	start_components(false, p->brought[0] != NULL, out);
+	openapi_types_init(&types, out, "", "v1");
+	for (size_t i = 0; i < ARRAY_LEN(p->brought); i++)
+		if (p->brought[i])
+			openapi_add_named(&types, p->brought[i]);
+	openapi_types_fini(&types);
+	end_document(p->brought[0] != NULL, out);
+}
+
+static bool is_built_in_group(const char *group)
+{
+	for (size_t i = 0; i < schema_kinds_count(); i++)
+		if (*group && streq(schema_kind_at(i)->group, group))
+			return true;
+	return false;
+}
+
+static void add_group(const char *group, struct str *out)
+{
+	AUTO_STR name, tag;
+	auto_free char *path = xasprintf("apis/%s", group);
+	str_init(&name, 1024);
+	str_init(&tag, 1024);
+	str_add(&name, "get");
+	openapi_group_name(group, "", &name);
+	str_add(&name, "APIGroup");
+	openapi_tag(group, "", &tag);
+	const struct plain p = { .name = path,
+				 .tag = tag.data,
+				 .operation = name.data,
+				 .words = "List the versions of the group.",
+				 .type = OPENAPI_META "APIGroup",
+				 .brought = { "apis.meta.v1.APIGroup", NULL } };
+	add_plain(&p, out);
+}
+
+bool openapi_v3_named(const struct kinds *kinds, const char *name, struct str *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+		if (streq(plain[i].name, name)) {
+			add_plain(&plain[i], out);
+			return true;
+		}
+	if (starts_with(name, "api/"))
+		return openapi_v3_document(kinds, "", name + strlen("api/"), out);
+	if (!starts_with(name, "apis/"))
+		return false;
+	name += strlen("apis/");
+	size_t n = strcspn(name, "/");
+	auto_free char *group = xstrndup(name, n);
+	if (name[n])
+		return *group && openapi_v3_document(kinds, group, name + n + 1, out);
+	bool is_there = is_built_in_group(group);
+	if (is_there)
+		add_group(group, out);
+	return is_there;
+}
+
+/* ---- the index ---- */
+
+static void add_entry(const struct kinds *kinds, const char *name, bool has_one,
+		      struct str *document, struct str *out)
+{
+	str_clear(document);
+	(void)openapi_v3_named(kinds, name, document); /* it exists */
+	str_addf(out, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%016llX\"}",
+		 has_one ? "," : "", name, name,
+		 (unsigned long long)hash_bytes(document->data, document->len));
+}
+
+void openapi_v3_index(const struct kinds *kinds, bool has_keys, struct str *out)
 {
 	const struct schema_kind *last = NULL;
+	AUTO_STR document, name;
+	str_init(&document, DOCUMENT_SIZE_MAX);
+	str_init(&name, 1024);
 	str_add(out, "{\"paths\":{");
+	for (size_t i = 0; i < ARRAY_LEN(plain) - (has_keys ? 0 : PLAIN_WITH_KEYS); i++)
+		add_entry(kinds, plain[i].name, i > 0, &document, out);
 	for (size_t i = 0; i < kinds_count(kinds); i++) {
 		const struct schema_kind *k = kinds_at(kinds, i);
-		if (last && streq(last->group, k->group) && streq(last->version, k->version))
+		bool is_new_group = !last || !streq(last->group, k->group);
+		if (!is_new_group && streq(last->version, k->version))
 			continue;
-		AUTO_STR document, path;
-		str_init(&document, DOCUMENT_SIZE_MAX);
-		str_init(&path, 1024);
-		(void)openapi_v3_document(kinds, k->group, k->version, &document); /* it exists */
-		str_add(&path, *k->group ? "apis/" : "api/");
-		schema_api_version(k, &path);
-		str_addf(out, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%016llX\"}",
-			 last ? "," : "", path.data, path.data,
-			 (unsigned long long)hash_bytes(document.data, document.len));
 		last = k;
+		str_clear(&name);
+		str_addf(&name, "apis/%s", k->group);
+		if (is_new_group && is_built_in_group(k->group))
+			add_entry(kinds, name.data, true, &document, out);
+		str_clear(&name);
+		str_add(&name, *k->group ? "apis/" : "api/");
+		schema_api_version(k, &name);
+		add_entry(kinds, name.data, true, &document, out);
 	}
 	str_add(out, "}}");
 }

@@ -6,6 +6,7 @@
 #include "schemas/discovery.h"
 
 #define OPENAPI_VERSION "v1.36.3"
+#define OPENAPI_MINOR   "1.36"
 
 /* "io.k8s.api.apps.v1.Deployment" */
 void openapi_type_name(const struct schema_type *type, struct str *out);

@@ -29,17 +29,39 @@ static void rewrite_references(json_t *value)
 	const char *name;
 	json_t *below;
 	size_t i;
+	json_t *all = json_object_get(value, "allOf");
+	const json_t *holder = all ? json_array_get(all, 0) : value;
+	const char *to = json_string_value(json_object_get(holder, "$ref"));
+	if (to && starts_with(to, from)) {
+		auto_free char *made = xasprintf("#/definitions/%s", to + strlen(from));
+		json_object_del(value, "allOf");
+		json_object_del(value, "default");
+		json_object_set_new(value, "$ref", json_string(made));
+	}
 	json_object_foreach (value, name, below)
 		rewrite_references(below);
 	json_array_foreach (value, i, below)
 		rewrite_references(below);
-	json_t *all = json_object_get(value, "allOf");
-	const char *to = json_string_value(json_object_get(json_array_get(all, 0), "$ref"));
-	if (!to || !starts_with(to, from))
-		return;
-	auto_free char *made = xasprintf("#/definitions/%s", to + strlen(from));
-	json_object_del(value, "allOf");
-	json_object_set_new(value, "$ref", json_string(made));
+}
+
+/* Version 2 has them for custom kinds only. */
+static void drop_defaults(json_t *value)
+{
+	const char *name;
+	json_t *below;
+	json_object_foreach (value, name, below) {
+		json_object_del(below, "default");
+		drop_defaults(below);
+	}
+}
+
+static void drop_built_in_defaults(json_t *definitions)
+{
+	const char *name;
+	json_t *one;
+	json_object_foreach (definitions, name, one)
+		if (starts_with(name, "io.k8s.apimachinery."))
+			drop_defaults(one);
 }
 
 /* Of custom kinds alone: built-in ones are described in version 3. NULL: there are none. */
@@ -64,6 +86,7 @@ static json_t *make_definitions(const struct kinds *kinds)
 	if (!has_one || !str_ok(&text) || json_parse(text.data, text.len, &made, &ignored) < 0)
 		return NULL;
 	rewrite_references(made);
+	drop_built_in_defaults(made);
 	return made;
 }
 

@@ -102,7 +102,7 @@ static void test_openapi(void)
 {
 	AUTO_STR text;
 	str_init(&text, 32 << 20);
-	openapi_v3_index(kinds_constant(), &text);
+	openapi_v3_index(kinds_constant(), true, &text);
 	AUTO_JSON *index = load(&text);
 	const json_t *paths = json_object_get(index, "paths");
 	CHECK(json_object_get(paths, "api/v1") && json_object_get(paths, "apis/apps/v1"));
