@@ -24,6 +24,10 @@ void openapi_add_type(struct openapi_types *t, const struct schema_type *type);
 /* By name in our tables ("apis.meta.v1.Status"), or in full where no table has it. */
 void openapi_add_named(struct openapi_types *t, const char *name);
 
+/* True where others than f->enum_values are listed: as JSON, or NULL for none. */
+bool openapi_listed_values(const struct schema_type *owner, const struct schema_field *f,
+			   const char **ret_values);
+
 void openapi_add_member(struct str *out, const char *name, const char *value);
 
 /* "PolicyV1" for names of operations, "policy_v1" for tags; without a version: "Policy". */

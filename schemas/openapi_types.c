@@ -200,8 +200,17 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void add_enum(struct str *out, const char *const *values)
+static void add_enum(struct str *out, const struct schema_type *owner, const struct schema_field *f)
 {
+	const char *const *values = f->enum_values;
+	const char *listed;
+	if (openapi_listed_values(owner, f, &listed)) {
+		if (listed)
+			str_addf(out, ",\"enum\":[%s]", listed);
+		return;
+	}
+	if (!values)
+		return;
 	const char *sorted[64];
 	size_t n = 0;
 	while (values[n] && n < ARRAY_LEN(sorted)) {
@@ -237,8 +246,8 @@ static void add_value(struct str *out, const struct schema_type *owner,
 		str_add(out, texts[f->form]);
 	if (fallback)
 		str_addf(out, ",\"default\":%s", fallback);
-	if (f->enum_values)
-		add_enum(out, f->enum_values);
+	if (f->form == SCHEMA_STRING)
+		add_enum(out, owner, f);
 }
 
 /* Of what is only answered nobody owns parts. */

@@ -1,7 +1,7 @@
 /*
  * OpenAPI v3 against what Kubernetes 1.36 says, without its words: tests/golden/openapi/operations.txt has
  * the name of every operation (but those of proxies, which are not served), documents.json whole
- * documents and some paths. Custom kinds are those of its definitions.
+ * documents, and some paths and schemas of others. Custom kinds are those of its definitions.
  */
 #include "common/base/jsonx.h"
 #include "common/base/map.h"
@@ -117,6 +117,12 @@ static void test_documents(const struct kinds *kinds, const json_t *golden)
 		strip_words(got);
 		json_object_foreach (want, path, item)
 			same &= is_same(path, json_at(got, "paths", path), item);
+	}
+	json_object_foreach (json_object_get(golden, "schemas"), name, want) {
+		AUTO_JSON *got = document(kinds, name);
+		strip_words(got);
+		json_object_foreach (want, path, item)
+			same &= is_same(path, json_at(got, "components", "schemas", path), item);
 	}
 	CHECK(same);
 }
