@@ -1,6 +1,7 @@
 /*
- * Where the values that a field's schema lists are not those that are checked here: Kubernetes lists none of
- * some fields whose values it checks, and those of others that it does not check, or checks elsewhere.
+ * Where the values that a field's schema lists are not those that are checked here: Kubernetes lists
+ * none of some fields whose values it checks, and those of others that it does not check, or checks
+ * elsewhere.
  */
 #include "schemas/openapi_internal.h"
 
