@@ -260,7 +260,8 @@ void store_batch_done(void *ctx, enum backend_outcome outcome, uint64_t revision
 	}
 	store_batch_free(b);
 	store_pump(s);
-	if (loop_turn_us(s->loop) < STORE_TURN_LONG_US)
+	/* The next batch leaves when the connection's turn ends: those who wait are told meanwhile. */
+	if (!s->in_flight && loop_turn_us(s->loop) < STORE_TURN_LONG_US)
 		store_tell_settled(s);
 	else
 		loop_timer_set(s->telling, 0);
