@@ -5,9 +5,8 @@ struct view {
 	const struct deployment_want *want;
 	const struct deployment_set *sets;
 	size_t n;
-	size_t new_set;            /* SIZE_MAX: none */
-	const size_t *by_age;      /* old sets, oldest first */
-	const size_t *by_revision; /* old sets; an undone one counts from when it served last */
+	size_t new_set;       /* SIZE_MAX: none */
+	const size_t *by_age; /* old sets, oldest first */
 	size_t old_count;
 	int64_t total, old_total; /* spec replicas */
 };
@@ -264,11 +263,14 @@ static void forget_old(struct view *v)
 	if (want->history_limit < 0 || (int64_t)v->old_count <= want->history_limit)
 		return;
 	int64_t excess = (int64_t)v->old_count - want->history_limit;
-	for (size_t i = 0; i < v->old_count && excess > 0; i++, excess--) {
-		const struct deployment_set *s = &v->sets[v->by_revision[i]];
+	/* An undone one counts from when it served last. */
+	auto_free size_t *by_revision = xcalloc(v->n, sizeof(size_t));
+	size_t count = list_old(v->sets, v->n, served_before, by_revision);
+	for (size_t i = 0; i < count && excess > 0; i++, excess--) {
+		const struct deployment_set *s = &v->sets[by_revision[i]];
 		if (s->replicas == 0 && s->status_replicas == 0 && s->is_observed &&
 		    !s->is_deleting)
-			push(v, DEPLOYMENT_DELETE, v->by_revision[i], 0, "history limit");
+			push(v, DEPLOYMENT_DELETE, by_revision[i], 0, "history limit");
 	}
 }
 
@@ -294,16 +296,13 @@ void deployment_plan_make(struct deployment_plan *plan, const struct deployment_
 	if (want->is_deleting)
 		return;
 	auto_free size_t *by_age = xcalloc(n + 1, sizeof(size_t));
-	auto_free size_t *by_revision = xcalloc(n + 1, sizeof(size_t));
 	struct view v = { .plan = plan,
 			  .want = want,
 			  .sets = sets,
 			  .n = n,
 			  .new_set = SIZE_MAX,
-			  .by_age = by_age,
-			  .by_revision = by_revision };
+			  .by_age = by_age };
 	v.old_count = list_old(sets, n, is_older, by_age);
-	(void)list_old(sets, n, served_before, by_revision); /* as many */
 	for (size_t i = 0; i < n; i++) {
 		if (sets[i].is_new)
 			v.new_set = i;

@@ -4,8 +4,8 @@
  * sound.h finds it good, any other rule has anything against it.
  */
 #include "tests/fuzz/canonical.h"
+#include "tests/fuzz/custom_kind.h"
 
-#include "schemas/custom.h"
 #include "schemas/custom_check.h"
 
 #define LINES_MAX 8
@@ -16,17 +16,11 @@ static struct custom *custom_in(struct span line)
 	struct error err;
 	struct custom *c = NULL;
 	struct field_errors errors = { 0 };
-	AUTO_JSON *version = json_loadb(line.at, line.len, 0, NULL), *definition = json_object();
-	const struct schema_type *type =
-		schema_type_by_name("apiextensions.v1.CustomResourceDefinition");
-	if (!json_is_object(version))
+	AUTO_JSON *version = json_loadb(line.at, line.len, 0, NULL);
+	AUTO_JSON *definition = json_is_object(version) ? custom_definition(version) : NULL;
+	if (!definition)
 		return NULL;
-	json_put_str(version, "name", "v1");
-	json_put(definition, "spec.versions", json_pack("[O]", version));
-	if (schema_normalize(type, definition, NULL, &err) < 0)
-		return NULL;
-	const json_t *made = json_array_get(json_dig(definition, "spec.versions"), 0);
-	const json_t *schema = json_at(made, "schema", "openAPIV3Schema");
+	const json_t *schema = custom_schema_in(definition);
 	if (schema) {
 		validate_schema(schema, NULL, &errors);
 		validate_schema_defaults(schema, NULL, &errors);
@@ -66,7 +60,6 @@ static void compare(const struct schema_kind *k, struct span json, bool prunes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const labels[] = { NULL };
 	const char *p = (const char *)data, *end = p + size;
 	struct custom *custom = NULL;
 	for (size_t i = 0; i < LINES_MAX && p < end; i++) {
@@ -77,14 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		if (i == 0)
 			continue;
-		const struct schema_kind kind = { .group = "g.x",
-						  .version = "v1",
-						  .kind = "K",
-						  .list_kind = "KList",
-						  .resource = "ks",
-						  .field_labels = labels,
-						  .type = custom_type(custom),
-						  .custom = custom };
+		const struct schema_kind kind = custom_kind(custom);
 		compare(&kind, line, false);
 		compare(&kind, line, true);
 	}

@@ -3,8 +3,8 @@
  * one before. Any schema that reads as one compiles or is refused, any object meets it; where the
  * schema is found valid, what is printed reads back as the same.
  */
-#include "common/base/jsonx.h"
-#include "schemas/custom.h"
+#include "tests/fuzz/custom_kind.h"
+
 #include "schemas/field_walk.h"
 #include "schemas/openapi.h"
 #include "schemas/rule.h"
@@ -64,32 +64,17 @@ static void publish(const struct schema_kind *kind)
 
 static void run(json_t *version, json_t *tree, json_t *old)
 {
-	static const char *const labels[] = { NULL };
 	struct error err;
 	struct custom *c = NULL;
 	struct field_errors errors = { 0 };
-	AUTO_JSON *definition = json_object();
-	json_t *versions = json_array();
-	const struct schema_type *type =
-		schema_type_by_name("apiextensions.v1.CustomResourceDefinition");
-	json_put_str(version, "name", "v1");
-	json_array_append(versions, version);
-	json_put(definition, "spec.versions", versions);
-	if (schema_normalize(type, definition, NULL, &err) < 0)
+	AUTO_JSON *definition = custom_definition(version);
+	if (!definition)
 		return;
-	const json_t *made = json_array_get(json_dig(definition, "spec.versions"), 0);
-	const json_t *schema = json_at(made, "schema", "openAPIV3Schema");
+	const json_t *schema = custom_schema_in(definition);
 	if (schema)
 		validate_schema(schema, NULL, &errors);
 	if (custom_compile(definition, "v1", &c, &err) == 0) {
-		const struct schema_kind kind = { .group = "g.x",
-						  .version = "v1",
-						  .kind = "K",
-						  .list_kind = "KList",
-						  .resource = "ks",
-						  .field_labels = labels,
-						  .type = custom_type(c),
-						  .custom = c };
+		const struct schema_kind kind = custom_kind(c);
 		publish(&kind);
 		if (tree) {
 			json_put_str(tree, "kind", "K");

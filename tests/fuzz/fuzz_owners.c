@@ -6,8 +6,7 @@
  */
 #include "schemas/owners.h"
 
-#include "common/base/jsonx.h"
-#include "schemas/custom.h"
+#include "tests/fuzz/custom_kind.h"
 
 #include <stdio.h>
 
@@ -135,17 +134,10 @@ static struct custom *custom_in(const char *line, size_t n)
 {
 	struct error err;
 	struct custom *c = NULL;
-	AUTO_JSON *version = json_loadb(line, n, 0, NULL), *definition = json_object();
-	const struct schema_type *type =
-		schema_type_by_name("apiextensions.v1.CustomResourceDefinition");
-	if (!json_object_get(version, "schema"))
-		return NULL;
-	json_put_str(version, "name", "v1");
-	json_put(definition, "spec.versions", json_pack("[O]", version));
-	if (schema_normalize(type, definition, NULL, &err) < 0 ||
-	    custom_compile(definition, "v1", &c, &err) < 0)
-		return NULL;
-	return c;
+	AUTO_JSON *version = json_loadb(line, n, 0, NULL);
+	AUTO_JSON *definition =
+		json_object_get(version, "schema") ? custom_definition(version) : NULL;
+	return definition && custom_compile(definition, "v1", &c, &err) == 0 ? c : NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -153,15 +145,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *at = (const char *)data, *end = at + size;
 	struct state s = { 0 };
 	struct custom *custom = NULL;
-	struct schema_kind kind = { .group = "g.x", .version = "v1", .kind = "K" };
+	struct schema_kind kind;
 	str_init(&s.object, TEXT_MAX);
 	str_init(&s.owners, TEXT_MAX);
 	for (int i = 0; i < LINES_MAX && at < end; i++) {
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((stop ? stop : end) - at);
 		if (i == 0 && (custom = custom_in(at, n))) {
-			kind.type = custom_type(custom);
-			kind.custom = custom;
+			kind = custom_kind(custom);
 			s.kind = &kind;
 			at += n + 1;
 			continue;
