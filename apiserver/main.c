@@ -11,6 +11,7 @@
 #include "common/io/log.h"
 #include "common/io/memory.h"
 #include "common/io/tls.h"
+#include "common/io/zone_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,6 +186,7 @@ struct parts {
 	struct store *store;
 	struct server *server;
 	struct http_server *http;
+	struct zone_names *zones; /* NULL: the machine has none */
 };
 
 static int make_store(const struct flags *f, struct parts *p, struct error *err)
@@ -316,6 +318,9 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 		code = number_of("connections-per-client", f->per_client, &per_client, err);
 	if (code < 0)
 		return code;
+	p->zones = zone_names_new();
+	if (!p->zones)
+		log_warn("apiserver", "no time zones here: any name is taken", "package", "tzdata");
 	struct server_options o = { .cluster_id = f->cluster_id,
 				    .service_cidr = f->service_cidr,
 				    .advertise_address = f->advertise,
@@ -330,6 +335,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .oidc_ca = oidc_ca,
 				    .node_cert_pem = node_cert,
 				    .node_key_pem = node_key,
+				    .zones = p->zones,
 				    .random = kernel_random,
 				    .carrier_metrics = http_metrics,
 				    .carrier_ctx = p };
@@ -394,6 +400,7 @@ int main(int argc, char **argv)
 	http_server_free(p.http);
 	store_free(p.store);
 	server_free(p.server);
+	zone_names_free(p.zones);
 	loop_free(p.loop);
 	return 0;
 }

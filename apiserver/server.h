@@ -14,6 +14,7 @@
 struct audit_options;
 struct authn_oidc_options;
 struct server;
+struct zone_names;
 
 struct server_options {
 	const char *cluster_id;
@@ -36,6 +37,8 @@ struct server_options {
 	/* Random bytes: the kernel's, or a simulation's. */
 	void (*random)(void *ctx, void *buf, size_t n);
 	void *random_ctx;
+	/* What a CronJob may name; borrowed. NULL: any name will do. */
+	const struct zone_names *zones;
 	size_t in_flight_max; /* requests under way, of users and of the system each; 0: 2,000 */
 	/* Appends the metrics of what carries the exchanges; NULL: none. */
 	void (*carrier_metrics)(void *ctx, struct str *out);

@@ -1,9 +1,9 @@
 /* Create, update and patch: from the client's body to the answer. */
 #include "apiserver/change.h"
 #include "apiserver/definitions.h"
-#include "apiserver/schedule.h"
 #include "apiserver/signing.h"
 #include "apiserver/work.h"
+#include "apiserver/zone.h"
 #include "common/base/jsonx.h"
 
 static void attempt(struct change *c);
@@ -122,7 +122,7 @@ static int validate(struct change *c, struct failure *f)
 	else if (c->part != PART_BINDING && c->part != PART_FINALIZE)
 		schema_validate(kind, tree, old, &errors);
 	if (c->part == PART_MAIN)
-		schedule_check(c->kind, c->tree, &errors);
+		zone_check(c->server->options.zones, c->kind, c->tree, c->old_tree, &errors);
 	signing_check(c, &errors);
 	int code = errors.count ? fail_invalid(f, c->kind, c->name, &errors) : 0;
 	field_errors_fini(&errors);

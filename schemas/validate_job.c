@@ -1,5 +1,6 @@
 /* Job and CronJob. */
 #include "common/base/selector.h"
+#include "schemas/cron_text.h"
 #include "schemas/rule.h"
 
 #include <strings.h>
@@ -11,7 +12,6 @@
 #define POLICY_RULES_MAX        20
 #define MANAGER_SIZE_MAX        63
 #define CRON_NAME_SIZE_MAX      52
-#define ZONE_PART_SIZE_MAX      14
 
 static void check_indexed(const json_t *spec, const struct path *at, struct field_errors *e)
 {
@@ -334,19 +334,7 @@ void validate_job(const json_t *tree, const json_t *old, struct field_errors *e)
 		check_host_names(tree, e);
 }
 
-static bool is_zone_part(const char *p, size_t n)
-{
-	if (n == 0 || n > ZONE_PART_SIZE_MAX || *p == '-' || (n == 1 && *p == '.') ||
-	    (n == 2 && p[0] == '.' && p[1] == '.'))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!(p[i] >= 'a' && p[i] <= 'z') && !(p[i] >= 'A' && p[i] <= 'Z') &&
-		    !(p[i] >= '0' && p[i] <= '9') && !strchr(".-_+", p[i]))
-			return false;
-	return true;
-}
-
-/* Whether the zone exists is asked where its file is read. */
+/* Whether the zone exists is asked by who knows the machine. */
 static void check_zone(const char *zone, const struct path *at, struct field_errors *e)
 {
 	if (!*zone) {
@@ -354,20 +342,35 @@ static void check_zone(const char *zone, const struct path *at, struct field_err
 			      "timeZone must be nil or non-empty string");
 		return;
 	}
-	for (const char *p = zone;; p++) {
-		size_t n = strcspn(p, "/");
-		if (!is_zone_part(p, n)) {
-			rule_bad_text(e, FIELD_INVALID, at, zone, "unknown time zone %s", zone);
-			return;
-		}
-		p += n;
-		if (!*p)
-			break;
+	if (!cron_text_is_zone(zone)) {
+		rule_bad_text(e, FIELD_INVALID, at, zone, "unknown time zone %s", zone);
+		return;
 	}
 	if (strcasecmp(zone, "local") == 0)
 		rule_bad_text(e, FIELD_INVALID, at, zone,
 			      "timeZone must be an explicit time zone as defined in "
 			      "https://www.iana.org/time-zones");
+}
+
+static void check_schedule(const char *schedule, const char *zone, bool had_zone,
+			   const struct path *at, struct field_errors *e)
+{
+	AUTO_STR why;
+	str_init(&why, CRON_TEXT_WHY_MAX(strlen(schedule)));
+	if (!*schedule) {
+		rule_required(e, at, schedule);
+		return;
+	}
+	if (!cron_text_check(schedule, &why))
+		rule_bad_text(e, FIELD_INVALID, at, schedule, "%s", why.data);
+	if (!strstr(schedule, "TZ"))
+		return;
+	if (!had_zone)
+		rule_bad_text(e, FIELD_INVALID, at, schedule,
+			      "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+	else if (zone)
+		rule_bad_text(e, FIELD_INVALID, at, schedule,
+			      "cannot use both timeZone field and TZ or CRON_TZ in schedule");
 }
 
 static void check_job_template(const json_t *template, const struct path *at,
@@ -396,13 +399,7 @@ void validate_cron_job(const json_t *tree, const json_t *old, struct field_error
 	const char *zone = json_str(spec, "timeZone");
 	const char *old_zone = old ? json_str(old, "spec.timeZone") : NULL;
 	bool had_zone = strstr(json_str_or(old, "spec.schedule", ""), "TZ") != NULL;
-	rule_required(e, PATH(at, "schedule"), schedule);
-	if (strstr(schedule, "TZ") && !had_zone)
-		rule_bad_text(e, FIELD_INVALID, PATH(at, "schedule"), schedule,
-			      "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-	else if (strstr(schedule, "TZ") && zone)
-		rule_bad_text(e, FIELD_INVALID, PATH(at, "schedule"), schedule,
-			      "cannot use both timeZone field and TZ or CRON_TZ in schedule");
+	check_schedule(schedule, zone, had_zone, PATH(at, "schedule"), e);
 	rule_at_least(e, at, spec, "startingDeadlineSeconds", 0);
 	if (zone && (!old_zone || !streq(zone, old_zone)))
 		check_zone(zone, PATH(at, "timeZone"), e);

@@ -6,7 +6,7 @@
 
 #define ZONE_FOLDER "/usr/share/zoneinfo"
 
-static const char *zone_folder(void)
+const char *zone_folder(void)
 {
 	const char *folder = getenv("TZDIR");
 	return folder && folder[0] == '/' ? folder : ZONE_FOLDER;

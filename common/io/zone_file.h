@@ -9,6 +9,8 @@
 
 #define ZONE_FILE_MAX 65536
 
+const char *zone_folder(void);
+
 /* `name` was checked (cron_zone_check_name): it leads to no other folder. ERR_NOT_FOUND: there is no
  * such zone, or no tzdata; ERR_LIMIT. */
 int zone_file_read(const char *name, struct str *ret, struct error *err) MUST_CHECK;
