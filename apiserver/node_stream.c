@@ -3,6 +3,7 @@
  * pod's node; a WebSocket's channels are translated on the way, everything else passes as it is.
  */
 #include "apiserver/node_relay.h"
+#include "apiserver/stream_options.h"
 #include "common/base/jsonx.h"
 #include "common/io/log.h"
 
@@ -201,7 +202,7 @@ static void write_head(struct request *r, const char *container, struct node_rel
 
 /* ---- the pod and its container ---- */
 
-static const char *const container_lists[] = { "containers", "initContainers",
+static const char *const container_lists[] = { "initContainers", "containers",
 					       "ephemeralContainers" };
 
 static bool has_container(const json_t *pod, const char *name)
@@ -216,15 +217,12 @@ static bool has_container(const json_t *pod, const char *name)
 	return false;
 }
 
-/* The container that is meant: named, or the pod's default. */
+/* The container that is meant: named, or the only one. (The annotation of a default is kubectl's.) */
 static int choose_container(struct request *r, const json_t *pod, const char **ret,
 			    struct failure *f)
 {
 	const char *name = query_get(&r->query, "container");
 	json_t *list = json_dig(pod, "spec.containers");
-	if (!name || !*name)
-		name = json_member_str(json_dig(pod, "metadata.annotations"),
-				       "kubectl.kubernetes.io/default-container");
 	if ((!name || !*name) && json_array_size(list) == 1)
 		name = json_str(json_array_get(list, 0), "name");
 	if (name && has_container(pod, name)) {
@@ -236,34 +234,25 @@ static int choose_container(struct request *r, const json_t *pod, const char **r
 					r->target.name);
 	AUTO_STR names;
 	str_init(&names, 8192);
-	size_t i;
-	json_t *c;
-	json_array_foreach (list, i, c)
-		str_addf(&names, "%s%s", i ? " " : "", json_str_or(c, "name", ""));
+	for (size_t l = 0; l < ARRAY_LEN(container_lists); l++) {
+		size_t i;
+		json_t *c;
+		json_array_foreach (json_at(pod, "spec", container_lists[l]), i, c)
+			str_addf(&names, "%s%s", names.len ? " " : "", json_str_or(c, "name", ""));
+	}
 	return fail_bad_request(f,
 				"a container name must be specified for pod %s, choose one of: "
 				"[%s]",
 				r->target.name, names.data);
 }
 
-static int begin(struct request *r, struct failure *f)
+static int lead_on(struct request *r, const char *node, const char *container, struct failure *f)
 {
 	struct server *s = r->server;
 	const struct server_options *o = &s->options;
-	struct object *pod = hub_get(s->hub, r->target.kind, r->target.ns, r->target.name);
-	if (!pod)
-		return fail_not_found(f, r->target.kind, r->target.name);
+	struct node_address address;
 	if (!o->node_cert_pem)
 		return fail_unavailable(f, "this server has no certificate for its nodes' agents");
-	AUTO_JSON *tree = object_tree(pod);
-	const char *container = NULL;
-	if (!streq(r->target.subresource, "portforward") &&
-	    choose_container(r, tree, &container, f) < 0)
-		return -1;
-	const char *node = json_str_or(tree, "spec.nodeName", "");
-	if (!*node)
-		return fail_bad_request(f, "pod %s does not have a host assigned", r->target.name);
-	struct node_address address;
 	if (node_address_of(s, node, &address, f) < 0)
 		return -1;
 	struct node_relay *n =
@@ -280,6 +269,27 @@ static int begin(struct request *r, struct failure *f)
 	server_count_request(s, r->target.verb, true, 200, 0);
 	request_drop(r);
 	http_takeover(x, node_relay_run, node_relay_done, n);
+	return 0;
+}
+
+static int begin(struct request *r, struct failure *f)
+{
+	const char *sub = r->target.subresource;
+	if (stream_options_check(&r->query, sub, r->target.name, f) < 0)
+		return -1;
+	struct object *pod = hub_get(r->server->hub, r->target.kind, r->target.ns, r->target.name);
+	if (!pod)
+		return fail_not_found(f, r->target.kind, r->target.name);
+	AUTO_JSON *tree = object_tree(pod);
+	const char *container = NULL;
+	if (!streq(sub, "portforward") && choose_container(r, tree, &container, f) < 0)
+		return -1;
+	const char *node = json_str_or(tree, "spec.nodeName", "");
+	if (*node)
+		return lead_on(r, node, container, f);
+	if (!streq(sub, "log"))
+		return fail_bad_request(f, "pod %s does not have a host assigned", r->target.name);
+	reply_text(r, 204, NULL, "", 0); /* nothing was said yet */
 	return 0;
 }
 

@@ -181,7 +181,8 @@ static void common_headers(struct request *r, struct headers *h, const char *con
 			   uint64_t revision)
 {
 	h->count = 0;
-	add_header(h, "Content-Type", content_type);
+	if (content_type)
+		add_header(h, "Content-Type", content_type);
 	add_header(h, "Cache-Control", "no-cache, private");
 	add_header(h, "Audit-Id", r->audit_id);
 	for (size_t i = 0; i < r->warnings_count; i++)
