@@ -313,18 +313,26 @@ static char *bearer(struct request *r)
 	return NULL;
 }
 
+/* A connection may outlive the certificate that it began with. */
+static bool is_late(const struct request *r)
+{
+	int64_t until_s = r->x->peer.cert_until_s;
+	return until_s && loop_wall_us(r->server->loop) / 1000000 > until_s;
+}
+
 bool authenticate(struct request *r, struct identity *ret, struct failure *f)
 {
 	struct http_exchange *x = r->x;
 	*ret = (struct identity){ 0 };
 	auto_free char *token = bearer(r);
-	if (x->peer.cert_cn) {
+	if (x->peer.cert_cn && !is_late(r)) {
 		from_certificate(&x->peer, ret);
 		return true;
 	}
-	if (token) {
-		if (from_token(r, token, ret))
-			return true;
+	if (token && from_token(r, token, ret))
+		return true;
+	/* Who shows what does not hold is not taken for one who shows nothing. */
+	if (token || x->peer.cert_cn || x->peer.has_bad_cert) {
 		identity_fini(ret);
 		fail(f, 401, "Unauthorized", "Unauthorized");
 		return false;

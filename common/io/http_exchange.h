@@ -19,7 +19,9 @@
 
 /* Who the client is, as far as the connection says. */
 struct http_peer {
-	const char *cert_cn; /* NULL: no verified client certificate */
+	const char *cert_cn;  /* NULL: no verified client certificate */
+	int64_t cert_until_s; /* its last second; 0: for ever */
+	bool has_bad_cert;    /* one that was not verified */
 	const char *cert_orgs[HTTP_PEER_ORGS_MAX];
 	size_t cert_orgs_count;
 	const char *address; /* "192.0.2.1:51234" or "unix" */

@@ -136,8 +136,6 @@ static void opened(struct http_server *s, struct MHD_Connection *mhd, void **con
 	if (c->next_handshake)
 		c->next_handshake->handshake_link = &c->next_handshake;
 	s->handshakes = c;
-	if (s->client_ca_pem)
-		tls_session_check_client(c->session);
 }
 
 static void closed(struct http_server *s, struct server_connection *c)

@@ -199,6 +199,8 @@ static void set_peer(struct server_exchange *x)
 	p->address = c->address;
 	x->base.memo = &c->memo;
 	p->cert_cn = c->peer.common_name;
+	p->cert_until_s = c->peer.until_s;
+	p->has_bad_cert = c->peer.is_refused;
 	for (size_t i = 0; i < c->peer.orgs_count && i < HTTP_PEER_ORGS_MAX; i++)
 		p->cert_orgs[p->cert_orgs_count++] = c->peer.orgs[i];
 }

@@ -70,26 +70,6 @@ void (*tls_identity_callback(tls_find_identity *find))(void)
 	return (void (*)(void))retrieve;
 }
 
-/* Nonzero ends the handshake. */
-static int check(gnutls_session_t session)
-{
-	unsigned count = 0, status = 0;
-	if (!gnutls_certificate_get_peers(session, &count) || count == 0)
-		return 0;
-	gnutls_typed_vdata_st purpose = {
-		.type = GNUTLS_DT_KEY_PURPOSE_OID,
-		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
-	};
-	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0 || status != 0)
-		return GNUTLS_E_CERTIFICATE_ERROR;
-	return 0;
-}
-
-void tls_session_check_client(void *session)
-{
-	gnutls_session_set_verify_function(session, check);
-}
-
 bool tls_session_is_established(void *session)
 {
 	/* The last message is forgotten once all is done; but whoever has sent data is through. */
@@ -106,15 +86,31 @@ static char *name_part(gnutls_x509_crt_t cert, const char *oid, unsigned index)
 	return memchr(text, '\0', size) || size == sizeof text ? NULL : xstrndup(text, size);
 }
 
+/* Signed by the CA, now valid, and for clients. */
+static bool is_genuine(gnutls_session_t session)
+{
+	unsigned status = 0;
+	gnutls_typed_vdata_st purpose = {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+	return gnutls_certificate_verify_peers(session, &purpose, 1, &status) >= 0 && status == 0;
+}
+
 void tls_session_peer(void *session, struct tls_peer *ret)
 {
 	unsigned count = 0;
 	gnutls_x509_crt_t cert;
 	*ret = (struct tls_peer){ 0 };
 	const gnutls_datum_t *peers = gnutls_certificate_get_peers(session, &count);
-	if (!peers || !count || gnutls_x509_crt_init(&cert) < 0)
+	if (!peers || !count)
+		return;
+	ret->is_refused = true;
+	if (!is_genuine(session) || gnutls_x509_crt_init(&cert) < 0)
 		return;
 	if (gnutls_x509_crt_import(cert, &peers[0], GNUTLS_X509_FMT_DER) >= 0) {
+		ret->is_refused = false;
+		ret->until_s = gnutls_x509_crt_get_expiration_time(cert);
 		ret->common_name = name_part(cert, GNUTLS_OID_X520_COMMON_NAME, 0);
 		for (unsigned i = 0; ret->common_name && i < ARRAY_LEN(ret->orgs); i++) {
 			char *org = name_part(cert, GNUTLS_OID_X520_ORGANIZATION_NAME, i);

@@ -1,6 +1,6 @@
 /*
  * tls_session.h - what http_server needs of GnuTLS about the sessions that libmicrohttpd
- * makes: the server's certificate (replaceable), checking the client's, and who it is.
+ * makes: the server's certificate (replaceable), and who the client is by its own.
  * Sessions are passed as void *, so that GnuTLS' types end in tls_session.c.
  */
 #pragma once
@@ -18,14 +18,16 @@ void tls_identity_free(struct tls_identity *i);
 typedef const struct tls_identity *tls_find_identity(void *session_user);
 void (*tls_identity_callback(tls_find_identity *find))(void);
 
-/* The handshake fails if the client sends a certificate that the CA did not sign. */
-void tls_session_check_client(void *session);
 bool tls_session_is_established(void *session);
 
 struct tls_peer {
-	char *common_name; /* NULL: no certificate */
+	bool is_refused;   /* it has a certificate, but not one of the CA's, of now, for clients */
+	char *common_name; /* NULL: no certificate, or refused */
+	int64_t until_s;   /* the last second of the certificate */
 	char *orgs[16];
 	size_t orgs_count;
 };
+/* The certificate is judged here and not in the handshake, which goes on: who shows a bad one is to be
+ * told so in the words of the protocol above. */
 void tls_session_peer(void *session, struct tls_peer *ret);
 void tls_peer_fini(struct tls_peer *p);

@@ -99,7 +99,8 @@ static void controller_start(struct sim_controller *c, struct sim *s, size_t num
 	c->number = number;
 	c->lives++;
 	struct sim_server *server = &s->servers[(number + c->lives) % SIM_SERVERS];
-	struct sim_peer peer = { "system:skiff-controller", "system:skiff-controllers" };
+	struct sim_peer peer = { .cn = "system:skiff-controller",
+				 .org = "system:skiff-controllers" };
 	auto_free char *former = xasprintf("controller-%zu-", number);
 	auto_free char *identity = xasprintf("%s%zu", former, c->lives);
 	c->transport = sim_transport_new(s->loop, s->seed + 100 * c->lives + number, &peer,

@@ -303,8 +303,9 @@ struct sim_custom *sim_custom_start(struct sim *s)
 	struct sim_custom *u = xcalloc(1, sizeof *u);
 	*u = (struct sim_custom){ .sim = s };
 	s->rival_transport = sim_transport_new(
-		s->loop, s->seed + 6, &(struct sim_peer){ "skiff-admin", "system:masters" },
-		server_handle, s->servers[1].server, &s->network);
+		s->loop, s->seed + 6,
+		&(struct sim_peer){ .cn = "skiff-admin", .org = "system:masters" }, server_handle,
+		s->servers[1].server, &s->network);
 	u->rival = api_new(s->loop, s->rival_transport, "sim-rival");
 	u->follower = reflector_new(
 		s->loop, u->rival,

@@ -270,8 +270,8 @@ void sim_node_start(struct sim_node *n, struct sim *s, size_t number)
 	auto_free char *selector = xasprintf("spec.nodeName=%s", n->name);
 	struct sim_server *server = &s->servers[number % SIM_SERVERS];
 	n->transport = sim_transport_new(s->loop, s->seed + 10 + number,
-					 &(struct sim_peer){ cn, "system:nodes" }, server_handle,
-					 server->server, &s->network);
+					 &(struct sim_peer){ .cn = cn, .org = "system:nodes" },
+					 server_handle, server->server, &s->network);
 	n->api = api_new(s->loop, n->transport, "sim-node");
 	n->pods = reflector_new(s->loop, n->api,
 				&(struct reflector_options){ .resource = pods,

@@ -220,9 +220,10 @@ static void act(void *ctx)
 
 void sim_user_start(struct sim *s)
 {
-	s->user_transport = sim_transport_new(s->loop, s->seed + 5,
-					      &(struct sim_peer){ "skiff-admin", "system:masters" },
-					      server_handle, s->servers[0].server, &s->network);
+	s->user_transport = sim_transport_new(
+		s->loop, s->seed + 5,
+		&(struct sim_peer){ .cn = "skiff-admin", .org = "system:masters" }, server_handle,
+		s->servers[0].server, &s->network);
 	s->user = api_new(s->loop, s->user_transport, "sim-user");
 	s->user_timer = loop_timer_new(s->loop, act, s);
 	loop_timer_set(s->user_timer, 3000);

@@ -6,7 +6,7 @@ struct http_transport *api_rows_connect(struct api_world *w, const char *as)
 {
 	const char *slash = strchr(as, '/');
 	auto_free char *cn = slash ? xstrndup(as, (size_t)(slash - as)) : xstrdup(as);
-	struct sim_peer peer = { *cn ? cn : NULL, slash ? slash + 1 : NULL };
+	struct sim_peer peer = { .cn = *cn ? cn : NULL, .org = slash ? slash + 1 : NULL };
 	return sim_transport_new(w->loop, w->rng, &peer, server_handle, w->server, NULL);
 }
 

@@ -54,10 +54,10 @@ static void begin(struct api_world *w, struct store_backend *backend, uint64_t s
 		fprintf(stderr, "no server: %s\n", err.text);
 		abort();
 	}
-	w->admin = sim_transport_new(w->loop, seed,
-				     &(struct sim_peer){ "skiff-admin", "system:masters" },
-				     server_handle, w->server, NULL);
-	w->other = sim_transport_new(w->loop, seed, &(struct sim_peer){ NULL, NULL }, server_handle,
+	w->admin = sim_transport_new(
+		w->loop, seed, &(struct sim_peer){ .cn = "skiff-admin", .org = "system:masters" },
+		server_handle, w->server, NULL);
+	w->other = sim_transport_new(w->loop, seed, &(struct sim_peer){ .cn = NULL }, server_handle,
 				     w->server, NULL);
 	loop_sim_run_until(w->loop, loop_now_ms(w->loop) + 2000);
 }

@@ -11,6 +11,8 @@ struct sim_transport {
 	struct loop *loop;
 	struct rng rng;
 	char *cn, *org;
+	int64_t until_s;
+	bool is_bad;
 	void (*handle)(void *ctx, struct http_exchange *x);
 	void *ctx;
 	const struct sim_network_faults *faults;
@@ -345,6 +347,8 @@ static struct http_call *start(struct http_transport *base, const struct http_re
 				       .body = c->body,
 				       .body_len = r->body_len,
 				       .peer = { .cert_cn = t->cn,
+						 .cert_until_s = t->until_s,
+						 .has_bad_cert = t->is_bad,
 						 .cert_orgs = { t->org },
 						 .cert_orgs_count = t->org ? 1 : 0,
 						 .address = "sim" },
@@ -426,6 +430,8 @@ struct http_transport *sim_transport_new(struct loop *loop, uint64_t seed,
 				     .rng = { seed },
 				     .cn = peer->cn ? xstrdup(peer->cn) : NULL,
 				     .org = peer->org ? xstrdup(peer->org) : NULL,
+				     .until_s = peer->until_s,
+				     .is_bad = peer->is_bad,
 				     .handle = handle,
 				     .ctx = ctx,
 				     .faults = faults };

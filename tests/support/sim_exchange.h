@@ -19,6 +19,8 @@ struct sim_network_faults {
 struct sim_peer {
 	const char *cn;  /* NULL: anonymous */
 	const char *org; /* or NULL */
+	int64_t until_s; /* its certificate's last second; 0: for ever */
+	bool is_bad;     /* its certificate is not to be believed */
 };
 
 /* `handle(ctx, x)` as in http_server_options. Texts are copied; `faults` is read at each step

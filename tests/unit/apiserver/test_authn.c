@@ -392,6 +392,52 @@ static void test_accounts(struct api_world *w)
 	expect(w, "as another", again, 401, "");
 }
 
+/* Whom a certificate names, until it ends; a bad one is not taken for none. */
+static void test_certificates(struct api_world *w)
+{
+	int64_t now_s = loop_wall_us(w->loop) / 1000000;
+	static const char *const token = "file-token";
+	const struct {
+		struct sim_peer peer;
+		const char *token, *path;
+		int status;
+	} rows[] = {
+		{ { .cn = "admin", .org = "system:masters" }, NULL, NS "/pods", 200 },
+		{ { .cn = "admin", .org = "system:masters", .until_s = now_s + 3600 },
+		  NULL,
+		  NS "/pods",
+		  200 },
+		{ { .cn = "admin", .org = "system:masters", .until_s = now_s - 1 },
+		  NULL,
+		  NS "/pods",
+		  401 },
+		{ { .is_bad = true }, NULL, NS "/pods", 401 },
+		{ { .is_bad = true }, NULL, "/healthz", 401 }, /* which nobody may ask for */
+		{ { .is_bad = false }, NULL, "/healthz", 200 },
+		{ { .is_bad = true }, "wrong", "/healthz", 401 },
+		{ { .is_bad = true }, token, "/healthz", 200 }, /* a token alone is enough */
+		{ { .cn = "admin", .org = "system:masters", .until_s = now_s - 1 },
+		  token,
+		  NS "/pods",
+		  403 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct api_answer a;
+		struct http_transport *t = sim_transport_new(w->loop, w->rng, &rows[i].peer,
+							     server_handle, w->server, NULL);
+		auto_free char *bearer = xasprintf("Bearer %s", rows[i].token ? rows[i].token : "");
+		w->extra_count = rows[i].token != NULL;
+		w->extra[0] = (struct http_header){ "Authorization", bearer };
+		api_world_call(w, t, "GET", rows[i].path, NULL, NULL, NULL, 5000, &a);
+		w->extra_count = 0;
+		if (a.status != rows[i].status)
+			fprintf(stderr, "certificate %zu: %d %s\n", i, a.status, a.body.data);
+		CHECK_INT(a.status, rows[i].status);
+		api_answer_fini(&a);
+		http_transport_free(t);
+	}
+}
+
 int main(void)
 {
 	struct api_world w;
@@ -405,6 +451,7 @@ int main(void)
 						      .token_file = "file-token,ann,7,ops\n" });
 	api_rows_run(&w, others, ARRAY_LEN(others));
 	test_accounts(&w);
+	test_certificates(&w);
 	api_world_fini(&w);
 	puts("ok");
 	return 0;

@@ -257,9 +257,9 @@ int main(void)
 		store_new(w.loop, store_memory_new(w.loop),
 			  &(struct store_options){ .cluster_id = "abc123", .schema_revision = 1 });
 	CHECK_INT(server_new(w.loop, store, &options, &server, &err), 0);
-	w.transport =
-		sim_transport_new(w.loop, 13, &(struct sim_peer){ "skiff-admin", "system:masters" },
-				  server_handle, server, NULL);
+	w.transport = sim_transport_new(
+		w.loop, 13, &(struct sim_peer){ .cn = "skiff-admin", .org = "system:masters" },
+		server_handle, server, NULL);
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &w.clients[i];
 		*c = (struct client){ .world = &w };

@@ -28,6 +28,7 @@ struct world {
 	uint64_t uploaded;
 	bool upload_complete, upload_ended;
 	char last_cn[64], last_orgs[128];
+	bool had_bad_cert;
 };
 
 static struct world W;
@@ -126,6 +127,7 @@ static void upload_end(void *ctx, bool is_complete)
 
 static void note_peer(const struct http_exchange *x)
 {
+	W.had_bad_cert = x->peer.has_bad_cert;
 	CHECK(snprintf(W.last_cn, sizeof W.last_cn, "%s", x->peer.cert_cn ? x->peer.cert_cn : "-") >
 	      0);
 	W.last_orgs[0] = '\0';

@@ -167,25 +167,28 @@ static void client_certificates(void)
 	struct got g;
 	fetch(W.client, GET("/echo"), &g);
 	CHECK_TEXT("anonymous", W.last_cn, "-");
+	CHECK(!W.had_bad_cert);
 	str_fini(&g.body);
 	struct http_transport *t = new_client(&W.client_cert);
 	fetch(t, GET("/echo"), &g);
 	CHECK_INT(g.status, 200);
 	CHECK_TEXT("cn", W.last_cn, "system:node:n1");
+	CHECK(!W.had_bad_cert);
 	CHECK_TEXT("orgs", W.last_orgs, "system:nodes,b,");
 	str_fini(&g.body);
 	http_transport_free(t);
 	struct http_server_counts before, after;
 	http_server_counts(W.server, &before);
 	t = new_client(&W.bad_cert);
-	fetch(t, GET("/echo"), &g);
-	CHECK(g.is_failed);
+	fetch(t, GET("/echo"), &g); /* the connection stands, and says nothing of who it is */
+	CHECK_INT(g.status, 200);
+	CHECK_TEXT("bad cn", W.last_cn, "-");
+	CHECK(W.had_bad_cert);
 	str_fini(&g.body);
 	http_transport_free(t);
 	run_ms(5);
 	http_server_counts(W.server, &after);
-	CHECK_INT(after.handshakes_failed_total, before.handshakes_failed_total + 1);
-	CHECK_INT(after.requests_total, before.requests_total);
+	CHECK_INT(after.handshakes_failed_total, before.handshakes_failed_total);
 	/* A client that does not trust our CA. */
 	struct tls_pair swap = W.ca;
 	W.ca = W.other_ca;

@@ -33,9 +33,9 @@ static void start_agent(struct node_world *n, const char *boot)
 		.pods_max = PODS_FIT,
 	};
 	n->runtime = runtime_fake_new(n->table);
-	n->transport = sim_transport_new(n->w.loop, 7,
-					 &(struct sim_peer){ "system:node:n1", "system:nodes" },
-					 server_handle, n->w.server, &n->faults);
+	n->transport = sim_transport_new(
+		n->w.loop, 7, &(struct sim_peer){ .cn = "system:node:n1", .org = "system:nodes" },
+		server_handle, n->w.server, &n->faults);
 	n->api = api_new(n->w.loop, n->transport, "test");
 	CHECK_INT(agent_new(n->w.loop, n->api, n->runtime, &options, &n->agent, &err), 0);
 	agent_start(n->agent);
