@@ -219,6 +219,8 @@ void alloc_release_service(struct change *c, const json_t *tree, const json_t *k
 
 /* ---- scale.c ---- */
 json_t *scale_of(const struct schema_kind *kind, const json_t *tree);
+/* Answers with the scale of an object of the kind that was asked for, in the form that was. */
+void scale_reply(struct request *r, int status, const json_t *tree);
 /* Where the number stands: "spec.replicas", or a custom kind's path. */
 const char *scale_path(const struct schema_kind *kind);
 

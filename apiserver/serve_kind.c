@@ -38,16 +38,27 @@ static int check_target(struct request *r, struct failure *f)
 	return 0;
 }
 
+/* The subresource is the object, or stands for it with metadata of its own. */
+static bool shows_object(const char *subresource)
+{
+	static const char *const names[] = { "status", "scale", "approval", "ephemeralcontainers",
+					     "resize" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (streq(names[i], subresource))
+			return true;
+	return false;
+}
+
 static int check_accept(struct request *r, struct failure *f)
 {
-	bool whole = !r->target.subresource;
+	const char *sub = r->target.subresource;
 	const struct schema_kind *kind = r->target.kind;
-	bool is_scale = r->target.subresource && streq(r->target.subresource, "scale");
+	bool is_scale = sub && streq(sub, "scale");
 	struct accept_offer offer = { .protobuf = render_has_protobuf(kind) || is_scale,
 				      .partial_protobuf = kind->custom != NULL,
 				      .yaml = r->target.verb != VERB_WATCH,
-				      .table = whole,
-				      .partial = whole };
+				      .table = !sub || is_scale || streq(sub, "status"),
+				      .partial = !sub || shows_object(sub) };
 	const char *header = http_header_get(r->x, "Accept");
 	if (!accept_choose(header, &offer, &r->accept)) {
 		offer.yaml = true;

@@ -27,11 +27,7 @@ static void scale_now(void *ctx, const struct error *err)
 		reply_failure(r, &f);
 		return;
 	}
-	AUTO_JSON *scale = scale_of(kind, tree);
-	AUTO_STR text;
-	str_init(&text, 65536);
-	json_print(scale, &text);
-	reply_json(r, 200, text.data, text.len);
+	scale_reply(r, 200, tree);
 }
 
 /* It shows the object itself, and writes a part of it. */

@@ -207,12 +207,8 @@ static void answer_tree(struct change *c, struct object *o, int status, uint64_t
 	bool scale = c->part == PART_SCALE, binding = c->part == PART_BINDING;
 	if (scale) {
 		AUTO_JSON *tree = object_tree(o);
-		AUTO_JSON *answer = scale_of(c->asked, tree);
-		AUTO_STR text;
-		str_init(&text, 65536);
-		json_print(answer, &text);
 		change_free(c);
-		reply_json(r, status, text.data, text.len);
+		scale_reply(r, status, tree);
 	} else if (binding) {
 		change_free(c);
 		reply_success(r, 201, NULL, NULL, NULL, revision);

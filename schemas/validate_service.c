@@ -154,11 +154,11 @@ static void check_traffic(const json_t *spec, const char *type, const struct pat
 	bool is_outside =
 		streq(type, "NodePort") || streq(type, "LoadBalancer") ||
 		(streq(type, "ClusterIP") && json_array_size(json_object_get(spec, "externalIPs")));
-	if (!is_outside && json_string_length(policy))
+	if (is_outside)
+		rule_one_of(e, PATH(at, "externalTrafficPolicy"), policy, policies);
+	else if (json_string_length(policy))
 		rule_broken(e, FIELD_INVALID, PATH(at, "externalTrafficPolicy"), policy,
 			    "may only be set for externally-accessible services");
-	else
-		rule_one_of(e, PATH(at, "externalTrafficPolicy"), policy, policies);
 	const json_t *timeout = json_dig(spec, "sessionAffinityConfig.clientIP.timeoutSeconds");
 	if (timeout && (json_integer_value(timeout) <= 0 || json_integer_value(timeout) > 86400))
 		rule_broken(

@@ -76,6 +76,13 @@ static const struct api_row life[] = {
 	{ "scaled", 0, "PATCH", V1 "/a/scale", "{\"spec\":{\"replicas\":3}}", 200,
 	  "\"kind\":\"Scale\" & \"spec\":{\"replicas\":3}" },
 	{ "it counts", 0, "GET", V1 "/a", 0, 200, "\"replicas\":3 & \"generation\":4" },
+	{ "table of a status", "@|Accept: application/json;as=Table;g=meta.k8s.io;v=v1", "GET",
+	  V1 "/a/status", 0, 200, "\"name\":\"Watts\" & \"cells\":[\"a\",60" },
+	{ "table of a scale", "@|Accept: application/json;as=Table;g=meta.k8s.io;v=v1", "GET",
+	  V1 "/a/scale", 0, 200,
+	  "\"name\":\"Desired\",\"type\":\"integer\" & "
+	  "\"name\":\"Age\",\"type\":\"date\" & \"cells\":[\"a\",3,0,\" & "
+	  "\"kind\":\"PartialObjectMetadata\" & !managedFields" },
 	{ "no protobuf body", "@|Content-Type: application/vnd.kubernetes.protobuf", "POST", V1,
 	  "k8s", 415, "application/json, application/yaml" },
 	{ "no protobuf answer", "@|Accept: application/vnd.kubernetes.protobuf", "GET", V1, 0, 406,
