@@ -48,6 +48,7 @@ struct events {
 	const char *component;
 	char *host;
 	struct rng rng;
+	uint64_t last_name;
 	struct map known;   /* identity → struct known */
 	struct map similar; /* identity without message → struct similar */
 	struct map budgets; /* object uid → struct budget */
@@ -281,6 +282,15 @@ static json_t *involved(const char *api_version, const char *kind, const json_t 
 	return o;
 }
 
+/* Events of one second are shown in the order of their names, whoever wrote them: so these tell the
+ * time, and a few bits keep apart what two programs say in one microsecond. */
+static uint64_t next_name(struct events *e)
+{
+	uint64_t name = (uint64_t)loop_wall_us(e->loop) << 12 | (rng_next(&e->rng) & 0xfff);
+	e->last_name = MAX(name, e->last_name + 1);
+	return e->last_name;
+}
+
 static void send_new(struct events *e, const char *identity, json_t *take_involved,
 		     const char *type, const char *reason, const char *message)
 {
@@ -290,7 +300,7 @@ static void send_new(struct events *e, const char *identity, json_t *take_involv
 	const char *ns = json_str_or(take_involved, "namespace", "");
 	k->ns = xstrdup(*ns ? ns : "default");
 	k->name = xasprintf("%.230s.%016llx", json_str_or(take_involved, "name", "x"),
-			    (unsigned long long)rng_next(&e->rng));
+			    (unsigned long long)next_name(e));
 
 	json_t *o = json_object();
 	json_put_str(o, "apiVersion", "v1");

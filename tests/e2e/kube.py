@@ -24,6 +24,17 @@ def find_kubectls():
     return found
 
 
+def newest_kubectl():
+    """Program and minor version of the newest of all."""
+    found = {}
+    for program in find_kubectls():
+        got = run([program, "version", "--client", "-o", "json"])
+        # A dispatcher says its own version, and then runs one that is no newer than its siblings.
+        if got.code == 0 and "dispatcher" not in got.out:
+            found[int(json.loads(got.out)["clientVersion"]["minor"].rstrip("+"))] = program
+    return (found[max(found)], max(found)) if found else (shutil.which("kubectl") or DEBIAN, 0)
+
+
 def provide_debian():
     """Debian's kubernetes-client, unpacked: installed it would take the place of another."""
     if os.path.exists(DEBIAN):

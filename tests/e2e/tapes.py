@@ -1,11 +1,13 @@
 """Tapes: the requests of a client, as one line of JSON each, and what the answers looked like.
 
-`tapes.py kubectl|helm|client-go|client-js|client-python PROGRAM` starts a cluster, runs what stands below with that program through
+`tapes.py kubectl|helm|client-go|client-js|client-python PROGRAM` starts a cluster, runs that program through
 a proxy that writes down what passes, and makes tests/golden/CLIENT-VERSION.tape.gz. test_tapes.py replays
 them, so that clients which cannot be had are tested all the same. What upgrades its connection (exec,
-attach, port-forward) is not on the tapes. What the libraries' programs are says client_*/main.*.
+attach, port-forward) is not on the tapes. tapes_kubectl.py, tapes_helm.py and client_*/main.* are what the
+clients are asked to do.
 
-The server's own values stand as {{uid:Kind/name}} and {{rv:Kind/name}}: those of the last answer.
+The server's own values stand as {{uid:Kind/name}} and {{rv:Kind/name}}: those of the last answer; the node's
+name as {{node}}.
 """
 import base64
 import gzip
@@ -24,58 +26,11 @@ sys.dont_write_bytecode = True
 from harness import SOURCE, Cluster # noqa: E402
 import tape_protobuf # noqa: E402
 import tapes_helm # noqa: E402
+import tapes_kubectl # noqa: E402
 
 FOLDER = os.path.join(SOURCE, "tests", "golden")
 NAMESPACE = "tape-000" # every replay has one of the same length: protobuf counts bytes
 KEPT_HEADERS = ("Content-Type", "Accept")
-TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": {
-    "terminationGracePeriodSeconds": 0, "containers": [{
-        "name": "web", "image": "localhost/busybox:1", "command": ["sleep", "3600"]}]}}
-WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
-    "replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE}}
-SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {
-    "selector": {"app": "web"}, "ports": [{"port": 80}]}}
-
-
-def web(**more):
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [dict(WEB, **more), SERVICE]})
-
-
-COMMANDS = [
-    ("version",), ("api-resources",), ("api-versions",), ("create", "namespace", NAMESPACE),
-    ("apply", "-f", "-", web()), ("apply", "-f", "-", web()),
-    ("apply", "-f", "-", web(metadata={"name": "web", "labels": {"tier": "front"}})),
-    ("rollout", "status", "deploy/web", "--timeout=30s"),
-    ("get", "deployments"), ("get", "pods", "-o", "wide"), ("get", "deploy", "web", "-o", "yaml"),
-    ("get", "all"), ("get", "pods", "-l", "app=web", "--field-selector", "status.phase=Running"),
-    ("get", "deploy", "nobody"), ("get", "pods", "--sort-by=.metadata.name"),
-    ("describe", "deployment", "web"), ("describe", "service", "web"),
-    ("label", "deploy/web", "a=b"), ("annotate", "deploy/web", "note=hello"),
-    ("patch", "deploy/web", "-p", '{"metadata":{"labels":{"a":"c"}}}'),
-    ("patch", "deploy/web", "--type=merge", "-p", '{"metadata":{"labels":{"a":"d"}}}'),
-    ("patch", "deploy/web", "--type=json", "-p",
-     '[{"op":"replace","path":"/metadata/annotations/note","value":"bye"}]'),
-    ("scale", "deploy/web", "--replicas=2"),
-    ("scale", "deploy/web", "--replicas=1", "--current-replicas=9"),
-    ("set", "env", "deploy/web", "V=2"), ("rollout", "status", "deploy/web", "--timeout=30s"),
-    ("rollout", "history", "deploy/web"), ("rollout", "pause", "deploy/web"),
-    ("rollout", "resume", "deploy/web"), ("rollout", "restart", "deploy/web"),
-    ("rollout", "status", "deploy/web", "--timeout=30s"),
-    ("diff", "-f", "-", web(metadata={"name": "web", "labels": {"tier": "back"}})),
-    ("apply", "--dry-run=server", "-f", "-", web()),
-    ("apply", "--server-side", "--force-conflicts", "-f", "-", web()),
-    ("create", "configmap", "settings", "--from-literal=colour=blue"),
-    ("create", "secret", "generic", "password", "--from-literal=word=sesame"),
-    ("create", "deployment", "made", "--image=localhost/busybox:1"),
-    ("create", "job", "once", "--image=localhost/busybox:1", "--", "true"),
-    ("create", "serviceaccount", "robot"),
-    ("get", "configmap", "settings", "-o", "json"), ("delete", "deploy/made"),
-    ("run", "talker", "--image=localhost/busybox:1", "--restart=Never", "--", "echo", "hello"),
-    ("get", "pod", "talker"), ("get", "events"), ("explain", "deployment.spec"),
-    ("wait", "deploy/web", "--for=condition=Available", "--timeout=30s"),
-    ("delete", "service", "web"), ("delete", "deploy/web", "--grace-period=0"),
-    ("delete", "configmap,secret", "--all"), ("delete", "namespace", NAMESPACE, "--wait=false"),
-]
 
 
 # ---- what an answer looks like ----
@@ -127,7 +82,7 @@ class Values:
         meta = value.get("metadata") or {}
         kind = value.get("kind") or kind
         key = "%s/%s" % (kind, meta.get("name", ""))
-        for name, field in (("uid", "uid"), ("rv", "resourceVersion")):
+        for name, field in (("uid", "uid"), ("rv", "resourceVersion"), ("continue", "continue")):
             if meta.get(field):
                 self.of["%s:%s" % (name, key)] = meta[field]
                 self.by_value[meta[field]] = "%s:%s" % (name, key)
@@ -168,7 +123,7 @@ def is_watch(target):
 
 class Recorder(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    upstream, values, tape, lock = None, None, None, threading.Lock()
+    upstream, values, node, tape, lock = None, None, None, None, threading.Lock()
 
     def log_message(self, *_):
         pass
@@ -219,15 +174,24 @@ class Recorder(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay
 
     def entry(self, body):
-        one = {"method": self.command, "target": self.values.hide(self.path)}
+        one = {"method": self.command, "target": self.hide_node(self.values.hide(self.path))}
         for name in KEPT_HEADERS:
             if self.headers.get(name):
                 one[name] = self.headers[name]
         if "protobuf" in self.headers.get("Content-Type", ""):
             one["base64"] = base64.b64encode(body).decode()
+            uids = {value: key for value, key in self.values.by_value.items()
+                    if key.startswith("uid:") and value.encode() in body}
+            if uids: # of its owner, say
+                one["uids"] = uids
         elif body:
             one["body"] = self.values.hide(body.decode())
         return one
+
+    def hide_node(self, target):
+        """Where it is a node's name, in a path or a selector."""
+        return re.sub(r"(/nodes/|/leases/|nodeName%%3D|[nN]ame%%3D)%s(?=$|[/?&%%])" % re.escape(self.node),
+                      r"\1{{node}}", target)
 
     def note(self, entry, answer, got):
         entry["status"] = answer.status
@@ -260,9 +224,8 @@ def sessions(client, program, server, folder):
     """What is run, one after the other: arguments, input."""
     base = [program, "--server", server, "-n", NAMESPACE]
     if client == "kubectl":
-        for command in COMMANDS:
-            stdin = command[-1] if command[-1].startswith('{"apiVersion"') else None
-            yield base + list(command[:-1] if stdin else command), stdin
+        for words, stdin in tapes_kubectl.commands(NAMESPACE, Recorder.node):
+            yield base + words, stdin
     elif client == "helm":
         base = [program, "--kube-apiserver", server, "-n", NAMESPACE]
         for command in tapes_helm.commands(tapes_helm.write_chart(folder + "/shop")):
@@ -277,11 +240,13 @@ def record(client, program):
     version = version_of(client, program)
     cluster = Cluster()
     Recorder.upstream, Recorder.values, Recorder.tape = Upstream(cluster), Values(), []
+    Recorder.node = cluster.node_name()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff", HOME=folder)
+        env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff",
+                   KUBECTL_APPLYSET="true", EDITOR="sed -i s/blue/green/", HOME=folder)
         for argv, stdin in sessions(client, program,
                                     "http://127.0.0.1:%d" % server.server_port, folder):
             shown = client if client.startswith("client-") else " ".join(argv[5:]).replace(

@@ -23,6 +23,7 @@ def load(path):
 class Replay:
     def __init__(self, cluster, namespace):
         self.upstream, self.namespace, self.values = Upstream(cluster), namespace, Values()
+        self.values.of["node"] = cluster.node_name()
 
     def target(self, entry):
         """Without the hash that a document had on the day of the tape: it is another now."""
@@ -35,6 +36,8 @@ class Replay:
         if "base64" in entry:
             raw = base64.b64decode(entry["base64"]).replace(
                 NAMESPACE.encode(), self.namespace.encode())
+            for uid, key in entry.get("uids", {}).items():
+                raw = raw.replace(uid.encode(), self.values.of.get(key, uid).encode())
             return tape_protobuf.with_values(raw, self.values.of)
         return self.fill(entry["body"]).encode() if "body" in entry else b""
 

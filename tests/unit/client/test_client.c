@@ -310,6 +310,25 @@ static void test_leaders(void)
 	loop_free(loop);
 }
 
+/* kubectl shows events of one second in the order of their names. */
+static void check_event_names(const struct fake *f)
+{
+	const char *last = "";
+	for (int i = 0; i < 10; i++) {
+		char message[16];
+		CHECK(snprintf(message, sizeof message, "try %d", i) > 0);
+		for (size_t k = 0; k < f->count; k++) {
+			const json_t *o = f->objects[k].tree;
+			if (!streq(json_str_or(o, "message", ""), message))
+				continue;
+			const char *name = json_str_or(o, "metadata.name", "");
+			CHECK(strcmp(last, name) < 0);
+			last = name;
+		}
+	}
+	CHECK(*last);
+}
+
 static void test_events(void)
 {
 	struct loop *loop = loop_sim_new(4, 1800000000000000);
@@ -328,6 +347,7 @@ static void test_events(void)
 		events_emit(e, "v1", "Pod", pod, "Warning", "Failed", "try %d", i);
 	run(loop, 1000);
 	CHECK_INT(fake_count(f, "events", "a", "p."), 12); /* 10 of them, then one for the crowd */
+	check_event_names(f);
 	CHECK(events_is_idle(e));
 	events_free(e);
 	api_free(api);
