@@ -1,6 +1,6 @@
 #include "apiserver/authz_node.h"
 #include "apiserver/hub_cursor.h"
-#include "apiserver/rbac_defaults.h"
+#include "apiserver/system_objects.h"
 #include "common/base/jsonx.h"
 #include "common/base/map.h"
 
@@ -135,7 +135,7 @@ struct authz_node *authz_node_new(struct hub *hub)
 	struct authz_node *n = xcalloc(1, sizeof *n);
 	n->hub = hub;
 	hub_cursor_init(&n->pods, hub, schema_kind_by_kind("", "v1", "Pod"), forget, pod_event, n);
-	AUTO_JSON *role = rbac_default_role("system:node");
+	AUTO_JSON *role = system_object_tree(system_object_find("ClusterRole", "", "system:node"));
 	rbac_rules_read(json_object_get(role, "rules"), &n->rules);
 	return n;
 }

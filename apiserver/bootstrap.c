@@ -1,140 +1,205 @@
 /* The system's own objects are created through the very handlers that clients use, so that they
- * are defaulted, validated and allocated like all others. */
+ * are defaulted, validated and allocated like all others. Each step is one look at what is not known
+ * to be right; what was asked for is not asked for again before it had the time to arrive. So servers
+ * that start together, or one that is killed on the way, leave nothing but what the next look finds
+ * right. */
 #include "apiserver/bootstrap.h"
-#include "apiserver/alloc.h"
+#include "apiserver/bootstrap_internal.h"
+#include "apiserver/flow_defaults.h"
 #include "apiserver/own_exchange.h"
-#include "apiserver/rbac_keep.h"
+#include "apiserver/rbac_defaults.h"
+#include "apiserver/service_defaults.h"
+#include "apiserver/system_objects.h"
 #include "common/base/jsonx.h"
 
-#define RETRY_MS 500
+#define RETRY_MS   500
+#define LOOK_MS    50 /* while the server starts */
+#define MEND_COUNT 24 /* comparisons a turn: each reads two objects */
 
-struct item {
-	const char *group, *version, *kind, *ns, *name;
-	json_t *(*make)(const struct server *s); /* without its name */
+struct row {
+	const struct schema_kind *kind;
+	const char *ns, *name;
+	const struct system_object *constant; /* or */
+	const struct bootstrap_item *item;
+	bool is_right;
+	uint64_t right_version; /* the last that was found right */
+	uint64_t asked_version; /* what it was when something was asked for; 0: it was not there */
+	int64_t asked_ms;       /* when that was; 0: never */
 };
 
-static json_t *make_namespace(const struct server *s)
-{
-	(void)s;
-	return json_pack("{s:s,s:s,s:{}}", "apiVersion", "v1", "kind", "Namespace", "metadata");
-}
-
-static json_t *make_kubernetes(const struct server *s)
-{
-	char ip[16];
-	address_ranges_nth(s->ranges, 1, ip);
-	return json_pack("{s:s,s:s,s:{s:{s:s,s:s}},s:{s:s,s:s,s:[{s:s,s:s,s:i,s:i}]}}",
-			 "apiVersion", "v1", "kind", "Service", "metadata", "labels", "component",
-			 "apiserver", "provider", "kubernetes", "spec", "type", "ClusterIP",
-			 "clusterIP", ip, "ports", "name", "https", "protocol", "TCP", "port", 443,
-			 "targetPort", (int)s->options.advertise_port);
-}
-
-static json_t *make_endpoints(const struct server *s)
-{
-	return json_pack("{s:s,s:s,s:{s:{s:s}},s:[{s:[{s:s}],s:[{s:s,s:i,s:s}]}]}", "apiVersion",
-			 "v1", "kind", "Endpoints", "metadata", "labels",
-			 "endpointslice.kubernetes.io/skip-mirror", "true", "subsets", "addresses",
-			 "ip", s->options.advertise_address, "ports", "name", "https", "port",
-			 (int)s->options.advertise_port, "protocol", "TCP");
-}
-
-static json_t *make_slice(const struct server *s)
-{
-	return json_pack("{s:s,s:s,s:{s:{s:s}},s:s,s:[{s:[s],s:{s:b}}],s:[{s:s,s:i,s:s}]}",
-			 "apiVersion", "discovery.k8s.io/v1", "kind", "EndpointSlice", "metadata",
-			 "labels", "kubernetes.io/service-name", "kubernetes", "addressType",
-			 "IPv4", "endpoints", "addresses", s->options.advertise_address,
-			 "conditions", "ready", 1, "ports", "name", "https", "port",
-			 (int)s->options.advertise_port, "protocol", "TCP");
-}
-
-static json_t *make_dns(const struct server *s)
-{
-	char ip[16];
-	address_ranges_nth(s->ranges, 10, ip);
-	return json_pack("{s:s,s:s,s:{s:{s:s,s:s}},s:{s:s,s:s,s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}}",
-			 "apiVersion", "v1", "kind", "Service", "metadata", "labels", "k8s-app",
-			 "kube-dns", "kubernetes.io/cluster-service", "true", "spec", "type",
-			 "ClusterIP", "clusterIP", ip, "ports", "name", "dns", "protocol", "UDP",
-			 "port", 53, "name", "dns-tcp", "protocol", "TCP", "port", 53);
-}
-
-static json_t *make_priority(int64_t value, const char *what)
-{
-	return json_pack("{s:s,s:s,s:{},s:I,s:s}", "apiVersion", "scheduling.k8s.io/v1", "kind",
-			 "PriorityClass", "metadata", "value", (json_int_t)value, "description",
-			 what);
-}
-
-static json_t *make_cluster_critical(const struct server *s)
-{
-	(void)s;
-	return make_priority(2000000000, "Used for system critical pods that must run in the "
-					 "cluster, but can be moved to another node if necessary.");
-}
-
-static json_t *make_node_critical(const struct server *s)
-{
-	(void)s;
-	return make_priority(2000001000, "Used for system critical pods that must not be moved "
-					 "from their current node.");
-}
-
-static const struct item items[] = {
-	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-cluster-critical",
-	  make_cluster_critical },
-	{ "scheduling.k8s.io", "v1", "PriorityClass", "", "system-node-critical",
-	  make_node_critical },
-	{ "", "v1", "Namespace", "", "kube-system", make_namespace },
-	{ "", "v1", "Namespace", "", "default", make_namespace },
-	{ "", "v1", "Namespace", "", "kube-public", make_namespace },
-	{ "", "v1", "Namespace", "", "kube-node-lease", make_namespace },
-	{ "", "v1", "Service", "default", "kubernetes", make_kubernetes },
-	{ "", "v1", "Endpoints", "default", "kubernetes", make_endpoints },
-	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", make_slice },
-	{ "", "v1", "Service", "kube-system", "kube-dns", make_dns },
+/* What is looked at again whenever something of the kind changes. */
+static const char *const followed[][2] = {
+	{ "", "Namespace" },
+	{ "", "Service" },
+	{ "", "Endpoints" },
+	{ "", "ConfigMap" },
+	{ "discovery.k8s.io", "EndpointSlice" },
+	{ "networking.k8s.io", "ServiceCIDR" },
+	{ "flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration" },
+	{ "flowcontrol.apiserver.k8s.io", "FlowSchema" },
 };
 
-static void post(struct server *s, const struct item *item, const struct schema_kind *kind)
+struct follower {
+	struct hub_watcher watcher;
+	struct bootstrap *of;
+	const struct schema_kind *kind;
+};
+
+struct bootstrap {
+	struct server *server;
+	struct loop_timer *timer;
+	struct row *rows;
+	size_t count;
+	struct follower followers[ARRAY_LEN(followed)];
+};
+
+static json_t *wanted(const struct server *s, const struct row *row)
 {
-	AUTO_JSON *tree = item->make(s);
-	json_put_str(tree, "metadata.name", item->name);
-	auto_free char *path = own_path(kind, item->ns, NULL);
-	own_request(s, "bootstrap", "POST", path, tree);
+	if (row->constant)
+		return system_object_tree(row->constant);
+	json_t *tree = row->item->make(s);
+	if (tree)
+		json_put_str(tree, "metadata.name", row->name);
+	return tree;
 }
 
-static bool is_wanted(const struct server *s, const struct item *item)
+static json_t *mended(const struct server *s, const struct row *row, const json_t *live,
+		      const char **ret_part)
 {
-	bool needs_address = item->make == make_endpoints || item->make == make_slice ||
-			     item->make == make_kubernetes;
-	return !needs_address || s->options.advertise_address;
+	if (row->item)
+		return row->item->mend ? row->item->mend(s, live, ret_part) : NULL;
+	AUTO_JSON *tree = wanted(s, row);
+	if (streq(row->kind->group, "rbac.authorization.k8s.io"))
+		return rbac_default_mend(live, tree);
+	if (streq(row->kind->group, "flowcontrol.apiserver.k8s.io"))
+		return flow_default_mend(live, tree);
+	if (streq(row->kind->group, "apiregistration.k8s.io"))
+		return service_default_mend(live, tree);
+	return NULL;
+}
+
+static void ask(struct bootstrap *b, struct row *row, const struct object *o, const char *part,
+		const json_t *tree)
+{
+	auto_free char *object = own_path(row->kind, row->ns, o ? row->name : NULL);
+	auto_free char *path = part ? xasprintf("%s/%s", object, part) : xstrdup(object);
+	row->asked_version = o ? o->version : 0;
+	row->asked_ms = loop_now_ms(b->server->loop);
+	own_request(b->server, "bootstrap", o ? "PUT" : "POST", path, tree);
+}
+
+/* What was asked for has arrived, or has had its time. */
+static bool may_ask(const struct bootstrap *b, const struct row *row, const struct object *o)
+{
+	return !row->asked_ms || row->asked_version != (o ? o->version : 0) ||
+	       loop_now_ms(b->server->loop) - row->asked_ms >= RETRY_MS;
+}
+
+static bool has_place(const struct bootstrap *b, const struct row *row)
+{
+	return !*row->ns ||
+	       hub_get(b->server->hub, schema_kind_by_kind("", "v1", "Namespace"), NULL, row->ns);
+}
+
+/* True: it is right. */
+static bool look(struct bootstrap *b, struct row *row, const struct object *o)
+{
+	const char *part = NULL;
+	if (!o) {
+		bool may = has_place(b, row) && may_ask(b, row, o);
+		AUTO_JSON *tree = may ? wanted(b->server, row) : NULL;
+		if (tree)
+			ask(b, row, NULL, NULL, tree);
+		return false;
+	}
+	if (o->version == row->right_version)
+		return true;
+	AUTO_JSON *live = object_tree(o);
+	AUTO_JSON *better = mended(b->server, row, live, &part);
+	if (better && may_ask(b, row, o))
+		ask(b, row, o, part, better);
+	if (!better)
+		row->right_version = o->version;
+	return !better;
 }
 
 static void step(void *ctx)
 {
-	struct server *s = ctx;
+	struct bootstrap *b = ctx;
+	struct server *s = b->server;
 	bool all = hub_is_loaded(s->hub);
-	for (size_t i = 0; hub_is_loaded(s->hub) && i < ARRAY_LEN(items); i++) {
-		const struct item *item = &items[i];
-		const struct schema_kind *kind =
-			schema_kind_by_kind(item->group, item->version, item->kind);
-		const struct schema_kind *ns = schema_kind_by_kind("", "v1", "Namespace");
-		if (!is_wanted(s, item) ||
-		    hub_get(s->hub, kind, kind->is_namespaced ? item->ns : NULL, item->name))
+	size_t looks = 0;
+	for (size_t i = 0; hub_is_loaded(s->hub) && i < b->count; i++) {
+		struct row *row = &b->rows[i];
+		if (row->is_right)
 			continue;
-		all = false;
-		if (!*item->ns || hub_get(s->hub, ns, NULL, item->ns))
-			post(s, item, kind);
+		if (looks >= MEND_COUNT) {
+			loop_timer_set(b->timer, 0);
+			return;
+		}
+		const struct object *o = hub_get(
+			s->hub, row->kind, row->kind->is_namespaced ? row->ns : NULL, row->name);
+		looks += o && o->version != row->right_version;
+		row->is_right = look(b, row, o);
+		all = all && row->is_right;
 	}
-	all = hub_is_loaded(s->hub) && rbac_keep_defaults(s) && all;
 	s->has_system_objects = s->has_system_objects || all;
 	if (!all)
-		loop_timer_set(s->bootstrap, s->has_system_objects ? RETRY_MS : RETRY_MS / 10);
+		loop_timer_set(b->timer, s->has_system_objects ? RETRY_MS : LOOK_MS);
 }
 
-void bootstrap_start(struct server *s)
+static void changed(struct hub_watcher *w)
 {
-	s->bootstrap = loop_timer_new(s->loop, step, s);
-	loop_timer_set(s->bootstrap, 0);
+	struct follower *f = CONTAINER_OF(w, struct follower, watcher);
+	for (size_t i = 0; i < f->of->count; i++)
+		if (f->of->rows[i].kind == f->kind)
+			f->of->rows[i].is_right = false;
+	loop_timer_set(f->of->timer, 0);
+}
+
+static void add(struct bootstrap *b, const struct row *row)
+{
+	const struct system_object *c = row->constant;
+	const struct bootstrap_item *i = row->item;
+	struct row *to = &b->rows[b->count++];
+	*to = *row;
+	to->kind = c ? schema_kind_by_kind(c->group, c->version, c->kind)
+		     : schema_kind_by_kind(i->group, i->version, i->kind);
+	to->ns = c ? c->ns : i->ns;
+	to->name = c ? c->name : i->name;
+}
+
+struct bootstrap *bootstrap_new(struct server *s)
+{
+	struct bootstrap *b = xcalloc(1, sizeof *b);
+	b->server = s;
+	b->timer = loop_timer_new(s->loop, step, b);
+	b->rows = xcalloc(system_objects_count + bootstrap_items_count, sizeof *b->rows);
+	for (size_t i = 0; i < system_objects_count; i++)
+		add(b, &(struct row){ .constant = &system_objects[i] });
+	for (size_t i = 0; i < bootstrap_items_count; i++) {
+		AUTO_JSON *tree = bootstrap_items[i].make(s);
+		if (tree)
+			add(b, &(struct row){ .item = &bootstrap_items[i] });
+	}
+	for (size_t i = 0; i < ARRAY_LEN(followed); i++) {
+		struct follower *f = &b->followers[i];
+		*f = (struct follower){ { .changed = changed },
+					b,
+					schema_kind_by_kind(followed[i][0], "v1", followed[i][1]) };
+		hub_watch(s->hub, f->kind, &f->watcher);
+	}
+	loop_timer_set(b->timer, 0);
+	return b;
+}
+
+void bootstrap_free(struct bootstrap *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(b->followers); i++)
+		hub_unwatch(b->server->hub, b->followers[i].kind, &b->followers[i].watcher);
+	loop_timer_free(b->timer);
+	free(b->rows);
+	free(b);
 }

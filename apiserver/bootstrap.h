@@ -1,10 +1,16 @@
 /*
- * bootstrap.h - what a new cluster contains from its first second: the namespaces, the Service
- * of the API itself and the one of DNS.
+ * bootstrap.h - what a cluster contains from its first second: namespaces, roles, priority classes and
+ * levels, the Service of the API itself and the one of DNS … Whatever is missing of it when the server
+ * starts is made, and what lacks something is mended. Namespaces, Services, the range of addresses,
+ * flow schemas, priority levels and ConfigMaps are put back whenever they go or change; nothing is
+ * polled.
+ *
+ * Threads: the core loop's.
  */
 #pragma once
 
+struct bootstrap;
 struct server;
 
-/* Make what is missing, now and until all is there. */
-void bootstrap_start(struct server *s);
+struct bootstrap *bootstrap_new(struct server *s);
+void bootstrap_free(struct bootstrap *b);

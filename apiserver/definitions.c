@@ -4,6 +4,7 @@
 #include "apiserver/openapi_answer.h"
 #include "apiserver/own_exchange.h"
 #include "apiserver/quota_keep.h"
+#include "apiserver/service_keep.h"
 #include "apiserver/watch.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
@@ -108,6 +109,7 @@ static void changed_place(struct definitions *d, size_t place)
 		}
 	}
 	openapi_changed(s);
+	service_keeper_follow(s->services);
 }
 
 /* False: workers look at what would change. */

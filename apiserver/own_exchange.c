@@ -25,6 +25,8 @@ static void own_free(void *ctx)
 static const char *own_header(struct http_exchange *x, const char *name)
 {
 	bool is_patch = streq(x->method, "PATCH") && strcasecmp(name, "Content-Type") == 0;
+	if (strcasecmp(name, "User-Agent") == 0)
+		return "kube-apiserver"; /* whom fields are then said to belong to, as in Kubernetes */
 	return is_patch ? "application/merge-patch+json" : NULL;
 }
 

@@ -1,6 +1,5 @@
 /*
- * rbac_defaults.h - the roles and bindings that every cluster has: upstream's, as far as what they
- * are for exists here, and what Skiff's own programs need. Pure.
+ * rbac_defaults.h - what a default role or binding (system/roles.yaml) lacks in a cluster. Pure.
  *
  * Source: the default roles that Kubernetes documents under "Default roles and role bindings".
  */
@@ -9,12 +8,6 @@
 #include "common/base/base.h"
 
 #include <jansson.h>
-
-/* Objects as they are made in a new cluster, roles before bindings. The caller's. */
-size_t rbac_defaults_count(void);
-json_t *rbac_default_at(size_t i);
-/* A ClusterRole by name; NULL: none of ours. The caller's. */
-json_t *rbac_default_role(const char *name);
 
 /* What `live` lacks of `wanted` (both whole objects of one kind) is added to a copy: rules, subjects,
  * labels and annotations, selectors of an aggregation. NULL: it lacks nothing, or does not want to

@@ -1,46 +1,11 @@
 #include "apiserver/rbac_keep.h"
 #include "apiserver/own_exchange.h"
-#include "apiserver/rbac_defaults.h"
 #include "common/base/jsonx.h"
 #include "common/base/selector.h"
 
 #define GROUP     "rbac.authorization.k8s.io"
 #define SETTLE_MS 20 /* so that many roles made together are gathered once */
 #define RETRY_MS  500
-
-/* ---- defaults ---- */
-
-static bool keep_one(struct server *s, const json_t *wanted)
-{
-	const struct schema_kind *kind =
-		schema_kind_by_kind(GROUP, "v1", json_str_or(wanted, "kind", ""));
-	const char *name = json_str_or(wanted, "metadata.name", "");
-	const struct object *o = hub_get(s->hub, kind, NULL, name);
-	if (!o) {
-		auto_free char *path = own_path(kind, "", NULL);
-		own_request(s, "rbac", "POST", path, wanted);
-		return false;
-	}
-	AUTO_JSON *live = object_tree(o);
-	AUTO_JSON *mended = rbac_default_mend(live, wanted);
-	if (!mended)
-		return true;
-	auto_free char *path = own_path(kind, "", name);
-	own_request(s, "rbac", "PUT", path, mended);
-	return false;
-}
-
-bool rbac_keep_defaults(struct server *s)
-{
-	bool all = true;
-	for (size_t i = 0; i < rbac_defaults_count(); i++) {
-		AUTO_JSON *wanted = rbac_default_at(i);
-		all = keep_one(s, wanted) && all;
-	}
-	return all;
-}
-
-/* ---- gathering ---- */
 
 struct rbac_gatherer {
 	struct server *server;

@@ -1,15 +1,11 @@
 /*
- * rbac_keep.h - roles that the server itself keeps: the defaults of every cluster, and the rules of
- * ClusterRoles that gather others by label (aggregationRule).
+ * rbac_keep.h - the rules of ClusterRoles that gather others by label (aggregationRule).
  *
  * Threads: the core loop's.
  */
 #pragma once
 
 #include "apiserver/server_internal.h"
-
-/* Asks for what is missing of the defaults. True: nothing is, all are there and up to date. */
-bool rbac_keep_defaults(struct server *s);
 
 /* Follows ClusterRoles and writes the rules of those that gather. */
 struct rbac_gatherer;

@@ -8,12 +8,14 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/callers.h"
 #include "apiserver/definitions.h"
+#include "apiserver/flow_keep.h"
 #include "apiserver/oidc_fetch.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
 #include "apiserver/seal.h"
 #include "apiserver/server_internal.h"
+#include "apiserver/service_keep.h"
 #include "apiserver/work.h"
 #include "apiserver/tokens.h"
 #include "apiserver/turn.h"
@@ -354,7 +356,9 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->frames = watch_frames_new();
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
-	bootstrap_start(s);
+	s->bootstrap = bootstrap_new(s);
+	s->flows = flow_keeper_new(s);
+	s->services = service_keeper_new(s);
 	*ret = TAKE(s);
 	return 0;
 }
@@ -367,7 +371,9 @@ void server_free(struct server *s)
 	turns_free(s->turns);
 	watch_frames_free(s->frames);
 	loop_timer_free(s->bookmarks);
-	loop_timer_free(s->bootstrap);
+	service_keeper_free(s->services);
+	flow_keeper_free(s->flows);
+	bootstrap_free(s->bootstrap);
 	free(s->noted_secret);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
 		index_fini(&s->snapshots[i].index);

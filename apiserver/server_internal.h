@@ -28,13 +28,16 @@ struct authn_file;
 struct authn_oidc;
 struct all;
 struct authz_node;
+struct bootstrap;
 struct callers;
 struct definitions;
+struct flow_keeper;
 struct oidc_fetch;
 struct quota_keeper;
 struct rbac;
 struct rbac_gatherer;
 struct seal;
+struct service_keeper;
 struct tokens;
 struct turns;
 struct watch_frames;
@@ -80,7 +83,9 @@ struct server {
 	struct server_work *held; /* those that wait for kinds to be exchanged */
 	uint64_t works_total;
 	bool has_system_objects;
-	struct loop_timer *bootstrap;
+	struct bootstrap *bootstrap;
+	struct flow_keeper *flows;
+	struct service_keeper *services;
 	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */
 	uint64_t latency_ms[LATENCY_BUCKETS];
 	uint64_t latency_sum_ms;

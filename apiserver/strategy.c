@@ -1,6 +1,7 @@
 /* What the server itself keeps, sets and forgets in an object: metadata, status against spec,
  * generation. */
 #include "apiserver/change.h"
+#include "apiserver/service_defaults.h"
 #include "apiserver/signing.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
@@ -180,6 +181,8 @@ int strategy_create(struct change *c, struct failure *f)
 		create_namespace(tree);
 	else if (change_is_kind(c, "batch", "Job"))
 		create_job(tree);
+	else if (change_is_kind(c, "apiregistration.k8s.io", "APIService"))
+		service_create(tree, now);
 	signing_create(c);
 	return 0;
 }

@@ -75,6 +75,7 @@ skiff_module(io common/io base ${CRI_PROTO} PkgConfig::LIBUV PkgConfig::MHD ${HT
 	PkgConfig::NGHTTP2 PkgConfig::GNUTLS Threads::Threads)
 skiff_module(client common/client io schemas base)
 skiff_module(apiserver apiserver io schemas plan base ${ETCD_PROTO} PkgConfig::ZLIB)
+include(${CMAKE_SOURCE_DIR}/apiserver/apiserver.cmake)
 skiff_module(controller controller client io schemas plan base)
 skiff_module(nodeagent nodeagent client io schemas plan base PkgConfig::NFTABLES PkgConfig::MNL
 	PkgConfig::CONNTRACK resolv)

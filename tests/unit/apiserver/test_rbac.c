@@ -3,6 +3,7 @@
  */
 #include "apiserver/rbac_defaults.h"
 #include "apiserver/rbac_rule.h"
+#include "apiserver/system_objects.h"
 #include "common/base/jsonx.h"
 #include "tests/support/api_rows.h"
 #include "tests/support/check.h"
@@ -158,7 +159,8 @@ static void test_covers(void)
 
 static void test_mend(void)
 {
-	AUTO_JSON *wanted = rbac_default_role("system:basic-user");
+	AUTO_JSON *wanted =
+		system_object_tree(system_object_find("ClusterRole", "", "system:basic-user"));
 	AUTO_JSON *live = json_deep_copy(wanted);
 	CHECK(!rbac_default_mend(live, wanted));
 	json_array_remove(json_object_get(live, "rules"), 0);
