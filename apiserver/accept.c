@@ -149,6 +149,40 @@ bool accept_names_known(const char *header)
 	return false;
 }
 
+/* "application/json", "application/" and a star, or two stars. */
+static bool takes(const struct media *m, const char *type)
+{
+	size_t n = strlen(m->type);
+	if (streq(m->type, "*/*"))
+		return true;
+	if (n > 1 && streq(m->type + n - 2, "/*"))
+		return strncasecmp(m->type, type, n - 1) == 0;
+	return strcasecmp(m->type, type) == 0;
+}
+
+size_t accept_choose_type(const char *header, const char *const *types, size_t n)
+{
+	const char *p = header && *skip_blanks(header) ? header : "*/*";
+	double best = 0;
+	bool is_named = false; /* not by a star */
+	size_t chosen = SIZE_MAX;
+	for (int i = 0; p && i < 64; i++) {
+		struct media m;
+		size_t k = 0;
+		p = next_media(p, &m);
+		bool names = strchr(m.type, '*') == NULL;
+		while (k < n && !takes(&m, types[k]))
+			k++;
+		if (k == n || m.q < best || m.q <= 0 ||
+		    (chosen != SIZE_MAX && m.q <= best && (is_named || !names)))
+			continue;
+		best = m.q;
+		is_named = names;
+		chosen = k;
+	}
+	return chosen;
+}
+
 bool accept_gzip(const char *header)
 {
 	const char *p = header;

@@ -34,6 +34,8 @@ bool accept_names_known(const char *header);
 
 /* From a Content-Type; missing means JSON. False: one we cannot read (415). */
 bool content_type_encoding(const char *header, enum schema_encoding *ret);
+/* Which of n media types the header likes best, by what it says without parameters; SIZE_MAX: none. */
+size_t accept_choose_type(const char *header, const char *const *types, size_t n);
 /* An Accept-Encoding that takes gzip. */
 bool accept_gzip(const char *header);
 /* True where the media type (without parameters) is `type`. */

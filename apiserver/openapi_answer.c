@@ -1,4 +1,5 @@
 #include "apiserver/openapi_answer.h"
+#include "apiserver/openapi_whole.h"
 #include "apiserver/server_internal.h"
 #include "apiserver/work.h"
 #include "common/base/map.h"
@@ -8,7 +9,7 @@
 
 #define DOCUMENT_MAX (64u << 20)
 
-enum what { WHAT_INDEX, WHAT_NAMED, WHAT_V2, WHAT_V2_PROTOBUF };
+enum what { WHAT_INDEX, WHAT_NAMED };
 
 struct answer {
 	struct request *r;
@@ -41,12 +42,6 @@ static void render(void *answer)
 		break;
 	case WHAT_NAMED:
 		a->is_there = openapi_v3_named(a->kinds, a->name, &a->text);
-		break;
-	case WHAT_V2:
-		openapi_v2_json(a->kinds, &a->text);
-		break;
-	case WHAT_V2_PROTOBUF:
-		openapi_v2_protobuf(a->kinds, &a->text);
 		break;
 	}
 	a->hash = hash_bytes(a->text.data, a->text.len);
@@ -91,11 +86,7 @@ static void rendered(void *answer, bool is_gone)
 	} else {
 		if (a->what == WHAT_INDEX)
 			keep_index(r->server, a);
-		reply_cached(r,
-			     a->what == WHAT_V2_PROTOBUF
-				     ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-				     : "application/json",
-			     a->text.data, a->text.len, false);
+		reply_cached(r, "application/json", a->text.data, a->text.len, false);
 	}
 	answer_free(a);
 }
@@ -117,9 +108,10 @@ static void answer(struct request *r, enum what what, const char *name)
 bool openapi_serve(struct request *r)
 {
 	static const char documents[] = "/openapi/v3/";
+	struct server *s = r->server;
 	const char *path = r->x->path;
 	if (streq(path, "/openapi/v3")) {
-		const char *index = r->server->openapi_index;
+		const char *index = s->openapi_index;
 		if (index)
 			reply_cached(r, "application/json", index, strlen(index), false);
 		else
@@ -127,9 +119,9 @@ bool openapi_serve(struct request *r)
 		return true;
 	}
 	if (streq(path, "/openapi/v2")) {
-		const char *accept = http_header_get(r->x, "Accept");
-		bool protobuf = accept && strstr(accept, "openapi.spec.v2@v1.0+protobuf");
-		answer(r, protobuf ? WHAT_V2_PROTOBUF : WHAT_V2, "");
+		if (!s->openapi_whole)
+			s->openapi_whole = openapi_whole_new(s);
+		openapi_whole_serve(s->openapi_whole, r);
 		return true;
 	}
 	if (!starts_with(path, documents))

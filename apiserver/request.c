@@ -319,24 +319,56 @@ void reply_text(struct request *r, int status, const char *content_type, const c
 	finish(r, status, &h, text, len, NULL, NULL);
 }
 
+void request_etag(uint64_t hash, char out[ETAG_SIZE])
+{
+	int n = snprintf(out, ETAG_SIZE, "\"%016llX\"", (unsigned long long)hash);
+	assert(n > 0 && n < ETAG_SIZE);
+}
+
+bool request_has(struct request *r, const char *etag)
+{
+	const char *known = http_header_get(r->x, "If-None-Match");
+	return known && strstr(known, etag);
+}
+
+static void cached_headers(struct request *r, struct headers *h, const char *content_type,
+			   const char *etag)
+{
+	common_headers(r, h, content_type, 0);
+	add_header(h, "ETag", etag);
+	add_header(h, "Vary", "Accept");
+}
+
+void reply_unchanged(struct request *r, const char *content_type, const char *etag)
+{
+	struct headers h;
+	cached_headers(r, &h, content_type, etag);
+	finish_now(r, 304, &h, "", 0, NULL, NULL);
+}
+
+void reply_shared(struct request *r, const char *content_type, const char *etag, bool is_packed,
+		  const void *bytes, size_t len, void (*release)(void *ctx), void *ctx)
+{
+	struct headers h;
+	cached_headers(r, &h, content_type, etag);
+	if (is_packed)
+		add_packed_headers(&h);
+	finish_now(r, 200, &h, bytes, len, release, ctx);
+}
+
 void reply_cached(struct request *r, const char *content_type, const char *text, size_t len,
 		  bool is_immutable)
 {
 	struct headers h;
-	char etag[24], expires[TIME_TEXT_SIZE];
-	int n = snprintf(etag, sizeof etag, "\"%016llX\"",
-			 (unsigned long long)hash_bytes(text, len));
-	assert(n > 0 && n < (int)sizeof etag);
-	common_headers(r, &h, content_type, 0);
-	add_header(&h, "ETag", etag);
-	add_header(&h, "Vary", "Accept");
+	char etag[ETAG_SIZE], expires[TIME_TEXT_SIZE];
+	request_etag(hash_bytes(text, len), etag);
+	cached_headers(r, &h, content_type, etag);
 	if (is_immutable) {
 		time_format_http(loop_wall_us(r->server->loop) + YEAR_US, expires);
 		h.at[1] = (struct http_header){ "Cache-Control", "public, immutable" };
 		add_header(&h, "Expires", expires);
 	}
-	const char *known = http_header_get(r->x, "If-None-Match");
-	if (known && strstr(known, etag))
+	if (request_has(r, etag))
 		finish(r, 304, &h, "", 0, NULL, NULL);
 	else
 		finish(r, 200, &h, text, len, NULL, NULL);

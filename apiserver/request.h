@@ -77,6 +77,14 @@ void reply_text(struct request *r, int status, const char *content_type, const c
  * its hash, so it may be kept for a year. */
 void reply_cached(struct request *r, const char *content_type, const char *text, size_t len,
 		  bool is_immutable);
+#define ETAG_SIZE 24
+void request_etag(uint64_t hash, char out[ETAG_SIZE]);
+/* The client says that it has what has this ETag: it need not be made. */
+bool request_has(struct request *r, const char *etag);
+void reply_unchanged(struct request *r, const char *content_type, const char *etag); /* 304 */
+/* The same bytes for all who ask, in gzip or not, used in place until `release`. */
+void reply_shared(struct request *r, const char *content_type, const char *etag, bool is_packed,
+		  const void *bytes, size_t len, void (*release)(void *ctx), void *ctx);
 void reply_moved(struct request *r, const char *location); /* 301 */
 /* JSON bytes; rendered as YAML, or pretty, where the client asked for it. */
 void reply_json(struct request *r, int status, const char *bytes, size_t len);

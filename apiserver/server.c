@@ -10,6 +10,7 @@
 #include "apiserver/definitions.h"
 #include "apiserver/flow_keep.h"
 #include "apiserver/oidc_fetch.h"
+#include "apiserver/openapi_whole.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
@@ -388,6 +389,7 @@ void server_free(struct server *s)
 	seal_free(s->seal);
 	audit_free(s->audit);
 	free(s->openapi_index);
+	openapi_whole_free(s->openapi_whole);
 	kinds_free(s->kinds);
 	authn_file_free(s->token_file);
 	oidc_fetch_free(s->oidc_fetch);

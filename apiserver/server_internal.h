@@ -33,6 +33,7 @@ struct callers;
 struct definitions;
 struct flow_keeper;
 struct oidc_fetch;
+struct openapi_whole;
 struct quota_keeper;
 struct rbac;
 struct rbac_gatherer;
@@ -48,11 +49,12 @@ struct server {
 	struct hub *hub;
 	struct kinds *kinds; /* what is served */
 	struct definitions *definitions;
-	struct all *metadata_watches;  /* streams of all kinds */
-	uint64_t kind_gone_version;    /* when the last kind ceased to be served */
-	char *openapi_index;           /* rendered once it was asked for */
-	uint64_t openapi_changes;      /* how often that was out of date */
-	struct server_options options; /* its texts are owned here */
+	struct all *metadata_watches;        /* streams of all kinds */
+	uint64_t kind_gone_version;          /* when the last kind ceased to be served */
+	char *openapi_index;                 /* rendered once it was asked for */
+	uint64_t openapi_changes;            /* how often that was out of date */
+	struct openapi_whole *openapi_whole; /* NULL: nobody has asked for it */
+	struct server_options options;       /* its texts are owned here */
 	struct address_ranges *ranges;
 	struct audit *audit; /* NULL: nothing is told */
 	struct seal *seal;   /* NULL: nothing is encrypted */

@@ -102,25 +102,28 @@ static void drop_nullable_required(json_t *schema)
 
 static void drop_shape(json_t *schema)
 {
-	static const char *const shape[] = { "type", "properties", "items", "additionalProperties",
-					     "required" };
+	static const char *const shape[] = { "type", "properties", "items" };
 	for (size_t i = 0; i < ARRAY_LEN(shape); i++)
 		json_object_del(schema, shape[i]);
 }
 
+static bool preserves(const json_t *schema)
+{
+	return json_bool_or(schema, "x-kubernetes-preserve-unknown-fields", false);
+}
+
 static void reduce(json_t *schema)
 {
-	static const char *const alternatives[] = { "allOf", "anyOf", "oneOf", "not" };
+	static const char *const unsaid[] = { "allOf", "anyOf", "oneOf", "not", "default" };
 	const char *name;
 	json_t *member;
 	if (!json_is_object(schema))
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(alternatives); i++)
-		json_object_del(schema, alternatives[i]);
-	drop_nullable_required(schema);
-	if (is_nullable(schema) ||
-	    json_bool_or(schema, "x-kubernetes-preserve-unknown-fields", false))
+	for (size_t i = 0; i < ARRAY_LEN(unsaid); i++)
+		json_object_del(schema, unsaid[i]);
+	if (is_nullable(schema) || preserves(schema))
 		drop_shape(schema);
+	drop_nullable_required(schema);
 	json_object_del(schema, "nullable");
 	json_object_foreach (json_object_get(schema, "properties"), name, member)
 		reduce(member);
@@ -128,7 +131,7 @@ static void reduce(json_t *schema)
 	reduce(json_object_get(schema, "additionalProperties"));
 }
 
-/* ---- version 3 ---- */
+/* ---- what stands in every resource ---- */
 
 static void require(json_t *schema, const char *name)
 {
@@ -143,20 +146,21 @@ static void require(json_t *schema, const char *name)
 	json_array_append_new(required, json_string(name));
 }
 
-/* Resources inside have what every resource has. */
-static void complete(json_t *schema)
+/* Resources inside have what every resource has; version 2 says nothing of what may hold anything. */
+static void complete(json_t *schema, bool is_v2)
 {
 	const char *name;
 	json_t *member;
 	if (!json_is_object(schema))
 		return;
 	json_object_foreach (json_object_get(schema, "properties"), name, member)
-		complete(member);
-	complete(json_object_get(schema, "items"));
-	complete(json_object_get(schema, "additionalProperties"));
-	if (!json_bool_or(schema, "x-kubernetes-embedded-resource", false))
+		complete(member, is_v2);
+	complete(json_object_get(schema, "items"), is_v2);
+	complete(json_object_get(schema, "additionalProperties"), is_v2);
+	if (!json_bool_or(schema, "x-kubernetes-embedded-resource", false) ||
+	    (is_v2 && preserves(schema)))
 		return;
-	put_head(schema, "ObjectMeta", false);
+	put_head(schema, "ObjectMeta", is_v2);
 	require(schema, "kind");
 	require(schema, "apiVersion");
 }
@@ -184,13 +188,14 @@ void openapi_kind_name(const struct schema_kind *k, struct str *out)
 static json_t *object_schema(const struct schema_kind *k, bool is_v2)
 {
 	const struct custom *c = k->custom;
-	json_t *schema = json_deep_copy(c->schema->source);
+	bool is_open = is_v2 && preserves(c->schema->source);
+	json_t *schema = is_open ? json_object() : json_deep_copy(c->schema->source);
 	if (is_v2)
 		reduce(schema);
-	else
-		complete(schema);
+	complete(schema, is_v2);
 	json_put_str(schema, "type", "object");
-	put_head(schema, "ObjectMeta", is_v2);
+	if (!is_open) /* else old clients would take all other fields for unknown */
+		put_head(schema, "ObjectMeta", is_v2);
 	put_kind(schema, k, k->kind);
 	put_selectable(schema, c);
 	return schema;

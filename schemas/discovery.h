@@ -23,7 +23,9 @@ bool openapi_v3_document(const struct kinds *kinds, const char *group, const cha
 			 struct str *out);
 /* The same by its name in the index, and all others: "api", "apis/apps", "apis/apps/v1", "version" … */
 bool openapi_v3_named(const struct kinds *kinds, const char *name, struct str *out);
-void openapi_v2_json(const struct kinds *kinds, struct str *out);
+/* Version 2, with all of that in one document of some megabytes: for a worker. Too much for `out`
+ * where it does not fit. */
+void openapi_v2_json(const struct kinds *kinds, bool has_keys, struct str *out);
 /* Asked for as application/com.github.proto-openapi.spec.v2@v1.0+protobuf; the answer's type is
  * "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", for Go refuses to parse an @. */
-void openapi_v2_protobuf(const struct kinds *kinds, struct str *out);
+void openapi_v2_protobuf(const struct kinds *kinds, bool has_keys, struct str *out);

@@ -6,28 +6,29 @@
 
 #define DOCUMENT_SIZE_MAX (16u << 20)
 
+static const struct {
+	const char *package, *prefix;
+} packages[] = {
+	{ "apis.meta.", "io.k8s.apimachinery.pkg." },
+	{ "apiextensions.", "io.k8s.apiextensions-apiserver.pkg.apis." },
+	{ "apiregistration.", "io.k8s.kube-aggregator.pkg.apis." },
+	{ "", "io.k8s.api." },
+};
+
 void openapi_type_name(const struct schema_type *type, struct str *out)
 {
-	static const struct {
-		const char *package, *prefix;
-	} elsewhere[] = {
-		{ "apis.meta.", "io.k8s.apimachinery.pkg." },
-		{ "apiextensions.", "io.k8s.apiextensions-apiserver.pkg.apis." },
-		{ "apiregistration.", "io.k8s.kube-aggregator.pkg.apis." },
-	};
-	const char *prefix = "io.k8s.api.";
-	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
-		if (starts_with(type->name, elsewhere[i].package))
-			prefix = elsewhere[i].prefix;
-	str_addf(out, "%s%s", prefix, type->name);
+	size_t i = 0;
+	while (!starts_with(type->name, packages[i].package))
+		i++;
+	str_addf(out, "%s%s", packages[i].prefix, type->name);
 }
 
-void openapi_path(const struct schema_kind *k, bool of_object, struct str *out)
+bool openapi_is_built_in(const char *name)
 {
-	str_add(out, *k->group ? "/apis/" : "/api/");
-	schema_api_version(k, out);
-	str_addf(out, "%s/%s%s", k->is_namespaced ? "/namespaces/{namespace}" : "", k->resource,
-		 of_object ? "/{name}" : "");
+	for (size_t i = 0; i < ARRAY_LEN(packages); i++)
+		if (starts_with(name, packages[i].prefix))
+			return true;
+	return false;
 }
 
 /* ---- documents of a group and version ---- */
@@ -104,15 +105,6 @@ static void add_kind_types(struct openapi_types *t, const struct schema_kind *k)
 		auto_free char *list = xasprintf("%sList", k->type->name);
 		openapi_add_named(t, list);
 	}
-}
-
-void openapi_meta_types(struct str *out)
-{
-	struct openapi_types t;
-	openapi_types_init(&t, out, "", "v1");
-	openapi_add_named(&t, "apis.meta.v1.ObjectMeta");
-	openapi_add_named(&t, "apis.meta.v1.ListMeta");
-	openapi_types_fini(&t);
 }
 
 static bool is_of(const struct schema_kind *k, const char *group, const char *version)
@@ -278,25 +270,13 @@ bool openapi_v3_named(const struct kinds *kinds, const char *name, struct str *o
 
 /* ---- the index ---- */
 
-static void add_entry(const struct kinds *kinds, const char *name, bool has_one,
-		      struct str *document, struct str *out)
-{
-	str_clear(document);
-	(void)openapi_v3_named(kinds, name, document); /* it exists */
-	str_addf(out, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%016llX\"}",
-		 has_one ? "," : "", name, name,
-		 (unsigned long long)hash_bytes(document->data, document->len));
-}
-
-void openapi_v3_index(const struct kinds *kinds, bool has_keys, struct str *out)
+void openapi_v3_names(const struct kinds *kinds, bool has_keys, openapi_visit *visit, void *ctx)
 {
 	const struct schema_kind *last = NULL;
-	AUTO_STR document, name;
-	str_init(&document, DOCUMENT_SIZE_MAX);
+	AUTO_STR name;
 	str_init(&name, 1024);
-	str_add(out, "{\"paths\":{");
 	for (size_t i = 0; i < ARRAY_LEN(plain) - (has_keys ? 0 : PLAIN_WITH_KEYS); i++)
-		add_entry(kinds, plain[i].name, i > 0, &document, out);
+		visit(ctx, plain[i].name);
 	for (size_t i = 0; i < kinds_count(kinds); i++) {
 		const struct schema_kind *k = kinds_at(kinds, i);
 		bool is_new_group = !last || !streq(last->group, k->group);
@@ -306,11 +286,38 @@ void openapi_v3_index(const struct kinds *kinds, bool has_keys, struct str *out)
 		str_clear(&name);
 		str_addf(&name, "apis/%s", k->group);
 		if (is_new_group && is_built_in_group(k->group))
-			add_entry(kinds, name.data, true, &document, out);
+			visit(ctx, name.data);
 		str_clear(&name);
 		str_add(&name, *k->group ? "apis/" : "api/");
 		schema_api_version(k, &name);
-		add_entry(kinds, name.data, true, &document, out);
+		visit(ctx, name.data);
 	}
+}
+
+struct index {
+	const struct kinds *kinds;
+	struct str document;
+	struct str *out;
+	bool has_one;
+};
+
+static void add_entry(void *index, const char *name)
+{
+	struct index *i = index;
+	str_clear(&i->document);
+	(void)openapi_v3_named(i->kinds, name, &i->document); /* it exists */
+	str_addf(i->out, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%016llX\"}",
+		 i->has_one ? "," : "", name, name,
+		 (unsigned long long)hash_bytes(i->document.data, i->document.len));
+	i->has_one = true;
+}
+
+void openapi_v3_index(const struct kinds *kinds, bool has_keys, struct str *out)
+{
+	struct index i = { .kinds = kinds, .out = out };
+	str_init(&i.document, DOCUMENT_SIZE_MAX);
+	str_add(out, "{\"paths\":{");
+	openapi_v3_names(kinds, has_keys, add_entry, &i);
 	str_add(out, "}}");
+	str_fini(&i.document);
 }

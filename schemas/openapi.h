@@ -5,8 +5,7 @@
 
 #include "schemas/discovery.h"
 
-#define OPENAPI_VERSION "v1.36.3"
-#define OPENAPI_MINOR   "1.36"
+#define OPENAPI_MINOR "1.36"
 
 /* "io.k8s.api.apps.v1.Deployment" */
 void openapi_type_name(const struct schema_type *type, struct str *out);
@@ -14,9 +13,3 @@ void openapi_type_name(const struct schema_type *type, struct str *out);
 void openapi_kind_name(const struct schema_kind *k, struct str *out);
 /* The members of "schemas" (v3) or "definitions" (v2) for a custom kind: itself and its list. */
 void openapi_custom(const struct schema_kind *k, bool is_v2, struct str *out);
-/* What those refer to: metadata and its parts. */
-void openapi_meta_types(struct str *out);
-/* One NamedSchema of openapi.v2.Definitions. */
-void openapi_v2_add_definition(struct str *out, const char *name, const json_t *schema);
-/* "/apis/apps/v1/namespaces/{namespace}/deployments", of one object "…/{name}". */
-void openapi_path(const struct schema_kind *k, bool of_object, struct str *out);

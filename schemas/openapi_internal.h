@@ -1,5 +1,5 @@
 /*
- * openapi_internal.h - what the renderings of OpenAPI v3 share: schemas, operations, documents. Pure.
+ * openapi_internal.h - what the renderings of OpenAPI share: schemas, operations, documents. Pure.
  */
 #pragma once
 
@@ -27,6 +27,15 @@ void openapi_add_named(struct openapi_types *t, const char *name);
 /* True where others than f->enum_values are listed: as JSON, or NULL for none. */
 bool openapi_listed_values(const struct schema_type *owner, const struct schema_field *f,
 			   const char **ret_values);
+
+/* A name of a schema, in full, as types of the tables have and no custom kind outside k8s.io. */
+bool openapi_is_built_in(const char *name);
+/* The schema, by its full name, of a body that each group has as a kind of its own. */
+bool openapi_is_everywhere(const char *name);
+
+/* The names of all documents, in the order of the index. */
+typedef void openapi_visit(void *ctx, const char *name);
+void openapi_v3_names(const struct kinds *kinds, bool has_keys, openapi_visit *visit, void *ctx);
 
 void openapi_add_member(struct str *out, const char *name, const char *value);
 

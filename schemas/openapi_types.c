@@ -330,9 +330,23 @@ static void add_kind(struct str *out, bool has_one, const char *group, const cha
 }
 
 /* What deletes and watches stands in every group. */
-static bool is_everywhere(const char *kind)
+static const char *const everywhere[] = { "apis.meta.v1.DeleteOptions", "apis.meta.v1.WatchEvent" };
+
+bool openapi_is_everywhere(const char *name)
 {
-	return streq(kind, "DeleteOptions") || streq(kind, "WatchEvent");
+	static const char prefix[] = "io.k8s.apimachinery.pkg.";
+	for (size_t i = 0; i < ARRAY_LEN(everywhere); i++)
+		if (starts_with(name, prefix) && streq(name + sizeof prefix - 1, everywhere[i]))
+			return true;
+	return false;
+}
+
+static bool is_everywhere(const struct schema_type *type)
+{
+	AUTO_STR name;
+	str_init(&name, 1024);
+	openapi_type_name(type, &name);
+	return openapi_is_everywhere(name.data);
 }
 
 /* "List" where `name` is that of `type` and this word. */
@@ -349,7 +363,7 @@ static void add_kinds(const struct openapi_types *t, const struct schema_type *t
 		if (!streq(bodies[i].type, type->name))
 			continue;
 		add_kind(t->out, false, bodies[i].group, bodies[i].version, bodies[i].kind, "");
-		if (is_everywhere(bodies[i].kind) && *t->group)
+		if (*t->group && is_everywhere(type))
 			add_kind(t->out, true, t->group, t->version, bodies[i].kind, "");
 		has_one = true;
 	}

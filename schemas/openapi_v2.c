@@ -1,189 +1,245 @@
 /*
- * OpenAPI v2, with definitions of custom kinds only: old clients read from it which kinds take
- * dryRun, and explain and check what is custom; the protobuf form is gnostic's
- * openapi.v2.Document, whose field numbers stand here.
+ * The document of OpenAPI v2: all that the documents of version 3 say, in one. They are rendered one
+ * after the other, and their paths and schemas are taken over, each once; custom kinds have schemas of
+ * their own here. As protobuf the members become messages one by one.
  */
 #include "common/base/jsonx.h"
-#include "schemas/openapi.h"
+#include "common/base/map.h"
+#include "common/base/scan.h"
+#include "schemas/openapi_gnostic.h"
+#include "schemas/openapi_internal.h"
+#include "schemas/openapi_v2.h"
 #include "schemas/wire.h"
 
-#define PART_SIZE_MAX        (4u << 20)
-#define DEFINITIONS_SIZE_MAX (16u << 20)
+#define PART_SIZE_MAX (64u << 20)
 
-enum { DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8, DOCUMENT_DEFINITIONS = 9 };
-enum { INFO_TITLE = 1, INFO_VERSION = 2 };
-enum { PATHS_PATH = 2, NAMED_NAME = 1, NAMED_VALUE = 2 };
-enum { ITEM_PATCH = 8 };
-enum { OPERATION_PARAMETERS = 8, OPERATION_EXTENSION = 13 };
-enum { PARAMETER_ITEM = 1, PARAMETER_NON_BODY = 2, NON_BODY_QUERY = 3 };
-enum { QUERY_IN = 2, QUERY_NAME = 4, QUERY_TYPE = 6 };
-enum { ANY_YAML = 2 };
+struct document {
+	const struct kinds *kinds;
+	bool is_protobuf;
+	bool is_cut;     /* something did not fit */
+	struct str part; /* a document of version 3 */
+	struct str paths, definitions;
+	struct map seen;    /* definitions, by name */
+	json_t *parameters; /* shared ones */
+	json_t *everywhere; /* definitions of bodies that stand in every group, as another kind */
+};
 
-static const char *const patch_parameters[] = { "dryRun", "fieldManager", "fieldValidation",
-						"force" };
-
-/* References are written otherwise than in version 3, and stand alone. */
-static void rewrite_references(json_t *value)
+static void add_json_member(struct str *to, const char *name, struct span value)
 {
-	static const char from[] = "#/components/schemas/";
-	const char *name;
-	json_t *below;
-	size_t i;
-	json_t *all = json_object_get(value, "allOf");
-	const json_t *holder = all ? json_array_get(all, 0) : value;
-	const char *to = json_string_value(json_object_get(holder, "$ref"));
-	if (to && starts_with(to, from)) {
-		auto_free char *made = xasprintf("#/definitions/%s", to + strlen(from));
-		json_object_del(value, "allOf");
-		json_object_del(value, "default");
-		json_object_set_new(value, "$ref", json_string(made));
-	}
-	json_object_foreach (value, name, below)
-		rewrite_references(below);
-	json_array_foreach (value, i, below)
-		rewrite_references(below);
+	str_add(to, to->len ? ",\"" : "\"");
+	str_add(to, name);
+	str_add(to, "\":");
+	str_add_bytes(to, value.at, value.len);
 }
 
-/* Version 2 has them for custom kinds only. */
-static void drop_defaults(json_t *value)
+static void add_path(struct document *d, const char *name, const json_t *item)
 {
-	const char *name;
-	json_t *below;
-	json_object_foreach (value, name, below) {
-		json_object_del(below, "default");
-		drop_defaults(below);
+	if (d->is_protobuf) {
+		gnostic_add_named(&d->paths, GNOSTIC_PATHS_PATH, name, GNOSTIC_PATH_ITEM, item);
+		return;
+	}
+	add_json_member(&d->paths, name, (struct span){ "", 0 });
+	json_print(item, &d->paths);
+}
+
+static void add_definition(struct document *d, const char *name, const json_t *schema)
+{
+	if (d->is_protobuf) {
+		gnostic_add_named(&d->definitions, GNOSTIC_DEFINITIONS_MEMBER, name, GNOSTIC_SCHEMA,
+				  schema);
+		return;
+	}
+	add_json_member(&d->definitions, name, (struct span){ "", 0 });
+	json_print(schema, &d->definitions);
+}
+
+/* Of what we have rendered. */
+static json_t *parsed(struct span value)
+{
+	struct error err;
+	json_t *tree = NULL;
+	int code = json_parse(value.at, value.len, &tree, &err);
+	assert(code == 0);
+	(void)code;
+	return tree;
+}
+
+/* ---- what the documents of version 3 have ---- */
+
+static void take_paths(struct document *d, struct span paths)
+{
+	struct scan s = scan_open(paths);
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		auto_free char *path = xstrndup(name.at, name.len);
+		AUTO_JSON *item = parsed(value);
+		AUTO_JSON *made = openapi_v2_path(item, d->parameters);
+		add_path(d, path, made);
 	}
 }
 
-static void drop_built_in_defaults(json_t *definitions)
+/* The kinds of `schema` that `known` does not have. */
+static void add_kinds(json_t *known, const json_t *schema)
 {
-	const char *name;
-	json_t *one;
-	json_object_foreach (definitions, name, one)
-		if (starts_with(name, "io.k8s.apimachinery."))
-			drop_defaults(one);
+	static const char member[] = "x-kubernetes-group-version-kind";
+	json_t *all = json_object_get(known, member), *one, *other;
+	size_t i, k;
+	json_array_foreach (json_object_get(schema, member), i, one) {
+		bool is_there = false;
+		json_array_foreach (all, k, other)
+			is_there |= json_equal(one, other) == 1;
+		if (!is_there)
+			json_array_append(all, one);
+	}
 }
 
-/* Of custom kinds alone: built-in ones are described in version 3. NULL: there are none. */
-static json_t *make_definitions(const struct kinds *kinds)
+static void take_schema(struct document *d, const char *name, struct span value)
 {
-	AUTO_STR text;
-	struct error ignored;
-	bool has_one = false;
-	json_t *made = NULL;
-	str_init(&text, DEFINITIONS_SIZE_MAX);
-	str_add_char(&text, '{');
-	openapi_meta_types(&text);
-	for (size_t i = 0; i < kinds_count(kinds); i++) {
-		const struct schema_kind *k = kinds_at(kinds, i);
-		if (!k->custom)
-			continue;
-		has_one = true;
-		str_add_char(&text, ',');
-		openapi_custom(k, true, &text);
-	}
-	str_add_char(&text, '}');
-	if (!has_one || !str_ok(&text) || json_parse(text.data, text.len, &made, &ignored) < 0)
-		return NULL;
-	rewrite_references(made);
-	drop_built_in_defaults(made);
-	return made;
-}
-
-void openapi_v2_json(const struct kinds *kinds, struct str *out)
-{
-	str_add(out,
-		"{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"" OPENAPI_VERSION
-		"\"},\"paths\":{");
-	for (size_t i = 0; i < kinds_count(kinds); i++) {
-		const struct schema_kind *k = kinds_at(kinds, i);
-		str_add(out, i ? ",\"" : "\"");
-		openapi_path(k, true, out);
-		str_addf(out,
-			 "\":{\"patch\":{\"x-kubernetes-group-version-kind\":{\"group\":\"%s\","
-			 "\"version\":\"%s\",\"kind\":\"%s\"},\"parameters\":[",
-			 k->group, k->version, k->kind);
-		for (size_t p = 0; p < ARRAY_LEN(patch_parameters); p++)
-			str_addf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"type\":\"string\"}",
-				 p ? "," : "", patch_parameters[p]);
-		str_add(out, "],\"responses\":{\"200\":{\"description\":\"OK\"}}}}");
-	}
-	AUTO_JSON *definitions = make_definitions(kinds);
-	str_add(out, "},\"definitions\":");
-	if (definitions)
-		json_print(definitions, out);
+	json_t *known = json_object_get(d->everywhere, name);
+	if (map_has(&d->seen, name) && !known)
+		return;
+	map_put(&d->seen, name, d);
+	AUTO_JSON *schema = parsed(value);
+	openapi_v2_schema(schema);
+	if (known)
+		add_kinds(known, schema);
+	else if (openapi_is_everywhere(name))
+		json_object_set(d->everywhere, name, schema);
 	else
-		str_add(out, "{}");
-	str_add_char(out, '}');
+		add_definition(d, name, schema);
 }
 
-static void add_text(struct str *out, uint32_t number, const char *text)
+static void take_schemas(struct document *d, struct span schemas)
 {
-	wire_add_bytes(out, number, text, strlen(text));
+	struct scan s = scan_open(schemas);
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		auto_free char *type = xstrndup(name.at, name.len);
+		if (openapi_is_built_in(type))
+			take_schema(d, type, value);
+	}
 }
 
-/* A message inside a message; empties `inside`. */
-static void add_inside(struct str *out, uint32_t number, struct str *inside)
+static void take_document(void *document, const char *name)
 {
-	wire_add_bytes(out, number, inside->data, inside->len);
-	str_clear(inside);
+	struct document *d = document;
+	str_clear(&d->part);
+	if (!openapi_v3_named(d->kinds, name, &d->part) || !str_ok(&d->part)) {
+		d->is_cut = true;
+		return;
+	}
+	const struct span all = { d->part.data, d->part.len };
+	take_paths(d, scan_member(all, "paths"));
+	struct span schemas = scan_dig(all, "components.schemas");
+	if (schemas.at && scan_is(scan_dig(all, "info.title"), "Kubernetes"))
+		take_schemas(d,
+			     schemas); /* those of custom groups have nothing else of that kind */
 }
 
-static void add_parameter(struct str *operation, const char *name)
+/* ---- custom kinds ---- */
+
+static void take_custom(struct document *d, const struct schema_kind *k)
 {
-	AUTO_STR a, b;
-	str_init(&a, PART_SIZE_MAX);
-	str_init(&b, PART_SIZE_MAX);
-	add_text(&a, QUERY_IN, "query");
-	add_text(&a, QUERY_NAME, name);
-	add_text(&a, QUERY_TYPE, "string");
-	add_inside(&b, NON_BODY_QUERY, &a);
-	add_inside(&a, PARAMETER_NON_BODY, &b);
-	add_inside(&b, PARAMETER_ITEM, &a);
-	add_inside(operation, OPERATION_PARAMETERS, &b);
+	str_clear(&d->part);
+	str_add_char(&d->part, '{');
+	openapi_custom(k, true, &d->part);
+	str_add_char(&d->part, '}');
+	if (!str_ok(&d->part)) {
+		d->is_cut = true;
+		return;
+	}
+	struct scan s = scan_open((struct span){ d->part.data, d->part.len });
+	for (struct span name, value; scan_next(&s, &name, &value);) {
+		auto_free char *type = xstrndup(name.at, name.len);
+		if (map_put(&d->seen, type, d))
+			continue; /* a name that another kind has, too */
+		if (!d->is_protobuf) {
+			add_json_member(&d->definitions, type, value);
+			continue;
+		}
+		AUTO_JSON *schema = parsed(value);
+		add_definition(d, type, schema);
+	}
 }
 
-static void add_path(struct str *paths, const struct schema_kind *k)
-{
-	AUTO_STR operation, a, b;
-	str_init(&operation, PART_SIZE_MAX);
-	str_init(&a, PART_SIZE_MAX);
-	str_init(&b, PART_SIZE_MAX);
-	for (size_t i = 0; i < ARRAY_LEN(patch_parameters); i++)
-		add_parameter(&operation, patch_parameters[i]);
-	str_addf(&a, "group: \"%s\"\nkind: %s\nversion: %s\n", k->group, k->kind, k->version);
-	add_inside(&b, ANY_YAML, &a);
-	add_text(&a, NAMED_NAME, "x-kubernetes-group-version-kind");
-	add_inside(&a, NAMED_VALUE, &b);
-	add_inside(&operation, OPERATION_EXTENSION, &a);
-	add_inside(&a, ITEM_PATCH, &operation);
-	AUTO_STR path;
-	str_init(&path, 1024);
-	openapi_path(k, true, &path);
-	add_text(&b, NAMED_NAME, path.data);
-	add_inside(&b, NAMED_VALUE, &a);
-	add_inside(paths, PATHS_PATH, &b);
-}
+/* ---- the whole ---- */
 
-void openapi_v2_protobuf(const struct kinds *kinds, struct str *out)
+static void document_init(struct document *d, const struct kinds *kinds, bool has_keys,
+			  bool is_protobuf)
 {
-	AUTO_STR info, paths;
-	str_init(&info, PART_SIZE_MAX);
-	str_init(&paths, PART_SIZE_MAX);
-	add_text(out, DOCUMENT_SWAGGER, "2.0");
-	add_text(&info, INFO_TITLE, "Kubernetes");
-	add_text(&info, INFO_VERSION, OPENAPI_VERSION);
-	add_inside(out, DOCUMENT_INFO, &info);
-	for (size_t i = 0; i < kinds_count(kinds); i++)
-		add_path(&paths, kinds_at(kinds, i));
-	add_inside(out, DOCUMENT_PATHS, &paths);
-	AUTO_JSON *definitions = make_definitions(kinds);
-	AUTO_STR all;
 	const char *name;
-	json_t *one;
-	str_init(&all, DEFINITIONS_SIZE_MAX);
-	json_object_foreach (definitions, name, one)
-		openapi_v2_add_definition(&all, name, one);
-	if (all.len)
-		add_inside(out, DOCUMENT_DEFINITIONS, &all);
+	json_t *schema;
+	*d = (struct document){ .kinds = kinds,
+				.is_protobuf = is_protobuf,
+				.parameters = json_object(),
+				.everywhere = json_object() };
+	str_init(&d->part, PART_SIZE_MAX);
+	str_init(&d->paths, PART_SIZE_MAX);
+	str_init(&d->definitions, PART_SIZE_MAX);
+	openapi_v3_names(kinds, has_keys, take_document, d);
+	json_object_foreach (d->everywhere, name, schema)
+		add_definition(d, name, schema);
+	for (size_t i = 0; i < kinds_count(kinds); i++)
+		if (kinds_at(kinds, i)->custom)
+			take_custom(d, kinds_at(kinds, i));
+	str_fini(&d->part);
+	d->is_cut |= !str_ok(&d->paths) || !str_ok(&d->definitions);
+}
+
+static void document_fini(struct document *d)
+{
+	str_fini(&d->part);
+	str_fini(&d->paths);
+	str_fini(&d->definitions);
+	map_fini(&d->seen);
+	json_decref(d->parameters);
+	json_decref(d->everywhere);
+}
+
+static json_t *head(void)
+{
+	return json_pack("{s:s,s:{s:s,s:s}}", "swagger", "2.0", "info", "title", "Kubernetes",
+			 "version", OPENAPI_MINOR);
+}
+
+/* Shared parameters, and how clients say who they are. */
+static json_t *tail(const struct document *d)
+{
+	return json_pack("{s:O,s:{s:{s:s,s:s,s:s,s:s}},s:[{s:[]}]}", "parameters", d->parameters,
+			 "securityDefinitions", "BearerToken", "description", "A bearer token.",
+			 "type", "apiKey", "name", "authorization", "in", "header", "security",
+			 "BearerToken");
+}
+
+void openapi_v2_json(const struct kinds *kinds, bool has_keys, struct str *out)
+{
+	struct document d;
+	document_init(&d, kinds, has_keys, false);
+	AUTO_JSON *before = head();
+	AUTO_JSON *after = tail(&d);
+	json_print(before, out);
+	str_truncate(out, out->len - 1);
+	str_add(out, ",\"paths\":{");
+	str_add_bytes(out, d.paths.data, d.paths.len);
+	str_add(out, "},\"definitions\":{");
+	str_add_bytes(out, d.definitions.data, d.definitions.len);
+	str_add(out, "},");
+	AUTO_STR rest;
+	str_init(&rest, PART_SIZE_MAX);
+	json_print(after, &rest);
+	str_add_bytes(out, rest.data + 1, rest.len - 1);
+	out->overflow |= d.is_cut;
+	document_fini(&d);
+}
+
+void openapi_v2_protobuf(const struct kinds *kinds, bool has_keys, struct str *out)
+{
+	struct document d;
+	document_init(&d, kinds, has_keys, true);
+	AUTO_JSON *before = head();
+	AUTO_JSON *after = tail(&d);
+	gnostic_add(out, GNOSTIC_DOCUMENT, before);
+	wire_add_bytes(out, GNOSTIC_DOCUMENT_PATHS, d.paths.data, d.paths.len);
+	wire_add_bytes(out, GNOSTIC_DOCUMENT_DEFINITIONS, d.definitions.data, d.definitions.len);
+	gnostic_add(out, GNOSTIC_DOCUMENT, after);
+	out->overflow |= d.is_cut;
+	document_fini(&d);
 }

@@ -2,6 +2,7 @@
 versions, status, scale, columns, selectable fields, owners, quotas, the death of the API server, and
 the end of it all."""
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ import urllib.parse
 
 from harness import check, check_in, run, skiff, wait_for
 from kube import Kube, manifest, meta
+import openapi_protobuf
 
 ROUNDS = 11
 
@@ -169,6 +171,77 @@ def connect(cluster):
         context.load_cert_chain(f.name)
     url = urllib.parse.urlparse(where["server"])
     return http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=20)
+
+
+# What version 2 of OpenAPI says otherwise than version 3, or that protobuf has in a way of its own.
+ODD = version("v1", {
+    "anything": {"x-kubernetes-preserve-unknown-fields": True, "description": "Anything \u00e9\u2028."},
+    "open": {"type": "object", "x-kubernetes-preserve-unknown-fields": True,
+             "required": ["a"], "properties": {"a": {"type": "string"}}},
+    "null": {"type": "object", "nullable": True, "required": ["a"],
+             "properties": {"a": {"type": "string"}}},
+    "either": {"x-kubernetes-int-or-string": True,
+               "anyOf": [{"type": "integer"}, {"type": "string"}]},
+    "inside": {"type": "object", "x-kubernetes-embedded-resource": True,
+               "properties": {"spec": {"type": "object"}}},
+    "list": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"],
+             "maxItems": 3, "items": {"type": "object", "required": ["k"], "properties": {
+                 "k": {"type": "string", "enum": ["x", "\"y\""], "pattern": "^[xy\"]+$"}}}},
+    "map": {"type": "object", "additionalProperties": {"type": "number", "minimum": -0.5,
+                                                       "maximum": 1e300, "multipleOf": 0.25}},
+    "free": {"type": "object", "additionalProperties": True},
+    "links": {"type": "string", "title": "T", "example": {"a": [1, None]}, "format": "date-time",
+              "externalDocs": {"url": "https://example.com/", "description": "More."}},
+    "default": {"type": "integer", "default": 5, "minimum": 1, "exclusiveMinimum": True},
+    "$ref": {"type": "boolean"}, "x-y": {"type": "string"},
+}, storage=True, subresources={"status": {}})
+
+
+def case_openapi_v2(cluster):
+    """As JSON and as protobuf the same; with gzip; and what kubectl reads in it."""
+    k = Kube(cluster, "odd")
+    k.apply(definition(ODD, plural="odds", kind="Odd"))
+    k.ok("wait", "--for=condition=established", "crd/odds.example.com", "--timeout=10s")
+    c = connect(cluster)
+
+    def ask(**headers):
+        c.request("GET", "/openapi/v2", headers={n.replace("_", "-"): v for n, v in headers.items()})
+        answer = c.getresponse()
+        return answer.status, answer.read(), answer.getheader("ETag"), answer.getheader("Content-Type")
+
+    def known():
+        return "com.example.v1.OddList" in json.loads(ask()[1])["definitions"]
+    wait_for("the kind in OpenAPI", known)
+    status, text, etag, kind = ask(Accept="application/json, */*")
+    check(status == 200 and kind == "application/json", "JSON", status, kind)
+    packed = ask(Accept_Encoding="gzip")
+    check(gzip.decompress(packed[1]) == text and packed[2] == etag, "the same in gzip")
+    check(ask(If_None_Match=etag)[:2] == (304, b""), "not again")
+    check(ask(Accept="text/plain")[0] == 406, "nothing else")
+    status, binary, _, kind = ask(Accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+    check(status == 200 and kind == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+          "protobuf", status, kind)
+    c.close()
+    said = json.loads(text)
+    other = list(openapi_protobuf.differences(said, openapi_protobuf.document(binary)))
+    check(not other, "the same as protobuf", "\n".join(other[:20]))
+    spec = said["definitions"]["com.example.v1.Odd"]["properties"]["spec"]["properties"]
+    check(spec["null"] == {"required": ["a"]} and "default" not in spec["default"], "pruned", spec)
+    explain_v2(k)
+    k.ok("delete", "crd", "odds.example.com")
+
+
+def explain_v2(k):
+    flag = ["--output=plaintext-openapiv2"]
+    if "plaintext-openapiv2" not in k.ok("explain", "--help"):
+        flag = [] # it knows nothing else
+    shown = k.ok("explain", "odds.spec", *flag)
+    for line in ("Anything \u00e9", "list\t<[]Object>", "map\t<map[string]number>", "default\t<integer>"):
+        check_in(line, shown, "explained")
+    shown = k.ok("explain", "deployments.spec.template.spec.containers", "--recursive", *flag)
+    for line in ("livenessProbe\t<Object>", "scheme\t<string>", "env\t<[]Object>"):
+        check_in(line, shown, "explained")
+    check_in("targetPort", k.ok("explain", "services.spec.ports", *flag), "explained")
 
 
 def case_served_at_once(cluster):

@@ -7,6 +7,7 @@
 
 #include "schemas/field_walk.h"
 #include "schemas/openapi.h"
+#include "schemas/openapi_gnostic.h"
 #include "schemas/rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -58,7 +59,8 @@ static void publish(const struct schema_kind *kind)
 		int code = str_ok(&out) ? json_parse(out.data, out.len, &read, &err) : 0;
 		assert(code == 0);
 		if (is_v2)
-			openapi_v2_add_definition(&out, "x", read);
+			gnostic_add_named(&out, GNOSTIC_DEFINITIONS_MEMBER, "x", GNOSTIC_SCHEMA,
+					  read);
 	}
 }
 

@@ -78,7 +78,7 @@ static void test_schemas(const struct kinds *kinds, const json_t *golden)
 	str_init(&v3, TEXT_SIZE_MAX);
 	str_init(&v2, TEXT_SIZE_MAX);
 	CHECK(openapi_v3_document(kinds, "example.com", "v1", &v3));
-	openapi_v2_json(kinds, &v2);
+	openapi_v2_json(kinds, true, &v2);
 	CHECK_INT(json_parse(v3.data, v3.len, &three, &err), 0);
 	CHECK_INT(json_parse(v2.data, v2.len, &two, &err), 0);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -116,7 +116,7 @@ static void test_protobuf(const struct kinds *kinds)
 	struct wire_field f, d;
 	size_t definitions = 0, extensions = 0;
 	str_init(&out, TEXT_SIZE_MAX);
-	openapi_v2_protobuf(kinds, &out);
+	openapi_v2_protobuf(kinds, true, &out);
 	struct wire w = { (const uint8_t *)out.data, (const uint8_t *)out.data + out.len };
 	int code;
 	while ((code = wire_next(&w, &f, &err)) == 1) {
