@@ -80,6 +80,20 @@ void default_int(json_t *o, const char *name, int64_t value)
 		json_object_set_new_nocheck(o, name, json_integer(value));
 }
 
+/* One address, and a list of all that begins with it: what names one says it of both. */
+static void default_first(json_t *o, const char *one, const char *all, const char *member)
+{
+	const char *text = json_str_or(o, one, "");
+	json_t *first = json_array_get(json_object_get(o, all), 0);
+	const char *listed = member ? json_str_or(first, member, "") : json_string_value(first);
+	if (!*text && listed && *listed)
+		json_object_set_new_nocheck(o, one, json_string_nocheck(listed));
+	else if (*text && !streq(listed ? listed : "", text))
+		json_object_set_new_nocheck(o, all,
+					    member ? json_pack("[{s:s}]", member, text)
+						   : json_pack("[s]", text));
+}
+
 static void default_config(json_t *tree, const char *kind)
 {
 	if (streq(kind, "Namespace")) {
@@ -89,6 +103,7 @@ static void default_config(json_t *tree, const char *kind)
 				     "kubernetes.io/metadata.name", name);
 	} else if (streq(kind, "Node")) {
 		json_t *capacity = json_dig(tree, "status.capacity");
+		default_first(json_object_get(tree, "spec"), "podCIDR", "podCIDRs", NULL);
 		if (json_object_size(capacity) && !json_dig(tree, "status.allocatable"))
 			json_put(tree, "status.allocatable", json_deep_copy(capacity));
 	} else if (streq(kind, "Secret")) {
@@ -121,9 +136,10 @@ void schema_default(const struct schema_kind *kind, json_t *tree)
 	default_fields(kind->type, tree);
 	const char *name = kind->kind;
 	if (streq(kind->group, "")) {
-		if (streq(name, "Pod"))
+		if (streq(name, "Pod")) {
 			default_pod(tree);
-		else if (streq(name, "Service"))
+			default_first(json_object_get(tree, "status"), "podIP", "podIPs", "ip");
+		} else if (streq(name, "Service"))
 			default_service(tree);
 		else
 			default_config(tree, name);

@@ -252,6 +252,15 @@ size_t name_path_segment(const char *value, const char *ret[NAME_PROBLEMS_MAX])
 	return n;
 }
 
+char *name_lower(const char *text)
+{
+	char *out = xstrdup(text);
+	for (char *p = out; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return out;
+}
+
 bool ip_is_v4(const char *text)
 {
 	struct in_addr address;

@@ -26,5 +26,8 @@ name_check name_path_segment;
 /* "name" is as bad as what it is made of: true without problems. */
 bool name_is(name_check *check, const char *value);
 
+/* With small letters; the caller frees it. */
+char *name_lower(const char *text);
+
 bool ip_is_v4(const char *text);
 bool ip_is_v6(const char *text);

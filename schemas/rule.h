@@ -53,6 +53,9 @@ void rule_bad_count(struct field_errors *e, const struct path *at, size_t count,
 /* A list of more than `max`: said, and true. */
 bool rule_is_too_many(const json_t *list, size_t max, const struct path *at,
 		      struct field_errors *e);
+/* Two names of the list are the same: of the one at `i`, with one before it. `member` may be NULL:
+ * texts. */
+bool rule_is_again(const json_t *list, size_t i, const char *member);
 /* `allowed` is NULL-terminated and shown as it stands; an empty or absent value is none of them. */
 bool rule_is_one_of(const char *value, const char *const *allowed);
 void rule_unsupported(struct field_errors *e, const struct path *at, const char *value,
@@ -80,6 +83,7 @@ void validate_metadata(const struct schema_kind *kind, const json_t *tree, const
 /* Labels, annotations, owners and finalizers. */
 void validate_meta_parts(const json_t *meta, const json_t *old_meta, const struct path *at,
 			 struct field_errors *e);
+void validate_annotations(const json_t *annotations, const struct path *at, struct field_errors *e);
 void validate_labels_and_annotations(const struct path *at, const json_t *metadata,
 				     struct field_errors *e);
 /* Enums, bounds and what must not change, as the tables say. */
@@ -89,7 +93,9 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 /* `at` is where the annotations are said to stand. */
 void validate_pod_annotations(const json_t *pod, const struct path *at, const struct path *spec_at,
 			      struct field_errors *e);
-void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e);
+/* Mounts may be of `volumes`. */
+void validate_containers(const json_t *spec, const json_t *volumes, const struct path *at,
+			 struct field_errors *e);
 void validate_pod_security(const json_t *spec, const struct path *at, struct field_errors *e);
 /* `at` is the securityContext. */
 void validate_container_security(const json_t *context, bool has_host_users, const struct path *at,
@@ -111,7 +117,19 @@ bool validate_kind_status(const struct schema_kind *kind, const json_t *tree, co
 			  struct field_errors *e);
 /* Amounts of a ResourceQuota, by resource. */
 void validate_quota_amounts(const json_t *amounts, const struct path *at, struct field_errors *e);
-void validate_volumes(const json_t *volumes, const struct path *at, struct field_errors *e);
+/* Where a Pod's or a PersistentVolume's volume of that name comes from; `at` is what has it.
+ * Sources of Pods alone are no concern of this. */
+void validate_source(const char *type, const json_t *source, const char *volume, bool is_persistent,
+		     const struct path *at, struct field_errors *e);
+/* Of the pod itself or of its containers; `known` (NULL-terminated, sorted) may be taken. */
+void validate_field_ref(const json_t *ref, const char *const *known, const struct path *at,
+			struct field_errors *e);
+/* `in_volume`: the container must be named, and large pages cannot be. */
+void validate_resource_ref(const json_t *ref, bool in_volume, const struct path *at,
+			   struct field_errors *e);
+/* Appends to `ret_sound` the volumes that break no rule: mounts of others are not found. */
+void validate_volumes(const json_t *volumes, json_t *ret_sound, const struct path *at,
+		      struct field_errors *e);
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);
 void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e);
@@ -145,7 +163,7 @@ kind_check validate_deployment, validate_replica_set, validate_job, validate_cro
 kind_check validate_mutating_webhooks, validate_validating_webhooks, validate_validating_policy,
 	validate_mutating_policy, validate_validating_binding, validate_mutating_binding;
 kind_check validate_definition, validate_api_service;
-kind_check validate_node_status, validate_device_claim_status;
+kind_check validate_node_status, validate_device_claim_status, validate_attachment_status;
 kind_check validate_pod_resize, validate_pod_debug;
 kind_check validate_signing_status, validate_signing_approval;
 kind_check validate_flow_schema, validate_priority_level, validate_signing_request,

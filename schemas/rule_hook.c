@@ -9,18 +9,6 @@ bool rule_is_blank(const char *text)
 	return !text || text[strspn(text, " \t\r\n\v\f")] == '\0';
 }
 
-bool rule_is_again(const json_t *list, size_t i, const char *member)
-{
-	const json_t *one = json_array_get(list, i);
-	const char *name = member ? json_str_or(one, member, "") : json_string_value(one);
-	for (size_t k = 0; k < i && name && *name; k++) {
-		const json_t *other = json_array_get(list, k);
-		if (streq(member ? json_str_or(other, member, "") : json_string_value(other), name))
-			return true;
-	}
-	return false;
-}
-
 static bool has_star(const json_t *list)
 {
 	for (size_t i = 0; i < json_array_size(list); i++)

@@ -12,6 +12,4 @@ void rule_webhook_service(struct field_errors *e, const struct path *at, const j
 void rule_operations(struct field_errors *e, const struct path *at, const json_t *rule);
 void rule_match_conditions(struct field_errors *e, const struct path *at, const json_t *list);
 void rule_review_versions(struct field_errors *e, const struct path *at, const json_t *list);
-/* Two names of the list are the same: of the one at `i`, with one before it. */
-bool rule_is_again(const json_t *list, size_t i, const char *member);
 bool rule_is_blank(const char *text); /* NULL, empty or white space */

@@ -33,6 +33,26 @@ static void check_requirement(const json_t *r, bool is_strict, const struct path
 			  name_label_value);
 }
 
+/* Of the node itself: its name, no more. */
+static void check_field(const json_t *r, const struct path *at, struct field_errors *e)
+{
+	const char *op = json_str_or(r, "operator", ""), *key = json_str_or(r, "key", "");
+	const json_t *values = json_object_get(r, "values");
+	if (!streq(op, "In") && !streq(op, "NotIn"))
+		rule_bad_text(e, FIELD_INVALID, PATH(at, "operator"), op,
+			      "not a valid selector operator");
+	else if (json_array_size(values) != 1)
+		rule_broken(e, FIELD_REQUIRED, PATH(at, "values"), NULL,
+			    "must be only one value when `operator` is 'In' or 'NotIn' for node "
+			    "field selector");
+	if (!streq(key, "metadata.name"))
+		rule_bad_text(e, FIELD_INVALID, PATH(at, "key"), key,
+			      "not a valid field selector key");
+	for (size_t i = 0; streq(key, "metadata.name") && i < json_array_size(values); i++)
+		rule_name(e, PATH_AT(PATH(at, "values"), i),
+			  json_string_value(json_array_get(values, i)), name_dns_subdomain);
+}
+
 static void check_term(const json_t *term, bool is_strict, const struct path *at,
 		       struct field_errors *e)
 {
@@ -40,6 +60,9 @@ static void check_term(const json_t *term, bool is_strict, const struct path *at
 	for (size_t i = 0; i < json_array_size(list); i++)
 		check_requirement(json_array_get(list, i), is_strict,
 				  PATH_AT(PATH(at, "matchExpressions"), i), e);
+	list = json_object_get(term, "matchFields");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		check_field(json_array_get(list, i), PATH_AT(PATH(at, "matchFields"), i), e);
 }
 
 static void check_weight(const json_t *preferred, const struct path *at, struct field_errors *e)
@@ -77,13 +100,53 @@ static void check_node_affinity(const json_t *node, const struct path *at, struc
 	}
 }
 
+/* Labels of the pod itself that others shall share, or shall not. */
+static void check_label_keys(const json_t *term, const char *name, const struct path *at,
+			     struct field_errors *e)
+{
+	const json_t *keys = json_object_get(term, name);
+	at = PATH(at, name);
+	if (json_array_size(keys) && !json_object_get(term, "labelSelector")) {
+		rule_broken(e, FIELD_FORBIDDEN, at, NULL,
+			    "must not be specified when labelSelector is not set");
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(keys); i++)
+		rule_name(e, PATH_AT(at, i), json_string_value(json_array_get(keys, i)),
+			  name_label_key);
+}
+
+static void check_both_ways(const json_t *term, const struct path *at, struct field_errors *e)
+{
+	const json_t *keys = json_object_get(term, "matchLabelKeys"), *other;
+	size_t k;
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		bool is_both = false;
+		json_array_foreach (json_object_get(term, "mismatchLabelKeys"), k, other)
+			is_both |= json_equal(other, json_array_get(keys, i));
+		if (is_both)
+			rule_broken(e, FIELD_INVALID, PATH_AT(PATH(at, "matchLabelKeys"), i),
+				    json_array_get(keys, i),
+				    "exists in both matchLabelKeys and mismatchLabelKeys");
+	}
+}
+
 static void check_pod_term(const json_t *term, const struct path *at, struct field_errors *e)
 {
 	const char *key = json_str_or(term, "topologyKey", "");
+	const json_t *spaces = json_object_get(term, "namespaces");
+	rule_label_selector(e, PATH(at, "labelSelector"), json_object_get(term, "labelSelector"));
+	rule_label_selector(e, PATH(at, "namespaceSelector"),
+			    json_object_get(term, "namespaceSelector"));
+	for (size_t i = 0; i < json_array_size(spaces); i++)
+		rule_name(e, PATH(at, "namespace"), json_string_value(json_array_get(spaces, i)),
+			  name_dns_label);
+	check_label_keys(term, "matchLabelKeys", at, e);
+	check_label_keys(term, "mismatchLabelKeys", at, e);
+	check_both_ways(term, at, e);
 	if (!*key)
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "topologyKey"), NULL, "can not be empty");
 	rule_name(e, PATH(at, "topologyKey"), key, name_label_key);
-	rule_label_selector(e, PATH(at, "labelSelector"), json_object_get(term, "labelSelector"));
 }
 
 static void check_pod_affinity(const json_t *pods, const struct path *at, struct field_errors *e)

@@ -1,6 +1,6 @@
 /* CertificateSigningRequest. Whether the request is signed by its own key is asked where keys are. */
 #include "schemas/base64.h"
-#include "schemas/rule_hook.h"
+#include "schemas/rule.h"
 
 #define LEGACY_SIGNER "kubernetes.io/legacy-unknown"
 #define PART_SIZE_MAX 253
@@ -82,10 +82,14 @@ static void check_signer(const char *name, const struct path *at, struct field_e
 	}
 	auto_free char *domain = xasprintf("%.*s", (int)(slash - name), name);
 	const char *problems[NAME_PROBLEMS_MAX];
-	size_t count = name_dns_subdomain(domain, problems);
-	for (size_t i = 0; i < count; i++)
-		rule_bad_text(e, FIELD_INVALID, at, domain, "validating label \"%s\": %s", domain,
-			      problems[i]);
+	size_t count;
+	for (const char *p = domain; p; p = strchr(p, '.') ? strchr(p, '.') + 1 : NULL) {
+		auto_free char *label = xstrndup(p, strcspn(p, "."));
+		count = name_dns_label(label, problems);
+		for (size_t i = 0; i < count; i++)
+			rule_bad_text(e, FIELD_INVALID, at, domain, "validating label \"%s\": %s",
+				      label, problems[i]);
+	}
 	if (!strchr(domain, '.'))
 		rule_bad_text(e, FIELD_INVALID, at, domain,
 			      "should be a domain with at least two segments separated by dots");

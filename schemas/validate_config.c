@@ -1,4 +1,5 @@
 #include "schemas/base64.h"
+#include "schemas/json_text.h"
 #include "schemas/rule.h"
 
 #define CONTENT_SIZE_MAX (1024 * 1024)
@@ -46,8 +47,8 @@ static void check_config_map(const json_t *tree, struct field_errors *e)
 	check_keys(json_object_get(tree, "data"), PATH(NULL, "data"), bytes, false, &size, e);
 	check_keys(bytes, PATH(NULL, "binaryData"), NULL, true, &size, e);
 	if (size > CONTENT_SIZE_MAX)
-		rule_broken(e, FIELD_TOO_LONG, NULL, NULL, "may not be more than %d bytes",
-			    CONTENT_SIZE_MAX);
+		rule_broken(e, FIELD_TOO_LONG, PATH_OF(NULL, ""), NULL,
+			    "may not be more than %d bytes", CONTENT_SIZE_MAX);
 }
 
 /* The keys that a type of Secret must have; NULL-terminated. */
@@ -60,16 +61,32 @@ static const struct {
 	{ "kubernetes.io/tls", { "tls.crt", "tls.key" } },
 };
 
+static const char *kind_of(const json_t *value)
+{
+	return json_is_array(value)    ? "array"
+	       : json_is_string(value) ? "string"
+	       : json_is_number(value) ? "number"
+				       : "bool";
+}
+
 static void check_json_content(const json_t *value, const struct path *at, struct field_errors *e)
 {
 	AUTO_STR text;
 	str_init(&text, json_string_length(value));
 	base64_decode(json_string_value(value), json_string_length(value), &text);
-	json_error_t why;
-	AUTO_JSON *tree = json_loadb(text.data, text.len, 0, &why);
+	struct error why = { 0 };
+	AUTO_JSON *tree = NULL;
 	AUTO_JSON *hidden = json_string("<secret contents redacted>");
-	if (!json_is_object(tree))
-		rule_broken(e, FIELD_INVALID, at, hidden, "%s", tree ? "no JSON object" : why.text);
+	int rc = json_text_parse(text.data, text.len, &tree, NULL, &why);
+	const char *line = strstr(why.text, " (line "); /* of no use where the text is hidden */
+	if (rc < 0)
+		rule_broken(e, FIELD_INVALID, at, hidden, "%.*s",
+			    line ? (int)(line - why.text) : (int)strlen(why.text), why.text);
+	else if (!json_is_object(tree) && !json_is_null(tree))
+		rule_broken(e, FIELD_INVALID, at, hidden,
+			    "json: cannot unmarshal %s into Go value of type "
+			    "map[string]interface {}",
+			    kind_of(tree));
 }
 
 static void check_secret(const json_t *tree, struct field_errors *e)
@@ -107,8 +124,9 @@ static void check_secret(const json_t *tree, struct field_errors *e)
 
 static void check_node_update(const json_t *tree, const json_t *old, struct field_errors *e)
 {
-	static const char *const fields[] = { "podCIDR", "podCIDRs", "providerID" };
-	static const char *const words[] = { "podCIDR", "podCIDR", "providerID" };
+	/* podCIDR is the first of podCIDRs, by default. */
+	static const char *const fields[] = { "podCIDRs", "providerID" };
+	static const char *const words[] = { "podCIDR", "providerID" };
 	const json_t *spec = json_object_get(tree, "spec"), *before = json_object_get(old, "spec");
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		const json_t *was = json_object_get(before, fields[i]);
@@ -128,8 +146,8 @@ void validate_config(const char *kind, const json_t *tree, const json_t *old,
 	else if (streq(kind, "Secret"))
 		check_secret(tree, e);
 	else if (streq(kind, "Node")) {
-		validate_taints(json_dig(tree, "spec.taints"), PATH(PATH(NULL, "spec"), "taints"),
-				e);
+		validate_taints(json_dig(tree, "spec.taints"),
+				PATH(PATH(NULL, "metadata"), "taints"), e);
 		validate_node_status(tree, old, e);
 	}
 	if (old && (streq(kind, "ConfigMap") || streq(kind, "Secret")))

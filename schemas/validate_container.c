@@ -27,36 +27,6 @@ static void check_ports(const json_t *ports, const struct path *at, struct field
 	}
 }
 
-static void check_field_ref(const json_t *ref, const struct path *at, struct field_errors *e)
-{
-	static const char *const known[] = { "metadata.name",
-					     "metadata.namespace",
-					     "metadata.uid",
-					     "spec.nodeName",
-					     "spec.serviceAccountName",
-					     "status.hostIP",
-					     "status.hostIPs",
-					     "status.podIP",
-					     "status.podIPs",
-					     NULL };
-	const json_t *path = json_object_get(ref, "fieldPath");
-	const char *text = json_string_value(path);
-	if (!text || !*text) {
-		rule_required(e, PATH(at, "fieldPath"), text);
-		return;
-	}
-	const char *bracket = strstr(text, "['");
-	if (bracket && text[strlen(text) - 1] == ']') {
-		if (!starts_with(text, "metadata.labels['") &&
-		    !starts_with(text, "metadata.annotations['"))
-			rule_broken(e, FIELD_INVALID, at, path, "does not support subscript");
-		return;
-	}
-	if (!rule_is_one_of(text, known))
-		rule_broken(e, FIELD_INVALID, PATH(at, "fieldPath"), path,
-			    "error converting fieldPath: field label not supported: %s", text);
-}
-
 static void check_key_ref(const json_t *ref, const struct path *at, struct field_errors *e)
 {
 	rule_name(e, PATH(at, "name"), json_str_or(ref, "name", ""), name_dns_subdomain);
@@ -68,14 +38,24 @@ static void check_value_from(const json_t *env, const struct path *at, struct fi
 	const json_t *from = json_object_get(env, "valueFrom");
 	if (!from)
 		return;
+	static const char *const known[] = { "metadata.name",
+					     "metadata.namespace",
+					     "metadata.uid",
+					     "spec.nodeName",
+					     "spec.serviceAccountName",
+					     "status.hostIP",
+					     "status.hostIPs",
+					     "status.podIP",
+					     "status.podIPs",
+					     NULL };
 	size_t sources = json_object_size(from);
 	AUTO_JSON *empty = json_string("");
 	if (json_object_get(from, "fieldRef"))
-		check_field_ref(json_object_get(from, "fieldRef"), PATH(at, "fieldRef"), e);
-	const json_t *resource = json_object_get(from, "resourceFieldRef");
-	if (resource)
-		rule_required(e, PATH(PATH(at, "resourceFieldRef"), "resource"),
-			      json_str(resource, "resource"));
+		validate_field_ref(json_object_get(from, "fieldRef"), known, PATH(at, "fieldRef"),
+				   e);
+	if (json_object_get(from, "resourceFieldRef"))
+		validate_resource_ref(json_object_get(from, "resourceFieldRef"), false,
+				      PATH(at, "resourceFieldRef"), e);
 	if (json_object_get(from, "configMapKeyRef"))
 		check_key_ref(json_object_get(from, "configMapKeyRef"), PATH(at, "configMapKeyRef"),
 			      e);
@@ -358,10 +338,10 @@ static bool has_name(const json_t *list, const char *name)
 	return false;
 }
 
-static void check_ephemeral(const json_t *spec, const struct path *at, struct field_errors *e)
+static void check_ephemeral(const json_t *spec, const json_t *volumes, const struct path *at,
+			    struct field_errors *e)
 {
 	const json_t *list = json_object_get(spec, "ephemeralContainers");
-	const json_t *volumes = json_object_get(spec, "volumes");
 	const json_t *mains = json_object_get(spec, "containers");
 	const json_t *inits = json_object_get(spec, "initContainers");
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -387,9 +367,9 @@ static void check_ephemeral(const json_t *spec, const struct path *at, struct fi
 	}
 }
 
-void validate_containers(const json_t *spec, const struct path *at, struct field_errors *e)
+void validate_containers(const json_t *spec, const json_t *volumes, const struct path *at,
+			 struct field_errors *e)
 {
-	const json_t *volumes = json_object_get(spec, "volumes");
 	const json_t *list = json_object_get(spec, "containers");
 	const struct path *here = PATH(at, "containers");
 	if (json_array_size(list) == 0)
@@ -415,5 +395,5 @@ void validate_containers(const json_t *spec, const struct path *at, struct field
 		check_name_is_new(inits, i, list, one, e);
 		check_init(json_array_get(inits, i), one, e);
 	}
-	check_ephemeral(spec, PATH(at, "ephemeralContainers"), e);
+	check_ephemeral(spec, volumes, PATH(at, "ephemeralContainers"), e);
 }

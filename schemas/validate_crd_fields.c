@@ -1,6 +1,6 @@
 /* Of a CustomResourceDefinition's version: defaults that its own schema refuses, selectable fields. */
 #include "schemas/custom_check.h"
-#include "schemas/rule_hook.h"
+#include "schemas/rule.h"
 
 #define SELECTABLE_MAX 8
 

@@ -2,7 +2,7 @@
  * ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice. Expressions are stored and not
  * compiled.
  */
-#include "schemas/rule_hook.h"
+#include "schemas/rule.h"
 
 #define LIST_MAX            32
 #define CHOICES_MAX         8

@@ -3,7 +3,6 @@
  * Source: upstream's validation of resource.k8s.io/v1.
  */
 #include "schemas/rule.h"
-#include "schemas/rule_hook.h"
 
 #define RESERVED_MAX   256
 #define RESULTS_MAX    32

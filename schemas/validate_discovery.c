@@ -1,12 +1,11 @@
 /* EndpointSlice and Endpoints. */
 #include "schemas/cidr.h"
-#include "schemas/rule_hook.h"
+#include "schemas/rule.h"
 
 #define ADDRESSES_MAX 100
 #define ENDPOINTS_MAX 1000
 #define PORTS_MAX     20000
 #define HINTS_MAX     8
-#define TOPOLOGY_MAX  16
 
 static const char *const protocols[] = { "SCTP", "TCP", "UDP", NULL };
 
@@ -87,7 +86,6 @@ static void check_endpoint(const json_t *endpoint, const char *family, const str
 {
 	const json_t *list = json_object_get(endpoint, "addresses");
 	const json_t *hints = json_object_get(endpoint, "hints");
-	const json_t *topology = json_object_get(endpoint, "deprecatedTopology");
 	const char *node = json_str(endpoint, "nodeName"), *host = json_str(endpoint, "hostname");
 	const struct path *list_at = PATH(at, "addresses");
 	if (json_array_size(list) == 0)
@@ -99,10 +97,6 @@ static void check_endpoint(const json_t *endpoint, const char *family, const str
 				    e);
 	if (node)
 		rule_name(e, PATH(at, "nodeName"), node, name_dns_subdomain);
-	if (json_object_size(topology) > TOPOLOGY_MAX)
-		rule_bad_count(e, PATH(at, "deprecatedTopology"), json_object_size(topology),
-			       TOPOLOGY_MAX);
-	rule_labels(e, PATH(at, "deprecatedTopology"), topology);
 	if (host)
 		rule_name(e, PATH(at, "hostname"), host, name_dns_label);
 	at = PATH(at, "hints");

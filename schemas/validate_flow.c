@@ -1,5 +1,5 @@
 /* FlowSchema and PriorityLevelConfiguration. */
-#include "schemas/rule_hook.h"
+#include "schemas/rule.h"
 
 #define PRECEDENCE_MAX 10000
 #define QUEUES_MAX     10000000

@@ -17,8 +17,10 @@ static void check_host(const char *host, const struct path *at, struct field_err
 		rule_name(e, at, host, name_dns_subdomain);
 		return;
 	}
-	if (strlen(host) > 253)
+	if (strlen(host) > 253) {
 		rule_bad_text(e, FIELD_INVALID, at, host, "must be no more than 253 characters");
+		return;
+	}
 	if (strncmp(host, "*.", 2) != 0 || !name_is(name_dns_subdomain, host + 2))
 		rule_bad_text(e, FIELD_INVALID, at, host,
 			      "a wildcard DNS-1123 subdomain must start with '*.', followed by a "

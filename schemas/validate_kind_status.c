@@ -381,6 +381,7 @@ static const struct {
 	{ "networking.k8s.io", "Ingress", check_ingress },
 	{ "policy", "PodDisruptionBudget", check_budget },
 	{ "resource.k8s.io", "ResourceClaim", validate_device_claim_status },
+	{ "storage.k8s.io", "VolumeAttachment", validate_attachment_status },
 };
 
 bool validate_kind_status(const struct schema_kind *kind, const json_t *tree, const json_t *old,

@@ -245,6 +245,16 @@ static bool fits(const char *scope, const char *resource)
 	return !rule_is_one_of(scope, scopes) || rule_is_one_of(resource, of_pods);
 }
 
+static void unfit(const json_t *shown, const struct path *at, struct field_errors *e)
+{
+	static const char words[] = "unsupported scope applied to resource";
+	if (json_is_array(shown))
+		rule_broken(e, FIELD_INVALID, at, shown, words);
+	else
+		rule_broken_inside(e, FIELD_INVALID, at, "core.v1.ScopeSelector", shown, words);
+}
+
+/* `shown` is a list of scopes, or a selector of them. */
 static void check_fit(const json_t *hard, const char *scope, const json_t *shown,
 		      const struct path *at, struct field_errors *e)
 {
@@ -252,8 +262,7 @@ static void check_fit(const json_t *hard, const char *scope, const json_t *shown
 	json_t *value;
 	json_object_foreach ((json_t *)(uintptr_t)hard, name, value) {
 		if (is_quota_resource(name) && !fits(scope, name))
-			rule_broken(e, FIELD_INVALID, at, shown,
-				    "unsupported scope applied to resource");
+			unfit(shown, at, e);
 	}
 }
 

@@ -2,8 +2,7 @@
 
 #define ANNOTATIONS_SIZE_MAX (256 * 1024)
 
-static void check_annotations(const json_t *annotations, const struct path *at,
-			      struct field_errors *e)
+void validate_annotations(const json_t *annotations, const struct path *at, struct field_errors *e)
 {
 	const char *key;
 	json_t *value;
@@ -29,7 +28,7 @@ void validate_labels_and_annotations(const struct path *at, const json_t *metada
 				     struct field_errors *e)
 {
 	rule_labels(e, PATH(at, "labels"), json_object_get(metadata, "labels"));
-	check_annotations(json_object_get(metadata, "annotations"), PATH(at, "annotations"), e);
+	validate_annotations(json_object_get(metadata, "annotations"), PATH(at, "annotations"), e);
 }
 
 static void check_owner(const json_t *owner, const struct path *at, struct field_errors *e)

@@ -112,8 +112,8 @@ void validate_taints(const json_t *taints, const struct path *at, struct field_e
 			if (!streq(json_str_or(other, "key", ""), key) ||
 			    !streq(json_str_or(other, "effect", ""), effect))
 				continue;
-			rule_broken(e, FIELD_DUPLICATE, here, taint,
-				    "taints must be unique by key and effect pair");
+			rule_broken_inside(e, FIELD_DUPLICATE, here, "core.v1.Taint", taint,
+					   "taints must be unique by key and effect pair");
 			break;
 		}
 	}
@@ -271,8 +271,9 @@ static void check_dns(const json_t *spec, const json_t *dns, const struct path *
 
 void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e)
 {
-	validate_volumes(json_object_get(spec, "volumes"), PATH(at, "volumes"), e);
-	validate_containers(spec, at, e);
+	AUTO_JSON *volumes = json_array();
+	validate_volumes(json_object_get(spec, "volumes"), volumes, PATH(at, "volumes"), e);
+	validate_containers(spec, volumes, at, e);
 	validate_pod_security(spec, at, e);
 	check_host_network(spec, at, e);
 	rule_labels(e, PATH(at, "nodeSelector"), json_object_get(spec, "nodeSelector"));

@@ -4,7 +4,6 @@
  */
 #include "schemas/cidr.h"
 #include "schemas/rule.h"
-#include "schemas/rule_hook.h"
 
 #define HEALTH_MESSAGE_MAX 1024
 #define ID_MAX             2147483647

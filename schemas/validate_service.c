@@ -47,9 +47,9 @@ static void check_unique(const json_t *ports, size_t i, const struct path *at,
 		rule_broken(e, FIELD_DUPLICATE, PATH(at, "nodePort"),
 			    json_object_get(port, "nodePort"), NULL);
 	if (port_taken) {
-		AUTO_JSON *key =
-			json_pack("{s:s, s:I}", "protocol", protocol, "port", (json_int_t)number);
-		rule_broken(e, FIELD_DUPLICATE, at, key, NULL);
+		AUTO_JSON *key = json_pack("{s:s, s:I, s:i, s:i}", "protocol", protocol, "port",
+					   (json_int_t)number, "targetPort", 0, "nodePort", 0);
+		rule_broken_inside(e, FIELD_DUPLICATE, at, "core.v1.ServicePort", key, NULL);
 	}
 }
 
@@ -92,11 +92,12 @@ static void check_addresses(const json_t *spec, const struct path *at, struct fi
 {
 	const json_t *ips = json_object_get(spec, "clusterIPs");
 	const char *ip = json_str_or(spec, "clusterIP", "");
+	bool is_external = streq(json_str_or(spec, "type", ""), "ExternalName");
 	for (size_t i = 0; i < json_array_size(ips); i++) {
 		const json_t *one = json_array_get(ips, i);
 		if (i > 0 || !streq(json_string_value(one), "None"))
 			rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), i), one);
-		if (i == 0 && !streq(ip, json_string_value(one)))
+		if (i == 0 && !is_external && !streq(ip, json_string_value(one)))
 			rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), ips,
 				    "first value must match `clusterIP`");
 	}

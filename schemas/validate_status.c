@@ -98,8 +98,9 @@ static void check_finished(const json_t *job, const json_t *old, const struct pa
 	if (json_array_size(json_object_get(uncounted, "succeeded")) +
 		    json_array_size(json_object_get(uncounted, "failed")) >
 	    0)
-		rule_broken(e, FIELD_INVALID, PATH(at, "uncountedTerminatedPods"), uncounted,
-			    "uncountedTerminatedPods needs to be empty for finished job");
+		rule_broken_inside(e, FIELD_INVALID, PATH(at, "uncountedTerminatedPods"),
+				   "batch.v1.UncountedTerminatedPods", uncounted,
+				   "must be empty for finished job");
 }
 
 static void check_times(const json_t *job, const json_t *old, const struct path *at,

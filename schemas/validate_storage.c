@@ -144,87 +144,46 @@ void validate_claim(const json_t *tree, const json_t *old, struct field_errors *
 		check_claim_update(tree, old, e);
 }
 
-/* Sources in the order in which they are looked at, and the texts that each needs. */
-static const struct source {
-	const char *name, *shown, *needs[4];
-} sources[] = {
-	{ "hostPath", "hostPath", { "path" } },
-	{ "gcePersistentDisk", "persistentDisk", { "pdName" } },
-	{ "awsElasticBlockStore", "awsElasticBlockStore", { "volumeID" } },
-	{ "glusterfs", "glusterfs", { "endpoints", "path" } },
-	{ "flocker", "flocker", { NULL } },
-	{ "nfs", "nfs", { "server", "path" } },
-	{ "rbd", "rbd", { "image" } },
-	{ "quobyte", "quobyte", { "registry", "volume" } },
-	{ "cephfs", "cephfs", { NULL } },
-	{ "iscsi", "iscsi", { "targetPortal", "iqn" } },
-	{ "cinder", "cinder", { "volumeID" } },
-	{ "fc", "fc", { NULL } },
-	{ "flexVolume", "flexVolume", { "driver" } },
-	{ "azureFile", "azureFile", { "secretName", "shareName" } },
-	{ "vsphereVolume", "vsphereVolume", { "volumePath" } },
-	{ "photonPersistentDisk", "photonPersistentDisk", { "pdID" } },
-	{ "portworxVolume", "portworxVolume", { "volumeID" } },
-	{ "azureDisk", "azureDisk", { "diskName", "diskURI" } },
-	{ "scaleIO", "scaleIO", { "gateway", "system", "volumeName" } },
-	{ "local", "local", { "path" } },
-	{ "storageos", "storageos", { NULL } },
-	{ "csi", "csi", { NULL } },
+/* In the order in which they are looked at. */
+static const char *const sources[] = {
+	"hostPath",
+	"gcePersistentDisk",
+	"awsElasticBlockStore",
+	"glusterfs",
+	"flocker",
+	"nfs",
+	"rbd",
+	"quobyte",
+	"cephfs",
+	"iscsi",
+	"cinder",
+	"fc",
+	"flexVolume",
+	"azureFile",
+	"vsphereVolume",
+	"photonPersistentDisk",
+	"portworxVolume",
+	"azureDisk",
+	"scaleIO",
+	"local",
+	"storageos",
+	"csi",
 };
 
-static void check_csi(const json_t *csi, const struct path *at, struct field_errors *e)
-{
-	static const char *const secrets[] = { "controllerPublishSecretRef",
-					       "controllerExpandSecretRef", "nodePublishSecretRef",
-					       "nodeExpandSecretRef" };
-	rule_driver_name(e, PATH(at, "driver"), json_str(csi, "driver"));
-	rule_required(e, PATH(at, "volumeHandle"), json_str(csi, "volumeHandle"));
-	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
-		const json_t *secret = json_object_get(csi, secrets[i]);
-		if (!secret)
-			continue;
-		rule_required(e, PATH(PATH(at, secrets[i]), "name"), json_str(secret, "name"));
-		rule_required(e, PATH(PATH(at, secrets[i]), "namespace"),
-			      json_str(secret, "namespace"));
-	}
-}
-
-static void check_source(const struct source *s, const json_t *source, const struct path *at,
-			 struct field_errors *e)
-{
-	static const char *const types[] = {
-		"",     "BlockDevice",  "CharDevice", "Directory", "DirectoryOrCreate",
-		"File", "FileOrCreate", "Socket",     NULL
-	};
-	const char *path = json_str_or(source, "path", "");
-	for (const char *const *need = s->needs; *need; need++)
-		rule_required(e, PATH(at, *need), json_str(source, *need));
-	bool is_host = streq(s->name, "hostPath");
-	if ((is_host || streq(s->name, "local")) && rule_path_goes_back(path))
-		rule_bad_text(e, FIELD_INVALID, PATH(at, "path"), path, "must not contain '..'");
-	if (is_host && *path)
-		rule_enum(e, at, source, "type", types);
-	if (streq(s->name, "nfs") && *path != '/')
-		rule_bad_text(e, FIELD_INVALID, PATH(at, "path"), path, "must be an absolute path");
-	if (streq(s->name, "iscsi"))
-		rule_between(e, at, source, "lun", 0, 255);
-	if (streq(s->name, "csi"))
-		check_csi(source, at, e);
-}
-
-static void check_sources(const json_t *spec, const struct path *at, struct field_errors *e)
+static void check_sources(const json_t *spec, const char *name, const struct path *at,
+			  struct field_errors *e)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-		const json_t *source = json_object_get(spec, sources[i].name);
+		const json_t *source = json_object_get(spec, sources[i]);
 		if (!source)
 			continue;
 		if (found++)
-			rule_broken(e, FIELD_FORBIDDEN, PATH(at, sources[i].name), NULL,
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, sources[i]), NULL,
 				    "may not specify more than 1 volume type");
 		else
-			check_source(&sources[i], source, PATH(at, sources[i].shown), e);
-		if (found == 1 && streq(sources[i].name, "local") &&
+			validate_source(sources[i], source, name, true, at, e);
+		if (found == 1 && streq(sources[i], "local") &&
 		    !json_object_get(spec, "nodeAffinity"))
 			rule_broken(e, FIELD_REQUIRED, PATH(at, "nodeAffinity"), NULL,
 				    "Local volume requires node affinity");
@@ -283,7 +242,6 @@ void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
 			  const struct path *at, struct field_errors *e)
 {
 	static const char *const fates[] = { "Delete", "Recycle", "Retain", NULL };
-	(void)name;
 	const char *fate = json_str_or(spec, "persistentVolumeReclaimPolicy", "");
 	const char *attributes = json_str(spec, "volumeAttributesClassName");
 	if (is_inline)
@@ -297,7 +255,7 @@ void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
 		rule_unsupported(e, PATH(at, "persistentVolumeReclaimPolicy"), fate, fates);
 	if (!is_inline)
 		check_outer(spec, at, e);
-	check_sources(spec, at, e);
+	check_sources(spec, name, at, e);
 	if (streq(json_str_or(spec, "hostPath.path", ""), "/") && streq(fate, "Recycle"))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "persistentVolumeReclaimPolicy"), NULL,
 			    "may not be 'recycle' for a hostPath mount of '/'");
@@ -318,8 +276,8 @@ void validate_volume_spec(const json_t *spec, const char *name, bool is_inline,
 static bool has_same_sources(const json_t *spec, const json_t *old)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-		AUTO_JSON *now = json_deep_copy(json_object_get(spec, sources[i].name));
-		const json_t *was = json_object_get(old, sources[i].name);
+		AUTO_JSON *now = json_deep_copy(json_object_get(spec, sources[i]));
+		const json_t *was = json_object_get(old, sources[i]);
 		if (!json_object_get(was, "controllerExpandSecretRef"))
 			json_object_del(now, "controllerExpandSecretRef");
 		if (!rule_same(now, was) || !now != !was)

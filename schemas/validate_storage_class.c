@@ -7,16 +7,6 @@
 #define NODE_ID_SIZE_MAX    256
 #define DRIVER_SIZE_MAX     63
 
-/* Names of drivers may have capitals. */
-static char *lower(const char *text)
-{
-	char *out = xstrdup(text);
-	for (char *p = out; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
-	return out;
-}
-
 void rule_driver_name(struct field_errors *e, const struct path *at, const char *name)
 {
 	const char *problems[NAME_PROBLEMS_MAX];
@@ -26,7 +16,7 @@ void rule_driver_name(struct field_errors *e, const struct path *at, const char 
 	if (strlen(name) > DRIVER_SIZE_MAX)
 		rule_broken(e, FIELD_TOO_LONG, at, NULL, "may not be more than %d bytes",
 			    DRIVER_SIZE_MAX);
-	auto_free char *small = lower(name);
+	auto_free char *small = name_lower(name);
 	size_t count = name_dns_subdomain(small, problems);
 	for (size_t i = 0; i < count; i++)
 		rule_bad_text(e, FIELD_INVALID, at, name, "%s", problems[i]);
@@ -35,7 +25,7 @@ void rule_driver_name(struct field_errors *e, const struct path *at, const char 
 static void check_provisioner(const json_t *tree, const char *field, struct field_errors *e)
 {
 	const char *name = json_str_or(tree, field, "");
-	auto_free char *small = lower(name);
+	auto_free char *small = name_lower(name);
 	rule_required_name(e, PATH(NULL, field), small, name_label_key);
 }
 
@@ -263,9 +253,23 @@ static void check_attachment_source(const json_t *source, const struct path *at,
 		validate_volume_spec(inner, "", true, PATH(at, "inlineVolumeSpec"), e);
 }
 
-void validate_attachment(const json_t *tree, const json_t *old, struct field_errors *e)
+void validate_attachment_status(const json_t *tree, const json_t *old, struct field_errors *e)
 {
 	static const char *const errors[] = { "attachError", "detachError" };
+	(void)old;
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		const json_t *error = json_at(tree, "status", errors[i]);
+		const struct path *here = PATH(PATH(NULL, "status"), errors[i]);
+		/* The words name another bound than the rule has. */
+		if (strlen(json_str_or(error, "message", "")) > ERROR_SIZE_MAX)
+			rule_broken(e, FIELD_TOO_LONG, PATH(here, "message"), NULL,
+				    "may not be more than %d bytes", PARAMETERS_SIZE_MAX);
+		rule_between(e, here, error, "errorCode", 0, INT32_MAX);
+	}
+}
+
+void validate_attachment(const json_t *tree, const json_t *old, struct field_errors *e)
+{
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(tree, "spec");
 	const json_t *source = json_object_get(spec, "source");
@@ -273,14 +277,6 @@ void validate_attachment(const json_t *tree, const json_t *old, struct field_err
 	rule_driver_name(e, PATH(at, "attacher"), json_str(spec, "attacher"));
 	check_attachment_source(source, PATH(at, "source"), e);
 	rule_name(e, PATH(at, "nodeName"), json_str_or(spec, "nodeName", ""), name_dns_subdomain);
-	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-		const json_t *error = json_at(tree, "status", errors[i]);
-		const struct path *here = PATH(PATH(NULL, "status"), errors[i]);
-		if (strlen(json_str_or(error, "message", "")) > ERROR_SIZE_MAX)
-			rule_broken(e, FIELD_TOO_LONG, PATH(here, "message"), NULL,
-				    "may not be more than %d bytes", PARAMETERS_SIZE_MAX);
-		rule_between(e, here, error, "errorCode", 0, INT32_MAX);
-	}
 	if (volume)
 		rule_name(e, PATH(PATH(at, "source"), "persistentVolumeName"), volume,
 			  name_dns_subdomain);

@@ -8,6 +8,8 @@
  *	part 1 (may be absent)
  *	----
  *	the answer
+ *
+ * "@{TEXT*N}" stands for N times TEXT, for what is too long.
  */
 #pragma once
 
@@ -22,7 +24,7 @@ struct scene {
 	struct str parts[3]; /* the object, the one before, the answer */
 };
 
-#define SCENE_PART_SIZE_MAX (1 << 18)
+#define SCENE_PART_SIZE_MAX (1 << 22)
 
 static inline void scene_find_kind(struct scene *s)
 {
@@ -60,6 +62,26 @@ static inline void scene_end(struct scene *s, void (*run)(struct scene *s))
 		str_fini(&s->parts[i]);
 }
 
+/* Adds a line with its repeated texts. */
+static inline void scene_add(struct str *part, const char *line)
+{
+	for (const char *p; (p = strstr(line, "@{")) != NULL;) {
+		const char *end = p + 2;
+		char *rest;
+		unsigned long times = 0;
+		for (; *end; end++)
+			if (*end == '*' && (times = strtoul(end + 1, &rest, 10)) > 0 &&
+			    rest > end + 1 && *rest == '}')
+				break;
+		CHECK(*end != '\0');
+		str_add_bytes(part, line, (size_t)(p - line));
+		for (unsigned long i = 0; i < times; i++)
+			str_add_bytes(part, p + 2, (size_t)(end - p) - 2);
+		line = rest + 1;
+	}
+	str_add(part, line);
+}
+
 /* Calls `run` with each scene; ends the program where the file cannot be read. */
 static inline void scenes_read(const char *path, const char *word, void (*run)(struct scene *s))
 {
@@ -83,7 +105,7 @@ static inline void scenes_read(const char *path, const char *word, void (*run)(s
 		} else if (streq(line, "----\n")) {
 			part = 2;
 		} else if (*s.head && !(part == 2 && (*line == '\n' || *line == '#'))) {
-			str_add(&s.parts[part], line);
+			scene_add(&s.parts[part], line);
 		}
 	}
 	scene_end(&s, run);

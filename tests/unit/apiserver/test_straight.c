@@ -20,15 +20,15 @@ static char *both_wire(const char *what, const char *method, const char *target,
 	static const char type[] = "application/vnd.kubernetes.protobuf";
 	AUTO_STR message, one, other, version;
 	struct error err;
-	str_init(&message, 1 << 20);
-	str_init(&one, 1 << 20);
-	str_init(&other, 1 << 20);
+	str_init(&message, 1 << 22);
+	str_init(&one, 1 << 22);
+	str_init(&other, 1 << 22);
 	str_init(&version, 256);
 	schema_api_version(k, &version);
 	CHECK_INT(schema_encode_message(k->type, tree, &message, &err), 0);
 	schema_add_envelope(version.data, k->kind, message.data, message.len, &one);
 	AUTO_STR twice;
-	str_init(&twice, 1 << 20);
+	str_init(&twice, 1 << 22);
 	wire_add_bytes(&twice, schema_field_of(k->type, "metadata")->proto, "", 0);
 	str_add_bytes(&twice, message.data, message.len);
 	schema_add_envelope(version.data, k->kind, twice.data, twice.len, &other);
@@ -224,7 +224,7 @@ static void write_object(const struct scene *s, json_t *tree)
 	json_object_del(metadata, "namespace");
 	AUTO_STR path, body;
 	str_init(&path, 1024);
-	str_init(&body, 1 << 20);
+	str_init(&body, 1 << 22);
 	str_addf(&path, "%s%s/%s%s/%s", *k->group ? "/apis/" : "/api", k->group, k->version,
 		 k->is_namespaced ? "/namespaces/default" : "", k->resource);
 	json_print(tree, &body);

@@ -80,6 +80,13 @@ static const struct {
 	{ "job with parallelism", "batch", "Job", "spec: {parallelism: 2}\n", NULL,
 	  "{\"backoffLimit\":6,\"completionMode\":\"NonIndexed\",\"manualSelector\":false,"
 	  "\"parallelism\":2,\"podReplacementPolicy\":\"TerminatingOrFailed\",\"suspend\":false}" },
+	{ "one range of a node", "", "Node", "spec: {podCIDR: 10.1.0.0/24}\n", NULL,
+	  "{\"podCIDR\":\"10.1.0.0/24\",\"podCIDRs\":[\"10.1.0.0/24\"]}" },
+	{ "a list of ranges", "", "Node", "spec: {podCIDRs: [10.1.0.0/24, 'fd00::/64']}\n", NULL,
+	  "{\"podCIDR\":\"10.1.0.0/24\",\"podCIDRs\":[\"10.1.0.0/24\",\"fd00::/64\"]}" },
+	{ "a range beside others", "", "Node",
+	  "spec: {podCIDR: 10.1.0.0/24, podCIDRs: [10.2.0.0/24, 'fd00::/64']}\n", NULL,
+	  "{\"podCIDR\":\"10.1.0.0/24\",\"podCIDRs\":[\"10.1.0.0/24\"]}" },
 };
 
 static json_t *parse(const struct schema_kind *k, const char *yaml)

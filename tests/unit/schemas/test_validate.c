@@ -88,7 +88,7 @@ static const struct {
 	      "../x}]}]\n  volumes: [{name: v, emptyDir: {}}, {name: v, hostPath: {path: /x}, "
 	      "emptyDir: {}}]\n"),
 	  NULL,
-	  "spec.volumes[1].emptyDir: Forbidden: may not specify more than 1 volume type\n"
+	  "spec.volumes[1].hostPath: Forbidden: may not specify more than 1 volume type\n"
 	  "spec.volumes[1].name: Duplicate value: \"v\"\n"
 	  "spec.containers[0].volumeMounts[1].name: Not found: \"w\"\n"
 	  "spec.containers[0].volumeMounts[1].mountPath: Invalid value: \"/a\": must be unique\n"
@@ -177,7 +177,8 @@ static const struct {
 	{ "service", "", "Service",
 	  META "spec: {ports: [{port: 80}, {port: 80, nodePort: 30000}]}\n", NULL,
 	  "spec.ports[0].name: Required value\nspec.ports[1].name: Required value\n"
-	  "spec.ports[1]: Duplicate value: {\"port\":80,\"protocol\":\"TCP\"}\n"
+	  "spec.ports[1]: Duplicate value: {\"Name\":\"\",\"Protocol\":\"TCP\",\"AppProtocol\":null,"
+	  "\"Port\":80,\"TargetPort\":0,\"NodePort\":0}\n"
 	  "spec.ports[1].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'" },
 	{ "service address", "", "Service",
 	  META "spec: {clusterIP: 10.0.0.2, ports: [{port: 80}]}\n",
