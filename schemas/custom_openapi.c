@@ -146,6 +146,17 @@ static void require(json_t *schema, const char *name)
 	json_array_append_new(required, json_string(name));
 }
 
+/* What may be a number or a text says so in words of the schema, too. */
+static void complete_either(json_t *schema)
+{
+	const json_t *first = json_array_get(json_object_get(schema, "allOf"), 0);
+	if (json_bool_or(schema, "x-kubernetes-int-or-string", false) &&
+	    !json_object_get(schema, "anyOf") && !json_object_get(first, "anyOf"))
+		json_object_set_new(
+			schema, "anyOf",
+			json_pack("[{s:s},{s:s}]", "type", "integer", "type", "string"));
+}
+
 /* Resources inside have what every resource has; version 2 says nothing of what may hold anything. */
 static void complete(json_t *schema, bool is_v2)
 {
@@ -157,6 +168,8 @@ static void complete(json_t *schema, bool is_v2)
 		complete(member, is_v2);
 	complete(json_object_get(schema, "items"), is_v2);
 	complete(json_object_get(schema, "additionalProperties"), is_v2);
+	if (!is_v2)
+		complete_either(schema);
 	if (!json_bool_or(schema, "x-kubernetes-embedded-resource", false) ||
 	    (is_v2 && preserves(schema)))
 		return;

@@ -119,12 +119,16 @@ static const struct {
 	  "\"group\":\"Group\",\"serviceAccount\":\"ServiceAccount\",\"user\":\"User\"" },
 };
 
-/* Maps and structs whose parts are owned one by one, and that Kubernetes says so of. */
+/* What Kubernetes says of parts of a field, though it goes without saying: that they are owned one by
+ * one, or, of bytes, which Go has as a list, that they are not. */
 static const struct {
-	const char *type, *field;
-} granular[] = {
-	{ "core.v1.PersistentVolumeClaimStatus", "allocatedResourceStatuses" },
-	{ "core.v1.PersistentVolumeSpec", "claimRef" },
+	const char *type, *field, *rule;
+} declared_rules[] = {
+	{ "core.v1.PersistentVolumeClaimStatus", "allocatedResourceStatuses",
+	  ",\"x-kubernetes-map-type\":\"granular\"" },
+	{ "core.v1.PersistentVolumeSpec", "claimRef", ",\"x-kubernetes-map-type\":\"granular\"" },
+	{ "apiregistration.v1.APIServiceSpec", "caBundle",
+	  ",\"x-kubernetes-list-type\":\"atomic\"" },
 };
 
 void openapi_add_member(struct str *out, const char *name, const char *value)
@@ -312,9 +316,10 @@ static void add_property(struct str *out, const struct schema_type *owner,
 	}
 	if (f->is_atomic_map)
 		str_add(out, ",\"x-kubernetes-map-type\":\"atomic\"");
-	for (size_t i = 0; i < ARRAY_LEN(granular); i++)
-		if (streq(granular[i].field, f->name) && streq(granular[i].type, owner->name))
-			str_add(out, ",\"x-kubernetes-map-type\":\"granular\"");
+	for (size_t i = 0; i < ARRAY_LEN(declared_rules); i++)
+		if (streq(declared_rules[i].field, f->name) &&
+		    streq(declared_rules[i].type, owner->name))
+			str_add(out, declared_rules[i].rule);
 	add_patch_rules(out, f);
 	str_add_char(out, '}');
 }

@@ -82,6 +82,12 @@ class Kube:
         check(got.code != 0, "kubectl should have been refused", got.text())
         return got.err
 
+    def explain_v2(self, *arguments):
+        """What it explains by OpenAPI v2; old ones know nothing else."""
+        form = "--output=plaintext-openapiv2"
+        return self.ok("explain", *arguments,
+                       *([form] if form[9:] in self.ok("explain", "--help") else []))
+
     def start(self, *arguments):
         """A command that goes on; its output is collected line by line."""
         return Running(self.argv(*arguments), self.cluster.env)

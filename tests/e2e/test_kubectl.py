@@ -243,6 +243,18 @@ def check_delete(k):
     k.ok("delete", "namespace", k.namespace, "--timeout=40s", seconds=45)
 
 
+def check_schemas(k):
+    """What a field is, and that there are no others: old ones find it in OpenAPI v2, new ones ask."""
+    shown = k.explain_v2("deployments.spec.template.spec.containers", "--recursive")
+    for line in ("livenessProbe\t<Object>", "scheme\t<string>", "env\t<[]Object>"):
+        check_in(line, shown, "explained")
+    for line in ("targetPort\t<string>", "port\t<integer> -required-"):
+        check_in(line, k.explain_v2("services.spec.ports"), "explained")
+    wrong = pod("wrong", nonsense=1)
+    check_in("unknown field", k.refused("create", "-f", "-", stdin=manifest(wrong)), "refused")
+    check(k.get("pod", "wrong") is None, "not made")
+
+
 def all_verbs(cluster, program, number):
     k = Kube(cluster, "kubectl-%d" % number, program)
     out = k.apply(web(), service("web", 8080))
@@ -253,9 +265,9 @@ def all_verbs(cluster, program, number):
     check_in("condition met", k.ok("wait", "deploy/web", "--for=condition=Available",
                                    "--timeout=20s"), "wait")
     failures = []
-    for part in (check_get, check_describe, check_logs, check_exec, check_port_forward, check_cp,
-                 check_rollout, check_scale, check_edit_verbs, check_server_side_apply, check_events,
-                 check_delete):
+    for part in (check_get, check_schemas, check_describe, check_logs, check_exec, check_port_forward,
+                 check_cp, check_rollout, check_scale, check_edit_verbs, check_server_side_apply,
+                 check_events, check_delete):
         try:
             part(k)
         except (Failure, OSError) as failure:
