@@ -8,6 +8,7 @@
 #include "common/base/time_text.h"
 #include "common/io/log.h"
 #include "common/io/tls.h"
+#include "schemas/names.h"
 
 #include <strings.h>
 
@@ -65,9 +66,12 @@ static bool split_account(const char *user, char **ret_ns, const char **ret_name
 	if (!starts_with(user, ACCOUNT_PREFIX))
 		return false;
 	const char *ns = user + strlen(ACCOUNT_PREFIX), *colon = strchr(ns, ':');
-	if (!colon || colon == ns || !colon[1] || strchr(colon + 1, ':'))
+	if (!colon || !name_is(name_dns_subdomain, colon + 1))
 		return false;
-	*ret_ns = xstrndup(ns, (size_t)(colon - ns));
+	auto_free char *place = xstrndup(ns, (size_t)(colon - ns));
+	if (!name_is(name_dns_label, place))
+		return false;
+	*ret_ns = TAKE(place);
 	*ret_name = colon + 1;
 	return true;
 }
@@ -191,6 +195,20 @@ static bool is_over(struct server *s, const json_t *secret)
 	return !time_parse(when.data, &at_us) || at_us <= loop_wall_us(s->loop);
 }
 
+/* "system:bootstrappers:" and up to 256 of a-z, 0-9, ':' and '-', not ending in one of the latter. */
+static bool is_bootstrap_group(const char *group)
+{
+	static const char prefix[] = "system:bootstrappers:";
+	static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	if (!starts_with(group, prefix))
+		return false;
+	const char *rest = group + strlen(prefix);
+	size_t n = strlen(rest);
+	return n > 0 && n <= 256 &&
+	       rest[strspn(rest, "abcdefghijklmnopqrstuvwxyz0123456789:-")] == '\0' &&
+	       strchr(ends, rest[n - 1]);
+}
+
 /* False: a group that no bootstrap token may give. */
 static bool add_bootstrap_groups(const json_t *secret, struct identity *who)
 {
@@ -199,7 +217,7 @@ static bool add_bootstrap_groups(const json_t *secret, struct identity *who)
 	authn_secret_data(secret, "auth-extra-groups", &text);
 	char *rest = text.len ? text.data : NULL;
 	for (char *group; (group = strsep(&rest, ","));) {
-		if (!starts_with(group, "system:bootstrappers:"))
+		if (!is_bootstrap_group(group))
 			return false;
 		identity_add_group(who, group);
 	}

@@ -149,6 +149,22 @@ static void add_groups(const struct authn_oidc *o, const json_t *claims, struct 
 		add_group(o, group, who);
 }
 
+/* A text, or a list of texts: half of what an issuer says of a user's groups is not to be taken for
+ * all of it. Claims that stand elsewhere (OpenID Connect Core 1.0, section 5.6.2) are not fetched. */
+static bool has_good_groups(const struct authn_oidc *o, const json_t *claims)
+{
+	const json_t *groups = *o->groups_claim ? json_object_get(claims, o->groups_claim) : NULL;
+	size_t i;
+	json_t *group;
+	if (!groups || json_is_null(groups))
+		return !*o->groups_claim ||
+		       !json_object_get(json_object_get(claims, "_claim_names"), o->groups_claim);
+	json_array_foreach ((json_t *)(uintptr_t)groups, i, group)
+		if (!json_is_string(group))
+			return false;
+	return json_is_string(groups) || json_is_array(groups);
+}
+
 /* An address that the issuer has not verified may be anybody's. */
 static bool is_unverified(const struct authn_oidc *o, const json_t *claims)
 {
@@ -176,6 +192,8 @@ bool authn_oidc_claims(const struct authn_oidc *o, const json_t *claims, int64_t
 		return no(err, "it has no user name");
 	if (is_unverified(o, claims))
 		return no(err, "the address is not verified");
+	if (!has_good_groups(o, claims))
+		return no(err, "its groups are neither a text nor a list of texts");
 	ret->name = xasprintf("%s%s", o->username_prefix, name);
 	add_groups(o, claims, ret);
 	identity_add_group(ret, "system:authenticated");

@@ -1,7 +1,7 @@
 #include "apiserver/jwt.h"
 #include "common/io/tls.h"
 
-#define LEEWAY_S 10
+#define LEEWAY_S 60
 
 static int decode_object(const char *text, size_t n, json_t **ret, struct error *err)
 {
@@ -11,8 +11,20 @@ static int decode_object(const char *text, size_t n, json_t **ret, struct error 
 	if (tls_base64url_decode(text, n, &plain, err) < 0 ||
 	    json_parse(plain.data, plain.len, &tree, err) < 0 || !json_is_object(tree))
 		return error_set(err, ERR_MALFORMED, "a part of the token is no JSON object");
+	/* A claim "ann\0x" would be taken for "ann" wherever texts are C's. */
+	if (strstr(plain.data, "\\u0000"))
+		return error_set(err, ERR_MALFORMED, "a text of the token holds a NUL");
 	*ret = TAKE(tree);
 	return 0;
+}
+
+/* RFC 7515, 4.1.11: what the signer holds to be critical must be understood, or the token refused;
+ * "b64" (RFC 7797) says that something else was signed. */
+static int check_header(const json_t *header, struct error *err)
+{
+	if (!json_object_get(header, "crit") && !json_object_get(header, "b64"))
+		return 0;
+	return error_set(err, ERR_MALFORMED, "the token's header asks for what is not known here");
 }
 
 void jwt_fini(struct jwt *t)
@@ -35,6 +47,8 @@ int jwt_parse(const char *token, struct jwt *ret, struct error *err)
 	int code = decode_object(token, (size_t)(first - token), &t.header, err);
 	if (code == 0)
 		code = decode_object(first + 1, (size_t)(second - first) - 1, &t.claims, err);
+	if (code == 0)
+		code = check_header(t.header, err);
 	if (code == 0 &&
 	    tls_base64url_decode(second + 1, strlen(second + 1), &t.signature, err) < 0)
 		code = error_set(err, ERR_MALFORMED, "the token's signature cannot be read");
@@ -64,9 +78,19 @@ int jwt_check_times(const json_t *claims, int64_t now_s, struct error *err)
 		return error_set(err, ERR_FORBIDDEN, "token that never expires");
 	if (at <= now_s)
 		return error_set(err, ERR_FORBIDDEN, "token has expired");
-	if (json_object_get(claims, "nbf") &&
-	    (!time_of(claims, "nbf", &at) || at > now_s + LEEWAY_S))
+	const json_t *from = json_object_get(claims, "nbf");
+	if (from && !json_is_null(from) && (!time_of(claims, "nbf", &at) || at > now_s + LEEWAY_S))
 		return error_set(err, ERR_FORBIDDEN, "token is not valid yet");
+	if (json_object_get(claims, "iat") && !time_of(claims, "iat", &at))
+		return error_set(err, ERR_FORBIDDEN, "token that was issued at no time");
+	return 0;
+}
+
+int jwt_check_issued(const json_t *claims, int64_t now_s, struct error *err)
+{
+	int64_t at;
+	if (time_of(claims, "iat", &at) && at > now_s + LEEWAY_S)
+		return error_set(err, ERR_FORBIDDEN, "token of the future");
 	return 0;
 }
 

@@ -19,8 +19,10 @@ int jwt_parse(const char *token, struct jwt *ret, struct error *err) MUST_CHECK;
 void jwt_fini(struct jwt *t); /* {0} is fine */
 #define AUTO_JWT __attribute__((cleanup(jwt_fini))) struct jwt
 
-/* exp is needed and ahead, nbf (10 s of other clocks forgiven) behind; ERR_FORBIDDEN. */
+/* exp is needed and ahead, nbf (a minute of other clocks forgiven) behind; ERR_FORBIDDEN. */
 int jwt_check_times(const json_t *claims, int64_t now_s, struct error *err) MUST_CHECK;
+/* It was not issued in the future, by the same measure; ERR_FORBIDDEN. */
+int jwt_check_issued(const json_t *claims, int64_t now_s, struct error *err) MUST_CHECK;
 
 /* `aud` is the text, or a list with it. */
 bool jwt_is_for(const json_t *claims, const char *audience);

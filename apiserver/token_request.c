@@ -58,6 +58,8 @@ static int find_bound(struct request *r, const json_t *body, struct binding *b, 
 	const char *uid = json_str_or(ref, "uid", "");
 	if (!json_is_object(ref))
 		return 0;
+	if (!*name && (streq(kind, "Pod") || streq(kind, "Secret") || streq(kind, "Node")))
+		return fail_bad_request(f, "Name parameter required.");
 	bool known = streq(kind, "Pod") || streq(kind, "Secret") || streq(kind, "Node");
 	if (!known || strchr(version, '/'))
 		return fail_kind(f, version, kind);
@@ -200,28 +202,42 @@ static int issue(struct request *r, json_t *body, struct failure *f)
 	return code;
 }
 
+/* The body, read as that of any object: what is unknown in it is told of, or refused. */
+static int read_body(struct request *r, json_t **ret, struct failure *f)
+{
+	const struct schema_kind kind = {
+		.group = GROUP,
+		.version = "v1",
+		.kind = "TokenRequest",
+		.resource = "",
+		.type = schema_type_by_name("authentication.v1.TokenRequest"),
+	};
+	struct change c = { .r = r,
+			    .server = r->server,
+			    .kind = &kind,
+			    .asked = &kind,
+			    .verb = CHANGE_CREATE,
+			    .part = PART_MAIN };
+	bool dry;
+	if (r->target.verb != VERB_CREATE)
+		return fail_method(f);
+	change_read_headers(&c);
+	int code = body_dry_run(r, NULL, &dry, f) < 0 ? -1 : body_decode(&c, f);
+	change_free_headers(&c);
+	*ret = c.body;
+	return code;
+}
+
 static void serve(struct request *r)
 {
 	struct failure f = { 0 };
-	struct schema_report report = { 0 };
-	struct error err;
 	AUTO_JSON *body = NULL;
-	enum schema_encoding encoding;
-	const struct schema_type *type = schema_type_by_name("authentication.v1.TokenRequest");
-	if (r->target.verb != VERB_CREATE)
-		fail_method(&f);
-	else if (!content_type_encoding(http_header_get(r->x, "Content-Type"), &encoding))
-		fail_media_type(&f, true);
-	else if (schema_decode(type, encoding, r->x->body ? r->x->body : "", r->x->body_len, &body,
-			       &report, &err) < 0)
-		fail_error(&f, &err);
-	else if (issue(r, body, &f) == 0) {
+	if (read_body(r, &body, &f) == 0 && issue(r, body, &f) == 0) {
 		AUTO_STR text;
 		str_init(&text, 65536);
 		json_print(body, &text);
 		reply_json(r, 201, text.data, text.len);
 	}
-	schema_report_fini(&report);
 	if (f.code)
 		reply_failure(r, &f);
 }

@@ -164,7 +164,8 @@ static int check_claims(const struct tokens *t, const json_t *claims, int64_t no
 		return 0; /* it lives as long as its Secret */
 	if (!streq(json_str_or(claims, "iss", ""), t->issuer))
 		return error_set(err, ERR_FORBIDDEN, "token of another issuer");
-	return jwt_check_times(claims, now_s, err);
+	int code = jwt_check_times(claims, now_s, err);
+	return code < 0 ? code : jwt_check_issued(claims, now_s, err);
 }
 
 static int check_signature(const struct tokens *t, const char *token, json_t **ret_claims,

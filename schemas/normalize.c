@@ -308,9 +308,21 @@ static int normalize_union(struct context *c, json_t *value, const struct path *
 	return 0;
 }
 
+/* Texts are compared as C's: what stands behind a NUL would be looked at by nobody, and a user
+ * "ann\0x" be taken for "ann". Only values that are kept and never looked at may hold one. */
+static bool hides_something(const struct schema_field *field, const json_t *value)
+{
+	bool is_kept = field->shape == SCHEMA_MAP &&
+		       (streq(field->name, "data") || streq(field->name, "annotations"));
+	return json_is_string(value) && !is_kept &&
+	       strlen(json_string_value(value)) != json_string_length(value);
+}
+
 static int normalize_one(struct context *c, json_t **value, const struct path *where)
 {
 	bool is_good = true;
+	if (hides_something(c->field, *value))
+		return error_set(c->err, ERR_MALFORMED, "a text holds the character U+0000");
 	switch (c->field->form) {
 	case SCHEMA_STRING:
 		is_good = json_is_string(*value);

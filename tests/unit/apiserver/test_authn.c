@@ -4,6 +4,7 @@
  */
 #include "apiserver/authn_file.h"
 #include "apiserver/authn_oidc.h"
+#include "apiserver/jwt.h"
 #include "common/base/jsonx.h"
 #include "common/io/tls.h"
 #include "tests/support/api_rows.h"
@@ -149,6 +150,86 @@ static const struct {
 	{ "empty", "", "the token has not three parts" },
 };
 
+/* ---- what signed claims say, whoever signed them ---- */
+
+#define SAYS(more) "{\"aud\":\"skiff\",\"exp\":1790000100" more "}"
+
+/* `as`: the user and groups, or the error. */
+static const struct {
+	const char *name, *claims, *as;
+} said[] = {
+	{ "no groups", SAYS(",\"sub\":\"a\""), "i#a system:authenticated" },
+	{ "one group", SAYS(",\"sub\":\"a\",\"groups\":\"x\""), "i#a x system:authenticated" },
+	{ "null", SAYS(",\"sub\":\"a\",\"groups\":null"), "i#a system:authenticated" },
+	{ "half a list", SAYS(",\"sub\":\"a\",\"groups\":[\"x\",1]"),
+	  "OpenID Connect: its groups are neither a text nor a list of texts" },
+	{ "a number", SAYS(",\"sub\":\"a\",\"groups\":1"),
+	  "OpenID Connect: its groups are neither a text nor a list of texts" },
+	{ "elsewhere", SAYS(",\"sub\":\"a\",\"_claim_names\":{\"groups\":\"s\"}"),
+	  "OpenID Connect: its groups are neither a text nor a list of texts" },
+	{ "other claims elsewhere", SAYS(",\"sub\":\"a\",\"_claim_names\":{\"x\":\"s\"}"),
+	  "i#a system:authenticated" },
+	{ "a clock a minute behind", SAYS(",\"sub\":\"a\",\"nbf\":1790000060"),
+	  "i#a system:authenticated" },
+	{ "and more", SAYS(",\"sub\":\"a\",\"nbf\":1790000061"), "token is not valid yet" },
+	{ "from null", SAYS(",\"sub\":\"a\",\"nbf\":null"), "i#a system:authenticated" },
+	{ "issued null", SAYS(",\"sub\":\"a\",\"iat\":null"), "token that was issued at no time" },
+	{ "issued at a text", SAYS(",\"sub\":\"a\",\"iat\":\"x\""),
+	  "token that was issued at no time" },
+};
+
+static void test_claims(void)
+{
+	struct authn_oidc *o = NULL;
+	struct error err;
+	const struct authn_oidc_options options = { .issuer = "i",
+						    .client_id = "skiff",
+						    .groups_claim = "groups" };
+	CHECK(authn_oidc_new(&options, &o, &err) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		AUTO_JSON *claims = NULL;
+		AUTO_STR as;
+		struct identity who = { 0 };
+		str_init(&as, 4096);
+		CHECK(json_parse(said[i].claims, strlen(said[i].claims), &claims, &err) == 0);
+		bool good = authn_oidc_claims(o, claims, NOW_S, &who, &err);
+		str_add(&as, good ? who.name : err.text);
+		for (size_t k = 0; good && k < who.groups_count; k++)
+			str_addf(&as, " %s", who.groups[k]);
+		CHECK_TEXT(said[i].name, as.data, said[i].as);
+		identity_fini(&who);
+	}
+	authn_oidc_free(o);
+}
+
+static const struct {
+	const char *name, *header, *claims, *error;
+} parts[] = {
+	{ "plain", "{\"alg\":\"RS256\"}", "{\"sub\":\"a\"}", "" },
+	{ "critical", "{\"alg\":\"RS256\",\"crit\":[\"exp\"]}", "{}",
+	  "the token's header asks for what is not known here" },
+	{ "something else is signed", "{\"alg\":\"RS256\",\"b64\":false}", "{}",
+	  "the token's header asks for what is not known here" },
+	{ "a name that ends early", "{\"alg\":\"RS256\"}", "{\"sub\":\"admin\\u0000x\"}",
+	  "a text of the token holds a NUL" },
+};
+
+static void test_parts(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		AUTO_STR token;
+		AUTO_JWT jwt = { 0 };
+		struct error err;
+		str_init(&token, 4096);
+		tls_base64url_encode(parts[i].header, strlen(parts[i].header), &token);
+		str_add(&token, ".");
+		tls_base64url_encode(parts[i].claims, strlen(parts[i].claims), &token);
+		str_add(&token, ".AAAA");
+		int code = jwt_parse(token.data, &jwt, &err);
+		CHECK_TEXT(parts[i].name, code < 0 ? err.text : "", parts[i].error);
+	}
+}
+
 static void test_oidc(void)
 {
 	struct authn_oidc *o = NULL;
@@ -268,6 +349,20 @@ static const struct api_row others[] = {
 	{ "a group too high", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
 	  BOOT("highxx", GOOD_SECRET, USED ",\"auth-extra-groups\":\"system:masters\""), 201, "" },
 	{ "is refused", "|Authorization: Bearer highxx." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+	{ "no group's name", 0, "POST", "/api/v1/namespaces/kube-system/secrets",
+	  BOOT("ending", GOOD_SECRET, USED ",\"auth-extra-groups\":\"system:bootstrappers:a-\""),
+	  201, "" },
+	{ "is refused", "|Authorization: Bearer ending." GOOD_SECRET, "POST", ME, "{}", 401, "" },
+	{ "hidden behind a NUL", 0, "POST", "/apis/authentication.k8s.io/v1/tokenreviews",
+	  "{\"spec\":{\"token\":\"file-token\\u0000x\"}}", 400, "U+0000" },
+	{ "nor is anybody else", 0, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+	  "{\"spec\":{\"user\":\"x\",\"groups\":[\"system:masters\\u0000\"],"
+	  "\"nonResourceAttributes\":{\"path\":\"/x\",\"verb\":\"get\"}}}",
+	  400, "U+0000" },
+	{ "a name", 0, "POST", NS "/configmaps", "{\"metadata\":{\"name\":\"n\\u0000n\"}}", 400,
+	  "U+0000" },
+	{ "but what is kept may", 0, "POST", NS "/configmaps",
+	  "{\"metadata\":{\"name\":\"nul\"},\"data\":{\"a\":\"x\\u0000y\"}}", 201, "x\\u0000y" },
 	{ "in another namespace", 0, "POST", NS "/secrets", BOOT("elsewh", GOOD_SECRET, USED), 201,
 	  "" },
 	{ "is refused", "|Authorization: Bearer elsewh." GOOD_SECRET, "POST", ME, "{}", 401, "" },
@@ -317,6 +412,20 @@ static const struct api_row others[] = {
 	{ "and an account", 0, "POST", "/api/v1/namespaces/ends/serviceaccounts",
 	  "{\"metadata\":{\"name\":\"default\",\"finalizers\":[\"a.b/c\"]}}", 201, "" },
 	{ "the namespace goes", 0, "DELETE", "/api/v1/namespaces/ends", 0, 200, "" },
+	{ "a token of another kind", 0, "POST", TOKEN("default"),
+	  "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}", 400,
+	  "the API version in the data (v1, Kind=Pod) does not match" },
+	{ "strictly read", 0, "POST", TOKEN("default") "?fieldValidation=Strict", "{\"foo\":1}",
+	  400,
+	  "TokenRequest in version \\\"v1\\\" cannot be handled as a TokenRequest: strict decoding "
+	  "error: unknown field \\\"foo\\\"" },
+	{ "told of", 0, "POST", TOKEN("default"), "{\"foo\":1}", 201,
+	  "Warning: 299 - \"unknown field \\\"foo\\\"\"" },
+	{ "dry in no way", 0, "POST", TOKEN("default") "?dryRun=x", "{}", 422,
+	  "CreateOptions.meta.k8s.io" },
+	{ "bound to nothing", 0, "POST", TOKEN("default"),
+	  "{\"spec\":{\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\"}}}", 400,
+	  "Name parameter required." },
 	{ "no token there", 0, "POST", "/api/v1/namespaces/ends/serviceaccounts/default/token",
 	  "{}", 403,
 	  "serviceaccounts \\\"default\\\" is forbidden: unable to create new content in namespace ends "
@@ -444,6 +553,8 @@ int main(void)
 	struct error err;
 	auto_free char *pem = NULL;
 	test_oidc();
+	test_claims();
+	test_parts();
 	test_file();
 	CHECK(tls_rsa_generate(&pem, &err) == 0);
 	api_world_init_with(&w, 9,
