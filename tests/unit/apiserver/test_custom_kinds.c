@@ -115,6 +115,11 @@ static const struct api_row life[] = {
 	{ "less than nothing", 0, "PATCH", V1 "/a/scale", "{\"spec\":{\"replicas\":-1}}", 422,
 	  "\"Lamp.example.com \\\"a\\\" is invalid: .spec.replicas: Invalid value: -1: should be a "
 	  "non-negative integer\"" },
+	{ "a condition has an owner", 0, "PATCH",
+	  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/lamps.example.com/status",
+	  "[{\"op\":\"add\",\"path\":\"/status/conditions/-\",\"value\":{\"type\":\"X\","
+	  "\"status\":\"True\"}}]",
+	  200, "\"f:conditions\":{\"k:{\\\"type\\\":\\\"X\\\"}\":{\".\":{}" },
 	{ "its verbs", 0, "GET", "/apis/example.com/v1/", 0, 200,
 	  "\"verbs\":[\"delete\",\"deletecollection\",\"get\",\"list\",\"patch\",\"create\",\"update\","
 	  "\"watch\"]" },
