@@ -99,10 +99,15 @@ static int find_old(struct change *c, struct failure *f)
 	return check_ending(c, f) < 0 ? -1 : authorize_create(c->r, f);
 }
 
-/* A custom kind's rules are those of the version that the client speaks. */
+/* Whose rules depend on the version that the client speaks. */
+static bool has_rules_by_version(const struct schema_kind *kind)
+{
+	return kind->custom || streq(kind->kind, "Event");
+}
+
 static json_t *asked_tree(const struct change *c, json_t *tree)
 {
-	if (!tree || c->asked == c->kind || !c->kind->custom)
+	if (!tree || c->asked == c->kind || !has_rules_by_version(c->kind))
 		return json_incref(tree);
 	json_t *copy = json_deep_copy(tree);
 	schema_from_storage(c->asked, copy);
@@ -112,7 +117,7 @@ static json_t *asked_tree(const struct change *c, json_t *tree)
 static int validate(struct change *c, struct failure *f)
 {
 	struct field_errors errors = { 0 };
-	const struct schema_kind *kind = c->kind->custom ? c->asked : c->kind;
+	const struct schema_kind *kind = has_rules_by_version(c->kind) ? c->asked : c->kind;
 	AUTO_JSON *tree = asked_tree(c, c->tree), *old = asked_tree(c, c->old_tree);
 	if (c->part == PART_STATUS)
 		schema_validate_status(kind, tree, old, &errors);

@@ -100,6 +100,14 @@ void validate_pod_security(const json_t *spec, const struct path *at, struct fie
 /* `at` is the securityContext. */
 void validate_container_security(const json_t *context, bool has_host_users, const struct path *at,
 				 struct field_errors *e);
+/* Those of a namespace's spec. */
+void validate_namespace_finalizers(const json_t *list, const struct path *at,
+				   struct field_errors *e);
+void validate_device_taints(const json_t *list, const struct path *at, struct field_errors *e);
+void validate_device_tolerations(const json_t *list, const struct path *at, struct field_errors *e);
+void validate_device_version(const char *text, const struct path *at, struct field_errors *e);
+/* domain/name, and not one of Kubernetes' own. */
+bool validate_is_extended_resource(const char *name);
 /* Conditions as metav1.Condition has them. */
 void validate_condition(const json_t *condition, const struct path *at, struct field_errors *e);
 /* A pool's name: parts, parted by slashes. */

@@ -34,7 +34,7 @@ static void check_request(const json_t *spec, const struct path *at, struct fiel
 {
 	const json_t *request = json_object_get(spec, "request");
 	const char *coded = json_str_or(spec, "request", "");
-	AUTO_JSON *none = json_string("");
+	AUTO_JSON *none = json_null();
 	AUTO_STR text;
 	str_init(&text, strlen(coded) + 1);
 	base64_decode(coded, strlen(coded), &text);

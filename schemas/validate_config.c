@@ -1,4 +1,5 @@
 #include "schemas/base64.h"
+#include "schemas/cidr.h"
 #include "schemas/json_text.h"
 #include "schemas/rule.h"
 
@@ -114,12 +115,47 @@ static void check_secret(const json_t *tree, struct field_errors *e)
 			continue;
 		for (const char *const *key = secret_types[i].keys; *key; key++) {
 			const json_t *value = json_object_get(data, *key);
-			if (!value)
+			/* An SSH key must be one; of the others it is enough to be there. */
+			bool is_key = streq(*key, "ssh-privatekey");
+			if (!value || (is_key && !json_string_length(value)))
 				rule_required(e, PATH_OF(at, *key), NULL);
 			else if (i < 2)
 				check_json_content(value, PATH_OF(at, *key), e);
 		}
 	}
+}
+
+static void check_pod_cidrs(const json_t *list, struct field_errors *e)
+{
+	const struct path *at = PATH(PATH(NULL, "spec"), "podCIDRs");
+	size_t count = json_array_size(list);
+	bool has[2] = { false, false };
+	const char *bad = NULL;
+	size_t bad_at = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		struct cidr cidr;
+		if (cidr_parse(text, true, &cidr)) {
+			has[cidr.is_v6] = true;
+			continue;
+		}
+		rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), text,
+			      "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+		if (!bad) {
+			bad = text;
+			bad_at = i;
+		}
+	}
+	if (count < 2)
+		return;
+	if (bad)
+		rule_broken(e, FIELD_INTERNAL, at, NULL,
+			    "invalid PodCIDRs. failed to check with dual stack with error:invalid "
+			    "CIDR[%zu]: <nil> (invalid CIDR address: %s)",
+			    bad_at, bad);
+	if (bad || count > 2 || !has[0] || !has[1])
+		rule_broken(e, FIELD_INVALID, at, list,
+			    "may specify no more than one CIDR for each IP family");
 }
 
 static void check_node_update(const json_t *tree, const json_t *old, struct field_errors *e)
@@ -145,9 +181,14 @@ void validate_config(const char *kind, const json_t *tree, const json_t *old,
 		check_config_map(tree, e);
 	else if (streq(kind, "Secret"))
 		check_secret(tree, e);
+	else if (streq(kind, "Namespace"))
+		validate_namespace_finalizers(json_dig(tree, "spec.finalizers"),
+					      PATH(PATH(NULL, "spec"), "finalizers"), e);
 	else if (streq(kind, "Node")) {
+		/* Told of metadata, as the original has it. */
 		validate_taints(json_dig(tree, "spec.taints"),
 				PATH(PATH(NULL, "metadata"), "taints"), e);
+		check_pod_cidrs(json_dig(tree, "spec.podCIDRs"), e);
 		validate_node_status(tree, old, e);
 	}
 	if (old && (streq(kind, "ConfigMap") || streq(kind, "Secret")))

@@ -444,8 +444,9 @@ void validate_definition(const json_t *tree, const json_t *old, struct field_err
 	check_spec(spec, at, e);
 	if (old)
 		check_fixed(spec, old, at, e);
-	check_names(json_dig(tree, "status.acceptedNames"),
-		    PATH(PATH(NULL, "status"), "acceptedNames"), e);
+	if (old) /* of a new one the status is ours, made of what was judged above */
+		check_names(json_dig(tree, "status.acceptedNames"),
+			    PATH(PATH(NULL, "status"), "acceptedNames"), e);
 	check_stored(tree, e);
 	if (!old)
 		check_approval(tree, group, e);

@@ -87,6 +87,7 @@ static void check_wanted(const json_t *o, const struct path *at, struct field_er
 	else if (streq(mode, "ExactCount") && json_integer_value(count) <= 0)
 		rule_broken(e, FIELD_INVALID, PATH(at, "count"), count,
 			    "must be greater than zero");
+	validate_device_tolerations(json_object_get(o, "tolerations"), PATH(at, "tolerations"), e);
 }
 
 static void check_request(const json_t *request, const struct path *at, struct field_errors *e)
@@ -274,6 +275,10 @@ void validate_device_class(const json_t *tree, const json_t *old, struct field_e
 	const json_t *spec = json_object_get(tree, "spec");
 	check_selectors(json_object_get(spec, "selectors"), PATH(at, "selectors"), e);
 	check_config(json_object_get(spec, "config"), NULL, PATH(at, "config"), e);
+	const char *extended = json_str(spec, "extendedResourceName");
+	if (extended && !validate_is_extended_resource(extended))
+		rule_bad_text(e, FIELD_INVALID, PATH(at, "extendedResourceName"), extended,
+			      "must be a valid extended resource name");
 }
 
 void validate_pool_name(const char *name, const struct path *at, struct field_errors *e)
@@ -360,6 +365,8 @@ static void check_attribute(const json_t *o, const struct path *at, struct field
 	if (strlen(text) > VALUE_SIZE_MAX)
 		rule_broken(e, FIELD_TOO_LONG, PATH(at, "string"), NULL,
 			    "may not be more than %d bytes", VALUE_SIZE_MAX);
+	if (json_object_get(o, "version"))
+		validate_device_version(json_str_or(o, "version", ""), PATH(at, "version"), e);
 	if (count == 0)
 		rule_bad_text(e, FIELD_INVALID, at, "", "exactly one value must be specified");
 	else if (count > 1)
@@ -391,6 +398,7 @@ static void check_device(const json_t *device, const struct path *at, struct fie
 				    PATH(PATH_OF(PATH(at, "capacity"), name), "requestPolicy"),
 				    NULL, "allowMultipleAllocations must be true");
 	}
+	validate_device_taints(json_object_get(device, "taints"), PATH(at, "taints"), e);
 }
 
 static void check_devices(const json_t *list, const struct path *at, struct field_errors *e)

@@ -203,8 +203,10 @@ void validate_flow_schema(const json_t *tree, const json_t *old, struct field_er
 		rule_broken(e, FIELD_INVALID, PATH(at, "matchingPrecedence"), order,
 			    "only the schema named 'exempt' may have matchingPrecedence 1");
 	if (method && !rule_is_one_of(json_str_or(method, "type", ""), methods))
-		rule_broken(e, FIELD_NOT_SUPPORTED, PATH(PATH(at, "distinguisherMethod"), "type"),
-			    method, "supported values: \"ByNamespace\", \"ByUser\"");
+		rule_broken_inside(e, FIELD_NOT_SUPPORTED,
+				   PATH(PATH(at, "distinguisherMethod"), "type"),
+				   "flowcontrol.v1.FlowDistinguisherMethod", method,
+				   "supported values: \"ByNamespace\", \"ByUser\"");
 	if (*level)
 		rule_name(e, level_at, level, name_dns_subdomain);
 	else

@@ -19,7 +19,7 @@ static const struct {
 	name_check *name;  /* NULL: a subdomain */
 } kinds[] = {
 	{ "", "Endpoints", validate_endpoints, NULL },
-	{ "", "Event", validate_core_event, NULL },
+	{ "", "Event", validate_core_event, name_path_segment },
 	{ "", "LimitRange", validate_limit_range, NULL },
 	{ "", "PersistentVolume", validate_volume, NULL },
 	{ "", "PersistentVolumeClaim", validate_claim, NULL },
@@ -42,7 +42,8 @@ static const struct {
 	{ "autoscaling", "HorizontalPodAutoscaler", validate_autoscaler, NULL },
 	{ "batch", "CronJob", validate_cron_job, NULL },
 	{ "batch", "Job", validate_job, NULL },
-	{ "certificates.k8s.io", "CertificateSigningRequest", validate_signing_request, name_any },
+	{ "certificates.k8s.io", "CertificateSigningRequest", validate_signing_request,
+	  name_path_segment },
 	{ "coordination.k8s.io", "Lease", validate_lease, NULL },
 	{ "discovery.k8s.io", "EndpointSlice", validate_endpoint_slice, NULL },
 	{ "events.k8s.io", "Event", validate_event, NULL },

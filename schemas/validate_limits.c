@@ -57,6 +57,13 @@ static bool check_resource(const char *name, const struct path *at, struct field
 	return e->count == before;
 }
 
+bool validate_is_extended_resource(const char *name)
+{
+	auto_free char *in_quota = xasprintf("requests.%s", name);
+	return strchr(name, '/') && !strstr(name, "kubernetes.io/") &&
+	       !starts_with(name, "requests.") && name_is(name_label_key, in_quota);
+}
+
 void validate_container_resource_name(const char *name, const struct path *at,
 				      struct field_errors *e)
 {
@@ -65,6 +72,10 @@ void validate_container_resource_name(const char *name, const struct path *at,
 	    !starts_with(name, "hugepages-"))
 		rule_bad_text(e, FIELD_INVALID, at, name,
 			      "must be a standard resource for containers");
+	else if (strchr(name, '/') && !strstr(name, "kubernetes.io/") &&
+		 !validate_is_extended_resource(name))
+		rule_bad_text(e, FIELD_INVALID, at, name,
+			      "doesn't follow extended resource name standard");
 }
 
 enum bound { MIN, MAX, DEFAULT, REQUEST, RATIO, BOUNDS_COUNT };

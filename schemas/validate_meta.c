@@ -141,19 +141,22 @@ static bool takes_any_finalizer(const struct schema_kind *kind)
 	       streq(kind->kind, "PodDisruptionBudget");
 }
 
-static void check_standard(const struct schema_kind *kind, const json_t *list,
-			   const struct path *at, struct field_errors *e)
+static void check_standard(const char *name, const struct path *at, struct field_errors *e)
 {
-	static const char *const names[] = { "kubernetes", "orphan", "foregroundDeletion" };
-	for (size_t i = 0; i < json_array_size(list) && !takes_any_finalizer(kind); i++) {
-		const json_t *value = json_array_get(list, i);
-		bool known = strchr(json_string_value(value), '/') != NULL;
-		for (size_t k = 0; k < ARRAY_LEN(names); k++)
-			known |= streq(names[k], json_string_value(value));
-		if (!known)
-			rule_broken(e, FIELD_INVALID, PATH_AT(at, i), value,
-				    "name is neither a standard finalizer name nor is it fully "
-				    "qualified");
+	static const char *const names[] = { "kubernetes", "orphan", "foregroundDeletion", NULL };
+	if (!strchr(name, '/') && !rule_is_one_of(name, names))
+		rule_bad_text(
+			e, FIELD_INVALID, at, name,
+			"name is neither a standard finalizer name nor is it fully qualified");
+}
+
+void validate_namespace_finalizers(const json_t *list, const struct path *at,
+				   struct field_errors *e)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+		rule_name(e, at, name, name_label_key);
+		check_standard(name, at, e);
 	}
 }
 
@@ -195,7 +198,10 @@ void validate_metadata(const struct schema_kind *kind, const json_t *tree, const
 			    "not allowed on this type");
 	const json_t *old_meta = old ? json_object_get(old, "metadata") : NULL;
 	validate_meta_parts(meta, old_meta, at, e);
-	check_standard(kind, json_object_get(meta, "finalizers"), PATH(at, "finalizers"), e);
+	const json_t *finalizers = json_object_get(meta, "finalizers");
+	for (size_t i = 0; i < json_array_size(finalizers) && !takes_any_finalizer(kind); i++)
+		check_standard(json_string_value(json_array_get(finalizers, i)),
+			       PATH_AT(PATH(at, "finalizers"), i), e);
 	if (old)
 		check_update(meta, old_meta, at, e);
 }

@@ -133,10 +133,11 @@ static void check_cidrs(const json_t *spec, const struct path *at, struct field_
 	const json_t *list = json_object_get(spec, "cidrs");
 	size_t count = json_array_size(list);
 	struct cidr first, second;
+	AUTO_JSON *shown = json_pack("{s:O?}", "CIDRs", list); /* as the original has it inside */
 	if (count == 0)
 		rule_broken(e, FIELD_REQUIRED, at, NULL, "at least one CIDR required");
 	if (count > 2)
-		rule_broken(e, FIELD_INVALID, at, spec, "may only hold up to 2 values");
+		rule_broken(e, FIELD_INVALID, at, shown, "may only hold up to 2 values");
 	if (count == 0 || count > 2)
 		return;
 	for (size_t i = 0; i < count; i++)

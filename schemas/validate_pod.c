@@ -164,6 +164,25 @@ static void check_host_network(const json_t *spec, const struct path *at, struct
 	}
 }
 
+/* Told of the first of two: the original compares each with those that follow. */
+static void check_spread_again(const json_t *list, size_t i, const struct path *at,
+			       struct field_errors *e)
+{
+	const json_t *one = json_array_get(list, i);
+	const char *key = json_str_or(one, "topologyKey", "");
+	const char *action = json_str_or(one, "whenUnsatisfiable", "");
+	for (size_t k = i + 1; k < json_array_size(list); k++) {
+		const json_t *other = json_array_get(list, k);
+		if (!streq(json_str_or(other, "topologyKey", ""), key) ||
+		    !streq(json_str_or(other, "whenUnsatisfiable", ""), action))
+			continue;
+		auto_free char *both = xasprintf("{%s, %s}", key, action);
+		rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "{topologyKey, whenUnsatisfiable}"),
+			      both, NULL);
+		return;
+	}
+}
+
 static void check_spread(const json_t *list, const struct path *at, struct field_errors *e)
 {
 	static const char *const actions[] = { "DoNotSchedule", "ScheduleAnyway", NULL };
@@ -181,6 +200,7 @@ static void check_spread(const json_t *list, const struct path *at, struct field
 			rule_unsupported(e, PATH(here, "whenUnsatisfiable"), "", actions);
 		rule_label_selector(e, PATH(here, "labelSelector"),
 				    json_object_get(c, "labelSelector"));
+		check_spread_again(list, i, here, e);
 	}
 }
 

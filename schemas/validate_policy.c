@@ -67,7 +67,10 @@ static void check_priority(const json_t *tree, struct field_errors *e)
 		rule_broken(e, FIELD_FORBIDDEN, PATH(NULL, "value"), NULL,
 			    "maximum allowed value of a user defined priority is %d", PRIORITY_MAX);
 	}
-	if (json_object_get(tree, "preemptionPolicy"))
+	const char *policy = json_str(tree, "preemptionPolicy");
+	if (policy && !*policy)
+		rule_required(e, PATH(NULL, "preemptionPolicy"), NULL);
+	else if (policy)
 		rule_enum(e, NULL, tree, "preemptionPolicy", policies);
 }
 

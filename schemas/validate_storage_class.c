@@ -1,5 +1,6 @@
 /* The kinds of storage.k8s.io. */
 #include "schemas/rule.h"
+#include "schemas/rule_hook.h"
 
 #define PARAMETERS_MAX      512
 #define PARAMETERS_SIZE_MAX (256 * 1024)
@@ -53,6 +54,19 @@ static void check_parameters(const json_t *map, bool may_be_empty, struct field_
 			    "must contain at least one key/value pair");
 }
 
+static void check_topology_values(const json_t *list, const struct path *at, struct field_errors *e)
+{
+	if (!json_array_size(list))
+		rule_required(e, at, NULL);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		for (size_t k = 0; k < i; k++)
+			if (json_equal(json_array_get(list, i), json_array_get(list, k))) {
+				rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i),
+					    json_array_get(list, i), NULL);
+				break;
+			}
+}
+
 static void check_topologies(const json_t *terms, struct field_errors *e)
 {
 	for (size_t i = 0; i < json_array_size(terms); i++) {
@@ -63,10 +77,13 @@ static void check_topologies(const json_t *terms, struct field_errors *e)
 		for (size_t k = 0; k < json_array_size(list); k++) {
 			const json_t *one = json_array_get(list, k);
 			const struct path *here = PATH_AT(at, k);
-			if (!json_array_size(json_object_get(one, "values")))
-				rule_required(e, PATH(here, "values"), NULL);
+			check_topology_values(json_object_get(one, "values"), PATH(here, "values"),
+					      e);
 			rule_name(e, PATH(here, "key"), json_str_or(one, "key", ""),
 				  name_label_key);
+			if (rule_is_again(list, k, "key"))
+				rule_bad_text(e, FIELD_DUPLICATE, PATH(here, "key"),
+					      json_str(one, "key"), NULL);
 		}
 		/* The original compares what it has made of them: nothing is like nothing. */
 		if (!json_array_size(list)) {
