@@ -117,7 +117,8 @@ static bool is_metadata(const struct schema_kind *kind, struct span metadata, bo
 	if (kind->is_namespaced ? !is_name(inside(namespace), name_dns_label)
 				: namespace.at != NULL)
 		return false;
-	if (is_create && !is_name(text_of(metadata, "name"), validate_name_rule(kind)))
+	struct span name = text_of(metadata, "name");
+	if (is_create && (!name.len || !is_name(name, validate_name_rule(kind))))
 		return false;
 	struct span base = text_of(metadata, "generateName");
 	if (base.len > 1 && base.at[base.len - 1] == '-')

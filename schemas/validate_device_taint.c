@@ -56,7 +56,7 @@ static const char *read_number(const char *p)
 	return n == 0 || (n > 1 && *p == '0') ? NULL : p + n;
 }
 
-/* Identifiers with dots between them; numbers among them may only have zeros in front where `is_free`. */
+/* Identifiers with dots between them; where not `is_free`, numbers among them have no zeros in front. */
 static const char *read_identifiers(const char *p, bool is_free)
 {
 	for (;; p++) {
