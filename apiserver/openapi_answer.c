@@ -9,7 +9,12 @@
 
 #define DOCUMENT_MAX (64u << 20)
 
-enum what { WHAT_INDEX, WHAT_NAMED };
+/* What documents are answered as; of protobuf's names Go refuses to parse the one with an @. */
+static const char *const types[] = { "application/json",
+				     "application/com.github.proto-openapi.spec.v3@v1.0+protobuf",
+				     "application/com.github.proto-openapi.spec.v3.v1.0+protobuf" };
+
+enum what { WHAT_INDEX, WHAT_NAMED, WHAT_NAMED_PROTOBUF };
 
 struct answer {
 	struct request *r;
@@ -41,14 +46,22 @@ static void render(void *answer)
 		openapi_v3_index(a->kinds, a->has_keys, &a->text);
 		break;
 	case WHAT_NAMED:
+	case WHAT_NAMED_PROTOBUF:
 		a->is_there = openapi_v3_named(a->kinds, a->name, &a->text);
 		break;
 	}
 	a->hash = hash_bytes(a->text.data, a->text.len);
+	if (a->what == WHAT_NAMED_PROTOBUF && a->is_there && str_ok(&a->text)) {
+		struct str protobuf;
+		str_init(&protobuf, DOCUMENT_MAX);
+		openapi_v3_protobuf(&a->text, &protobuf);
+		str_fini(&a->text);
+		a->text = protobuf;
+	}
 }
 
-/* A document's address in the index holds its hash: there it may be kept for long, and with an
- * old hash it leads to the new one. */
+/* A document's address in the index holds its hash, as JSON: there it may be kept for long, and with
+ * an old hash it leads to the new one. */
 static void reply_document(struct request *r, const struct answer *a)
 {
 	const char *hash = query_get(&r->query, "hash");
@@ -60,7 +73,8 @@ static void reply_document(struct request *r, const struct answer *a)
 		reply_moved(r, location);
 		return;
 	}
-	reply_cached(r, "application/json", a->text.data, a->text.len, hash != NULL);
+	reply_cached(r, types[a->what == WHAT_NAMED ? 0 : ARRAY_LEN(types) - 1], a->text.data,
+		     a->text.len, hash != NULL);
 }
 
 static void keep_index(struct server *s, const struct answer *a)
@@ -81,12 +95,11 @@ static void rendered(void *answer, bool is_gone)
 	} else if (!a->is_there || !str_ok(&a->text)) {
 		fail_path(&f);
 		reply_failure(r, &f);
-	} else if (a->what == WHAT_NAMED) {
-		reply_document(r, a);
+	} else if (a->what == WHAT_INDEX) {
+		keep_index(r->server, a);
+		reply_cached(r, types[0], a->text.data, a->text.len, false);
 	} else {
-		if (a->what == WHAT_INDEX)
-			keep_index(r->server, a);
-		reply_cached(r, "application/json", a->text.data, a->text.len, false);
+		reply_document(r, a);
 	}
 	answer_free(a);
 }
@@ -126,7 +139,11 @@ bool openapi_serve(struct request *r)
 	}
 	if (!starts_with(path, documents))
 		return false;
-	answer(r, WHAT_NAMED, path + sizeof documents - 1);
+	size_t type = accept_choose_type(http_header_get(r->x, "Accept"), types, ARRAY_LEN(types));
+	if (type == SIZE_MAX)
+		reply_text(r, 406, "text/plain; charset=utf-8", "", 0);
+	else
+		answer(r, type ? WHAT_NAMED_PROTOBUF : WHAT_NAMED, path + sizeof documents - 1);
 	return true;
 }
 

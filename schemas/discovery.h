@@ -23,6 +23,8 @@ bool openapi_v3_document(const struct kinds *kinds, const char *group, const cha
 			 struct str *out);
 /* The same by its name in the index, and all others: "api", "apis/apps", "apis/apps/v1", "version" … */
 bool openapi_v3_named(const struct kinds *kinds, const char *name, struct str *out);
+/* One of these as gnostic's openapi.v3.Document. */
+void openapi_v3_protobuf(const struct str *document, struct str *out);
 /* Version 2, with all of that in one document of some megabytes: for a worker. Too much for `out`
  * where it does not fit. */
 void openapi_v2_json(const struct kinds *kinds, bool has_keys, struct str *out);

@@ -31,6 +31,16 @@ bool openapi_is_built_in(const char *name)
 	return false;
 }
 
+json_t *openapi_tree(struct span value)
+{
+	struct error err;
+	json_t *tree = NULL;
+	int code = json_parse(value.at, value.len, &tree, &err);
+	assert(code == 0);
+	(void)code;
+	return tree;
+}
+
 /* ---- documents of a group and version ---- */
 
 static void start_document(bool is_custom, struct str *out)

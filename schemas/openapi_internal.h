@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/base/map.h"
+#include "common/base/scan.h"
 #include "schemas/openapi.h"
 
 #define OPENAPI_META "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -27,6 +28,9 @@ void openapi_add_named(struct openapi_types *t, const char *name);
 /* True where others than f->enum_values are listed: as JSON, or NULL for none. */
 bool openapi_listed_values(const struct schema_type *owner, const struct schema_field *f,
 			   const char **ret_values);
+
+/* What was rendered, as a tree. */
+json_t *openapi_tree(struct span value);
 
 /* A name of a schema, in full, as types of the tables have and no custom kind outside k8s.io. */
 bool openapi_is_built_in(const char *name);

@@ -35,7 +35,7 @@ static void add_json_member(struct str *to, const char *name, struct span value)
 static void add_path(struct document *d, const char *name, const json_t *item)
 {
 	if (d->is_protobuf) {
-		gnostic_add_named(&d->paths, GNOSTIC_PATHS_PATH, name, GNOSTIC_PATH_ITEM, item);
+		gnostic_add_named(&d->paths, GNOSTIC_V2_PATH, name, gnostic_v2_path_item, item);
 		return;
 	}
 	add_json_member(&d->paths, name, (struct span){ "", 0 });
@@ -45,23 +45,12 @@ static void add_path(struct document *d, const char *name, const json_t *item)
 static void add_definition(struct document *d, const char *name, const json_t *schema)
 {
 	if (d->is_protobuf) {
-		gnostic_add_named(&d->definitions, GNOSTIC_DEFINITIONS_MEMBER, name, GNOSTIC_SCHEMA,
+		gnostic_add_named(&d->definitions, GNOSTIC_V2_DEFINITION, name, gnostic_v2_schema,
 				  schema);
 		return;
 	}
 	add_json_member(&d->definitions, name, (struct span){ "", 0 });
 	json_print(schema, &d->definitions);
-}
-
-/* Of what we have rendered. */
-static json_t *parsed(struct span value)
-{
-	struct error err;
-	json_t *tree = NULL;
-	int code = json_parse(value.at, value.len, &tree, &err);
-	assert(code == 0);
-	(void)code;
-	return tree;
 }
 
 /* ---- what the documents of version 3 have ---- */
@@ -71,7 +60,7 @@ static void take_paths(struct document *d, struct span paths)
 	struct scan s = scan_open(paths);
 	for (struct span name, value; scan_next(&s, &name, &value);) {
 		auto_free char *path = xstrndup(name.at, name.len);
-		AUTO_JSON *item = parsed(value);
+		AUTO_JSON *item = openapi_tree(value);
 		AUTO_JSON *made = openapi_v2_path(item, d->parameters);
 		add_path(d, path, made);
 	}
@@ -98,7 +87,7 @@ static void take_schema(struct document *d, const char *name, struct span value)
 	if (map_has(&d->seen, name) && !known)
 		return;
 	map_put(&d->seen, name, d);
-	AUTO_JSON *schema = parsed(value);
+	AUTO_JSON *schema = openapi_tree(value);
 	openapi_v2_schema(schema);
 	if (known)
 		add_kinds(known, schema);
@@ -155,7 +144,7 @@ static void take_custom(struct document *d, const struct schema_kind *k)
 			add_json_member(&d->definitions, type, value);
 			continue;
 		}
-		AUTO_JSON *schema = parsed(value);
+		AUTO_JSON *schema = openapi_tree(value);
 		add_definition(d, type, schema);
 	}
 }
@@ -236,10 +225,10 @@ void openapi_v2_protobuf(const struct kinds *kinds, bool has_keys, struct str *o
 	document_init(&d, kinds, has_keys, true);
 	AUTO_JSON *before = head();
 	AUTO_JSON *after = tail(&d);
-	gnostic_add(out, GNOSTIC_DOCUMENT, before);
-	wire_add_bytes(out, GNOSTIC_DOCUMENT_PATHS, d.paths.data, d.paths.len);
-	wire_add_bytes(out, GNOSTIC_DOCUMENT_DEFINITIONS, d.definitions.data, d.definitions.len);
-	gnostic_add(out, GNOSTIC_DOCUMENT, after);
+	gnostic_add(out, gnostic_v2_document, before);
+	wire_add_bytes(out, GNOSTIC_V2_PATHS, d.paths.data, d.paths.len);
+	wire_add_bytes(out, GNOSTIC_V2_DEFINITIONS, d.definitions.data, d.definitions.len);
+	gnostic_add(out, gnostic_v2_document, after);
 	out->overflow |= d.is_cut;
 	document_fini(&d);
 }

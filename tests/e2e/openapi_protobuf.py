@@ -1,4 +1,5 @@
-"""OpenAPI v2 as protobuf, read back as the JSON that it stands for. Numbers: gnostic's openapi.v2.Document."""
+"""OpenAPI as protobuf, read back as the JSON that it stands for. Numbers: gnostic's openapi.v2.Document and
+openapi.v3.Document."""
 import json
 import struct
 
@@ -132,6 +133,62 @@ def document(data):
         8: ("paths", mapped(path_item, 2)), 9: ("definitions", mapped(schema)),
         10: ("parameters", mapped(parameter)), 12: ("security", several(mapped(texts))),
         13: ("securityDefinitions", mapped(security))})
+
+
+# ---- version 3 ----
+
+def either(read):
+    """What may be a reference instead."""
+    return lambda data: message(data, {1: ("", read), 2: ("", reference)})
+
+
+def schema_v3(data):
+    default = lambda d: message(d, {1: ("", number), 2: ("", flag), 3: ("", text)})
+    one = either(schema_v3)
+    return message(data, {
+        1: ("nullable", flag), 6: ("externalDocs", external), 7: ("example", anything),
+        9: ("title", text), 10: ("multipleOf", number), 11: ("maximum", number),
+        12: ("exclusiveMaximum", flag), 13: ("minimum", number), 14: ("exclusiveMinimum", flag),
+        15: ("maxLength", count), 16: ("minLength", count), 17: ("pattern", text),
+        18: ("maxItems", count), 19: ("minItems", count), 20: ("uniqueItems", flag),
+        21: ("maxProperties", count), 22: ("minProperties", count),
+        23: ("required", several(text)), 24: ("enum", several(anything)), 25: ("type", text),
+        26: ("allOf", several(one)), 27: ("oneOf", several(one)), 28: ("anyOf", several(one)),
+        29: ("not", schema_v3), 30: ("items", lambda d: message(d, {1: ("", one)})),
+        31: ("properties", mapped(one)),
+        32: ("additionalProperties", lambda d: message(d, {1: ("", one), 2: ("", flag)})),
+        33: ("default", default), 34: ("description", text), 35: ("format", text),
+        36: named(anything)})
+
+
+def operation_v3(data):
+    content = mapped(lambda d: message(d, {1: ("schema", either(schema_v3))}))
+    body = lambda d: message(d, {2: ("content", content), 3: ("required", flag)})
+    answer = lambda d: message(d, {1: ("description", text), 3: ("content", content)})
+    return message(data, {
+        1: ("tags", several(text)), 3: ("description", text), 5: ("operationId", text),
+        6: ("parameters", several(either(parameter_v3))), 7: ("requestBody", either(body)),
+        8: ("responses", mapped(either(answer), 2)), 13: named(anything)})
+
+
+def parameter_v3(data):
+    return message(data, {1: ("name", text), 2: ("in", text), 3: ("description", text),
+                          4: ("required", flag), 10: ("schema", either(schema_v3))})
+
+
+def document_v3(data):
+    path = lambda d: message(d, {
+        **{n: (m, operation_v3) for n, m in enumerate(
+            ("get", "put", "post", "delete", "options", "head", "patch"), 4)},
+        13: ("parameters", several(either(parameter_v3)))})
+    scheme = lambda d: message(d, {1: ("type", text), 2: ("description", text), 3: ("name", text),
+                                   4: ("in", text)})
+    components = lambda d: message(d, {1: ("schemas", mapped(either(schema_v3))),
+                                       7: ("securitySchemes", mapped(either(scheme)))})
+    return message(data, {
+        1: ("openapi", text),
+        2: ("info", lambda d: message(d, {1: ("title", text), 6: ("version", text)})),
+        4: ("paths", mapped(path)), 5: ("components", components)})
 
 
 def differences(a, b, at=""):

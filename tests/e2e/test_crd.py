@@ -197,15 +197,18 @@ ODD = version("v1", {
 }, storage=True, subresources={"status": {}})
 
 
+PROTOBUF = "application/com.github.proto-openapi.spec.v%sv1.0+protobuf"
+
+
 def case_openapi_v2(cluster):
-    """As JSON and as protobuf the same; with gzip; and what kubectl reads in it."""
+    """As JSON and as protobuf the same, as version 3 is; with gzip; and what kubectl reads in it."""
     k = Kube(cluster, "odd")
     k.apply(definition(ODD, plural="odds", kind="Odd"))
     k.ok("wait", "--for=condition=established", "crd/odds.example.com", "--timeout=10s")
     c = connect(cluster)
 
-    def ask(**headers):
-        c.request("GET", "/openapi/v2", headers={n.replace("_", "-"): v for n, v in headers.items()})
+    def ask(path="/openapi/v2", **headers):
+        c.request("GET", path, headers={n.replace("_", "-"): v for n, v in headers.items()})
         answer = c.getresponse()
         return answer.status, answer.read(), answer.getheader("ETag"), answer.getheader("Content-Type")
 
@@ -218,9 +221,14 @@ def case_openapi_v2(cluster):
     check(gzip.decompress(packed[1]) == text and packed[2] == etag, "the same in gzip")
     check(ask(If_None_Match=etag)[:2] == (304, b""), "not again")
     check(ask(Accept="text/plain")[0] == 406, "nothing else")
-    status, binary, _, kind = ask(Accept="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
-    check(status == 200 and kind == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-          "protobuf", status, kind)
+    status, binary, _, kind = ask(Accept=PROTOBUF % "2@")
+    check(status == 200 and kind == PROTOBUF % "2.", "protobuf", status, kind)
+    for name in ("api/v1", "apis/apps", "apis/apps/v1", "apis/example.com/v1", "version"):
+        status, wire, _, kind = ask("/openapi/v3/" + name, Accept=PROTOBUF % "3@")
+        check(status == 200 and kind == PROTOBUF % "3.", "version 3 as protobuf", status, kind)
+        other = list(openapi_protobuf.differences(
+            json.loads(ask("/openapi/v3/" + name)[1]), openapi_protobuf.document_v3(wire)))
+        check(not other, "the same as protobuf", name, "\n".join(other[:20]))
     c.close()
     said = json.loads(text)
     other = list(openapi_protobuf.differences(said, openapi_protobuf.document(binary)))

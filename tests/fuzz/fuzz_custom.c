@@ -112,7 +112,7 @@ static void check_published(json_t *schemas)
 	json_object_foreach (schemas, name, schema) {
 		AUTO_STR out;
 		str_init(&out, 64 << 20);
-		gnostic_add(&out, GNOSTIC_SCHEMA, schema);
+		gnostic_add(&out, gnostic_v2_schema, schema);
 		const struct wire w = { (const uint8_t *)out.data,
 					(const uint8_t *)out.data + out.len };
 		assert(count_messages(w) == count_schemas(schema));

@@ -236,12 +236,13 @@ static void test_many(void)
 	api_world_fini(&w);
 }
 
-/* The server goes while it is rendered: everybody hears of it. */
+/* One of two servers goes while it renders: everybody hears of it. */
 static void test_gone(void)
 {
-	struct api_world w;
-	struct asker a[ASKERS];
-	api_world_init(&w, 5);
+	struct api_world stays, w;
+	struct asker a[ASKERS], other;
+	api_world_init(&stays, 5);
+	api_world_join(&w, 6, &(struct server_options){ 0 }, &stays);
 	free(first_etag(&w, PROTOBUF));
 	uint64_t before = w.server->works_total;
 	for (size_t i = 0; i < ASKERS; i++)
@@ -249,8 +250,12 @@ static void test_gone(void)
 	while (w.server->works_total == before)
 		CHECK(loop_sim_step(w.loop));
 	api_world_fini(&w);
+	ask(&stays, "GET", V2, NULL, &other);
+	wait_for(&stays, &other, 1);
+	CHECK_INT(other.status, 200);
 	for (size_t i = 0; i < ASKERS; i++)
 		CHECK_INT(a[i].status == 200, 0);
+	api_world_fini(&stays);
 }
 
 int main(void)

@@ -131,7 +131,9 @@ static struct ask about_definitions(struct client *c)
 		if (dice(c->world, 3) == 0)
 			return (struct ask){ "DELETE", JSON, JSON,
 					     DEFINITIONS "/lamps.example.com" };
-		return (struct ask){ "GET", JSON, JSON, "/openapi/v3/apis/example.com/v1" };
+		return (struct ask){ "GET", JSON, JSON,
+				     dice(c->world, 2) ? "/openapi/v2"
+						       : "/openapi/v3/apis/example.com/v1" };
 	default:
 		str_add(&c->body, "{\"spec\":{\"versions\":[");
 		add_versions(c);
