@@ -4,6 +4,7 @@
 #include "common/base/time_text.h"
 #include "schemas/base64.h"
 #include "schemas/json_text.h"
+#include "schemas/print.h"
 
 #include <stdio.h>
 
@@ -305,6 +306,13 @@ static int decode_field(struct decoder *d, const struct schema_field *field,
 	}
 	if (decode_value(d, field, f, &value) < 0)
 		return d->err->code;
+	/* Go writes what nobody gave, unless it holds a pointer. */
+	if (!field->keeps_empty && !field->is_always_written && !json_is_object(value) &&
+	    is_empty_value(field, value)) {
+		json_object_del(into, field->name);
+		json_decref(value);
+		return 0;
+	}
 	json_object_set_new_nocheck(into, field->name, value);
 	return 0;
 }

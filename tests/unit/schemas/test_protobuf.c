@@ -118,8 +118,27 @@ static void test_encode_limit(void)
 		  ERR_LIMIT);
 }
 
+/* Go writes texts, numbers and truths that nobody gave, unless they are pointers there. */
+static void test_zero_values(void)
+{
+	/* id, $schema, $ref; maximum 0 and false for exclusiveMaximum */
+	static const char raw[] = "\x0a\x00\x12\x00\x1a\x00I\0\0\0\0\0\0\0\0P\x00";
+	struct error err = { 0 };
+	AUTO_JSON *tree = NULL;
+	AUTO_STR body;
+	str_init(&body, 1 << 16);
+	wrap(&body, BYTES(raw));
+	const struct schema_type *t = schema_type_by_name("apiextensions.v1.JSONSchemaProps");
+	CHECK(schema_decode(t, SCHEMA_PROTOBUF, body.data, body.len, &tree, NULL, &err) == 0);
+	json_object_del(tree, "apiVersion");
+	json_object_del(tree, "kind");
+	auto_free char *text = json_dumps(tree, JSON_COMPACT);
+	CHECK_TEXT("zero values", text, "{\"$ref\":\"\",\"maximum\":0.0}");
+}
+
 int main(void)
 {
+	test_zero_values();
 	test_rows();
 	test_envelope();
 	test_encode_limit();
