@@ -30,7 +30,7 @@ import tapes_kubectl # noqa: E402
 
 FOLDER = os.path.join(SOURCE, "tests", "golden")
 NAMESPACE = "tape-000" # every replay has one of the same length: protobuf counts bytes
-KEPT_HEADERS = ("Content-Type", "Accept")
+KEPT_HEADERS = ("Content-Type", "Accept", "Impersonate-User", "Impersonate-Group")
 
 
 # ---- what an answer looks like ----

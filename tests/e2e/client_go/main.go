@@ -1,7 +1,10 @@
-// What controllers send: informers (typed, dynamic, metadata), leader election, events, a scale, an
-// apply. tapes.py runs it once, through its proxy, to make the tape that test_tapes.py replays:
+// What controllers send: informers (typed, dynamic, metadata), leader election, events of both kinds, a
+// scale, an apply, a definition and objects of its kind; and what is refused: a version that is not there
+// yet, somebody else's name. tapes.py runs it once, through its proxy, to make the tape that test_tapes.py
+// replays:
 //
-//	go mod init tape && go get k8s.io/client-go@v0.36.3 && go build -o client-go .
+//	go mod init tape && go get k8s.io/client-go@v0.36.3 k8s.io/apiextensions-apiserver@v0.36.3
+//	go build -o client-go .
 //	tests/e2e/tapes.py client-go ./client-go
 //
 // Arguments: the server, a namespace.
@@ -15,6 +18,9 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	extensionsclient "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	"k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,6 +37,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/cache"
+	newevents "k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/record"
@@ -157,6 +164,72 @@ func reconcile(ctx context.Context, config *rest.Config, client kubernetes.Inter
 		meta.ListOptions{FieldSelector: "metadata.name=seen"}))
 }
 
+// The newer API of events: a series is counted by a patch.
+func tellNewly(ctx context.Context, client kubernetes.Interface, about *core.ConfigMap) {
+	broadcaster := newevents.NewBroadcaster(&newevents.EventSinkImpl{Interface: client.EventsV1()})
+	must(broadcaster.StartRecordingToSinkWithContext(ctx))
+	recorder := broadcaster.NewRecorder(scheme.Scheme, "tape")
+	for i := 0; i < 2; i++ {
+		recorder.Eventf(about, nil, "Normal", "Happened", "Testing", "the same again")
+		time.Sleep(500 * time.Millisecond)
+	}
+	broadcaster.Shutdown()
+}
+
+func refuse(ctx context.Context, config *rest.Config, client kubernetes.Interface, ns string) {
+	err := client.CoreV1().RESTClient().Get().MaxRetries(0).Namespace(ns).Resource("configmaps").
+		Param("resourceVersion", "900000000000000000").Do(ctx).Error()
+	if !errors.HasStatusCause(err, meta.CauseTypeResourceVersionTooLarge) {
+		must(fmt.Errorf("a version that is not there yet: %v", err))
+	}
+	another := rest.CopyConfig(config)
+	another.Impersonate = rest.ImpersonationConfig{UserName: "ann", Groups: []string{"devs"}}
+	_, err = kubernetes.NewForConfigOrDie(another).CoreV1().ConfigMaps(ns).Get(ctx, "seen", meta.GetOptions{})
+	if !errors.IsForbidden(err) {
+		must(fmt.Errorf("ann: %v", err))
+	}
+}
+
+func define(ctx context.Context, config, typedConfig *rest.Config, ns string) {
+	extensions, err := extensionsclient.NewForConfig(typedConfig)
+	must(err)
+	path := ".spec.replicas"
+	yes := true
+	_, err = extensions.ApiextensionsV1().CustomResourceDefinitions().Create(ctx,
+		&apiextensions.CustomResourceDefinition{ObjectMeta: meta.ObjectMeta{Name: "lamps.go.skiff.dev"},
+			Spec: apiextensions.CustomResourceDefinitionSpec{Group: "go.skiff.dev", Scope: "Namespaced",
+				Names: apiextensions.CustomResourceDefinitionNames{Plural: "lamps", Kind: "Lamp"},
+				Versions: []apiextensions.CustomResourceDefinitionVersion{{Name: "v1", Served: true, Storage: true,
+					Schema: &apiextensions.CustomResourceValidation{OpenAPIV3Schema: &apiextensions.JSONSchemaProps{
+						Type: "object", XPreserveUnknownFields: &yes}},
+					Subresources: &apiextensions.CustomResourceSubresources{
+						Status: &apiextensions.CustomResourceSubresourceStatus{},
+						Scale: &apiextensions.CustomResourceSubresourceScale{SpecReplicasPath: path,
+							StatusReplicasPath: ".status.replicas"}}}}}}, meta.CreateOptions{})
+	must(err)
+	groups, err := restmapper.GetAPIGroupResources(discovery.NewDiscoveryClientForConfigOrDie(config))
+	must(err)
+	mapping, err := restmapper.NewDiscoveryRESTMapper(groups).RESTMapping(
+		schema.GroupKind{Group: "go.skiff.dev", Kind: "Lamp"}, "v1")
+	must(err) // at once
+	dynamicClient, err := dynamic.NewForConfig(config)
+	must(err)
+	lamps := dynamicClient.Resource(mapping.Resource).Namespace(ns)
+	lamp, err := lamps.Create(ctx, &unstructured.Unstructured{Object: map[string]interface{}{
+		"apiVersion": "go.skiff.dev/v1", "kind": "Lamp", "metadata": map[string]interface{}{"name": "a"},
+		"spec": map[string]interface{}{"replicas": int64(1)}}}, meta.CreateOptions{})
+	must(err)
+	must(unstructured.SetNestedField(lamp.Object, int64(1), "status", "replicas"))
+	_, err = lamps.UpdateStatus(ctx, lamp, meta.UpdateOptions{})
+	must(err)
+	_, err = lamps.Patch(ctx, "a", types.MergePatchType, []byte(`{"status":{"on":true}}`), meta.PatchOptions{}, "status")
+	must(err)
+	_, err = lamps.Patch(ctx, "a", types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), meta.PatchOptions{}, "scale")
+	must(err)
+	must(extensions.ApiextensionsV1().CustomResourceDefinitions().Delete(ctx, "lamps.go.skiff.dev",
+		meta.DeleteOptions{}))
+}
+
 func main() {
 	config := &rest.Config{Host: os.Args[1], UserAgent: "tape", QPS: 1000, Burst: 1000}
 	ns := os.Args[2]
@@ -171,6 +244,11 @@ func main() {
 	must(err)
 	inform(ctx, config, client, ns)
 	lead(ctx, client, ns)
+	seen, err := client.CoreV1().ConfigMaps(ns).Get(ctx, "seen", meta.GetOptions{})
+	must(err)
+	tellNewly(ctx, client, seen)
+	refuse(ctx, config, client, ns)
+	define(ctx, config, typedConfig, ns)
 	reconcile(ctx, config, client, ns)
 	must(client.CoreV1().Namespaces().Delete(ctx, ns, meta.DeleteOptions{}))
 }
