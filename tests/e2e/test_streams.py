@@ -287,6 +287,16 @@ s = stream(api.connect_get_namespaced_pod_exec, "box", ns, command=["sh"], stdin
 s.write_stdin("echo out; echo err >&2; exit 3\n")
 s.run_forever(timeout=15)
 assert s.read_stdout() == "out\n" and s.read_stderr() == "err\n" and s.returncode == 3, s.returncode
+a = stream(api.connect_get_namespaced_pod_attach, "shell", ns, stdin=True, stdout=True, stderr=True,
+           tty=False, _preload_content=False)
+a.write_stdin("echo said by $((1+1))\n")
+until = time.time() + 15
+seen = ""
+while "said by 2" not in seen and time.time() < until:
+    a.update(timeout=1)
+    seen += a.read_stdout() if a.peek_stdout() else ""
+assert "said by 2" in seen, seen
+a.close()
 f = portforward(api.connect_get_namespaced_pod_portforward, "box", ns, ports="7000")
 f.socket(7000).sendall(b"hello")
 f.socket(7000).settimeout(15)
@@ -320,6 +330,81 @@ def case_python_client(cluster):
     program, env = found
     got = run([program, "-c", PYTHON, cluster.kubeconfig, NAMESPACE], env=env, seconds=60)
     check(got.code == 0, "the Python client", got.text())
+    print("       " + got.out.strip())
+
+
+JAVASCRIPT = r"""
+import net from "node:net";
+import { PassThrough, Readable } from "node:stream";
+import * as k8s from "@kubernetes/client-node";
+const [path, namespace] = process.argv.slice(2);
+const config = new k8s.KubeConfig();
+config.loadFromFile(path);
+function gathered() {
+	const stream = new PassThrough();
+	stream.text = "";
+	stream.on("data", (part) => (stream.text += part));
+	return stream;
+}
+async function until(what, holds) {
+	for (let i = 0; i < 300 && !holds(); i++) await new Promise((go) => setTimeout(go, 50));
+	if (!holds()) throw new Error(what);
+}
+const out = gathered(), err = gathered();
+let status;
+await new k8s.Exec(config).exec(namespace, "box", "main", ["sh", "-c", "cat; echo err >&2; exit 3"], out, err,
+	Readable.from(["in"]), false, (got) => (status = got));
+await until("exec: " + out.text, () => status && out.text === "in" && err.text === "err\n");
+if (status.details.causes[0].message !== "3") throw new Error(JSON.stringify(status));
+const said = gathered(), typed = new PassThrough();
+const socket = await new k8s.Attach(config).attach(namespace, "shell", "main", said, null, typed, false);
+typed.write("echo said by $((1+1)) of js\n");
+await until("attach: " + said.text, () => said.text.includes("said by 2 of js"));
+socket.close();
+const log = gathered();
+await new k8s.Log(config).log(namespace, "box", "main", log, { follow: false });
+await until("log: " + log.text, () => log.text.startsWith("line one\nline two\n"));
+const forward = new k8s.PortForward(config);
+const server = net.createServer((s) => forward.portForward(namespace, "box", [7000], s, null, s));
+await new Promise((go) => server.listen(0, "127.0.0.1", go));
+const peer = net.connect(server.address().port, "127.0.0.1");
+let echoed = "";
+peer.on("data", (part) => (echoed += part));
+peer.write("hello");
+await until("port-forward: " + echoed, () => echoed === "hello");
+const objects = k8s.KubernetesObjectApi.makeApiClient(config);
+const made = await objects.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "js", namespace },
+	data: { a: "b" } });
+const patched = await objects.patch({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "js", namespace },
+	data: { a: "c" } }, undefined, undefined, "js", true, k8s.PatchStrategy.ServerSideApply);
+if (patched.data.a !== "c" || patched.metadata.uid !== made.metadata.uid) throw new Error(JSON.stringify(patched));
+await objects.delete(patched);
+console.log("js client ok");
+process.exit(0);
+"""
+
+
+def case_js_client(cluster):
+    the_box(cluster)
+    folder = os.path.join(TOOLS, "js-client")
+    if not shutil.which("node") or not shutil.which("npm"):
+        print("       no node here; what its client sends is replayed from a tape, and by the raw cases")
+        return
+    if not os.path.exists(os.path.join(folder, "node_modules/@kubernetes/client-node")):
+        os.makedirs(folder, exist_ok=True)
+        run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder,
+             "@kubernetes/client-node@1.3"], seconds=120)
+    if not os.path.exists(os.path.join(folder, "node_modules/@kubernetes/client-node")):
+        print("       npm brings no client here; what it sends is replayed from a tape, and by the raw cases")
+        return
+    path = os.path.join(folder, "main-%d.mjs" % os.getpid())
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(JAVASCRIPT)
+    try:
+        got = run(["node", path, cluster.kubeconfig, NAMESPACE], env=cluster.env, seconds=60)
+    finally:
+        os.unlink(path)
+    check(got.code == 0, "the JavaScript client", got.text())
     print("       " + got.out.strip())
 
 

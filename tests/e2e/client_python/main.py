@@ -2,6 +2,7 @@
 that test_tapes.py replays: `tapes.py client-python PYTHON`, an interpreter that has kubernetes.
 
 Arguments: the server, a namespace."""
+import datetime
 import sys
 
 from kubernetes import client, dynamic, utils, watch
@@ -62,6 +63,58 @@ def dynamically():
     CORE.delete_namespaced_service("s", NAMESPACE)
 
 
+def timed():
+    """Times as Python writes them: with +00:00, and with microseconds."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=120034)
+    lease = client.CoordinationV1Api(API).create_namespaced_lease(NAMESPACE, client.V1Lease(
+        metadata=client.V1ObjectMeta(name="held"), spec=client.V1LeaseSpec(
+            holder_identity="me", acquire_time=now, renew_time=now, lease_duration_seconds=15)))
+    assert lease.spec.renew_time == now, (lease.spec.renew_time, now)
+    event = CORE.create_namespaced_event(NAMESPACE, client.CoreV1Event(
+        metadata=client.V1ObjectMeta(generate_name="told-"), reason="Told", message="m", type="Normal",
+        involved_object=client.V1ObjectReference(kind="ConfigMap", name="m", namespace=NAMESPACE),
+        first_timestamp=now, last_timestamp=now, event_time=now, action="Telling", reporting_component="tape",
+        reporting_instance="tape"))
+    assert event.first_timestamp == now.replace(microsecond=0), event.first_timestamp
+
+
+def customized():
+    """A kind of one's own, by merge patches and JSON patches."""
+    kinds, objects = client.ApiextensionsV1Api(API), client.CustomObjectsApi(API)
+    kinds.create_custom_resource_definition({
+        "metadata": {"name": "lamps.py.skiff.dev"}, "spec": {
+            "group": "py.skiff.dev", "scope": "Namespaced",
+            "names": {"plural": "lamps", "kind": "Lamp"}, "versions": [{
+                "name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object",
+                                               "x-kubernetes-preserve-unknown-fields": True}}}]}})
+    where = ("py.skiff.dev", "v1", NAMESPACE, "lamps")
+    objects.create_namespaced_custom_object(*where, {
+        "apiVersion": "py.skiff.dev/v1", "kind": "Lamp", "metadata": {"name": "a"}, "spec": {"watts": 7}})
+    objects.patch_namespaced_custom_object(*where, "a", {"spec": {"watts": 8}})
+    objects.patch_namespaced_custom_object(*where, "a", [
+        {"op": "replace", "path": "/spec/watts", "value": 9}], _content_type="application/json-patch+json")
+    objects.patch_namespaced_custom_object_status(*where, "a", {"status": {"on": True}})
+    lamp = objects.get_namespaced_custom_object(*where, "a")
+    assert lamp["spec"]["watts"] == 9 and lamp["status"]["on"], lamp
+    lamp["spec"]["watts"] = 10
+    objects.replace_namespaced_custom_object(*where, "a", lamp)
+    listed = objects.list_namespaced_custom_object(*where)
+    assert len(listed["items"]) == 1, listed
+    objects.delete_namespaced_custom_object(*where, "a")
+    kinds.delete_custom_resource_definition("lamps.py.skiff.dev")
+
+
+def expired():
+    """A watch from a version of long ago: 410, and the client says so or lists anew."""
+    try:
+        for _ in watch.Watch().stream(CORE.list_namespaced_config_map, NAMESPACE, timeout_seconds=2,
+                                      resource_version="1"):
+            break
+    except ApiException as error:
+        print(error.status, error.reason)
+
+
 def ended():
     try:
         CORE.read_namespaced_pod("nobody", NAMESPACE)
@@ -74,5 +127,5 @@ def ended():
     CORE.delete_namespace(NAMESPACE)
 
 
-for step in (typed, watched, dynamically, ended):
+for step in (typed, watched, dynamically, timed, customized, expired, ended):
     step()
