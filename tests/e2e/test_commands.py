@@ -590,3 +590,26 @@ def case_spdy(cluster):
             ["python3", "-c", "import socket; s = socket.create_connection(('127.0.0.1', %s)); "
              "s.sendall(b'ping'); print(s.recv(9).decode(), end='')" % port])
         check(got.out == "ping", "port-forward", got.text(), forward.lines)
+
+
+def case_in_cluster(cluster):
+    """A client in a pod finds the server, its certificate and its own token by what the pod has."""
+    k = kube(cluster, "inside")
+    if not k:
+        return
+    k.ok("create", "rolebinding", "sees", "--clusterrole=view", "--serviceaccount=inside:default")
+    box = pod("client", volumeMounts=[
+        {"name": "tools", "mountPath": "/tools", "readOnly": True}], volumes=[
+            {"name": "tools", "hostPath": {"path": os.path.dirname(os.path.realpath(k.program))}}])
+    k.apply(box, settings("seen"))
+    k.ok("wait", "pod/client", "--for=condition=Ready", "--timeout=30s")
+
+    def inside(*words):
+        return k.try_("exec", "client", "--", "env", "HOME=/tmp", "/tools/" + os.path.basename(k.program), *words)
+    got = wait_for("an answer", lambda: [x for x in [inside("get", "configmaps", "-o", "name")] if x.code == 0], 20)[0]
+    check_in("configmap/seen", got.out, "in its namespace, with its rights")
+    check_in('User "system:serviceaccount:inside:default" cannot list resource "secrets"', inside(
+        "get", "secrets").err, "and no more")
+    who = inside("auth", "whoami", "-o", "json")
+    check_in('"authentication.kubernetes.io/pod-name"', who.out, "bound to its pod")
+    check_in("https://10.96.0.1:443", inside("cluster-info", "-v=6").text(), "by the Service's address")

@@ -198,3 +198,16 @@ def case_too_old(cluster):
     wait_for("it has listed anew", lambda: "after" in one.store and one.is_in_step, 20)
     check(one.counts["gone"] == 1, "410 once", one.counts)
     one.is_over = True
+
+
+def case_how_long(cluster):
+    """A watch lasts as long as it asked for, and ends in order; it says where it was until then."""
+    path = make_namespace(cluster, "span")
+    begin = time.monotonic()
+    connection, answer = Upstream(cluster).ask(
+        "GET", path + WATCH_LIST.replace("timeoutSeconds=400", "timeoutSeconds=3"), {}, None)
+    lines = [json.loads(line) for line in answer.read().splitlines()] # to the end of the last chunk
+    connection.close()
+    lasted = time.monotonic() - begin
+    check(2.5 < lasted < 6, "three seconds", lasted)
+    check(lines and lines[-1]["type"] == "BOOKMARK", "it ends on a bookmark", lines[-1:])

@@ -40,6 +40,12 @@ def case_drain_keeps_to_the_budget(cluster):
                             "apiVersion": "policy/v1", "kind": "Eviction",
                             "metadata": {"name": left[0], "namespace": "drain"}}))
         check_in(BLOCKED, out, "asked by hand")
+        # Refused with 429, it asks again every five seconds, and goes on once it may.
+        with k.start("drain", node, "--ignore-daemonsets", "--pod-selector=app=web", "--timeout=60s") as drain:
+            drain.wait_line(BLOCKED)
+            k.ok("patch", "pdb", "web", "--type=merge", "-p", '{"spec":{"minAvailable":0}}')
+            check(drain.process.wait(30) == 0, "drained in the end", drain.lines)
+        k.ok("patch", "pdb", "web", "--type=merge", "-p", '{"spec":{"minAvailable":1}}')
     finally:
         k.ok("uncordon", node)
     k.rolled_out("deployment/web")

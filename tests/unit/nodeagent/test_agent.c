@@ -1,6 +1,8 @@
 /* The agent against the real API server's core and a fake runtime, in simulated time. */
+#include "apiserver/jwt.h"
 #include "common/base/time_text.h"
 #include "common/io/log.h"
+#include "common/io/tls.h"
 #include "nodeagent/agent.h"
 #include "tests/support/api_world.h"
 #include "tests/support/check.h"
@@ -252,13 +254,27 @@ static void test_stop_order(struct node_world *n)
 
 static char *file_text(const char *path)
 {
-	char text[64] = "";
+	char text[4096] = "";
 	FILE *f = fopen(path, "re");
 	if (f && !fgets(text, sizeof(text), f))
 		text[0] = '\0';
 	if (f)
 		fclose(f);
 	return xstrdup(text);
+}
+
+/* The file in a pod's volume. */
+static char *volume_path(struct node_world *n, const char *pod, const char *file)
+{
+	struct api_answer a = { 0 };
+	struct error err;
+	AUTO_JSON *object = NULL;
+	auto_free char *target = xasprintf(PODS "/%s", pod);
+	CHECK_INT(call(n, "GET", target, NULL, &a), 200);
+	CHECK_INT(json_parse(a.body.data, a.body.len, &object, &err), 0);
+	api_answer_fini(&a);
+	return xasprintf("%s/pods/%s/volumes/v/%s", n->root,
+			 json_str_or(object, "metadata.uid", ""), file);
 }
 
 /* A changed ConfigMap is in the volume soon. */
@@ -269,19 +285,12 @@ static void test_volume(struct node_world *n)
 		"\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"conf\","
 		"\"image\":\"i:1\",\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]}],"
 		"\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\"}}]}}";
-	struct api_answer a = { 0 };
-	struct error err;
-	AUTO_JSON *object = NULL;
 	CHECK_INT(run(n, "POST", "/api/v1/namespaces/default/configmaps",
 		      "{\"metadata\":{\"name\":\"c\"},\"data\":{\"k\":\"one\"}}"),
 		  201);
 	CHECK_INT(run(n, "POST", PODS, pod), 201);
 	pass(n, 3000);
-	CHECK_INT(call(n, "GET", PODS "/conf", NULL, &a), 200);
-	CHECK_INT(json_parse(a.body.data, a.body.len, &object, &err), 0);
-	api_answer_fini(&a);
-	auto_free char *path = xasprintf("%s/pods/%s/volumes/v/k", n->root,
-					 json_str_or(object, "metadata.uid", ""));
+	auto_free char *path = volume_path(n, "conf", "k");
 	auto_free char *before = file_text(path);
 	CHECK_TEXT("written", before, "one");
 	CHECK_INT(run(n, "PUT", "/api/v1/namespaces/default/configmaps/c",
@@ -291,6 +300,41 @@ static void test_volume(struct node_world *n)
 	auto_free char *after = file_text(path);
 	CHECK_TEXT("written anew", after, "two");
 	CHECK_INT(run(n, "DELETE", PODS "/conf", NULL), 200);
+	pass(n, 5000);
+}
+
+static int64_t token_end_s(const char *token)
+{
+	struct error err = { 0 };
+	AUTO_JWT parsed = { 0 };
+	if (jwt_parse(token, &parsed, &err) < 0)
+		fprintf(stderr, "'%s': %s\n", token, err.text);
+	return json_int_or(parsed.claims, "exp", 0);
+}
+
+/* A token is another before it has ended, in the same file; programs in pods read it anew. */
+static void test_token(struct node_world *n)
+{
+	static const char pod[] =
+		"{\"metadata\":{\"name\":\"asks\"},\"spec\":{\"nodeName\":\"n1\","
+		"\"automountServiceAccountToken\":false,\"containers\":[{\"name\":\"asks\","
+		"\"image\":\"i:1\",\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"}]}],"
+		"\"volumes\":[{\"name\":\"v\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{"
+		"\"path\":\"token\",\"expirationSeconds\":600}}]}}]}}";
+	CHECK_INT(run(n, "POST", PODS, pod), 201);
+	pass(n, 3000);
+	int64_t begin_s = loop_wall_us(n->w.loop) / 1000000;
+	auto_free char *path = volume_path(n, "asks", "token");
+	auto_free char *first = file_text(path);
+	int64_t end_s = token_end_s(first);
+	CHECK(end_s > begin_s + 590 && end_s <= begin_s + 600);
+	pass(n, 460000);
+	auto_free char *same = file_text(path);
+	CHECK_TEXT("not yet", same, first);
+	pass(n, 60000);
+	auto_free char *second = file_text(path);
+	CHECK(token_end_s(second) >= end_s + 460);
+	CHECK_INT(run(n, "DELETE", PODS "/asks", NULL), 200);
 	pass(n, 5000);
 }
 
@@ -396,13 +440,16 @@ static void test_lease(struct node_world *n)
 int main(void)
 {
 	struct node_world n = { 0 };
+	struct error err;
 	log_set_quiet(true);
 	CHECK(snprintf(n.root, sizeof(n.root), "/tmp/skiff-agent-XXXXXX") > 0);
 	CHECK(mkdtemp(n.root) != NULL);
 	auto_free char *orphan = xasprintf("%s/pods/of-nobody/volumes", n.root);
 	auto_free char *make = xasprintf("mkdir -p %s %s/log/a_b_of-nobody/c", orphan, n.root);
 	CHECK_INT(system(make), 0);
-	api_world_init(&n.w, 42);
+	auto_free char *key = NULL;
+	CHECK_INT(tls_rsa_generate(&key, &err), 0);
+	api_world_init_with(&n.w, 42, &(struct server_options){ .token_key_pem = key });
 	n.table = runtime_table_new(n.w.loop);
 	start_agent(&n, "boot-1");
 	pass(&n, 3000);
@@ -414,6 +461,7 @@ int main(void)
 	test_status_of_others(&n);
 	test_hooks(&n);
 	test_volume(&n);
+	test_token(&n);
 	test_stop_order(&n);
 	test_boot(&n);
 	test_deletion(&n);
