@@ -257,9 +257,20 @@ static bool serve_discovery(struct request *r)
 	else
 		found = *second ? discovery_resources(kinds, first, second, &text)
 				: discovery_group(kinds, first, &text);
-	if (found)
+	if (!found)
+		return false;
+	struct failure f = { 0 };
+	struct accept_offer offer = { .yaml = true, .protobuf = true };
+	if (accept_choose(http_header_get(r->x, "Accept"), &offer, &r->accept)) {
 		json_text(r, text.data, text.len);
-	return found;
+	} else {
+		/* The original's router refuses for the groups it knows, a handler for others. */
+		bool is_custom = named && *second && !schema_group_version_exists(first, second);
+		(void)(is_custom ? fail_not_acceptable(&f, &offer)
+				 : fail_no_representation(&f, false));
+		reply_failure(r, &f);
+	}
+	return true;
 }
 
 static bool serve_openid(struct request *r)

@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from harness import check, check_in, run, wait_for
+from tapes import Upstream
 from kube import Kube, Running, deployment, manifest, newest_kubectl, pod, pod_spec, service
 
 LANES = 4
@@ -613,3 +614,41 @@ def case_in_cluster(cluster):
     who = inside("auth", "whoami", "-o", "json")
     check_in('"authentication.kubernetes.io/pod-name"', who.out, "bound to its pod")
     check_in("https://10.96.0.1:443", inside("cluster-info", "-v=6").text(), "by the Service's address")
+
+
+def case_paths(cluster):
+    """What clients and probes ask beside kinds: health, figures, discovery by ETag, keys for tokens."""
+    upstream = Upstream(cluster)
+
+    def ask(target, **headers):
+        connection, answer = upstream.ask("GET", target, {k.replace("_", "-"): v for k, v in headers.items()}, None)
+        body = answer.read()
+        connection.close()
+        return answer, body
+    for path in ("/livez", "/readyz", "/healthz"):
+        answer, body = ask(path + "?verbose")
+        check(answer.status == 200 and b"[+]ping ok" in body and body.endswith(b"check passed\n"), path, body)
+        check(ask(path + "/ping")[1] == b"ok", path + "/ping")
+    check(b"\napiserver_request_total{" in ask("/metrics")[1], "figures")
+    aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    for target, accept in (("/apis", aggregated), ("/api", aggregated), ("/openapi/v3", "*/*"), ("/openapi/v2", "*/*")):
+        first, body = ask(target, Accept=accept)
+        again, nothing = ask(target, Accept=accept, If_None_Match=first.getheader("ETag"))
+        check(first.status == 200 and body and again.status == 304 and not nothing, target + " by its ETag",
+              first.status, again.status)
+    url = json.loads(ask("/openapi/v3")[1])["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    answer, body = ask(url)
+    check("immutable" in answer.getheader("Cache-Control"), "a document by its hash is for ever", answer.headers)
+    check("io.k8s.api.apps.v1.Deployment" in json.loads(body)["components"]["schemas"], "a document")
+    issuer = json.loads(ask("/.well-known/openid-configuration")[1])
+    keys = json.loads(ask("/openid/v1/jwks")[1])["keys"]
+    check(issuer["jwks_uri"].endswith("/openid/v1/jwks") and keys[0]["kty"] == "RSA", "keys for tokens", issuer, keys)
+    answer, _ = ask("/api/v1/namespaces/default", Accept_Encoding="gzip")
+    check(answer.getheader("Audit-Id"), "every answer has its number", answer.headers)
+    answer, body = ask("/apis/apps/v1", Accept="application/cbor")
+    check(answer.status == 406, "CBOR is not spoken", answer.status)
+    connection, answer = upstream.ask("POST", "/api/v1/namespaces", {"Content-Type": "application/cbor"}, b"\xa0")
+    check(answer.status == 415, "nor understood", answer.status)
+    connection.close()
+    answer, body = ask("/api/v1/namespaces/default/endpoints")
+    check_in("v1 Endpoints is deprecated", answer.getheader("Warning"), "a warning")

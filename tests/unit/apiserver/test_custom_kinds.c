@@ -56,6 +56,15 @@ static const struct api_row life[] = {
 	{ "not selected", 0, "GET", V1 "?fieldSelector=spec.color%3Dblue", 0, 200, "\"items\":[]" },
 	{ "no such label", 0, "GET", V1 "?fieldSelector=spec.watts%3D1", 0, 400,
 	  "field label not supported: spec.watts" },
+	{ "discovery in YAML", "@|Accept: application/yaml", "GET", "/apis/example.com/v1", 0, 200,
+	  "Content-Type: application/yaml & kind: APIResourceList" },
+	{ "discovery in what nobody speaks", "@|Accept: application/cbor", "GET",
+	  "/apis/example.com/v1", 0, 406,
+	  "only the following media types are accepted: application/json, application/yaml, "
+	  "application/vnd.kubernetes.protobuf\"" },
+	{ "discovery of ours in it", "@|Accept: application/cbor", "GET", "/apis/apps/v1", 0, 406,
+	  "406: Not Acceptable\\n\\nAvailable representations: application/json, application/yaml, "
+	  "application/vnd.kubernetes.protobuf\"" },
 	{ "table", "@|Accept: application/json;as=Table;g=meta.k8s.io;v=v1", "GET", V1, 0, 200,
 	  "\"name\":\"Watts\" & \"cells\":[\"a\",40]" },
 	{ "patched", 0, "PATCH", V1 "/a", "{\"spec\":{\"color\":\"blue\"}}", 200,
