@@ -477,11 +477,41 @@ static void test_watch(void)
 	api_world_fini(&w);
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+	size_t n = 0;
+	for (; (text = strstr(text, part)); text++)
+		n++;
+	return n;
+}
+
+/* Each minute who asked for it is told how far he is, though nothing happens to what he watches. */
+static void test_bookmarks(void)
+{
+	struct api_world w;
+	struct api_answer a;
+	api_world_init(&w, 3);
+	call(&w, "POST", NS "/configmaps", "{\"metadata\":{\"name\":\"a\"}}");
+	for (int wants = 0; wants < 2; wants++) {
+		auto_free char *target = xasprintf(NS "/configmaps?watch=1&timeoutSeconds=130%s",
+						   wants ? "&allowWatchBookmarks=true" : "");
+		api_world_call(&w, w.admin, "GET", target, NULL, NULL, NULL, 140000, &a);
+		CHECK_INT(a.status, 200);
+		CHECK_INT(count_of(a.body.data, "{\"type\":\"ADDED\""), 1);
+		size_t told = count_of(a.body.data,
+				       "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\"");
+		CHECK(wants ? told >= 2 && told <= 3 : told == 0);
+		api_answer_fini(&a);
+	}
+	api_world_fini(&w);
+}
+
 int main(void)
 {
 	test_rows();
 	test_anonymous();
 	test_watch();
+	test_bookmarks();
 	puts("ok");
 	return 0;
 }

@@ -37,6 +37,12 @@ static const struct api_row rows[] = {
 	  "{\"metadata\":{\"name\":\"mine\"},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\","
 	  "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
 	  201, "\"labels\":{\"batch.kubernetes.io/controller-uid\":" },
+	{ "who writes is known by the program's name",
+	  "@|User-Agent: tool.exe/v1.2 (linux/amd64) x/y", "POST", NS "/configmaps",
+	  "{\"metadata\":{\"name\":\"agent\"},\"data\":{\"a\":\"b\"}}", 201,
+	  "\"manager\":\"tool.exe\",\"operation\":\"Update\"" },
+	{ "or says it", "@|User-Agent: tool/v1.2", "PATCH", NS "/configmaps/agent?fieldManager=me",
+	  "{\"data\":{\"a\":\"c\"}}", 200, "\"manager\":\"me\",\"operation\":\"Update\"" },
 	{ "endpoints are deprecated", 0, "GET", NS "/endpoints", 0, 200,
 	  "Warning: 299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
 	  "EndpointSlice\"" },
