@@ -255,7 +255,7 @@ def case_raw_port_forward(cluster):
     check_in("7001", got[3].decode(errors="replace"), "nobody listens there")
     w.close()
     w = WebSocket(cluster, path.replace("7001", "70000"), "v4.channel.k8s.io")
-    check(w.status == 400 and b"not a valid port" in w.body, "a bad port", w.body)
+    check(w.status == 400 and b"value out of range" in w.body, "a bad port", w.body)
 
 
 def case_logs_over_websocket(cluster):
