@@ -112,6 +112,8 @@ void audit_free(struct audit *a)
 
 static json_t *user_of(const struct identity *who)
 {
+	if (!who->name)
+		return json_object(); /* it was not found out */
 	json_t *user = json_pack("{s:s}", "username", who->name ? who->name : "");
 	json_t *groups = json_array();
 	if (who->uid && *who->uid)
@@ -212,6 +214,16 @@ static void put_name(json_t *object, const struct request *r, const void *body, 
 	put_if(object, "name", name);
 }
 
+/* HEAD asks for what GET asks for. */
+static const char *verb_of(const struct request *r)
+{
+	struct access access;
+	authz_access_of(r, &access);
+	if (r->target.is_resource && streq(r->x->method, "HEAD"))
+		return r->target.name ? "get" : "list";
+	return access.verb;
+}
+
 static json_t *event_of(struct audit *a, struct request *r, enum audit_level level,
 			enum audit_stage stage, int status, const void *body, size_t len)
 {
@@ -220,14 +232,12 @@ static json_t *event_of(struct audit *a, struct request *r, enum audit_level lev
 					      "ResponseComplete" };
 	char now[TIME_TEXT_SIZE], began[TIME_TEXT_SIZE];
 	int64_t now_us = loop_wall_us(a->loop);
-	struct access access;
-	authz_access_of(r, &access);
 	time_format_micro(now_us, now);
 	time_format_micro(now_us - (loop_now_ms(a->loop) - r->start_ms) * 1000, began);
 	auto_free char *uri = xasprintf("%s%s%s", r->x->path, *r->x->query ? "?" : "", r->x->query);
 	json_t *e = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", "Event", "apiVersion",
 			      "audit.k8s.io/v1", "level", levels[level], "auditID", r->audit_id,
-			      "stage", stages[stage], "requestURI", uri, "verb", access.verb);
+			      "stage", stages[stage], "requestURI", uri, "verb", verb_of(r));
 	if (!e) /* the path is no UTF-8 */
 		return NULL;
 	json_object_set_new(e, "user", user_of(r->real.name ? &r->real : &r->who));
@@ -255,36 +265,131 @@ static json_t *event_of(struct audit *a, struct request *r, enum audit_level lev
 	return e;
 }
 
-void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,
-		const void *body, size_t len)
+/* Who not known, is told of when the answer begins, as in Kubernetes. */
+static enum audit_stage stage_of(enum audit_stage stage, int status)
 {
-	struct access access;
-	if (!a)
-		return;
-	authz_access_of(r, &access);
+	return status == 401 && stage == AUDIT_COMPLETE ? AUDIT_STARTED : stage;
+}
+
+/* Judged by who has signed in, whoever is asked for. */
+static enum audit_level level_for(struct audit *a, struct request *r, enum audit_stage stage,
+				  int status)
+{
+	const struct identity *who = r->real.name ? &r->real : &r->who;
 	enum audit_level level =
-		audit_policy_level(a->policy, &r->who, &r->target, access.verb, r->x->path, stage);
-	if (level == AUDIT_NONE)
-		return;
-	if (is_secret(&r->target) || status == 401)
-		level = AUDIT_METADATA;
-	AUTO_JSON *e = event_of(a, r, level, stage, status, body, len);
-	if (level >= AUDIT_REQUEST)
-		put_body(e, r);
-	if (level >= AUDIT_REQUEST_RESPONSE)
-		put_bytes(e, "responseObject", body, len);
-	AUTO_STR line;
-	str_init(&line, LINE_MAX);
-	json_print(e, &line);
-	str_add_char(&line, '\n');
-	if (!e || !str_ok(&line) || a->waiting.len + line.len > WAITING_MAX) {
+		audit_policy_level(a->policy, who, &r->target, verb_of(r), r->x->path, stage);
+	bool is_hidden = is_secret(&r->target) || status == 401;
+	return level > AUDIT_METADATA && is_hidden ? AUDIT_METADATA : level;
+}
+
+static void add_line(struct audit *a, const char *line, size_t len)
+{
+	if (!len || a->waiting.len + len > WAITING_MAX) {
 		if (a->dropped++ % 1000 == 0)
 			log_error("audit",
 				  "lines are dropped: the disk does not keep up, or a line "
 				  "is too long");
 		return;
 	}
-	str_add_bytes(&a->waiting, line.data, line.len);
+	str_add_bytes(&a->waiting, line, len);
 	if (!a->is_working)
 		loop_timer_set(a->timer, GATHER_MS);
+}
+
+/* Empty: too long, or no text. */
+static void print_line(json_t *e, struct str *line)
+{
+	if (e) {
+		json_print(e, line);
+		str_add_char(line, '\n');
+	}
+	if (!str_ok(line))
+		str_clear(line);
+}
+
+void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,
+		const void *body, size_t len)
+{
+	if (!a)
+		return;
+	stage = stage_of(stage, status);
+	enum audit_level level = level_for(a, r, stage, status);
+	if (level == AUDIT_NONE)
+		return;
+	AUTO_JSON *e = event_of(a, r, level, stage, status, body, len);
+	if (level >= AUDIT_REQUEST && stage != AUDIT_RECEIVED)
+		put_body(e, r);
+	if (level >= AUDIT_REQUEST_RESPONSE)
+		put_bytes(e, "responseObject", body, len);
+	AUTO_STR line;
+	str_init(&line, LINE_MAX);
+	print_line(e, &line);
+	add_line(a, line.data, line.len);
+}
+
+/* ---- the end of a stream ---- */
+
+struct told_stream {
+	const struct http_source *source;
+	void *ctx;
+	struct audit *a;
+	char *line;
+	size_t time_at; /* where in it the time of the end stands */
+};
+
+static ssize_t told_read(void *ctx, char *buf, size_t max)
+{
+	struct told_stream *t = ctx;
+	return t->source->read(t->ctx, buf, max);
+}
+
+static void told_closed(void *ctx)
+{
+	struct told_stream *t = ctx;
+	char now[TIME_TEXT_SIZE];
+	t->source->closed(t->ctx);
+	time_format_micro(loop_wall_us(t->a->loop), now);
+	memcpy(t->line + t->time_at, now, strlen(now));
+	add_line(t->a, t->line, strlen(t->line));
+	free(t->line);
+	free(t);
+}
+
+/* As it will be told, but for the time; the request is gone by then. */
+static char *line_of_end(struct audit *a, struct request *r, int status, size_t *ret_time_at)
+{
+	static const char mark[] = "\"stageTimestamp\":\"";
+	enum audit_level level = level_for(a, r, AUDIT_COMPLETE, status);
+	if (level == AUDIT_NONE)
+		return NULL;
+	AUTO_JSON *e = event_of(a, r, level, AUDIT_COMPLETE, status, NULL, 0);
+	AUTO_STR line;
+	str_init(&line, LINE_MAX);
+	print_line(e, &line);
+	/* The last: what clients wrote comes before. */
+	const char *time = NULL;
+	for (const char *at = line.data; (at = strstr(at, mark)); at++)
+		time = at;
+	if (!time)
+		return NULL;
+	*ret_time_at = (size_t)(time - line.data) + sizeof mark - 1;
+	return str_take(&line);
+}
+
+void audit_stream(struct audit *a, struct request *r, int status, const struct http_source **source,
+		  void **ctx)
+{
+	static const struct http_source told = { told_read, told_closed };
+	size_t time_at;
+	if (!a)
+		return;
+	if (r->target.verb == VERB_WATCH)
+		audit_tell(a, r, AUDIT_STARTED, status, NULL, 0);
+	char *line = line_of_end(a, r, status, &time_at);
+	if (!line)
+		return;
+	struct told_stream *t = xcalloc(1, sizeof *t);
+	*t = (struct told_stream){ *source, *ctx, a, line, time_at };
+	*source = &told;
+	*ctx = t;
 }

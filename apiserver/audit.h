@@ -4,8 +4,9 @@
  * how much of which request is told: None, Metadata, Request, RequestResponse. Of Secrets, ConfigMaps
  * and tokens never more than Metadata is written, whatever the policy says.
  *
- * Requests are told of when they are answered (ResponseComplete), watches when they begin
- * (ResponseStarted), terminals and tunnels when they are asked for (RequestReceived).
+ * Requests are told of when it is known who asks (RequestReceived; only with a policy, which may omit it),
+ * and when they are answered or what they stream has ended (ResponseComplete); watches, terminals and
+ * tunnels also when they begin (ResponseStarted), as is who is not known (401).
  *
  * Lines gather in memory and are written by a worker. Where the file cannot be written or the worker
  * does not keep up (16 MiB wait), lines are dropped, counted, and that is logged.
@@ -37,6 +38,11 @@ enum audit_stage { AUDIT_RECEIVED, AUDIT_STARTED, AUDIT_COMPLETE };
 /* `body` is the answer's, JSON or NULL; a may be NULL. */
 void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,
 		const void *body, size_t len);
+
+/* A stream begins: its source is exchanged for one that tells of its end. `a` may be NULL, and must
+ * outlive the stream. */
+void audit_stream(struct audit *a, struct request *r, int status, const struct http_source **source,
+		  void **ctx);
 
 enum audit_level {
 	AUDIT_NONE,

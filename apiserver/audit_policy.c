@@ -160,6 +160,8 @@ enum audit_level audit_policy_level(const struct audit_policy *p, const struct i
 {
 	size_t i;
 	json_t *rule;
+	if (!p && stage == AUDIT_RECEIVED)
+		return AUDIT_NONE;
 	if (!p)
 		return !t->is_resource && is_health(path) ? AUDIT_NONE : AUDIT_METADATA;
 	if (omits(json_object_get(p->tree, "omitStages"), stage))

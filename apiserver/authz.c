@@ -175,31 +175,25 @@ static int refuse(struct request *r, const struct access *a, const struct str *r
 }
 
 /* What was allowed to a caller is so until a role or a binding changes; lists that a selector narrows
- * are asked for as something else, and the audit log says why. */
+ * are asked for as something else. */
 static bool is_kept(const struct request *r)
 {
-	return r->who.caller && r->target.is_resource && !r->server->audit &&
-	       !query_get(&r->query, "fieldSelector");
+	return r->who.caller && r->target.is_resource && !query_get(&r->query, "fieldSelector");
 }
 
-static int look(struct request *r, struct failure *f)
+static int look(struct request *r, struct str *reason, struct failure *f)
 {
 	struct access a;
 	AUTO_SELECTOR fields = { 0 };
-	AUTO_STR reason;
-	str_init(&reason, REASON_MAX);
 	authz_access_of(r, &a);
 	narrow(r, &fields, &a);
-	bool allowed = decide(r->server, &r->who, &a, &reason);
+	bool allowed = decide(r->server, &r->who, &a, reason);
 	if (allowed && opens_stream(&a)) {
-		str_clear(&reason);
+		str_clear(reason);
 		a.verb = "create";
-		allowed = decide(r->server, &r->who, &a, &reason);
+		allowed = decide(r->server, &r->who, &a, reason);
 	}
-	if (!allowed)
-		return refuse(r, &a, &reason, f);
-	request_annotate(r, "authorization.k8s.io/reason", reason.len ? reason.data : "");
-	return 0;
+	return allowed ? 0 : refuse(r, &a, reason, f);
 }
 
 int authorize(struct request *r, struct failure *f)
@@ -207,11 +201,15 @@ int authorize(struct request *r, struct failure *f)
 	bool keeps = is_kept(r);
 	uint64_t generation = keeps ? rbac_generation(r->server->rbac) : 0;
 	enum verb verb = r->target.verb;
-	bool known = keeps && caller_was_allowed(r->who.caller, verb, r->x->path, generation);
-	if (!known && look(r, f) < 0)
+	const char *why =
+		keeps ? caller_was_allowed(r->who.caller, verb, r->x->path, generation) : NULL;
+	AUTO_STR reason;
+	str_init(&reason, REASON_MAX);
+	if (!why && look(r, &reason, f) < 0)
 		return -1;
-	if (!known && keeps)
-		caller_allow(r->who.caller, verb, r->x->path, generation);
+	if (!why && keeps)
+		caller_allow(r->who.caller, verb, r->x->path, generation, reason.data);
+	request_annotate(r, "authorization.k8s.io/reason", why ? why : reason.data);
 	request_annotate(r, "authorization.k8s.io/decision", "allow");
 	return 0;
 }

@@ -29,6 +29,7 @@ struct callers {
 
 struct decision {
 	char *path; /* NULL: none */
+	char *reason;
 	enum verb verb;
 	uint64_t generation;
 };
@@ -82,13 +83,19 @@ void callers_free(struct callers *c)
 	free(c);
 }
 
+static void forget_decision(struct decision *d)
+{
+	free(d->path);
+	free(d->reason);
+}
+
 void caller_unref(struct caller *k)
 {
 	if (!k || --k->refs > 0)
 		return;
 	identity_fini(&k->who);
 	for (size_t i = 0; i < DECISIONS_MAX; i++)
-		free(k->decisions[i].path);
+		forget_decision(&k->decisions[i]);
 	free(k->token);
 	free(k);
 }
@@ -182,19 +189,22 @@ static size_t slot_of(enum verb verb, const char *path, size_t len)
 }
 static_assert(DECISIONS_MAX == 16, "four bits");
 
-bool caller_was_allowed(const struct caller *k, enum verb verb, const char *path,
-			uint64_t generation)
+const char *caller_was_allowed(const struct caller *k, enum verb verb, const char *path,
+			       uint64_t generation)
 {
 	const struct decision *d = &k->decisions[slot_of(verb, path, strlen(path))];
-	return d->path && d->generation == generation && d->verb == verb && streq(d->path, path);
+	bool is_known =
+		d->path && d->generation == generation && d->verb == verb && streq(d->path, path);
+	return is_known ? d->reason : NULL;
 }
 
-void caller_allow(struct caller *k, enum verb verb, const char *path, uint64_t generation)
+void caller_allow(struct caller *k, enum verb verb, const char *path, uint64_t generation,
+		  const char *reason)
 {
 	size_t len = strlen(path);
 	if (len > PATH_LEN_MAX)
 		return;
 	struct decision *d = &k->decisions[slot_of(verb, path, len)];
-	free(d->path);
-	*d = (struct decision){ xstrdup(path), verb, generation };
+	forget_decision(d);
+	*d = (struct decision){ xstrdup(path), xstrdup(reason), verb, generation };
 }

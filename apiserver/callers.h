@@ -30,9 +30,11 @@ bool callers_know(struct callers *c, struct http_memo *memo, const char *token, 
 void callers_learn(struct callers *c, struct http_memo *memo, const char *token,
 		   const json_t *claims, int64_t now_s, struct identity *who);
 
-/* `generation` is that of the roles and bindings as they are. */
-bool caller_was_allowed(const struct caller *k, enum verb verb, const char *path,
-			uint64_t generation);
-void caller_allow(struct caller *k, enum verb verb, const char *path, uint64_t generation);
+/* `generation` is that of the roles and bindings as they are. Why it was allowed, which the audit log
+ * says again; NULL: it was not, or is not known any more. */
+const char *caller_was_allowed(const struct caller *k, enum verb verb, const char *path,
+			       uint64_t generation);
+void caller_allow(struct caller *k, enum verb verb, const char *path, uint64_t generation,
+		  const char *reason);
 
 void caller_unref(struct caller *k);

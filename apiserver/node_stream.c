@@ -2,6 +2,7 @@
  * pods/log, exec, attach and portforward: the connection is taken over and led to the agent of the
  * pod's node; a WebSocket's channels are translated on the way, everything else passes as it is.
  */
+#include "apiserver/audit.h"
 #include "apiserver/node_relay.h"
 #include "apiserver/stream_options.h"
 #include "common/base/jsonx.h"
@@ -246,6 +247,11 @@ static int choose_container(struct request *r, const json_t *pod, const char **r
 				r->target.name, names.data);
 }
 
+static bool is_log(const struct request *r)
+{
+	return streq(r->target.subresource, "log");
+}
+
 static int lead_on(struct request *r, const char *node, const char *container, struct failure *f)
 {
 	struct server *s = r->server;
@@ -267,6 +273,7 @@ static int lead_on(struct request *r, const char *node, const char *container, s
 		write_head(r, container, n);
 	struct http_exchange *x = r->x;
 	server_count_request(s, r->target.verb, true, 200, 0);
+	audit_tell(s->audit, r, AUDIT_STARTED, is_log(r) ? 200 : 101, NULL, 0);
 	request_drop(r);
 	http_takeover(x, node_relay_run, node_relay_done, n);
 	return 0;

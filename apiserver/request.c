@@ -449,7 +449,7 @@ static void begin_stream(struct request *r, int status, const struct headers *h,
 {
 	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
 			     loop_now_ms(r->server->loop) - r->start_ms);
-	audit_tell(r->server->audit, r, AUDIT_STARTED, status, NULL, 0);
+	audit_stream(r->server->audit, r, status, &source, &ctx);
 	http_stream(r->x, status, h->at, h->count, source, ctx);
 	request_drop(r);
 }

@@ -100,7 +100,6 @@ static void serve_resource(struct request *r)
 		return;
 	}
 	if (sub && server_is_stream(sub)) {
-		audit_tell(r->server->audit, r, AUDIT_RECEIVED, 0, NULL, 0);
 		serve_node_stream(r);
 		return;
 	}

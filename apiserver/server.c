@@ -186,6 +186,7 @@ static bool is_refused_at_once(const struct request *r)
 static void serve_known(struct request *r)
 {
 	struct failure f = { 0 };
+	audit_tell(r->server->audit, r, AUDIT_RECEIVED, 0, NULL, 0);
 	if (allow(r, &f) == 0) {
 		serve_authorized(r);
 		return;

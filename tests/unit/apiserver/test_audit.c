@@ -231,6 +231,46 @@ static void test_lines(void)
 	files_count(true);
 }
 
+/* Each stage, where the policy omits none. */
+static void test_stages(void)
+{
+	static const struct api_row asked[] = {
+		{ "a list", 0, "GET", NS "/pods", 0, 200, "" },
+		{ "a watch", 0, "GET", NS "/pods?watch=1&timeoutSeconds=1", 0, 200, "" },
+		{ "nobody", "|Authorization: Bearer none", "GET", NS "/pods", 0, 401, "" },
+		{ "a head", 0, "HEAD", NS "/pods?limit=7", 0, 405, "" },
+	};
+	static const char *const has[] = {
+		"\"stage\":\"RequestReceived\",\"requestURI\":\"/api/v1/namespaces/default/pods\","
+		"\"verb\":\"list\",\"user\":{\"username\":\"skiff-admin\"",
+		"\"stage\":\"ResponseStarted\",\"requestURI\":\"/api/v1/namespaces/default/pods?watch=1&"
+		"timeoutSeconds=1\",\"verb\":\"watch\"",
+		"\"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1/namespaces/default/pods?watch=1&"
+		"timeoutSeconds=1\",\"verb\":\"watch\"",
+		"\"stage\":\"ResponseStarted\",\"requestURI\":\"/api/v1/namespaces/default/pods\","
+		"\"verb\":\"list\",\"user\":{},",
+		"/pods?limit=7\",\"verb\":\"list\"",
+	};
+	auto_free char *path = xasprintf("%s/audit.log", folder);
+	struct api_world w;
+	api_world_init_with(&w, 4,
+			    &(struct server_options){
+				    .audit = &(struct audit_options){
+					    .path = path,
+					    .policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+						      "rules: [{level: Metadata}]\n" } });
+	api_rows_run(&w, asked, ARRAY_LEN(asked));
+	loop_sim_run_until(w.loop, loop_now_ms(w.loop) + 1000);
+	auto_free char *text = read_all(path);
+	for (size_t i = 0; i < ARRAY_LEN(has); i++)
+		if (!strstr(text, has[i])) {
+			fprintf(stderr, "missing: %s\nin: %s\n", has[i], text);
+			exit(1);
+		}
+	api_world_fini(&w);
+	files_count(true);
+}
+
 /* Also when a check ends the program. */
 static void clean(void)
 {
@@ -245,6 +285,7 @@ int main(void)
 	test_policy();
 	test_file();
 	test_lines();
+	test_stages();
 	puts("ok");
 	return 0;
 }

@@ -213,19 +213,19 @@ static void test_bounds(struct api_world *w)
 	for (int i = 0; i < 1000; i++) {
 		auto_free char *path = xasprintf("/api/v1/namespaces/n/pods/p%d", i);
 		CHECK(!caller_was_allowed(k, VERB_GET, path, 7));
-		caller_allow(k, VERB_GET, path, 7);
-		CHECK(caller_was_allowed(k, VERB_GET, path, 7));
+		caller_allow(k, VERB_GET, path, 7, "why");
+		CHECK_TEXT(path, caller_was_allowed(k, VERB_GET, path, 7), "why");
 		CHECK(!caller_was_allowed(k, VERB_DELETE, path, 7));
 		CHECK(!caller_was_allowed(k, VERB_GET, path, 8));
 	}
 	for (int i = 0; i < 1000; i++) {
 		auto_free char *path = xasprintf("/api/v1/namespaces/n/pods/p%d", i);
-		kept += caller_was_allowed(k, VERB_GET, path, 7);
+		kept += caller_was_allowed(k, VERB_GET, path, 7) != NULL;
 	}
 	CHECK(kept > 0 && kept <= 16);
 	auto_free char *long_path = xcalloc(2000, 1);
 	memset(long_path, 'x', 1999);
-	caller_allow(k, VERB_GET, long_path, 7);
+	caller_allow(k, VERB_GET, long_path, 7, "");
 	CHECK(!caller_was_allowed(k, VERB_GET, long_path, 7));
 	identity_fini(&who_it_is);
 	memo.release(memo.value);
