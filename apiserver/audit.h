@@ -4,9 +4,9 @@
  * how much of which request is told: None, Metadata, Request, RequestResponse. Of Secrets, ConfigMaps
  * and tokens never more than Metadata is written, whatever the policy says.
  *
- * Requests are told of when it is known who asks (RequestReceived; only with a policy, which may omit it),
- * and when they are answered or what they stream has ended (ResponseComplete); watches, terminals and
- * tunnels also when they begin (ResponseStarted), as is who is not known (401).
+ * Requests are told of when it is known who asks (RequestReceived; only with a policy, which may
+ * omit it), and when they are answered or what they stream has ended (ResponseComplete); watches,
+ * terminals and tunnels also when they begin (ResponseStarted), as is who is not known (401).
  *
  * Lines gather in memory and are written by a worker. Where the file cannot be written or the worker
  * does not keep up (16 MiB wait), lines are dropped, counted, and that is logged.
