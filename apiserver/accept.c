@@ -149,11 +149,11 @@ bool accept_names_known(const char *header)
 	return false;
 }
 
-/* "application/json", "application/" and a star, or two stars. */
+/* "application/json", "application/" and a star, two stars, or one, which old Java libraries send. */
 static bool takes(const struct media *m, const char *type)
 {
 	size_t n = strlen(m->type);
-	if (streq(m->type, "*/*"))
+	if (streq(m->type, "*/*") || streq(m->type, "*"))
 		return true;
 	if (n > 1 && streq(m->type + n - 2, "/*"))
 		return strncasecmp(m->type, type, n - 1) == 0;

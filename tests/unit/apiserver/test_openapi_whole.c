@@ -30,6 +30,7 @@ static const struct {
 	{ "", JSON },
 	{ "*/*", JSON },
 	{ "application/*", JSON },
+	{ "text/html, *; q=.2", JSON },
 	{ "application/json;as=Table", JSON },
 	{ PROTOBUF_AT, PROTOBUF },
 	{ PROTOBUF, PROTOBUF },
