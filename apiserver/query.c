@@ -1,4 +1,5 @@
 #include "apiserver/query.h"
+#include "common/base/time_text.h"
 
 static int hex(char c)
 {
@@ -101,17 +102,56 @@ int query_int(const struct query *q, const char *name, int64_t otherwise, int64_
 	      struct error *err)
 {
 	const char *v = query_get(q, name);
-	if (!v || !*v) {
+	if (!v) {
 		*ret = otherwise;
 		return 0;
 	}
 	int64_t n = 0;
+	bool is_too_large = false;
 	const char *p = *v == '-' ? v + 1 : v;
-	for (; *p >= '0' && *p <= '9' && n < INT64_MAX / 10 - 1; p++)
-		n = n * 10 + (*p - '0');
-	if (*p || p == v || p[-1] == '-')
-		return error_set(err, ERR_MALFORMED,
-				 "strconv.ParseInt: parsing \"%s\": invalid syntax", v);
+	for (; *p >= '0' && *p <= '9'; p++) {
+		int digit = *p - '0';
+		is_too_large |= n > (INT64_MAX - digit) / 10;
+		n = is_too_large ? n : n * 10 + digit;
+	}
+	if (*p || p == v || p[-1] == '-' || is_too_large)
+		return error_set(err, ERR_MALFORMED, "strconv.ParseInt: parsing \"%s\": %s", v,
+				 *p || p == v || p[-1] == '-' ? "invalid syntax"
+							      : "value out of range");
 	*ret = *v == '-' ? -n : n;
 	return 0;
+}
+
+static bool is_unit(const char *text, size_t n)
+{
+	static const char *const units[] = { "ns", "us", "\xc2\xb5s", "ms", "s", "m", "h" };
+	for (size_t i = 0; i < ARRAY_LEN(units); i++)
+		if (strlen(units[i]) == n && memcmp(units[i], text, n) == 0)
+			return true;
+	return false;
+}
+
+#define TIMEOUT_PROBLEM "invalid timeout specified in the request URL - time: "
+
+int query_check_timeout(const struct query *q, struct error *err)
+{
+	const char *v = query_get(q, "timeout");
+	int64_t us;
+	if (!v || !*v || duration_parse(v, &us))
+		return 0;
+	for (const char *p = v + (*v == '-' || *v == '+'); *p;) {
+		size_t number = strspn(p, "0123456789."), n = strcspn(p + number, "0123456789.");
+		if (!strpbrk(p, "0123456789") || number == 0 || (number == 1 && *p == '.'))
+			break;
+		p += number;
+		if (n == 0)
+			return error_set(err, ERR_MALFORMED,
+					 TIMEOUT_PROBLEM "missing unit in duration \"%s\"", v);
+		if (!is_unit(p, n))
+			return error_set(err, ERR_MALFORMED,
+					 TIMEOUT_PROBLEM "unknown unit \"%.*s\" in duration \"%s\"",
+					 (int)n, p, v);
+		p += n;
+	}
+	return error_set(err, ERR_MALFORMED, TIMEOUT_PROBLEM "invalid duration \"%s\"", v);
 }

@@ -32,3 +32,6 @@ int query_int(const struct query *q, const char *name, int64_t otherwise, int64_
 ssize_t url_decode_to(char *to, const char *text, size_t n, bool plus_is_blank);
 /* One percent-encoded piece; '+' stays unless plus_is_blank. NULL: broken. The caller's. */
 char *url_decode(const char *text, size_t n, bool plus_is_blank);
+
+/* `timeout`, which clients send along with their own, is a duration; ERR_MALFORMED. */
+int query_check_timeout(const struct query *q, struct error *err) MUST_CHECK;

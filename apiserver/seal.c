@@ -42,8 +42,27 @@ static uint8_t number_of(const char *name)
 
 /* ---- the configuration ---- */
 
+/* A member that is misspelt would be one that protects nothing. */
+static int check_members(const json_t *tree, const char *const *known, const char *where,
+			 struct error *err)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach ((json_t *)(uintptr_t)tree, name, value) {
+		size_t i = 0;
+		while (known[i] && !streq(known[i], name))
+			i++;
+		if (!known[i])
+			return error_set(err, ERR_INVALID, "unknown field \"%s%s\"", where, name);
+	}
+	return 0;
+}
+
 static int read_key(struct seal *s, const json_t *k, uint8_t *ret, struct error *err)
 {
+	static const char *const members[] = { "name", "secret", NULL };
+	if (check_members(k, members, "resources[].providers[].aesgcm.keys[].", err) < 0)
+		return err->code;
 	const char *name = json_str_or(k, "name", ""), *secret = json_str_or(k, "secret", "");
 	AUTO_STR bytes;
 	str_init(&bytes, 2 * KEY_MAX); /* decoding takes a little more room than it fills */
@@ -78,13 +97,18 @@ static int read_providers(struct seal *s, const json_t *providers, uint8_t *ret,
 	if (!json_array_size(providers))
 		return error_set(err, ERR_INVALID, "a rule has no providers");
 	json_array_foreach ((json_t *)(uintptr_t)providers, i, provider) {
-		const json_t *keys = json_dig(provider, "aesgcm.keys");
-		if (json_object_get(provider, "identity"))
+		static const char *const members[] = { "keys", NULL };
+		const json_t *aesgcm = json_object_get(provider, "aesgcm");
+		const json_t *keys = json_object_get(aesgcm, "keys");
+		bool is_one = json_object_size(provider) == 1;
+		if (is_one && json_object_get(provider, "identity"))
 			continue;
-		if (!json_array_size(keys))
+		if (!is_one || !json_array_size(keys))
 			return error_set(err, ERR_INVALID,
 					 "provider %zu is neither aesgcm with keys nor identity",
 					 i + 1);
+		if (check_members(aesgcm, members, "resources[].providers[].aesgcm.", err) < 0)
+			return err->code;
 		json_array_foreach ((json_t *)(uintptr_t)keys, k, key) {
 			uint8_t number = 0;
 			if (read_key(s, key, &number, err) < 0)
@@ -96,15 +120,59 @@ static int read_providers(struct seal *s, const json_t *providers, uint8_t *ret,
 	return 0;
 }
 
+static const char *group_in(const char *resource)
+{
+	const char *dot = strchr(resource, '.');
+	return dot ? dot + 1 : "";
+}
+
+/* Would one of two names of one list never count? */
+static bool overlap(const char *a, const char *b)
+{
+	return streq(a, b) || streq(a, "*.*") || streq(b, "*.*") ||
+	       ((starts_with(a, "*.") || starts_with(b, "*.")) && streq(group_in(a), group_in(b)));
+}
+
+/* What would encrypt nothing, or not what was meant, is told at once. */
+static int check_resources(const json_t *list, struct error *err)
+{
+	if (!json_array_size(list))
+		return error_set(err, ERR_INVALID, "a rule has no resources");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+		if (!name)
+			return error_set(err, ERR_INVALID, "a resource's name must be a text");
+		if (streq(name, "*"))
+			return error_set(err, ERR_INVALID,
+					 "resource '*': use '*.' for the core group or '*.*' for "
+					 "all resources");
+		if (strpbrk(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+			return error_set(err, ERR_INVALID,
+					 "resource '%s': names have no capital letters", name);
+		for (size_t k = 0; k < i; k++) {
+			const char *other = json_string_value(json_array_get(list, k));
+			if (overlap(other, name))
+				return error_set(err, ERR_INVALID,
+						 "resources '%s' and '%s' of one rule overlap",
+						 other, name);
+		}
+	}
+	return 0;
+}
+
 static int read_rule(struct seal *s, const json_t *rule, struct error *err)
 {
+	static const char *const members[] = { "resources", "providers", NULL };
 	uint8_t key = 0;
 	size_t i;
 	json_t *resource;
+	if (check_members(rule, members, "resources[].", err) < 0 ||
+	    check_resources(json_object_get(rule, "resources"), err) < 0)
+		return err->code;
 	if (read_providers(s, json_object_get(rule, "providers"), &key, err) < 0)
 		return err->code;
 	json_array_foreach (json_object_get(rule, "resources"), i, resource) {
-		if (!json_is_string(resource) || s->rules_count == RULES_MAX)
+		if (s->rules_count == RULES_MAX)
 			return error_set(err, ERR_INVALID, "resources must be at most %d names",
 					 RULES_MAX);
 		s->rules[s->rules_count++] =
@@ -122,10 +190,15 @@ int seal_new(const char *config, struct seal **ret, struct error *err)
 		return code;
 	const json_t *tree = d.count ? d.at[0].tree : NULL;
 	const json_t *rules = json_object_get(tree, "resources");
+	static const char *const members[] = { "apiVersion", "kind", "resources", NULL };
 	if (!streq(json_str_or(tree, "kind", ""), "EncryptionConfiguration") ||
+	    !streq(json_str_or(tree, "apiVersion", ""), "apiserver.config.k8s.io/v1") ||
 	    !json_array_size(rules))
 		code = error_set(err, ERR_INVALID,
-				 "it must be an EncryptionConfiguration with resources");
+				 "it must be an EncryptionConfiguration of "
+				 "apiserver.config.k8s.io/v1 with resources");
+	else
+		code = check_members(tree, members, "", err);
 	size_t i;
 	json_t *rule;
 	json_array_foreach ((json_t *)(uintptr_t)rules, i, rule)

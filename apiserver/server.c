@@ -221,14 +221,23 @@ static bool waits_for_keys(struct request *r)
 	       oidc_fetch_wait(s->oidc_fetch, authenticate_again, r);
 }
 
+static int read_target(struct request *r, struct error *err)
+{
+	struct target *t = &r->target;
+	int code = query_parse(r->x->query, &r->query, err);
+	if (code == 0)
+		code = target_parse(r->server->kinds, r->x->method, r->x->path, &r->query, t, err);
+	bool is_long = t->is_resource && (t->verb == VERB_WATCH ||
+					  (t->subresource && server_is_stream(t->subresource)));
+	return code < 0 || is_long ? code : query_check_timeout(&r->query, err);
+}
+
 static void serve(struct request *r)
 {
 	struct failure f = { 0 };
 	struct error err;
 	r->x->is_brief = false;
-	if (query_parse(r->x->query, &r->query, &err) < 0 ||
-	    target_parse(r->server->kinds, r->x->method, r->x->path, &r->query, &r->target, &err) <
-		    0) {
+	if (read_target(r, &err) < 0) {
 		fail_bad_request(&f, "%s", err.text);
 	} else if (authenticate(r, &r->who, &f)) {
 		serve_known(r);

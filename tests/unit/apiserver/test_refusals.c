@@ -11,6 +11,7 @@
 #define CM(name, more)                                                                             \
 	"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" name "\"}" more  \
 	"}"
+#define TIMEOUT(text) REFUSED("invalid timeout specified in the request URL - time: " text)
 #define REFUSED(what) "\"message\":\"" what "\""
 #define OPTIONS(kind, what)                                                                        \
 	REFUSED(kind ".meta.k8s.io \\\"\\\" is invalid: " what),                                   \
@@ -61,6 +62,20 @@ static const struct row rows[] = {
 	{ "GET", CMS "?limit=x", 0, 0, 0, 400,
 	  REFUSED("strconv.ParseInt: parsing \\\"x\\\": invalid syntax"), 0 },
 	{ "GET", CMS "?timeoutSeconds=x", 0, 0, 0, 400, "strconv.ParseInt", 0 },
+	{ "GET", CMS "?limit=", 0, 0, 0, 400,
+	  REFUSED("strconv.ParseInt: parsing \\\"\\\": invalid syntax"), 0 },
+	{ "GET", CMS "?limit=9223372036854775808", 0, 0, 0, 400,
+	  REFUSED("strconv.ParseInt: parsing \\\"9223372036854775808\\\": value out of range"), 0 },
+	{ "GET", CMS "?limit=9223372036854775807", 0, 0, 0, 200, "List", 0 },
+	{ "GET", CMS "?timeout=1.5s", 0, 0, 0, 200, "List", 0 },
+	{ "GET", CMS "?timeout=", 0, 0, 0, 200, "List", 0 },
+	{ "GET", CMS "?timeout=x", 0, 0, 0, 400, TIMEOUT("invalid duration \\\"x\\\""), 0 },
+	{ "GET", CMS "?timeout=.s", 0, 0, 0, 400, TIMEOUT("invalid duration \\\".s\\\""), 0 },
+	{ "GET", CMS "?timeout=-", 0, 0, 0, 400, TIMEOUT("invalid duration \\\"-\\\""), 0 },
+	{ "GET", "/version?timeout=1s1", 0, 0, 0, 400,
+	  TIMEOUT("missing unit in duration \\\"1s1\\\""), 0 },
+	{ "POST", CMS "?timeout=1h1sx", 0, 0, "{}", 400,
+	  TIMEOUT("unknown unit \\\"sx\\\" in duration \\\"1h1sx\\\""), 0 },
 	{ "GET", CMS "?resourceVersion=abc", 0, 0, 0, 400,
 	  REFUSED("invalid resource version: resourceVersion: Invalid value: \\\"abc\\\": "
 		  "strconv.ParseUint: parsing \\\"abc\\\": invalid syntax"),

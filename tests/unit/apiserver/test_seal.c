@@ -11,6 +11,9 @@
 #define CONFIG(providers)                                                                          \
 	"apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n"      \
 	"- resources: [secrets]\n  providers:\n" providers
+#define OF(list)                                                                                   \
+	"apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n"      \
+	"- resources: " list "\n  providers:\n" A
 #define A     "  - aesgcm: {keys: [{name: a, secret: " KEY_A "}]}\n"
 #define B     "  - aesgcm: {keys: [{name: b, secret: " KEY_B "}]}\n"
 #define PLAIN "  - identity: {}\n"
@@ -20,7 +23,32 @@ static const struct {
 } configs[] = {
 	{ "good", CONFIG(A PLAIN), NULL },
 	{ "several", CONFIG(B A PLAIN), NULL },
-	{ "not that kind", "kind: Pod\n", "it must be an EncryptionConfiguration with resources" },
+	{ "not that kind", "kind: Pod\n",
+	  "it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1 with resources" },
+	{ "another version",
+	  "apiVersion: apiserver.config.k8s.io/v2\nkind: EncryptionConfiguration\nresources:\n"
+	  "- resources: [secrets]\n  providers:\n" A,
+	  "it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1 with resources" },
+	{ "misspelt", CONFIG(A) "resource: []\n", "unknown field \"resource\"" },
+	{ "misspelt in a rule", CONFIG(A) "  provider: []\n",
+	  "unknown field \"resources[].provider\"" },
+	{ "misspelt in a key",
+	  CONFIG("  - aesgcm: {keys: [{name: a, secret: " KEY_A ", key: x}]}\n"),
+	  "unknown field \"resources[].providers[].aesgcm.keys[].key\"" },
+	{ "two in one",
+	  CONFIG("  - {identity: {}, aesgcm: {keys: [{name: a, secret: " KEY_A "}]}}\n"),
+	  "provider 1 is neither aesgcm with keys nor identity" },
+	{ "nothing", OF("[]"), "a rule has no resources" },
+	{ "a star", OF("['*']"),
+	  "resource '*': use '*.' for the core group or '*.*' for all resources" },
+	{ "a kind's name", OF("[Secret]"), "resource 'Secret': names have no capital letters" },
+	{ "twice", OF("[secrets, secrets]"),
+	  "resources 'secrets' and 'secrets' of one rule overlap" },
+	{ "twice, by a star", OF("['*.', secrets]"),
+	  "resources '*.' and 'secrets' of one rule overlap" },
+	{ "twice, by all", OF("[deployments.apps, '*.*']"),
+	  "resources 'deployments.apps' and '*.*' of one rule overlap" },
+	{ "two groups", OF("['*.', '*.apps', lamps.example.com]"), NULL },
 	{ "no providers", CONFIG(""), "a rule has no providers" },
 	{ "another provider", CONFIG("  - secretbox: {}\n"),
 	  "provider 1 is neither aesgcm with keys nor identity" },
