@@ -3,6 +3,7 @@
 #include "apiserver/change.h"
 #include "apiserver/service_defaults.h"
 #include "apiserver/signing.h"
+#include "apiserver/strategy_pod.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 #include "schemas/qos.h"
@@ -173,6 +174,8 @@ int strategy_create(struct change *c, struct failure *f)
 	    change_is_kind(c, "", "PersistentVolumeClaim") ||
 	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
 		schema_default(c->kind, tree);
+	if (change_is_kind(c, "", "Pod"))
+		strategy_create_pod(tree);
 	if (change_is_kind(c, "", "Pod"))
 		json_put(tree, "status",
 			 json_pack("{s:s,s:s}", "phase", "Pending", "qosClass",

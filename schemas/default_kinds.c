@@ -1,6 +1,45 @@
 #include "common/base/jsonx.h"
 #include "schemas/base64.h"
 #include "schemas/default.h"
+#include "schemas/pod_sum.h"
+
+/* Words of small letters and digits, parted by a dot, one or two underscores, or hyphens. */
+static bool is_image_part(const char *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n) {
+		size_t word = i, gap;
+		while (i < n && ((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= '0' && p[i] <= '9')))
+			i++;
+		if (i == word)
+			return false;
+		if (i == n)
+			return true;
+		for (gap = i; i < n && p[i] == p[gap] && strchr("._-", p[i]);)
+			i++;
+		if (i == gap || (p[gap] == '.' && i - gap > 1) || (p[gap] == '_' && i - gap > 2))
+			return false;
+	}
+	return false;
+}
+
+/* [HOST/]PART/PART…, as image references have it; what comes first is a host where it looks so. */
+static bool is_image_name(const char *name, size_t n)
+{
+	size_t first = strcspn(name, "/"), start = 0;
+	bool has_host = false;
+	for (size_t i = 0; i < first && first < n; i++)
+		has_host |= name[i] == '.' || name[i] == ':' || (name[i] >= 'A' && name[i] <= 'Z');
+	has_host |= first < n && strncmp(name, "localhost/", 10) == 0;
+	for (start = has_host ? first + 1 : 0; start <= n;) {
+		const char *slash = memchr(name + start, '/', n - start);
+		size_t end = slash ? (size_t)(slash - name) : n;
+		if (!is_image_part(name + start, end - start))
+			return false;
+		start = end + 1;
+	}
+	return true;
+}
 
 /* Always where the tag is "latest" or nothing is said, as the image reference reads. */
 static const char *pull_policy(const char *image)
@@ -9,6 +48,8 @@ static const char *pull_policy(const char *image)
 		return "IfNotPresent";
 	const char *slash = strrchr(image, '/');
 	const char *tag = strchr(slash ? slash : image, ':');
+	if (!is_image_name(image, tag ? (size_t)(tag - image) : strlen(image)))
+		return "IfNotPresent";
 	return !tag || streq(tag, ":latest") ? "Always" : "IfNotPresent";
 }
 
@@ -80,6 +121,37 @@ static void default_requests(json_t *list)
 	}
 }
 
+/* What a pod asks for as a whole, where it says some of it: what its containers ask for, or its own
+ * limit. */
+static void default_sums(json_t *spec)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	json_t *own = json_object_get(spec, "resources"), *value, *container;
+	if (!json_object_size(own))
+		return;
+	AUTO_JSON *requests = json_deep_copy(json_object_get(own, "requests"));
+	if (!requests)
+		requests = json_object();
+	const char *name;
+	size_t i;
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+		json_array_foreach (json_object_get(spec, lists[l]), i, container)
+			json_object_foreach (json_at(container, "resources", "requests"), name,
+					     value) {
+				char text[QUANTITY_TEXT_SIZE];
+				if (!pod_has_resource(name) || json_object_get(requests, name))
+					continue;
+				pod_resource_text(name, pod_resource_sum(spec, "requests", name),
+						  text);
+				json_object_set_new(requests, name, json_string(text));
+			}
+	json_object_foreach (json_object_get(own, "limits"), name, value)
+		if (pod_has_resource(name) && !json_object_get(requests, name))
+			json_object_set(requests, name, value);
+	if (json_object_size(requests))
+		json_object_set(own, "requests", requests);
+}
+
 static void default_host_ports(json_t *list)
 {
 	size_t i, k;
@@ -99,6 +171,7 @@ void default_pod(json_t *pod)
 	default_pod_spec(spec);
 	default_requests(json_object_get(spec, "containers"));
 	default_requests(json_object_get(spec, "initContainers"));
+	default_sums(spec);
 	if (!json_object_get(spec, "enableServiceLinks"))
 		json_put_bool(spec, "enableServiceLinks", true);
 	if (json_bool_or(spec, "hostNetwork", false)) {

@@ -153,10 +153,14 @@ static void print_inside(const struct schema_type *type, const json_t *tree, str
 {
 	for (size_t i = 0; i < type->fields_count; i++) {
 		const struct schema_field *f = &type->fields[i];
-		bool is_api = starts_with(f->name, "api");
-		str_addf(out, "%s\"%s%c%s\":", i ? "," : "{", is_api ? "AP" : "",
-			 is_api ? 'I' : toupper((unsigned char)*f->name),
-			 f->name + (is_api ? 3 : 1));
+		/* Abbreviations are capitals throughout: APIVersion, SELinuxOptions. */
+		size_t capitals = starts_with(f->name, "api")       ? 3
+				  : starts_with(f->name, "seLinux") ? 2
+								    : 1;
+		str_add(out, i ? ",\"" : "{\"");
+		for (size_t k = 0; k < capitals; k++)
+			str_add_char(out, (char)toupper((unsigned char)f->name[k]));
+		str_addf(out, "%s\":", f->name + capitals);
 		print_inside_value(f, json_object_get(tree, f->name), out);
 	}
 	str_add_char(out, '}');

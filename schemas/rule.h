@@ -89,7 +89,9 @@ void validate_labels_and_annotations(const struct path *at, const json_t *metada
 /* Enums, bounds and what must not change, as the tables say. */
 void validate_tables(const struct schema_type *type, const json_t *tree, const json_t *old,
 		     const struct path *at, struct field_errors *e);
-void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e);
+/* `name`: the pod's; NULL: a template's, or what was judged before. */
+void validate_pod_spec(const json_t *spec, const char *name, const struct path *at,
+		       struct field_errors *e);
 /* `at` is where the annotations are said to stand. */
 void validate_pod_annotations(const json_t *pod, const struct path *at, const struct path *spec_at,
 			      struct field_errors *e);
@@ -136,10 +138,31 @@ void validate_field_ref(const json_t *ref, const char *const *known, const struc
 void validate_resource_ref(const json_t *ref, bool in_volume, const struct path *at,
 			   struct field_errors *e);
 /* Appends to `ret_sound` the volumes that break no rule: mounts of others are not found. */
-void validate_volumes(const json_t *volumes, json_t *ret_sound, const struct path *at,
-		      struct field_errors *e);
+void validate_volumes(const json_t *volumes, const char *pod_name, json_t *ret_sound,
+		      const struct path *at, struct field_errors *e);
+void validate_mounts(const json_t *container, const json_t *volumes, const struct path *at,
+		     struct field_errors *e);
+/* restartPolicy and restartPolicyRules of a container. */
+void validate_restart(const json_t *container, const struct path *at, struct field_errors *e);
+void validate_resize_policy(const json_t *container, const json_t *spec, const struct path *at,
+			    struct field_errors *e);
+/* Of containers that end before others begin; of new pods and templates. */
+void validate_init_resizes(const json_t *spec, const struct path *at, struct field_errors *e);
+/* resourceClaims of a pod, and what resources take of them. */
+void validate_pod_claims(const json_t *spec, const struct path *at, struct field_errors *e);
+void validate_container_claims(const json_t *resources, const json_t *spec, const struct path *at,
+			       struct field_errors *e);
+/* What a pod has as a whole, `at` its resources. */
+void validate_pod_resources(const json_t *spec, const struct path *at, struct field_errors *e);
+/* The system of the containers, and what they have of it. */
+void validate_os(const json_t *spec, const struct path *at, struct field_errors *e);
+void validate_windows_options(const json_t *context, const struct path *at, struct field_errors *e);
 void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e);
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e);
+/* Labels of the pod itself that others shall share, or shall not; `at` has the list of that
+ * name. */
+void validate_label_keys(const json_t *term, const char *name, const struct path *at,
+			 struct field_errors *e);
 void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e);
 void validate_node_selector(const json_t *selector, const struct path *at, struct field_errors *e);
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e);

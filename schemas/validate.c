@@ -75,7 +75,8 @@ static void validate_core(const char *kind, const json_t *tree, const json_t *ol
 			  struct field_errors *e)
 {
 	if (streq(kind, "Pod")) {
-		validate_pod_spec(json_object_get(tree, "spec"), PATH(NULL, "spec"), e);
+		validate_pod_spec(json_object_get(tree, "spec"),
+				  json_str_or(tree, "metadata.name", ""), PATH(NULL, "spec"), e);
 		if (old)
 			validate_pod_update(tree, old, e);
 		else

@@ -100,20 +100,43 @@ static void check_node_affinity(const json_t *node, const struct path *at, struc
 	}
 }
 
-/* Labels of the pod itself that others shall share, or shall not. */
-static void check_label_keys(const json_t *term, const char *name, const struct path *at,
-			     struct field_errors *e)
+/* A key may stand in the selector once: a pod's keys were put there when it was made. The original
+ * names the last place of the key, and not the list. */
+static void check_selector_keys(const json_t *keys, const json_t *selector, const struct path *at,
+				struct field_errors *e)
+{
+	const json_t *labels = json_object_get(selector, "matchLabels");
+	const json_t *list = json_object_get(selector, "matchExpressions");
+	AUTO_JSON *seen = json_object();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *key = json_str_or(json_array_get(list, i), "key", "");
+		size_t place = json_array_size(keys);
+		while (place > 0 && !streq(json_string_value(json_array_get(keys, place - 1)), key))
+			place--;
+		if (place == 0)
+			continue;
+		if (json_object_get(labels, key) || json_object_get(seen, key))
+			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, place - 1), key,
+				      "exists in both matchLabelKeys and labelSelector");
+		json_object_set_new(seen, key, json_true());
+	}
+}
+
+void validate_label_keys(const json_t *term, const char *name, const struct path *at,
+			 struct field_errors *e)
 {
 	const json_t *keys = json_object_get(term, name);
-	at = PATH(at, name);
-	if (json_array_size(keys) && !json_object_get(term, "labelSelector")) {
-		rule_broken(e, FIELD_FORBIDDEN, at, NULL,
+	const json_t *selector = json_object_get(term, "labelSelector");
+	if (json_array_size(keys) && !selector) {
+		rule_broken(e, FIELD_FORBIDDEN, PATH(at, name), NULL,
 			    "must not be specified when labelSelector is not set");
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(keys); i++)
-		rule_name(e, PATH_AT(at, i), json_string_value(json_array_get(keys, i)),
+		rule_name(e, PATH_AT(PATH(at, name), i), json_string_value(json_array_get(keys, i)),
 			  name_label_key);
+	if (streq(name, "matchLabelKeys"))
+		check_selector_keys(keys, selector, at, e);
 }
 
 static void check_both_ways(const json_t *term, const struct path *at, struct field_errors *e)
@@ -141,8 +164,8 @@ static void check_pod_term(const json_t *term, const struct path *at, struct fie
 	for (size_t i = 0; i < json_array_size(spaces); i++)
 		rule_name(e, PATH(at, "namespace"), json_string_value(json_array_get(spaces, i)),
 			  name_dns_label);
-	check_label_keys(term, "matchLabelKeys", at, e);
-	check_label_keys(term, "mismatchLabelKeys", at, e);
+	validate_label_keys(term, "matchLabelKeys", at, e);
+	validate_label_keys(term, "mismatchLabelKeys", at, e);
 	check_both_ways(term, at, e);
 	if (!*key)
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "topologyKey"), NULL, "can not be empty");

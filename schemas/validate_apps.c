@@ -27,7 +27,8 @@ void validate_template(const json_t *template, const json_t *selector, const str
 	validate_labels_and_annotations(at, meta, e);
 	const struct schema_type *type = schema_type_by_name("core.v1.PodSpec");
 	validate_tables(type, json_object_get(template, "spec"), NULL, PATH(at, "spec"), e);
-	validate_pod_spec(json_object_get(template, "spec"), PATH(at, "spec"), e);
+	validate_pod_spec(json_object_get(template, "spec"), NULL, PATH(at, "spec"), e);
+	validate_init_resizes(json_object_get(template, "spec"), PATH(at, "spec"), e);
 	validate_pod_annotations(template, PATH(at, "annotations"), PATH(at, "spec"), e);
 	if (json_array_size(json_dig(template, "spec.ephemeralContainers")))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(PATH(at, "spec"), "ephemeralContainers"), NULL,

@@ -104,58 +104,6 @@ static void check_env(const json_t *container, const struct path *at, struct fie
 	}
 }
 
-static void check_below(const json_t *mount, const char *name, const struct path *at,
-			struct field_errors *e)
-{
-	const json_t *path = json_object_get(mount, name);
-	const char *text = json_string_value(path);
-	if (!text || !*text)
-		return;
-	if (*text == '/')
-		rule_broken(e, FIELD_INVALID, PATH(at, name), path, "must be a relative path");
-	if (streq(text, "..") || starts_with(text, "../") || strstr(text, "/../") ||
-	    (strlen(text) > 3 && streq(text + strlen(text) - 3, "/..")))
-		rule_broken(e, FIELD_INVALID, PATH(at, name), path, "must not contain '..'");
-}
-
-static bool has_volume(const json_t *volumes, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(volumes); i++)
-		if (streq(json_str_or(json_array_get(volumes, i), "name", ""), name))
-			return true;
-	return false;
-}
-
-static void check_mounts(const json_t *mounts, const json_t *volumes, const struct path *at,
-			 struct field_errors *e)
-{
-	for (size_t i = 0; i < json_array_size(mounts); i++) {
-		const struct path *here = PATH_AT(at, i);
-		const json_t *mount = json_array_get(mounts, i);
-		const char *name = json_str_or(mount, "name", "");
-		const char *path = json_str_or(mount, "mountPath", "");
-		rule_required(e, PATH(here, "name"), name);
-		if (!has_volume(volumes, name)) {
-			AUTO_JSON *shown = json_string_nocheck(name);
-			rule_broken(e, FIELD_NOT_FOUND, PATH(here, "name"), shown, NULL);
-		}
-		rule_required(e, PATH(here, "mountPath"), path);
-		for (size_t k = 0; k < i; k++) {
-			if (!streq(json_str_or(json_array_get(mounts, k), "mountPath", ""), path))
-				continue;
-			rule_broken(e, FIELD_INVALID, PATH(here, "mountPath"),
-				    json_object_get(mount, "mountPath"), "must be unique");
-			break;
-		}
-		check_below(mount, "subPath", at, e);
-		check_below(mount, "subPathExpr", at, e);
-		if (*json_str_or(mount, "subPath", "") && *json_str_or(mount, "subPathExpr", ""))
-			rule_broken(e, FIELD_INVALID, PATH(here, "subPathExpr"),
-				    json_object_get(mount, "subPathExpr"),
-				    "subPathExpr and subPath are mutually exclusive");
-	}
-}
-
 static void check_http(const json_t *http, const struct path *at, struct field_errors *e)
 {
 	rule_required(e, PATH(at, "path"), json_str(http, "path"));
@@ -166,7 +114,26 @@ static void check_http(const json_t *http, const struct path *at, struct field_e
 			  json_str_or(json_array_get(headers, i), "name", ""), name_http_header);
 }
 
-static void check_handler(const json_t *handler, const struct path *at, struct field_errors *e)
+static void check_grpc(const json_t *grpc, const struct path *at, struct field_errors *e)
+{
+	AUTO_JSON *port = json_integer(json_int_or(grpc, "port", 0));
+	rule_port(e, PATH(at, "port"), port);
+}
+
+static void check_sleep(const json_t *sleep, int64_t grace_s, const struct path *at,
+			struct field_errors *e)
+{
+	int64_t seconds = json_int_or(sleep, "seconds", 0);
+	if (seconds < 0 || seconds > grace_s)
+		rule_broken(e, FIELD_INVALID, at, json_object_get(sleep, "seconds"),
+			    "must be non-negative and less than terminationGracePeriodSeconds "
+			    "(%lld)",
+			    (long long)grace_s);
+}
+
+/* `grace_s`: how long the pod may take to end. */
+static void check_handler(const json_t *handler, int64_t grace_s, const struct path *at,
+			  struct field_errors *e)
 {
 	static const char *const types[] = { "exec", "httpGet", "tcpSocket", "grpc", "sleep" };
 	size_t count = 0;
@@ -185,7 +152,9 @@ static void check_handler(const json_t *handler, const struct path *at, struct f
 		else if (i == 2)
 			rule_port_or_name(e, PATH(here, "port"), json_object_get(one, "port"));
 		else if (i == 3)
-			rule_port(e, PATH(here, "port"), json_object_get(one, "port"));
+			check_grpc(one, here, e);
+		else if (i == 4)
+			check_sleep(one, grace_s, here, e);
 	}
 	if (count == 0)
 		rule_broken(e, FIELD_REQUIRED, at, NULL, "must specify a handler type");
@@ -196,7 +165,7 @@ static void check_probe(const json_t *probe, const char *name, const struct path
 {
 	if (!probe)
 		return;
-	check_handler(probe, at, e);
+	check_handler(probe, 0, at, e);
 	const json_t *grace = json_object_get(probe, "terminationGracePeriodSeconds");
 	if (grace && json_integer_value(grace) <= 0)
 		rule_broken(e, FIELD_INVALID, PATH(at, "terminationGracePeriodSeconds"), grace,
@@ -211,28 +180,32 @@ static void check_probe(const json_t *probe, const char *name, const struct path
 	}
 }
 
-static void check_lifecycle(const json_t *container, const struct path *at, struct field_errors *e)
+static void check_lifecycle(const json_t *spec, const json_t *container, const struct path *at,
+			    struct field_errors *e)
 {
 	static const char *const hooks[] = { "postStart", "preStop" };
 	const json_t *lifecycle = json_object_get(container, "lifecycle");
 	for (size_t i = 0; i < ARRAY_LEN(hooks); i++) {
 		const json_t *hook = json_object_get(lifecycle, hooks[i]);
 		if (hook)
-			check_handler(hook, PATH(PATH(at, "lifecycle"), hooks[i]), e);
+			check_handler(hook, json_int_or(spec, "terminationGracePeriodSeconds", 0),
+				      PATH(PATH(at, "lifecycle"), hooks[i]), e);
 	}
 }
 
-static void check_common(const json_t *container, const json_t *volumes, const struct path *at,
-			 struct field_errors *e)
+static void check_common(const json_t *container, const json_t *spec, const json_t *volumes,
+			 const struct path *at, struct field_errors *e)
 {
+	const json_t *resources = json_object_get(container, "resources");
 	const char *name = json_str_or(container, "name", "");
 	rule_required_name(e, PATH(at, "name"), name, name_dns_label);
 	rule_required(e, PATH(at, "image"), json_str(container, "image"));
 	check_ports(json_object_get(container, "ports"), PATH(at, "ports"), e);
 	check_env(container, at, e);
-	check_mounts(json_object_get(container, "volumeMounts"), volumes, PATH(at, "volumeMounts"),
-		     e);
-	validate_resources(json_object_get(container, "resources"), PATH(at, "resources"), e);
+	validate_mounts(container, volumes, at, e);
+	validate_resources(resources, PATH(at, "resources"), e);
+	validate_container_claims(resources, spec, PATH(at, "resources"), e);
+	validate_resize_policy(container, spec, at, e);
 }
 
 static void check_name_is_new(const json_t *list, size_t i, const json_t *before,
@@ -277,12 +250,13 @@ static void check_host_ports(const json_t *list, const struct path *at, struct f
 
 static const char *const probe_names[] = { "livenessProbe", "readinessProbe", "startupProbe" };
 
-static void check_init(const json_t *container, const struct path *at, struct field_errors *e)
+static void check_init(const json_t *spec, const json_t *container, const struct path *at,
+		       struct field_errors *e)
 {
 	static const char *const barred[] = { "lifecycle", "livenessProbe", "readinessProbe",
 					      "startupProbe" };
 	if (streq(json_str_or(container, "restartPolicy", ""), "Always")) {
-		check_lifecycle(container, at, e);
+		check_lifecycle(spec, container, at, e);
 		for (size_t i = 0; i < ARRAY_LEN(probe_names); i++)
 			check_probe(json_object_get(container, probe_names[i]), probe_names[i],
 				    PATH(at, probe_names[i]), e);
@@ -350,7 +324,7 @@ static void check_ephemeral(const json_t *spec, const json_t *volumes, const str
 		const char *name = json_str_or(container, "name", "");
 		const char *image = json_str_or(container, "image", "");
 		const char *target = json_str_or(container, "targetContainerName", "");
-		check_common(container, volumes, one, e);
+		check_common(container, spec, volumes, one, e);
 		check_security(spec, container, one, e);
 		if (*image &&
 		    (strchr(" \t\r\n", *image) || strchr(" \t\r\n", image[strlen(image) - 1])))
@@ -377,10 +351,11 @@ void validate_containers(const json_t *spec, const json_t *volumes, const struct
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const struct path *one = PATH_AT(here, i);
 		const json_t *container = json_array_get(list, i);
-		check_common(container, volumes, one, e);
+		check_common(container, spec, volumes, one, e);
 		check_security(spec, container, one, e);
 		check_name_is_new(list, i, NULL, one, e);
-		check_lifecycle(container, one, e);
+		check_lifecycle(spec, container, one, e);
+		validate_restart(container, one, e);
 		for (size_t k = 0; k < ARRAY_LEN(probe_names); k++)
 			check_probe(json_object_get(container, probe_names[k]), probe_names[k],
 				    PATH(one, probe_names[k]), e);
@@ -390,10 +365,11 @@ void validate_containers(const json_t *spec, const json_t *volumes, const struct
 	here = PATH(at, "initContainers");
 	for (size_t i = 0; i < json_array_size(inits); i++) {
 		const struct path *one = PATH_AT(here, i);
-		check_common(json_array_get(inits, i), volumes, one, e);
+		check_common(json_array_get(inits, i), spec, volumes, one, e);
+		validate_restart(json_array_get(inits, i), one, e);
 		check_security(spec, json_array_get(inits, i), one, e);
 		check_name_is_new(inits, i, list, one, e);
-		check_init(json_array_get(inits, i), one, e);
+		check_init(spec, json_array_get(inits, i), one, e);
 	}
 	check_ephemeral(spec, volumes, PATH(at, "ephemeralContainers"), e);
 }

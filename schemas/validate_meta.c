@@ -31,13 +31,20 @@ void validate_labels_and_annotations(const struct path *at, const json_t *metada
 	validate_annotations(json_object_get(metadata, "annotations"), PATH(at, "annotations"), e);
 }
 
+/* VERSION or GROUP/VERSION. */
+static bool is_version(const char *text)
+{
+	const char *slash = strchr(text, '/');
+	return *text && (!slash || (slash[1] && !strchr(slash + 1, '/')));
+}
+
 static void check_owner(const json_t *owner, const struct path *at, struct field_errors *e)
 {
 	static const char *const needed[] = { "apiVersion", "kind", "name", "uid" };
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
 		const char *text = json_str_or(owner, needed[i], "");
 		AUTO_JSON *shown = json_string(text);
-		if (!*text)
+		if (i == 0 ? !is_version(text) : !*text)
 			rule_broken(e, FIELD_INVALID, PATH(at, needed[i]), shown,
 				    i == 0 ? "version must not be empty" : "must not be empty");
 	}

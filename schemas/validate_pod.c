@@ -1,60 +1,6 @@
 #include "schemas/app_armor.h"
 #include "schemas/cidr.h"
-#include "schemas/quantity.h"
 #include "schemas/rule.h"
-
-static bool is_standard_resource(const char *name)
-{
-	return streq(name, "cpu") || streq(name, "memory") || streq(name, "ephemeral-storage") ||
-	       starts_with(name, "hugepages-");
-}
-
-static void check_quantity(const char *name, const json_t *quantity, const struct path *at,
-			   struct field_errors *e)
-{
-	const char *problems[NAME_PROBLEMS_MAX];
-	const char *text = json_string_value(quantity);
-	AUTO_JSON *shown = json_string_nocheck(name);
-	size_t count = name_label_key(name, problems);
-	for (size_t i = 0; i < count; i++)
-		rule_broken(e, FIELD_INVALID, at, shown, "%s", problems[i]);
-	if (count == 0 && !strchr(name, '/') && !is_standard_resource(name)) {
-		rule_broken(e, FIELD_INVALID, at, shown,
-			    "must be a standard resource type or fully qualified");
-		rule_broken(e, FIELD_INVALID, at, shown,
-			    "must be a standard resource for containers");
-	}
-	if (text && *text == '-')
-		rule_broken(e, FIELD_INVALID, at, quantity, "must be greater than or equal to 0");
-	if (strchr(name, '/') && quantity_milli(text) % 1000 != 0)
-		rule_broken(e, FIELD_INVALID, at, quantity, "must be an integer");
-}
-
-void validate_resources(const json_t *resources, const struct path *at, struct field_errors *e)
-{
-	const json_t *limits = json_object_get(resources, "limits");
-	const json_t *requests = json_object_get(resources, "requests");
-	const char *name;
-	json_t *quantity;
-	json_object_foreach ((json_t *)(uintptr_t)limits, name, quantity)
-		check_quantity(name, quantity, PATH_OF(PATH(at, "limits"), name), e);
-	json_object_foreach ((json_t *)(uintptr_t)requests, name, quantity) {
-		const struct path *here = PATH(at, "requests");
-		check_quantity(name, quantity, PATH_OF(here, name), e);
-		const char *limit = json_string_value(json_object_get(limits, name));
-		bool may_differ = !strchr(name, '/') && !starts_with(name, "hugepages-");
-		int64_t asked = quantity_milli(json_string_value(quantity));
-		if (!limit && !may_differ)
-			rule_broken(e, FIELD_REQUIRED, PATH(at, "limits"), NULL,
-				    "Limit must be set for non overcommitable resources");
-		else if (limit && !may_differ && asked != quantity_milli(limit))
-			rule_broken(e, FIELD_INVALID, here, quantity,
-				    "must be equal to %s limit of %s", name, limit);
-		else if (limit && asked > quantity_milli(limit))
-			rule_broken(e, FIELD_INVALID, here, quantity,
-				    "must be less than or equal to %s limit of %s", name, limit);
-	}
-}
 
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e)
 {
@@ -183,6 +129,19 @@ static void check_spread_again(const json_t *list, size_t i, const struct path *
 	}
 }
 
+static void check_domains(const json_t *constraint, const struct path *at, struct field_errors *e)
+{
+	const json_t *domains = json_object_get(constraint, "minDomains");
+	const char *action = json_str_or(constraint, "whenUnsatisfiable", "");
+	at = PATH(at, "minDomains");
+	if (domains && json_integer_value(domains) <= 0)
+		rule_broken(e, FIELD_INVALID, at, domains, "must be greater than zero");
+	if (domains && !streq(action, "DoNotSchedule"))
+		rule_broken(e, FIELD_INVALID, at, domains,
+			    "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not %s",
+			    action);
+}
+
 static void check_spread(const json_t *list, const struct path *at, struct field_errors *e)
 {
 	static const char *const actions[] = { "DoNotSchedule", "ScheduleAnyway", NULL };
@@ -201,6 +160,51 @@ static void check_spread(const json_t *list, const struct path *at, struct field
 		rule_label_selector(e, PATH(here, "labelSelector"),
 				    json_object_get(c, "labelSelector"));
 		check_spread_again(list, i, here, e);
+		check_domains(c, here, e);
+		validate_label_keys(c, "matchLabelKeys", here, e);
+	}
+}
+
+/* Users of its own, and nothing of the host. */
+static void check_own_users(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	static const char why[] = "when `hostUsers` is false";
+	static const struct {
+		const char *name, *shown;
+	} barred[] = { { "hostNetwork", "hostNetwork" },
+		       { "hostPID", "HostPID" },
+		       { "hostIPC", "HostIPC" } };
+	if (json_bool_or(spec, "hostUsers", true))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(barred); i++)
+		if (json_bool_or(spec, barred[i].name, false))
+			rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i].shown), NULL, why);
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
+		const json_t *list = json_object_get(spec, lists[l]);
+		for (size_t i = 0; i < json_array_size(list); i++)
+			if (json_array_size(
+				    json_object_get(json_array_get(list, i), "volumeDevices")))
+				rule_broken(e, FIELD_FORBIDDEN,
+					    PATH(PATH_AT(PATH(at, lists[l]), i), "volumeDevices"),
+					    NULL, why);
+	}
+}
+
+static void check_gates(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *ready = json_object_get(spec, "readinessGates");
+	const json_t *gates = json_object_get(spec, "schedulingGates");
+	for (size_t i = 0; i < json_array_size(ready); i++)
+		rule_name(e, PATH(PATH_AT(PATH(at, "readinessGates"), i), "conditionType"),
+			  json_str_or(json_array_get(ready, i), "conditionType", ""),
+			  name_label_key);
+	for (size_t i = 0; i < json_array_size(gates); i++) {
+		const struct path *here = PATH_AT(PATH(at, "schedulingGates"), i);
+		const char *name = json_str_or(json_array_get(gates, i), "name", "");
+		rule_name(e, here, name, name_label_key);
+		if (rule_is_again(gates, i, "name"))
+			rule_bad_text(e, FIELD_DUPLICATE, here, name, NULL);
 	}
 }
 
@@ -289,11 +293,14 @@ static void check_dns(const json_t *spec, const json_t *dns, const struct path *
 				    "must not be empty");
 }
 
-void validate_pod_spec(const json_t *spec, const struct path *at, struct field_errors *e)
+void validate_pod_spec(const json_t *spec, const char *name, const struct path *at,
+		       struct field_errors *e)
 {
 	AUTO_JSON *volumes = json_array();
-	validate_volumes(json_object_get(spec, "volumes"), volumes, PATH(at, "volumes"), e);
+	validate_volumes(json_object_get(spec, "volumes"), name, volumes, PATH(at, "volumes"), e);
+	validate_pod_claims(spec, at, e);
 	validate_containers(spec, volumes, at, e);
+	validate_pod_resources(spec, PATH(at, "resources"), e);
 	validate_pod_security(spec, at, e);
 	check_host_network(spec, at, e);
 	rule_labels(e, PATH(at, "nodeSelector"), json_object_get(spec, "nodeSelector"));
@@ -306,11 +313,9 @@ void validate_pod_spec(const json_t *spec, const struct path *at, struct field_e
 	if (!json_object_get(spec, "terminationGracePeriodSeconds"))
 		rule_required(e, PATH(at, "terminationGracePeriodSeconds"), NULL);
 	check_dns(spec, json_object_get(spec, "dnsConfig"), PATH(at, "dnsConfig"), e);
-	const json_t *gates = json_object_get(spec, "readinessGates");
-	for (size_t i = 0; i < json_array_size(gates); i++)
-		rule_name(e, PATH(PATH_AT(PATH(at, "readinessGates"), i), "conditionType"),
-			  json_str_or(json_array_get(gates, i), "conditionType", ""),
-			  name_label_key);
+	check_gates(spec, at, e);
+	check_own_users(spec, at, e);
+	validate_os(spec, at, e);
 }
 
 /* What annotations say of the pod itself. */
@@ -329,6 +334,7 @@ void validate_pod_annotations(const json_t *pod, const struct path *at, const st
 
 void validate_pod_create(const json_t *pod, struct field_errors *e)
 {
+	validate_init_resizes(json_object_get(pod, "spec"), PATH(NULL, "spec"), e);
 	const struct path *at = PATH(NULL, "spec");
 	validate_pod_annotations(pod, PATH(PATH(NULL, "metadata"), "annotations"), at, e);
 	const json_t *spec = json_object_get(pod, "spec");

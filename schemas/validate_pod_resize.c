@@ -200,7 +200,7 @@ void validate_pod_resize(const json_t *pod, const json_t *old, struct field_erro
 	const json_t *spec = json_object_get(pod, "spec"), *before = json_object_get(old, "spec");
 	const char *class = json_str(json_object_get(old, "status"), "qosClass");
 	validate_tables(schema_type_by_name("core.v1.PodSpec"), spec, NULL, at, e);
-	validate_pod_spec(spec, at, e);
+	validate_pod_spec(spec, NULL, at, e);
 	if (refuse_kind(old, e))
 		return;
 	if (!class)
@@ -247,7 +247,7 @@ void validate_pod_debug(const json_t *pod, const json_t *old, struct field_error
 	const json_t *now = json_object_get(spec, "ephemeralContainers");
 	const json_t *had = json_object_get(before, "ephemeralContainers");
 	validate_tables(schema_type_by_name("core.v1.PodSpec"), spec, NULL, at, e);
-	validate_pod_spec(spec, at, e);
+	validate_pod_spec(spec, NULL, at, e);
 	if (json_object_get(json_dig(old, "metadata.annotations"), MIRROR)) {
 		field_errors_fini(e);
 		*e = (struct field_errors){ 0 };

@@ -39,8 +39,9 @@ static void check_seccomp(const json_t *profile, const struct path *at, struct f
 	else if (streq(type, "Localhost"))
 		check_descending(path, PATH(at, "localhostProfile"), e);
 	else if (json_is_string(path))
-		rule_broken(e, FIELD_INVALID, PATH(at, "localhostProfile"), path,
-			    "can only be set when seccomp type is Localhost");
+		rule_broken_inside(e, FIELD_INVALID, PATH(at, "localhostProfile"),
+				   "core.v1.SeccompProfile", profile,
+				   "can only be set when seccomp type is Localhost");
 }
 
 static void check_app_armor(const json_t *profile, const struct path *at, struct field_errors *e)
@@ -55,7 +56,7 @@ static void check_app_armor(const json_t *profile, const struct path *at, struct
 			    "type is required when appArmorProfile is set");
 	at = PATH(at, "localhostProfile");
 	if (!streq(type, "Localhost")) {
-		if (text)
+		if (text && (streq(type, "RuntimeDefault") || streq(type, "Unconfined")))
 			rule_broken(e, FIELD_INVALID, at, name,
 				    "can only be set when AppArmor type is Localhost");
 		return;
@@ -140,7 +141,8 @@ static void check_sysctls(const json_t *spec, const json_t *sysctls, const struc
 
 void validate_pod_security(const json_t *spec, const struct path *at, struct field_errors *e)
 {
-	static const char *const changes[] = { "MountOption", "Recursive", NULL };
+	/* MountOption hides behind a switch that is off. */
+	static const char *const changes[] = { "Recursive", NULL };
 	const json_t *context = json_object_get(spec, "securityContext");
 	const json_t *groups = json_object_get(context, "supplementalGroups");
 	at = PATH(at, "securityContext");
@@ -164,6 +166,7 @@ void validate_pod_security(const json_t *spec, const struct path *at, struct fie
 	if (json_object_get(context, "seLinuxChangePolicy"))
 		rule_one_of(e, PATH(at, "seLinuxChangePolicy"),
 			    json_object_get(context, "seLinuxChangePolicy"), changes);
+	validate_windows_options(context, at, e);
 }
 
 void validate_container_security(const json_t *context, bool has_host_users, const struct path *at,
@@ -179,15 +182,16 @@ void validate_container_security(const json_t *context, bool has_host_users, con
 		rule_broken(e, FIELD_INVALID, PATH(at, "procMount"),
 			    json_object_get(context, "procMount"),
 			    "`hostUsers` must be false to use `Unmasked`");
+	validate_windows_options(context, at, e);
 	if (!json_is_false(escalates))
 		return;
 	if (json_bool_or(context, "privileged", false))
-		rule_broken(e, FIELD_INVALID, at, context,
-			    "cannot set `allowPrivilegeEscalation` to false and `privileged` to "
-			    "true");
+		rule_broken_inside(e, FIELD_INVALID, at, "core.v1.SecurityContext", context,
+				   "cannot set `allowPrivilegeEscalation` to false and "
+				   "`privileged` to true");
 	for (size_t i = 0; i < json_array_size(added); i++)
 		if (streq(json_string_value(json_array_get(added, i)), "CAP_SYS_ADMIN"))
-			rule_broken(e, FIELD_INVALID, at, context,
-				    "cannot set `allowPrivilegeEscalation` to false and "
-				    "`capabilities.Add` CAP_SYS_ADMIN");
+			rule_broken_inside(e, FIELD_INVALID, at, "core.v1.SecurityContext", context,
+					   "cannot set `allowPrivilegeEscalation` to false and "
+					   "`capabilities.Add` CAP_SYS_ADMIN");
 }

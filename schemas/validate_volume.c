@@ -256,8 +256,23 @@ static void check_volume(const json_t *volume, const struct path *at, struct fie
 	}
 }
 
-void validate_volumes(const json_t *volumes, json_t *ret_sound, const struct path *at,
-		      struct field_errors *e)
+/* The claim that is made for an ephemeral volume is called after pod and volume. */
+static void check_claim_name(const json_t *volume, const char *pod_name, const struct path *at,
+			     struct field_errors *e)
+{
+	const char *problems[NAME_PROBLEMS_MAX];
+	const char *name = json_str_or(volume, "name", "");
+	if (!json_object_get(volume, "ephemeral") || !*name || !pod_name || !*pod_name)
+		return;
+	auto_free char *claim = xasprintf("%s-%s", pod_name, name);
+	size_t count = name_dns_subdomain(claim, problems);
+	for (size_t i = 0; i < count; i++)
+		rule_bad_text(e, FIELD_INVALID, PATH(at, "name"), name, "PVC name \"%s\": %s",
+			      claim, problems[i]);
+}
+
+void validate_volumes(const json_t *volumes, const char *pod_name, json_t *ret_sound,
+		      const struct path *at, struct field_errors *e)
 {
 	for (size_t i = 0; i < json_array_size(volumes); i++) {
 		const struct path *here = PATH_AT(at, i);
@@ -266,6 +281,7 @@ void validate_volumes(const json_t *volumes, json_t *ret_sound, const struct pat
 		check_volume(volume, here, e);
 		rule_required_name(e, PATH(here, "name"), json_str_or(volume, "name", ""),
 				   name_dns_label);
+		check_claim_name(volume, pod_name, here, e);
 		if (rule_is_again(volumes, i, "name"))
 			rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
 				    json_object_get(volume, "name"), NULL);

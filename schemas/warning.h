@@ -8,6 +8,8 @@
 
 /* Of a pod or a template: `pod` has metadata and spec, and stands at `at` (NULL: it is the object). */
 void warn_pod(const json_t *pod, const struct path *at, struct schema_report *ret);
+/* Of a volume of a pod: files that hide each other. */
+void warn_files(const json_t *volume, struct schema_report *ret);
 /* Of a CustomResourceDefinition. */
 void warn_definition(const json_t *tree, struct schema_report *ret);
 /* '…; use "…" instead' for a node label that has a newer name; NULL: it has none. */

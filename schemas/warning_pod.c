@@ -217,6 +217,19 @@ static void warn_port(const json_t *port, const struct path *at, const json_t *o
 }
 
 /* Calls for each port and each port before it, in the order of the containers. */
+/* Shown as Go shows a struct. */
+static void warn_host_ip(const json_t *port, const struct path *at, struct schema_report *ret)
+{
+	const char *ip = json_str_or(port, "hostIP", "");
+	if (*ip && json_int_or(port, "hostPort", 0) == 0)
+		warn_at(ret, at,
+			"hostIP set without hostPort: {Name:%s HostPort:0 ContainerPort:%lld "
+			"Protocol:%s HostIP:%s}",
+			json_str_or(port, "name", ""),
+			(long long)json_int_or(port, "containerPort", 0),
+			json_str_or(port, "protocol", ""), ip);
+}
+
 static void warn_ports_before(const json_t *spec, const struct path *at, size_t list, size_t place,
 			      size_t number, struct schema_report *ret)
 {
@@ -224,6 +237,7 @@ static void warn_ports_before(const json_t *spec, const struct path *at, size_t 
 	const json_t *port = json_array_get(json_object_get(container, "ports"), number);
 	const struct path *here =
 		PATH_AT(PATH(PATH_AT(PATH(at, lists[list]), place), "ports"), number);
+	warn_host_ip(port, here, ret);
 	for (size_t l = 0; l <= list; l++) {
 		const json_t *others = json_object_get(spec, lists[l]);
 		for (size_t c = 0; c < json_array_size(others) && (l < list || c <= place); c++) {
@@ -307,6 +321,8 @@ void warn_pod(const json_t *pod, const struct path *at, struct schema_report *re
 		warn_at(ret, PATH_OF(PATH(PATH(at, "metadata"), "annotations"), SECCOMP "pod"),
 			SECCOMP_OLD);
 	warn_volumes(json_object_get(spec, "volumes"), PATH(here, "volumes"), ret);
+	for (size_t i = 0; i < json_array_size(json_object_get(spec, "volumes")); i++)
+		warn_files(json_array_get(json_object_get(spec, "volumes"), i), ret);
 	warn_twice(json_object_get(spec, "hostAliases"), "ip", PATH(here, "hostAliases"), ret);
 	warn_twice(secrets, "name", PATH(here, "imagePullSecrets"), ret);
 	for (size_t i = 0; i < json_array_size(secrets); i++)

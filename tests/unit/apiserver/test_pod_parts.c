@@ -24,6 +24,20 @@ static const struct api_row rows[] = {
 	{ "a pod", 0, "POST", NS "/pods", POD("p", "", CPU("100m")), 201,
 	  "\"generation\":1 & Burstable" },
 
+	/* what a new pod is given */
+	{ "keys of its labels", 0, "POST", NS "/pods?dryRun=All",
+	  "{\"metadata\":{\"name\":\"k\",\"labels\":{\"x\":\"y\"}},\"spec\":{\"containers\":[{\"name\":\"c\","
+	  "\"image\":\"i\"}],\"terminationGracePeriodSeconds\":-3,\"topologySpreadConstraints\":[{"
+	  "\"maxSkew\":1,\"topologyKey\":\"t\",\"whenUnsatisfiable\":\"DoNotSchedule\","
+	  "\"labelSelector\":{},\"matchLabelKeys\":[\"x\",\"none\"]}],\"affinity\":{\"podAntiAffinity\":{"
+	  "\"requiredDuringSchedulingIgnoredDuringExecution\":[{\"topologyKey\":\"t\","
+	  "\"labelSelector\":{\"matchLabels\":{\"a\":\"b\"}},\"mismatchLabelKeys\":[\"x\"]}]}}}}",
+	  201,
+	  "\"labelSelector\":{\"matchExpressions\":[{\"key\":\"x\",\"operator\":\"In\",\"values\":["
+	  "\"y\"]}]} & \"labelSelector\":{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{\"key\":"
+	  "\"x\",\"operator\":\"NotIn\",\"values\":[\"y\"]}]} & "
+	  "\"terminationGracePeriodSeconds\":1" },
+
 	/* resize */
 	{ "not by an update", 0, "PATCH", NS "/pods/p", RESIZE("200m"), 422,
 	  "pod updates may not change fields other than" },

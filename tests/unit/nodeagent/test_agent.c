@@ -367,7 +367,7 @@ static void test_hooks(struct node_world *n)
 		"\"terminationGracePeriodSeconds\":%d,\"containers\":[{\"name\":\"hooks\","
 		"\"image\":\"i:1\",\"lifecycle\":{\"postStart\":{\"sleep\":{\"seconds\":%d}},"
 		"\"preStop\":{\"sleep\":{\"seconds\":3}}}}]}}";
-	auto_free char *both = xasprintf(body, 30, 2), *hasty = xasprintf(body, 3, 60);
+	auto_free char *both = xasprintf(body, 30, 2), *hasty = xasprintf(body, 60, 60);
 	CHECK_INT(run(n, "POST", PODS, both), 201);
 	pass(n, 1500);
 	check_pod(n, "its hook is under way", "hooks", "Pending", 0);

@@ -80,6 +80,22 @@ static const struct {
 	{ "job with parallelism", "batch", "Job", "spec: {parallelism: 2}\n", NULL,
 	  "{\"backoffLimit\":6,\"completionMode\":\"NonIndexed\",\"manualSelector\":false,"
 	  "\"parallelism\":2,\"podReplacementPolicy\":\"TerminatingOrFailed\",\"suspend\":false}" },
+	{ "what containers ask for together", "", "Pod",
+	  "spec: {resources: {limits: {cpu: 4, hugepages-2Mi: 4Mi}}, containers: [{name: c, resources: "
+	  "{requests: {cpu: 1, memory: 1Gi}}}, {name: d, resources: {limits: {memory: 1Gi}}}], "
+	  "initContainers: [{name: e, restartPolicy: Always, resources: {requests: {cpu: 500m}}}, "
+	  "{name: f, resources: {requests: {cpu: 2, a.b/c: 1}}}]}\n",
+	  "^resources",
+	  "{\"limits\":{\"cpu\":\"4\",\"hugepages-2Mi\":\"4Mi\"},\"requests\":{\"cpu\":\"2500m\","
+	  "\"hugepages-2Mi\":\"4Mi\",\"memory\":\"2Gi\"}}" },
+	{ "images that are none", "", "Pod", "spec: {containers: [{name: c, image: A_b!}]}\n",
+	  "imagePullPolicy", "\"IfNotPresent\"" },
+	{ "an image of a host", "", "Pod",
+	  "spec: {containers: [{name: c, image: 'H.x:5/a/b_c'}]}\n", "imagePullPolicy",
+	  "\"Always\"" },
+	{ "an image with a large letter", "", "Pod",
+	  "spec: {containers: [{name: c, image: 'h.x/A'}]}\n", "imagePullPolicy",
+	  "\"IfNotPresent\"" },
 	{ "one range of a node", "", "Node", "spec: {podCIDR: 10.1.0.0/24}\n", NULL,
 	  "{\"podCIDR\":\"10.1.0.0/24\",\"podCIDRs\":[\"10.1.0.0/24\"]}" },
 	{ "a list of ranges", "", "Node", "spec: {podCIDRs: [10.1.0.0/24, 'fd00::/64']}\n", NULL,
@@ -117,7 +133,9 @@ int main(void)
 			schema_kind_by_kind(part_rows[i].group, "v1", part_rows[i].kind);
 		AUTO_JSON *tree = parse(k, part_rows[i].yaml);
 		json_t *part = json_object_get(tree, "spec");
-		if (part_rows[i].path)
+		if (part_rows[i].path && *part_rows[i].path == '^') /* of the pod itself */
+			part = json_object_get(part, part_rows[i].path + 1);
+		else if (part_rows[i].path)
 			part = json_object_get(
 				json_array_get(json_object_get(part, "containers"), 0),
 				part_rows[i].path);

@@ -154,6 +154,12 @@ static const struct {
 	"must have at most 253 characters and match regex "                                        \
 	"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
 
+#define CONTEXT_SHOWN                                                                               \
+	"{\"Capabilities\":{\"Add\":[\"CAP_SYS_ADMIN\"],\"Drop\":null},\"Privileged\":true,"        \
+	"\"SELinuxOptions\":null,\"WindowsOptions\":null,\"RunAsUser\":null,\"RunAsGroup\":null,"   \
+	"\"RunAsNonRoot\":null,\"ReadOnlyRootFilesystem\":null,\"AllowPrivilegeEscalation\":false," \
+	"\"ProcMount\":\"Unmasked\",\"SeccompProfile\":null,\"AppArmorProfile\":null}"
+
 static const struct {
 	const char *name, *yaml, *want;
 } pods[] = {
@@ -183,13 +189,9 @@ static const struct {
 	      "shareProcessNamespace: true\n"),
 	  "spec.containers[0].securityContext.procMount: Invalid value: \"Unmasked\": `hostUsers` "
 	  "must be false to use `Unmasked`\n"
-	  "spec.containers[0].securityContext: Invalid value: "
-	  "{\"allowPrivilegeEscalation\":false,\"capabilities\":{\"add\":[\"CAP_SYS_ADMIN\"]},"
-	  "\"privileged\":true,\"procMount\":\"Unmasked\"}: cannot set "
+	  "spec.containers[0].securityContext: Invalid value: " CONTEXT_SHOWN ": cannot set "
 	  "`allowPrivilegeEscalation` to false and `privileged` to true\n"
-	  "spec.containers[0].securityContext: Invalid value: "
-	  "{\"allowPrivilegeEscalation\":false,\"capabilities\":{\"add\":[\"CAP_SYS_ADMIN\"]},"
-	  "\"privileged\":true,\"procMount\":\"Unmasked\"}: cannot set "
+	  "spec.containers[0].securityContext: Invalid value: " CONTEXT_SHOWN ": cannot set "
 	  "`allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN\n"
 	  "spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace "
 	  "and HostPID cannot both be enabled" },
@@ -202,7 +204,7 @@ static const struct {
 	  "spec.containers[0].securityContext.seccompProfile.localhostProfile: Invalid value: "
 	  "\"/a/../b\": must not contain '..'\n"
 	  "spec.containers[1].securityContext.seccompProfile.localhostProfile: Invalid value: "
-	  "\"a\": can only be set when seccomp type is Localhost\n"
+	  "{\"Type\":\"Unconfined\",\"LocalhostProfile\":\"a\"}: can only be set when seccomp type is Localhost\n"
 	  "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when "
 	  "seccomp type is Localhost" },
 	{ "AppArmor",
