@@ -108,6 +108,7 @@ static int pick_ip(struct change *c, char out[16], struct failure *f)
 	return fail_internal(f, "failed to allocate a serviceIP: range %s is full", a->cidr);
 }
 
+/* Does not touch what is refused anyway. */
 static int allocate_ip(struct change *c, struct failure *f)
 {
 	const char *wanted = json_str_or(c->tree, "spec.clusterIP", "");
@@ -147,10 +148,18 @@ static int allocate_ip(struct change *c, struct failure *f)
 
 /* ---- node ports ---- */
 
+static bool needs_health_port(const json_t *service)
+{
+	return streq(json_str_or(service, "spec.type", ""), "LoadBalancer") &&
+	       streq(json_str_or(service, "spec.externalTrafficPolicy", ""), "Local");
+}
+
 static bool has_node_port(const json_t *service, int64_t port)
 {
 	size_t i;
 	json_t *p;
+	if (port && json_int_or(service, "spec.healthCheckNodePort", 0) == port)
+		return true;
 	json_array_foreach (json_dig(service, "spec.ports"), i, p)
 		if (json_int_or(p, "nodePort", 0) == port)
 			return true;
@@ -182,9 +191,39 @@ static int64_t pick_port(struct change *c)
 	return 0;
 }
 
+static int refuse_port(struct change *c, const char *field, int64_t port, const char *why,
+		       struct failure *f)
+{
+	char value[24];
+	int n = snprintf(value, sizeof value, "%lld", (long long)port);
+	assert(n > 0);
+	return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value, why);
+}
+
+/* A port that is to be new: free, in the range, and ours with this write. */
+static int take_port(struct change *c, const char *field, int64_t *port, struct failure *f)
+{
+	char key[64];
+	port_key(key, *port);
+	if (*port && (*port < NODE_PORT_FIRST || *port > NODE_PORT_LAST))
+		return refuse_port(c, field, *port,
+				   "provided port is not in the valid range. The range of valid "
+				   "ports is 30000-32767",
+				   f);
+	if (*port && is_taken(c, key))
+		return refuse_port(c, field, *port, "provided port is already allocated", f);
+	if (!*port)
+		*port = pick_port(c);
+	if (!*port)
+		return fail_internal(f, "no node port is free");
+	port_key(key, *port);
+	take(c, key);
+	return 0;
+}
+
 static int allocate_port(struct change *c, json_t *port, size_t at, struct failure *f)
 {
-	char key[64], field[64], value[24];
+	char field[64];
 	int64_t wanted = json_int_or(port, "nodePort", 0);
 	if (!wanted)
 		wanted = old_node_port(c->old_tree, port);
@@ -194,23 +233,8 @@ static int allocate_port(struct change *c, json_t *port, size_t at, struct failu
 	}
 	int n = snprintf(field, sizeof field, "spec.ports[%zu].nodePort", at);
 	assert(n > 0);
-	n = snprintf(value, sizeof value, "%lld", (long long)wanted);
-	assert(n > 0);
-	port_key(key, wanted);
-	if (wanted && (wanted < NODE_PORT_FIRST || wanted > NODE_PORT_LAST))
-		return fail_field(
-			f, c->kind, c->name, FIELD_INVALID, field, value,
-			"provided port is not in the valid range. The range of valid ports "
-			"is 30000-32767");
-	if (wanted && is_taken(c, key))
-		return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value,
-				  "provided port is already allocated");
-	if (!wanted)
-		wanted = pick_port(c);
-	if (!wanted)
-		return fail_internal(f, "no node port is free");
-	port_key(key, wanted);
-	take(c, key);
+	if (take_port(c, field, &wanted, f) < 0)
+		return -1;
 	json_put_int(port, "nodePort", wanted);
 	return 0;
 }
@@ -221,7 +245,7 @@ static int allocate_ports(struct change *c, bool wants, struct failure *f)
 	json_t *port;
 	json_t *ports = json_dig(c->tree, "spec.ports");
 	/* Each takes a key beside the Service's own, in one member of a batch. */
-	if (wants && json_array_size(ports) > CHANGE_EXTRA_MAX - 3)
+	if (wants && json_array_size(ports) > CHANGE_EXTRA_MAX - 4)
 		return fail_field(f, c->kind, c->name, FIELD_TOO_MANY, "spec.ports", NULL,
 				  "must have at most 9 items with node ports");
 	json_array_foreach (ports, i, port) {
@@ -235,6 +259,29 @@ static int allocate_ports(struct change *c, bool wants, struct failure *f)
 	return 0;
 }
 
+/* Where balancers ask a node whether it has endpoints of the Service. */
+static int allocate_health_port(struct change *c, struct failure *f)
+{
+	static const char field[] = "spec.healthCheckNodePort";
+	int64_t port = json_int_or(c->tree, field, 0), old = json_int_or(c->old_tree, field, 0);
+	if (!needs_health_port(c->tree)) {
+		if (port && port == old)
+			json_drop(c->tree, field);
+		return 0; /* validation has its say about one that does not fit */
+	}
+	if (old && (!port || port == old)) {
+		json_put(c->tree, field, json_integer(old));
+		return 0;
+	}
+	/* A port that stays, and one that is none, are for validation to tell. */
+	if (old || port < 0 || port > UINT16_MAX)
+		return 0;
+	if (take_port(c, field, &port, f) < 0)
+		return -1;
+	json_put(c->tree, field, json_integer(port));
+	return 0;
+}
+
 int alloc_service(struct change *c, struct failure *f)
 {
 	const char *type = json_str_or(c->tree, "spec.type", "ClusterIP");
@@ -245,21 +292,27 @@ int alloc_service(struct change *c, struct failure *f)
 		json_drop(c->tree, "spec.ipFamilyPolicy");
 		json_drop(c->tree, "spec.internalTrafficPolicy");
 	} else {
-		if (allocate_ip(c, f) < 0)
+		bool is_sound;
+		if (alloc_families(c, &is_sound, f) < 0 || (is_sound && allocate_ip(c, f) < 0))
 			return -1;
-		if (!json_dig(c->tree, "spec.ipFamilies"))
-			json_put(c->tree, "spec.ipFamilies", json_pack("[s]", "IPv4"));
-		if (!json_dig(c->tree, "spec.ipFamilyPolicy"))
-			json_put_str(c->tree, "spec.ipFamilyPolicy", "SingleStack");
 	}
 	bool wants_ports = streq(type, "NodePort") ||
 			   (streq(type, "LoadBalancer") &&
 			    json_bool_or(c->tree, "spec.allocateLoadBalancerNodePorts", true));
-	if (allocate_ports(c, wants_ports, f) < 0)
+	if (allocate_ports(c, wants_ports, f) < 0 || allocate_health_port(c, f) < 0)
 		return -1;
 	if (c->old_tree)
 		alloc_release_service(c, c->old_tree, c->tree);
 	return 0;
+}
+
+static void drop_port(struct change *c, int64_t port, const json_t *keep)
+{
+	char key[64];
+	if (port == 0 || has_node_port(keep, port))
+		return;
+	port_key(key, port);
+	change_drop_key(c, key);
 }
 
 /* Let go of what `tree` holds and `keep` (NULL: nothing) does not. */
@@ -273,11 +326,7 @@ void alloc_release_service(struct change *c, const json_t *tree, const json_t *k
 	}
 	size_t i;
 	json_t *port;
-	json_array_foreach (json_dig(tree, "spec.ports"), i, port) {
-		int64_t n = json_int_or(port, "nodePort", 0);
-		if (n == 0 || has_node_port(keep, n))
-			continue;
-		port_key(key, n);
-		change_drop_key(c, key);
-	}
+	drop_port(c, json_int_or(tree, "spec.healthCheckNodePort", 0), keep);
+	json_array_foreach (json_dig(tree, "spec.ports"), i, port)
+		drop_port(c, json_int_or(port, "nodePort", 0), keep);
 }

@@ -12,7 +12,7 @@
 struct owners_input;
 
 #define CHANGE_ATTEMPTS_MAX 8
-#define CHANGE_EXTRA_MAX    12
+#define CHANGE_EXTRA_MAX    13
 #define RENDER_LIMIT        (16u << 20) /* canonical bytes of one object, in work */
 
 enum change_part {

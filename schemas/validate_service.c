@@ -88,16 +88,59 @@ static void check_external_name(const json_t *spec, const struct path *at, struc
 		rule_required(e, PATH(at, "externalName"), NULL);
 }
 
+static void check_families(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *families = json_object_get(spec, "ipFamilies");
+	const json_t *ips = json_object_get(spec, "clusterIPs");
+	const char *ip = json_str_or(spec, "clusterIP", "");
+	if (!*ip && json_array_size(ips))
+		rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), ips,
+			    "must be empty when `clusterIP` is not specified");
+	for (size_t i = 0; i < json_array_size(families); i++)
+		for (size_t k = 0; k < i; k++)
+			if (json_equal(json_array_get(families, i), json_array_get(families, k))) {
+				rule_broken(e, FIELD_DUPLICATE, PATH_AT(PATH(at, "ipFamilies"), i),
+					    json_array_get(families, i), NULL);
+				break;
+			}
+}
+
+/* An address and the family that is said to be its. */
+static void check_family(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *families = json_object_get(spec, "ipFamilies");
+	const json_t *ips = json_object_get(spec, "clusterIPs");
+	AUTO_JSON *one = json_pack("[s]", json_str_or(spec, "clusterIP", ""));
+	const json_t *list = json_array_size(ips) ? ips : one;
+	for (size_t i = 0; i < json_array_size(list) && i < json_array_size(families); i++) {
+		const char *ip = json_string_value(json_array_get(list, i));
+		const char *family = json_string_value(json_array_get(families, i));
+		bool is_v6 = streq(family, "IPv6");
+		if (*ip && (is_v6 ? ip_is_v4(ip) : streq(family, "IPv4") && ip_is_v6(ip)))
+			rule_bad_text(e, FIELD_INVALID, PATH_AT(PATH(at, "clusterIPs"), i), ip,
+				      "expected an IPv%c value as indicated by `ipFamilies[%zu]`",
+				      is_v6 ? '6' : '4', i);
+	}
+	bool is_twin = json_array_size(list) == 2 &&
+		       ip_is_v6(json_string_value(json_array_get(list, 0))) ==
+			       ip_is_v6(json_string_value(json_array_get(list, 1)));
+	if (is_twin)
+		rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), list,
+			    "may specify no more than one IP for each IP family");
+}
+
 static void check_addresses(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	const json_t *ips = json_object_get(spec, "clusterIPs");
 	const char *ip = json_str_or(spec, "clusterIP", "");
 	bool is_external = streq(json_str_or(spec, "type", ""), "ExternalName");
+	if (!is_external)
+		check_families(spec, at, e);
 	for (size_t i = 0; i < json_array_size(ips); i++) {
 		const json_t *one = json_array_get(ips, i);
 		if (i > 0 || !streq(json_string_value(one), "None"))
 			rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), i), one);
-		if (i == 0 && !is_external && !streq(ip, json_string_value(one)))
+		if (i == 0 && !is_external && *ip && !streq(ip, json_string_value(one)))
 			rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), ips,
 				    "first value must match `clusterIP`");
 	}
@@ -105,6 +148,8 @@ static void check_addresses(const json_t *spec, const struct path *at, struct fi
 		AUTO_JSON *shown = json_string_nocheck(ip);
 		rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), 0), shown);
 	}
+	if (!is_external)
+		check_family(spec, at, e);
 	const json_t *external = json_object_get(spec, "externalIPs");
 	for (size_t i = 0; i < json_array_size(external); i++) {
 		const json_t *one = json_array_get(external, i);
@@ -114,6 +159,12 @@ static void check_addresses(const json_t *spec, const struct path *at, struct fi
 			rule_not_special(json_string_value(one),
 					 PATH_AT(PATH(at, "externalIPs"), i), e);
 	}
+}
+
+static bool has_health(const json_t *spec)
+{
+	return streq(json_str_or(spec, "type", ""), "LoadBalancer") &&
+	       streq(json_str_or(spec, "externalTrafficPolicy", ""), "Local");
 }
 
 /* The address stays while the type keeps one. */
@@ -133,6 +184,11 @@ static void check_update(const json_t *spec, const json_t *old, const struct pat
 			 struct field_errors *e)
 {
 	check_class_update(spec, old, at, e);
+	if (has_health(spec) && has_health(old) &&
+	    !rule_same(json_object_get(spec, "healthCheckNodePort"),
+		       json_object_get(old, "healthCheckNodePort")))
+		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "healthCheckNodePort"), NULL,
+			    "field is immutable");
 	const char *before = json_str_or(old, "clusterIP", "");
 	if (streq(json_str_or(old, "type", ""), "ExternalName") ||
 	    streq(json_str_or(spec, "type", ""), "ExternalName") || !*before)
@@ -145,6 +201,22 @@ static void check_update(const json_t *spec, const json_t *old, const struct pat
 	AUTO_JSON *shown = json_pack("[s]", now);
 	rule_broken(e, FIELD_INVALID, PATH_AT(PATH(at, "clusterIPs"), 0), list ? list : shown,
 		    "may not change once set");
+}
+
+/* The port where a balancer asks a node whether it has endpoints. */
+static void check_health(const json_t *spec, const struct path *at, struct field_errors *e)
+{
+	const json_t *port = json_object_get(spec, "healthCheckNodePort");
+	bool is_needed = has_health(spec);
+	at = PATH(at, "healthCheckNodePort");
+	if (json_integer_value(port) == 0 && is_needed)
+		rule_required(e, at, NULL);
+	else if (is_needed)
+		rule_port(e, at, port);
+	else if (json_integer_value(port) != 0)
+		rule_broken(e, FIELD_INVALID, at, port,
+			    "may only be set when `type` is 'LoadBalancer' and "
+			    "`externalTrafficPolicy` is 'Local'");
 }
 
 static void check_traffic(const json_t *spec, const char *type, const struct path *at,
@@ -160,6 +232,7 @@ static void check_traffic(const json_t *spec, const char *type, const struct pat
 	else if (json_string_length(policy))
 		rule_broken(e, FIELD_INVALID, PATH(at, "externalTrafficPolicy"), policy,
 			    "may only be set for externally-accessible services");
+	check_health(spec, at, e);
 	const json_t *timeout = json_dig(spec, "sessionAffinityConfig.clientIP.timeoutSeconds");
 	if (timeout && (json_integer_value(timeout) <= 0 || json_integer_value(timeout) > 86400))
 		rule_broken(
