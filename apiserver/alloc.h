@@ -21,6 +21,6 @@ int address_ranges_new(const char *service_cidr, struct address_ranges **ret,
 		       struct error *err) MUST_CHECK;
 /* The n-th address of the Service range, from 1. */
 void address_ranges_nth(const struct address_ranges *a, uint32_t n, char out[16]);
-/* Of a Service that has addresses: its families and their policy. *ret_is_sound false: what it says of them
- * is refused by its kind's rules, and nothing was filled in. */
+/* Of a Service that has addresses: its families and their policy. *ret_is_sound false: what it says
+ * of them is refused by its kind's rules, and nothing was filled in. */
 int alloc_families(struct change *c, bool *ret_is_sound, struct failure *f);
