@@ -249,7 +249,8 @@ static const struct {
 	  "name in URL does not match name in Binding object" },
 	{ "bind to another kind", "POST", NS "/pods/p/binding", 0, 0,
 	  "{\"target\":{\"kind\":\"Pod\",\"name\":\"n1\"}}", 422,
-	  "target.kind: Unsupported value: \\\"Pod\\\": supported values: \\\"Node\\\", \\\"<empty>\\\"" },
+	  "target.kind: Unsupported value: \\\"Pod\\\": supported values: "
+	  "\\\"Node\\\", \\\"<empty>\\\"" },
 	{ "bind", "POST", NS "/pods/p/binding", 0, 0,
 	  "{\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}", 201, "\"status\":\"Success\"" },
 	{ "bind again", "POST", NS "/pods/p/binding", 0, 0,
@@ -274,7 +275,8 @@ static const struct {
 	  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"NodePort\",\"selector\":{\"app\":\"w\"},"
 	  "\"ports\":[{\"port\":80}]}}",
 	  201,
-	  "\"clusterIP\":\"10.96. & \"nodePort\":3 & \"targetPort\":80 & \"ipFamilies\":[\"IPv4\"]" },
+	  "\"clusterIP\":\"10.96. & \"nodePort\":3 & \"targetPort\":80 & "
+	  "\"ipFamilies\":[\"IPv4\"]" },
 	{ "address taken", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"port\":80}"
 	  "]}}",
@@ -296,7 +298,9 @@ static const struct {
 	{ "with addresses of both families", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"ipFamilyPolicy\":\"RequireDualStack\",\"selector\":{\"a\":\"b\"},\"ports\":[{\"port\":80}]}}",
 	  422,
-	  "\"Service \\\"t\\\" is invalid: spec.ipFamilyPolicy: Invalid value: \\\"RequireDualStack\\\": this cluster is not configured for dual-stack services\"" },
+	  "\"Service \\\"t\\\" is invalid: spec.ipFamilyPolicy: Invalid value: "
+	  "\\\"RequireDualStack\\\": this cluster is not configured for dual-stack "
+	  "services\"" },
 	{ "of the other family", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"ipFamilies\":[\"IPv6\"],\"ports\":[{\"port\":80}]}}",
 	  422,
@@ -304,16 +308,20 @@ static const struct {
 	{ "of two by one policy", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"ipFamilies\":[\"IPv4\",\"IPv6\"],\"ports\":[{\"port\":80}]}}",
 	  422,
-	  "spec.ipFamilyPolicy: Invalid value: \\\"SingleStack\\\": must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified\"" },
+	  "spec.ipFamilyPolicy: Invalid value: \\\"SingleStack\\\": must be "
+	  "'RequireDualStack' or 'PreferDualStack' when multiple IP families are "
+	  "specified\"" },
 	{ "an address of the other family", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"fd00::1\",\"ports\":[{\"port\":80}]}}",
 	  422,
-	  "spec.clusterIPs[0]: Invalid value: [\\\"fd00::1\\\"]: IPv6 is not configured on this cluster\"" },
+	  "spec.clusterIPs[0]: Invalid value: [\\\"fd00::1\\\"]: IPv6 is not "
+	  "configured on this cluster\"" },
 	{ "prefers both", "POST", NS "/services?dryRun=All", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"ipFamilyPolicy\":\"PreferDualStack\",\"selector\":{\"a\":\"b\"},\"ports\":[{\"port\":80}]}}",
 	  201, "\"ipFamilies\":[\"IPv4\"],\"ipFamilyPolicy\":\"PreferDualStack\"" },
 	{ "asked for its health", "POST", NS "/services", 0, 0,
-	  "{\"metadata\":{\"name\":\"lb\"},\"spec\":{\"type\":\"LoadBalancer\",\"externalTrafficPolicy\":\"Local\",\"healthCheckNodePort\":31777,\"ports\":[{\"port\":80}]}}",
+	  "{\"metadata\":{\"name\":\"lb\"},\"spec\":{\"type\":\"LoadBalancer\","
+	  "\"externalTrafficPolicy\":\"Local\",\"healthCheckNodePort\":31777,\"ports\":[{\"port\":80}]}}",
 	  201, "\"healthCheckNodePort\":31777" },
 	{ "at a port that is taken", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":31777}]}}",
@@ -332,7 +340,8 @@ static const struct {
 	{ "of no balancer", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"type\":\"NodePort\",\"healthCheckNodePort\":31000,\"ports\":[{\"port\":80}]}}",
 	  422,
-	  "spec.healthCheckNodePort: Invalid value: 31000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'\"" },
+	  "spec.healthCheckNodePort: Invalid value: 31000: may only be set when "
+	  "`type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'\"" },
 	{ "no balancer any more", "DELETE", NS "/services/lb", 0, 0, 0, 200, "" },
 
 	{ "deployment", "POST", DEPLOYMENTS, 0, 0, DEPLOY("a", ""), 201,
