@@ -123,6 +123,15 @@ int fail_not_found(struct failure *f, const struct schema_kind *kind, const char
 	return -1;
 }
 
+int fail_unopened(struct failure *f, const struct schema_kind *kind, const char *name)
+{
+	return fail_internal(
+		f,
+		"unable to read %s \"%s\": what is stored cannot be opened; the log says "
+		"why",
+		kind->resource, name);
+}
+
 int fail_exists(struct failure *f, const struct schema_kind *kind, const char *name)
 {
 	char resource[256];

@@ -48,6 +48,8 @@ int fail_media_type(struct failure *f, bool has_protobuf);
 int fail_patch_type(struct failure *f, bool is_custom); /* 415 */
 int fail_expired(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current);
+/* The object is stored, and this server has no key that opens it. */
+int fail_unopened(struct failure *f, const struct schema_kind *kind, const char *name);
 int fail_internal(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int fail_unavailable(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* 422 with one cause an error; `errors` must not be empty. */

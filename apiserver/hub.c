@@ -58,6 +58,8 @@ static void load_begin(void *ctx)
 	struct hub *h = ctx;
 	h->is_loaded = false;
 	own_clear(h);
+	map_fini(&h->unopened);
+	h->unopened = (struct map){ 0 };
 	for (size_t i = 0; i < h->kinds_count; i++) {
 		index_fini(&h->kinds[i]->loading);
 		h->kinds[i]->order_loading = 0;
@@ -157,8 +159,10 @@ static void load_end(void *ctx, uint64_t revision)
 static void remove_one(struct hub *h, struct hub_kind *k, const struct store_item *item)
 {
 	struct object *old = index_remove(&k->index, item->key);
-	if (!old)
+	if (!old) {
+		map_remove(&h->unopened, item->key);
 		return;
+	}
 	h->object_bytes -= old->len;
 	k->order_count -= old->has_order;
 	struct object *last = take_expected(h, item);
@@ -271,6 +275,7 @@ void hub_free(struct hub *h)
 	while (h->expected_count)
 		object_unref(pop_expected(h));
 	own_clear(h);
+	map_fini(&h->unopened);
 	loop_timer_free(h->trim);
 	free(h);
 }
@@ -326,6 +331,15 @@ struct object *hub_get(const struct hub *h, const struct schema_kind *kind, cons
 		return index_get(x, key);
 	auto_free char *long_key = object_key(kind, ns, name);
 	return index_get(x, long_key);
+}
+
+bool hub_is_unopened(const struct hub *h, const struct schema_kind *kind, const char *ns,
+		     const char *name)
+{
+	if (!h->unopened.count)
+		return false;
+	auto_free char *key = object_key(kind, ns ? ns : "", name);
+	return map_get(&h->unopened, key) != NULL;
 }
 
 bool hub_has_order(const struct hub *h, const struct schema_kind *kind)

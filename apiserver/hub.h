@@ -54,6 +54,10 @@ const struct index *hub_index(const struct hub *h, const struct schema_kind *kin
 struct object *hub_get(const struct hub *h, const struct schema_kind *kind, const char *ns,
 		       const char *name); /* borrowed or NULL */
 
+/* Something is stored there that cannot be read: its key is missing, or its bytes are no object. */
+bool hub_is_unopened(const struct hub *h, const struct schema_kind *kind, const char *ns,
+		     const char *name);
+
 /* Whether any object of the kind has an annotation that says what it depends on. */
 bool hub_has_order(const struct hub *h, const struct schema_kind *kind);
 

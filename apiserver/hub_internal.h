@@ -50,6 +50,7 @@ struct hub {
 	size_t places;
 	struct map by_prefix; /* "o/apps/deployments" → struct hub_kind */
 	struct map own;       /* key → struct own_key */
+	struct map unopened;  /* keys of objects that were left out */
 	uint64_t revision, load_version;
 	bool is_loaded;
 	struct hub_waits waits;

@@ -173,11 +173,14 @@ static struct object *open_item(struct hub *h, struct hub_kind *k, const struct 
 		return o;
 	}
 	log_error("hub", "object left out", "key", item->key, "error", err.text);
+	map_put(&h->unopened, item->key, h);
 	return NULL;
 }
 
 struct object *hub_object_of(struct hub *h, struct hub_kind *k, const struct store_item *item)
 {
+	if (h->unopened.count)
+		map_remove(&h->unopened, item->key);
 	struct object *o = open_item(h, k, item);
 	/* While all is loaded, what is stale is left for the turns that follow. */
 	if (!o || !k->kind->custom || !h->is_loaded || hub_is_current(o, k->kind))

@@ -136,10 +136,20 @@ static void serve_resource(struct request *r)
 	abort(); /* check_target has refused it */
 }
 
+/* What cannot be read is not to be taken for gone. */
+static int check_opened(struct request *r, struct failure *f)
+{
+	const struct target *t = &r->target;
+	const char *ns = t->kind->is_namespaced ? t->ns : NULL;
+	if (!t->name || !hub_is_unopened(r->server->hub, t->kind, ns, t->name))
+		return 0;
+	return fail_unopened(f, t->kind, t->name);
+}
+
 static void serve_found(struct request *r)
 {
 	struct failure f = { 0 };
-	if (check_target(r, &f) < 0 || check_accept(r, &f) < 0) {
+	if (check_target(r, &f) < 0 || check_accept(r, &f) < 0 || check_opened(r, &f) < 0) {
 		reply_failure(r, &f);
 		return;
 	}

@@ -81,8 +81,11 @@ static int find_old(struct change *c, struct failure *f)
 		server_name_suffix(c->server, suffix);
 		c->name = xasprintf("%.58s%s", c->base, suffix);
 	}
-	c->key = object_key(c->kind, c->kind->is_namespaced ? c->ns : NULL, c->name);
+	const char *ns = c->kind->is_namespaced ? c->ns : NULL;
+	c->key = object_key(c->kind, ns, c->name);
 	struct object *old = index_get(hub_index(c->server->hub, c->kind), c->key);
+	if (!old && hub_is_unopened(c->server->hub, c->kind, ns, c->name))
+		return fail_unopened(f, c->kind, c->name);
 	if (c->verb == CHANGE_CREATE && c->part == PART_MAIN) {
 		c->is_create = true;
 		return old ? fail_exists(f, c->kind, c->name) : check_ending(c, f);

@@ -140,7 +140,14 @@ static const struct api_row rewritten[] = {
 	{ "written again as it is", 0, "PATCH", SECRETS "/s", "{}", 200, "dG9wLXNlY3JldA==" },
 };
 static const struct api_row lost[] = {
-	{ "without its key it is not there", 0, "GET", SECRETS "/s", 0, 404, "" },
+	{ "without its key it cannot be read", 0, "GET", SECRETS "/s", 0, 500,
+	  "unable to read secrets \\\"s\\\"" },
+	{ "nor changed", 0, "PATCH", SECRETS "/s", "{}", 500, "unable to read" },
+	{ "nor deleted", 0, "DELETE", SECRETS "/s", 0, 500, "unable to read" },
+	{ "nor made again", 0, "POST", SECRETS, "{\"metadata\":{\"name\":\"s\"}}", 500,
+	  "unable to read" },
+	{ "lists are without it", 0, "GET", SECRETS, 0, 200, "\"items\":[]" },
+	{ "another is another", 0, "GET", SECRETS "/t", 0, 404, "" },
 };
 static const struct api_row removed[] = {
 	{ "and goes", 0, "DELETE", SECRETS "/s", 0, 200, "" },
