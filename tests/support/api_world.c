@@ -64,6 +64,8 @@ static void begin(struct api_world *w, struct store_backend *backend, uint64_t s
 
 void api_world_fini(struct api_world *w)
 {
+	/* What the server asks itself has its answer first. */
+	loop_sim_run_until(w->loop, loop_now_ms(w->loop) + 1000);
 	http_transport_free(w->admin);
 	http_transport_free(w->other);
 	store_free(w->store);
