@@ -8,6 +8,7 @@
 
 struct own_exchange {
 	struct http_exchange x;
+	struct server *server;
 	const char *who; /* static */
 	char *path, *body;
 	struct loop_timer *end;
@@ -43,6 +44,7 @@ static void own_reply(struct http_exchange *x, int status, const struct http_hea
 {
 	struct own_exchange *o = CONTAINER_OF(x, struct own_exchange, x);
 	(void)headers, (void)headers_count;
+	o->server->own_under_way--;
 	if (status >= 400 && status != 409 && status != 404)
 		log_warn(o->who, "own request refused", "path", o->path, "answer",
 			 body_len ? body : "");
@@ -94,7 +96,9 @@ void own_request(struct server *s, const char *who, const char *method, const ch
 	str_init(&text, BODY_MAX);
 	json_print(body, &text);
 	size_t len = text.len;
+	o->server = s;
 	o->who = who;
+	s->own_under_way++;
 	o->body = str_take(&text);
 	o->path = xstrdup(path);
 	o->end = loop_timer_new(s->loop, own_free, o);

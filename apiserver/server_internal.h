@@ -78,6 +78,7 @@ struct server {
 	size_t watches_count;
 	struct watch_frames *frames; /* what several of them are told */
 	size_t in_flight[LANE_COUNT];
+	size_t own_under_way;               /* that the server asks itself */
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
 	struct server_work *works;          /* computations on workers */
 	struct server_work *computed;       /* those of them that wait for their turn */
