@@ -36,7 +36,10 @@ static void parameter(struct media *m, const char *p, size_t n)
 	if (name == 1 && *p == 'q') {
 		char text[16];
 		copy(text, sizeof text, value, len);
-		m->q = strtod(text, NULL);
+		char *end;
+		m->q = strtod(text, &end);
+		if (end == text || *end)
+			m->q = 1;
 	} else if (name == 1 && *p == 'g') {
 		copy(m->group, sizeof m->group, value, len);
 	} else if (name == 1 && *p == 'v') {
@@ -116,7 +119,8 @@ bool accept_choose(const char *header, const struct accept_offer *offer, struct 
 	*ret = (struct accept){ .encoding = SCHEMA_JSON, .as = ACCEPT_OBJECT };
 	if (!header || !*skip_blanks(header))
 		return true;
-	double best = 0;
+	/* What weighs nothing is the last choice, and still one, as to Kubernetes. */
+	double best = -1;
 	const char *p = header;
 	for (int i = 0; p && i < 64; i++) {
 		struct media m;
@@ -132,7 +136,7 @@ bool accept_choose(const char *header, const struct accept_offer *offer, struct 
 		best = m.q;
 		*ret = a;
 	}
-	return best > 0;
+	return best >= 0;
 }
 
 bool accept_names_known(const char *header)
@@ -163,7 +167,7 @@ static bool takes(const struct media *m, const char *type)
 size_t accept_choose_type(const char *header, const char *const *types, size_t n)
 {
 	const char *p = header && *skip_blanks(header) ? header : "*/*";
-	double best = 0;
+	double best = -1;
 	bool is_named = false; /* not by a star */
 	size_t chosen = SIZE_MAX;
 	for (int i = 0; p && i < 64; i++) {
@@ -173,7 +177,7 @@ size_t accept_choose_type(const char *header, const char *const *types, size_t n
 		bool names = strchr(m.type, '*') == NULL;
 		while (k < n && !takes(&m, types[k]))
 			k++;
-		if (k == n || m.q < best || m.q <= 0 ||
+		if (k == n || m.q < best ||
 		    (chosen != SIZE_MAX && m.q <= best && (is_named || !names)))
 			continue;
 		best = m.q;

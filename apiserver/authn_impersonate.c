@@ -3,6 +3,7 @@
 #include "apiserver/authn.h"
 #include "apiserver/authz.h"
 #include "apiserver/query.h"
+#include "common/base/jsonx.h"
 
 #include <strings.h>
 
@@ -60,8 +61,10 @@ static int may(struct request *r, const char *group, const char *resource, const
 	if (authz_allows(r->server, &r->who, &a, &reason))
 		return 0;
 	authz_cannot_text(&r->who, &a, &cannot);
-	fail(f, 403, "Forbidden", "%s%s%s \"%s\" is forbidden: %s%s%s", resource, *group ? "." : "",
-	     group, name, cannot.data, reason.len ? ": " : "", reason.data);
+	const char *quote = *name ? "\"" : "";
+	fail(f, 403, "Forbidden", "%s%s%s%s%s%s%s is forbidden: %s%s%s", resource,
+	     *group ? "." : "", group, *name ? " " : "", quote, name, quote, cannot.data,
+	     reason.len ? ": " : "", reason.data);
 	failure_kind(f, group, resource, name);
 	return -1;
 }
@@ -115,6 +118,50 @@ static void note(void *ctx, const char *name, const char *value)
 	*(bool *)ctx = true;
 }
 
+static void add_list(struct str *out, const json_t *list)
+{
+	size_t i;
+	json_t *v;
+	str_add(out, "[]string{");
+	json_array_foreach ((json_t *)(uintptr_t)list, i, v) {
+		str_add(out, i ? ", " : "");
+		str_add_json(out, json_string_value(v), json_string_length(v));
+	}
+	str_add(out, "}");
+}
+
+/* In Kubernetes' words, which are Go's way of showing what was asked for. */
+static int fail_without_name(const struct identity *wanted, struct failure *f)
+{
+	AUTO_STR text;
+	str_init(&text, 1 << 16);
+	AUTO_JSON *groups = json_array();
+	const char *uid = wanted->uid ? wanted->uid : "";
+	for (size_t i = 0; i < wanted->groups_count; i++)
+		json_array_append_new(groups, json_string(wanted->groups[i]));
+	str_add(&text, "requested &user.DefaultInfo{Name:\"\", UID:");
+	str_add_json(&text, uid, strlen(uid));
+	str_add(&text, ", Groups:");
+	if (wanted->groups_count)
+		add_list(&text, groups);
+	else
+		str_add(&text, "[]string(nil)");
+	str_add(&text, ", Extra:map[string][]string");
+	str_add(&text, wanted->extra ? "{" : "(nil)");
+	const char *key;
+	json_t *values;
+	bool is_first = true;
+	json_object_foreach (wanted->extra, key, values) {
+		str_add(&text, is_first ? "" : ", ");
+		str_add_json(&text, key, strlen(key));
+		str_add(&text, ":");
+		add_list(&text, values);
+		is_first = false;
+	}
+	str_add(&text, wanted->extra ? "}}" : "}");
+	return fail_bad_request(f, "%s without impersonating a user name", text.data);
+}
+
 int authn_impersonate(struct request *r, struct failure *f)
 {
 	struct identity wanted = { 0 };
@@ -128,8 +175,7 @@ int authn_impersonate(struct request *r, struct failure *f)
 	bool wants = *wanted.name || wanted.groups_count || wanted.uid || wanted.extra;
 	int code = 0;
 	if (wants && !*wanted.name)
-		code = fail_bad_request(f, "requested groups, uid or extra fields without "
-					   "impersonating a user");
+		code = fail_without_name(&wanted, f);
 	else if (wants)
 		code = may_be(r, &wanted, f);
 	if (code < 0 || !wants) {

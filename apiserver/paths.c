@@ -296,8 +296,8 @@ static bool serve_openid(struct request *r)
 		reply_failure(r, &f);
 		return true;
 	}
-	reply_text(r, 200, jwks ? "application/jwk-set+json" : "application/json", text.data,
-		   text.len);
+	reply_public(r, jwks ? "application/jwk-set+json" : "application/json", text.data,
+		     text.len);
 	return true;
 }
 

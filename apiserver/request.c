@@ -356,6 +356,14 @@ void reply_shared(struct request *r, const char *content_type, const char *etag,
 	finish_now(r, 200, &h, bytes, len, release, ctx);
 }
 
+void reply_public(struct request *r, const char *content_type, const char *text, size_t len)
+{
+	struct headers h;
+	common_headers(r, &h, content_type, 0);
+	h.at[1] = (struct http_header){ "Cache-Control", "public, max-age=3600" };
+	finish(r, 200, &h, text, len, NULL, NULL);
+}
+
 void reply_cached(struct request *r, const char *content_type, const char *text, size_t len,
 		  bool is_immutable)
 {

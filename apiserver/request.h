@@ -73,6 +73,8 @@ void request_annotate(struct request *r, const char *key, const char *value);
 void reply_failure(struct request *r, struct failure *f); /* empties f */
 void reply_text(struct request *r, int status, const char *content_type, const char *text,
 		size_t len);
+/* What anybody may keep for an hour. */
+void reply_public(struct request *r, const char *content_type, const char *text, size_t len);
 /* What seldom changes, with an ETag: 304 where the client has it. is_immutable: its address holds
  * its hash, so it may be kept for a year. */
 void reply_cached(struct request *r, const char *content_type, const char *text, size_t len,

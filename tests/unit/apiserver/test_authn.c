@@ -311,6 +311,13 @@ static void test_file(void)
 #define USED ",\"usage-bootstrap-authentication\":\"true\""
 
 static const struct api_row others[] = {
+	{ "the keys, for an hour", 0, "GET", "/openid/v1/jwks", 0, 200,
+	  "Cache-Control: public, max-age=3600 & Content-Type: application/jwk-set+json & \"keys\"" },
+	{ "a group of nobody", "@|Impersonate-Group: devs", "GET", NS "/pods", 0, 400,
+	  "\"requested &user.DefaultInfo{Name:\\\"\\\", UID:\\\"\\\", Groups:[]string{\\\"devs\\\"}, "
+	  "Extra:map[string][]string(nil)} without impersonating a user name\"" },
+	{ "more of nobody", "@|Impersonate-Extra-Scopes: view", "GET", NS "/pods", 0, 400,
+	  "Groups:[]string(nil), Extra:map[string][]string{\\\"scopes\\\":[]string{\\\"view\\\"}}} without" },
 	{ "from the file", "|Authorization: Bearer file-token", "POST", ME, "{}", 201,
 	  "\"username\":\"ann\" & \"ops\" & \"uid\":\"7\"" },
 	{ "not in it", "|Authorization: Bearer file-toke", "POST", ME, "{}", 401,

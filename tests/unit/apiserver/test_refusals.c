@@ -26,6 +26,11 @@ struct row {
 
 static const struct row rows[] = {
 	{ "POST", CMS, 0, 0, CM("c", ",\"data\":{\"a\":\"b\"}"), 201, "\"a\":\"b\"", 0 },
+	/* What weighs nothing is still taken. */
+	{ "GET", CMS "/c", 0, "application/json;q=0", 0, 200, "\"a\":\"b\"", 0 },
+	{ "GET", CMS "/c", 0, "*/*;q=0", 0, 200, "\"a\":\"b\"", 0 },
+	{ "GET", CMS "/c", 0, "application/json;q=x", 0, 200, "\"a\":\"b\"", 0 },
+	{ "GET", CMS "/c", 0, "application/json;q=0,application/yaml;q=0.1", 0, 200, "a: b", 0 },
 	/* options */
 	{ "POST", CMS "?fieldValidation=Foo", 0, 0, CM("x", ""), 422,
 	  OPTIONS("CreateOptions",

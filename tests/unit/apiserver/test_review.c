@@ -21,6 +21,13 @@ static const struct api_row rows[] = {
 	  "\"selfsubjectaccessreviews\" & \"localsubjectaccessreviews\" & \"verbs\":[\"create\"]" },
 	{ "the group", 0, "GET", "/apis", 0, 200, "authentication.k8s.io & authorization.k8s.io" },
 	{ "bindings", 0, "GET", "/api/v1", 0, 200, "\"bindings\" & \"componentstatuses\"" },
+	{ "of no group, the version", 0, "POST", AUTHZ "/subjectaccessreviews",
+	  "{\"spec\":{\"user\":\"x\",\"nonResourceAttributes\":{\"path\":\"/version\",\"verb\":\"get\"}}}",
+	  201, "\"status\":{\"allowed\":false}" },
+	{ "of all, by a role", 0, "POST", AUTHZ "/subjectaccessreviews",
+	  "{\"spec\":{\"user\":\"x\",\"groups\":[\"system:authenticated\"],\"nonResourceAttributes\":{"
+	  "\"path\":\"/healthz\",\"verb\":\"get\"}}}",
+	  201, "\"status\":{\"allowed\":true,\"reason\":\"RBAC: allowed by ClusterRoleBinding " },
 	{ "only created", 0, "GET", MAY_I, 0, 405, "MethodNotAllowed" },
 	{ "nor by name", 0, "GET", AUTHN "/tokenreviews/x", 0, 405, "" },
 	{ "no component", 0, "GET", "/api/v1/componentstatuses", 0, 200,
