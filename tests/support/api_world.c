@@ -67,7 +67,8 @@ void api_world_fini(struct api_world *w)
 {
 	/* What the server asks itself has its answer first. */
 	while (w->server && w->server->own_under_way && loop_sim_step(w->loop))
-		;
+		if (!w->server->own_under_way) /* what was answered is freed in the same moment */
+			loop_sim_run_until(w->loop, loop_now_ms(w->loop));
 	http_transport_free(w->admin);
 	http_transport_free(w->other);
 	store_free(w->store);
