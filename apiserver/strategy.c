@@ -6,7 +6,6 @@
 #include "apiserver/strategy_pod.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
-#include "schemas/qos.h"
 #include "schemas/rule.h"
 
 #include <stdio.h>
@@ -175,11 +174,7 @@ int strategy_create(struct change *c, struct failure *f)
 	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
 		schema_default(c->kind, tree);
 	if (change_is_kind(c, "", "Pod"))
-		strategy_create_pod(tree);
-	if (change_is_kind(c, "", "Pod"))
-		json_put(tree, "status",
-			 json_pack("{s:s,s:s}", "phase", "Pending", "qosClass",
-				   pod_qos_class(json_object_get(tree, "spec"))));
+		strategy_create_pod(tree, now);
 	else if (change_is_kind(c, "", "Namespace"))
 		create_namespace(tree);
 	else if (change_is_kind(c, "batch", "Job"))
@@ -247,32 +242,6 @@ static int check_identity(struct change *c, const json_t *metadata, struct failu
 			    version);
 	auto_free char *current = xasprintf("%llu", (unsigned long long)c->old->version);
 	return streq(version, current) ? 0 : fail_modified(f, c->kind, c->name);
-}
-
-static bool has_text(const json_t *list, const char *text)
-{
-	size_t i;
-	json_t *v;
-	json_array_foreach ((json_t *)list, i, v)
-		if (json_is_string(v) && streq(json_string_value(v), text))
-			return true;
-	return false;
-}
-
-static int check_finalizers(struct change *c, struct failure *f)
-{
-	if (!json_dig(c->old_tree, "metadata.deletionTimestamp"))
-		return 0;
-	const json_t *old = json_dig(c->old_tree, "metadata.finalizers");
-	size_t i;
-	json_t *v;
-	json_array_foreach (json_dig(c->tree, "metadata.finalizers"), i, v)
-		if (json_is_string(v) && !has_text(old, json_string_value(v)))
-			return fail_field(f, c->kind, c->name, FIELD_FORBIDDEN,
-					  "metadata.finalizers", NULL,
-					  "no new finalizers can be added if the object is being "
-					  "deleted");
-	return 0;
 }
 
 /* A condition of the list with this type that is the n-th of its kind; NULL: there are not so many. */
@@ -452,8 +421,6 @@ int strategy_update(struct change *c, struct failure *f)
 		keep(metadata, old, server_fields[i]);
 	json_object_del(metadata, "resourceVersion");
 	set_names(c, metadata);
-	if (check_finalizers(c, f) < 0)
-		return -1;
 	if (change_is_kind(c, "apps", "DaemonSet") && c->part == PART_MAIN)
 		update_daemon_set(c);
 	managed_note(c);

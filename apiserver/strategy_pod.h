@@ -6,5 +6,6 @@
 
 #include <jansson.h>
 
-/* Labels of the pod that its constraints name come into their selectors; a negative grace is 1 s. */
-void strategy_create_pod(json_t *pod);
+/* Its first status; labels of the pod that its constraints name come into their selectors; a negative
+ * grace is 1 s. `now` as text. */
+void strategy_create_pod(json_t *pod, const char *now);

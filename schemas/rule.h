@@ -166,6 +166,9 @@ void validate_label_keys(const json_t *term, const char *name, const struct path
 void validate_affinity(const json_t *affinity, const struct path *at, struct field_errors *e);
 void validate_node_selector(const json_t *selector, const struct path *at, struct field_errors *e);
 void validate_taints(const json_t *taints, const struct path *at, struct field_errors *e);
+/* Gates, and what a pod behind one may change: that is put back in `rest`. */
+void validate_gated_update(json_t *rest, const json_t *spec, const json_t *old,
+			   const struct path *at, struct field_errors *e);
 void validate_pod_create(const json_t *pod, struct field_errors *e);
 void validate_pod_update(const json_t *pod, const json_t *old, struct field_errors *e);
 void validate_service(const json_t *service, const json_t *old, struct field_errors *e);

@@ -428,6 +428,7 @@ void validate_pod_update(const json_t *pod, const json_t *old, struct field_erro
 	check_only_added(json_object_get(spec, "tolerations"),
 			 json_object_get(before, "tolerations"), PATH(at, "tolerations"), e);
 	AUTO_JSON *rest = without_changes(spec, before);
+	validate_gated_update(rest, spec, before, at, e);
 	if (!rule_same(rest, before))
 		rule_broken(e, FIELD_FORBIDDEN, at, NULL,
 			    "pod updates may not change fields other than "

@@ -173,7 +173,9 @@ static void check_ephemeral(const json_t *source, const struct path *at, struct 
 		if (json_object_get(meta, barred[i]))
 			rule_broken(e, FIELD_FORBIDDEN, PATH(meta_at, barred[i]), NULL,
 				    "cannot be set");
-	validate_claim_spec(json_object_get(template, "spec"), PATH(at, "spec"), e);
+	AUTO_JSON *spec = json_copy(json_object_get(template, "spec"));
+	json_object_del(spec, "volumeMode"); /* the tables know its values */
+	validate_claim_spec(spec, PATH(at, "spec"), e);
 }
 
 /* What Pods alone have. */

@@ -38,6 +38,10 @@ static const struct api_row rows[] = {
 	  "\"x\",\"operator\":\"NotIn\",\"values\":[\"y\"]}]} & "
 	  "\"terminationGracePeriodSeconds\":1" },
 
+	{ "behind a gate", 0, "POST", NS "/pods?dryRun=All",
+	  POD("gated", "\"schedulingGates\":[{\"name\":\"a.b/c\"}],", ""), 201,
+	  "\"reason\":\"SchedulingGated\" & \"phase\":\"Pending\"" },
+
 	/* resize */
 	{ "not by an update", 0, "PATCH", NS "/pods/p", RESIZE("200m"), 422,
 	  "pod updates may not change fields other than" },
