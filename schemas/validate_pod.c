@@ -1,6 +1,7 @@
 #include "schemas/app_armor.h"
 #include "schemas/cidr.h"
 #include "schemas/rule.h"
+#include "schemas/seccomp.h"
 
 void validate_tolerations(const json_t *tolerations, const struct path *at, struct field_errors *e)
 {
@@ -329,7 +330,9 @@ void validate_pod_annotations(const json_t *pod, const struct path *at, const st
 	if (text && !*json_str_or(spec, "nodeName", ""))
 		rule_bad_text(e, FIELD_INVALID, PATH_OF(at, mirror), text,
 			      "must set spec.nodeName if mirror pod annotation is set");
+	seccomp_check_annotations(annotations, at, e);
 	app_armor_check(annotations, spec, at, spec_at, e);
+	seccomp_check_fields(annotations, spec, spec_at, e);
 }
 
 void validate_pod_create(const json_t *pod, struct field_errors *e)
