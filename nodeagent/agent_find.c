@@ -11,6 +11,17 @@ static struct pod *find_pod(struct agent *a, const char *ns, const char *name, s
 	return p;
 }
 
+static const json_t *named(const json_t *list, const char *name)
+{
+	size_t i;
+	json_t *each;
+	json_array_foreach (list, i, each) {
+		if (streq(json_str_or(each, "name", ""), name))
+			return each;
+	}
+	return NULL;
+}
+
 /* The container's name as given, or the only one's. NULL: err says why. */
 static const char *find_name(const struct pod *p, const char *name, struct error *err)
 {
@@ -20,7 +31,13 @@ static const char *find_name(const struct pod *p, const char *name, struct error
 	for (size_t i = 0; i < p->memory_count; i++)
 		if (streq(p->memory[i].name, name))
 			return p->memory[i].name;
-	error_set(err, ERR_NOT_FOUND, "container %s is not valid for pod %s", name, p->name);
+	/* The API takes them; nothing here runs them yet. */
+	if (named(json_dig(p->object, "spec.ephemeralContainers"), name))
+		error_set(err, ERR_INVALID, "container \"%s\" in pod \"%s\" is not available", name,
+			  p->name);
+	else
+		error_set(err, ERR_NOT_FOUND, "container %s is not valid for pod %s", name,
+			  p->name);
 	return NULL;
 }
 
@@ -62,6 +79,22 @@ int agent_find_sandbox(struct agent *a, const char *ns, const char *pod,
 	return 0;
 }
 
+/* Why it has not started, as the pod's status says. */
+static const char *waiting_why(const struct pod *p, const char *name)
+{
+	static const char *const lists[] = { "status.containerStatuses",
+					     "status.initContainerStatuses" };
+	const char *reason = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(lists) && !reason; i++)
+		reason = json_str(named(json_dig(p->object, lists[i]), name),
+				  "state.waiting.reason");
+	if (!reason)
+		return "ContainerCreating";
+	if (streq(reason, "ErrImagePull"))
+		return "image can't be pulled";
+	return streq(reason, "ImagePullBackOff") ? "trying and failing to pull image" : reason;
+}
+
 int agent_log_path(struct agent *a, const char *ns, const char *pod, const char *container,
 		   bool is_previous, char **ret, struct error *err)
 {
@@ -82,7 +115,7 @@ int agent_log_path(struct agent *a, const char *ns, const char *pod, const char 
 	if (!v)
 		return error_set(err, ERR_INVALID,
 				 "container \"%s\" in pod \"%s\" is waiting to start: %s", name,
-				 p->name, "ContainerCreating");
+				 p->name, waiting_why(p, name));
 	auto_free char *dir = pod_log_dir(&a->config.paths, p->object);
 	*ret = xasprintf("%s/%s/%u.log", dir, name, v->attempt);
 	return 0;

@@ -404,10 +404,16 @@ def case_logs(cluster):
     check_in("previous terminated container", k.refused("logs", name, "-c", "main", "--previous"), "of no life before")
     with k.start("logs", "-f", "-l", "app=two", "-c", "main", "--max-log-requests=2") as follow:
         wait_for("both are followed", lambda: follow.lines.count("three") == 2, 20)
-    k.apply(pod("waits", "true", restartPolicy="Never", volumes=[
+    starts = pod("starts")
+    starts["spec"]["initContainers"] = pod_spec("sleep 3600", name="first")["containers"]
+    none = pod("none")
+    none["spec"]["containers"][0]["image"] = "localhost/none:1"
+    k.apply(starts, none, pod("waits", "true", restartPolicy="Never", volumes=[
         {"name": "v", "configMap": {"name": "late"}}]))
-    k.until("it waits", "pod/waits", lambda p: p["status"].get("containerStatuses"), 20)
-    check_in("is waiting to start: ContainerCreating", k.refused("logs", "waits"), "of one that waits")
+    for waits, why in (("waits", "ContainerCreating"), ("starts", "PodInitializing"),
+                       ("none", "(image can't be pulled|trying and failing to pull image)")):
+        wait_for("logs of %s say why there are none: %s" % (waits, why), lambda w=waits, y=why: re.search(
+            "is waiting to start: " + y, k.refused("logs", w)), 20)
 
 
 def case_describe(cluster):
