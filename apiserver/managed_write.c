@@ -83,7 +83,8 @@ static void writing_init(struct writing *w, const struct change *c)
 					     .manager = w->manager,
 					     .subresource = has_name ? subresources[c->part] : "",
 					     .ignored = ignored,
-					     .now = c->now };
+					     /* The original notes no time of scales. */
+					     .now = c->part == PART_SCALE ? "" : c->now };
 }
 
 static void writing_fini(struct writing *w)

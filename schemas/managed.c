@@ -218,7 +218,8 @@ static void give(json_t *entries, const struct managed_writer *w, const json_t *
 	const json_t *old = at >= 0 ? json_array_get(entries, (size_t)at) : NULL;
 	json_t *made = managed_entry_new(w->manager, "Update", w->api_version, w->subresource,
 					 field_set_union(managed_entry_set(old), taken));
-	json_put_str(made, "time", w->now);
+	if (*w->now)
+		json_put_str(made, "time", w->now);
 	if (at >= 0)
 		json_array_set_new(entries, (size_t)at, made);
 	else

@@ -9,16 +9,16 @@
 
 #include "schemas/schema.h"
 
-#define MANAGED_UPDATERS_MAX 10 /* older ones are folded into "ancient-changes" */
+#define MANAGED_UPDATERS_MAX  10 /* older ones are folded into "ancient-changes" */
 #define MANAGED_CONFLICTS_MAX 256
 
 struct managed_writer {
 	const struct schema_type *type;
-	const char *api_version;    /* of the object */
-	const char *manager;        /* ?fieldManager, or the user agent up to its first '/' */
-	const char *subresource;    /* "status", "scale"; "": the object itself */
-	const char *ignored;        /* the member that this endpoint does not write: "status"; or NULL */
-	const char *now;            /* RFC 3339 */
+	const char *api_version; /* of the object */
+	const char *manager;     /* ?fieldManager, or the user agent up to its first '/' */
+	const char *subresource; /* "status", "scale"; "": the object itself */
+	const char *ignored; /* the member that this endpoint does not write: "status"; or NULL */
+	const char *now;     /* RFC 3339; "": no time is noted */
 };
 
 /* The list to begin with: the request's own where it brings a good one (or clears it: [] or [{}]),

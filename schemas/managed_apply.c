@@ -240,7 +240,8 @@ bool managed_apply(const struct managed_writer *w, const json_t *entries, const 
 	managed_take_from_all(next, mine, changed);
 	managed_take_from_all(next, mine, removed);
 	if (!json_equal(base, made))
-		json_put_str(mine, "time", w->now);
+		if (*w->now)
+			json_put_str(mine, "time", w->now);
 	if (field_set_is_empty(owned))
 		for (size_t i = json_array_size(next); i-- > 0;)
 			if (json_array_get(next, i) == mine)

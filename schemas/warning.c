@@ -1,3 +1,4 @@
+#include "schemas/rule.h"
 #include "schemas/warning.h"
 
 #include "common/base/jsonx.h"
@@ -73,7 +74,6 @@ static void warn_set(const json_t *tree, struct schema_report *ret)
 {
 	const json_t *claims = json_dig(tree, "spec.volumeClaimTemplates");
 	const struct path *at = PATH(NULL, "spec");
-	warn_pod(json_dig(tree, "spec.template"), PATH(at, "template"), ret);
 	for (size_t i = 0; i < json_array_size(claims); i++)
 		warn_claim_spec(json_object_get(json_array_get(claims, i), "spec"),
 				PATH_AT(PATH(at, "volumeClaimTemplates"), i), ret);
@@ -90,21 +90,13 @@ static void warn_pods_of(const json_t *tree, struct schema_report *ret)
 
 static const char of_pods[] = "this is used in Pod names and hostnames";
 
-static void warn_workload(const json_t *tree, struct schema_report *ret)
-{
-	warn_name(tree, of_pods, ret);
-	warn_pods_of(tree, ret);
-}
-
 static void warn_single_pod(const json_t *tree, struct schema_report *ret)
 {
-	warn_name(tree, "this is used in the Pod's hostname", ret);
 	warn_pod(tree, NULL, ret);
 }
 
 static void warn_job(const json_t *tree, struct schema_report *ret)
 {
-	warn_name(tree, of_pods, ret);
 	if (streq(json_str_or(tree, "spec.completionMode", ""), "Indexed") &&
 	    json_int_or(tree, "spec.completions", 0) > 100000 &&
 	    json_int_or(tree, "spec.parallelism", 0) > 10000)
@@ -117,7 +109,6 @@ static void warn_job(const json_t *tree, struct schema_report *ret)
 
 static void warn_cron_job(const json_t *tree, struct schema_report *ret)
 {
-	warn_name(tree, of_pods, ret);
 	const struct path *at = PATH(PATH(PATH(NULL, "spec"), "jobTemplate"), "spec");
 	warn_pod(json_dig(tree, "spec.jobTemplate.spec.template"), PATH(at, "template"), ret);
 }
@@ -224,11 +215,12 @@ static void warn_node(const json_t *tree, struct schema_report *ret)
 				"Kubernetes");
 }
 
+static const char mountable[] = "kubernetes.io/enforce-mountable-secrets";
+
 static void warn_account(const json_t *tree, struct schema_report *ret)
 {
-	static const char key[] = "kubernetes.io/enforce-mountable-secrets";
-	if (json_at(tree, "metadata", "annotations", key))
-		warn_at(ret, PATH_OF(PATH(PATH(NULL, "metadata"), "annotations"), key),
+	if (json_at(tree, "metadata", "annotations", mountable))
+		warn_at(ret, PATH_OF(PATH(PATH(NULL, "metadata"), "annotations"), mountable),
 			"deprecated in v1.32+; prefer separate namespaces to isolate access to "
 			"mounted secrets");
 }
@@ -239,31 +231,57 @@ static void warn_slice(const json_t *tree, struct schema_report *ret)
 		report_add(ret, "spec.addressType: FQDN endpoints are deprecated");
 }
 
+/* Of updates: always, never, when they count up the generation, when they change the template, when they add
+ * the annotation. */
+enum occasion { ALWAYS, WHEN_MADE, WHEN_WANTED, WHEN_TEMPLATED, WHEN_ANNOTATED };
+
 static const struct {
 	const char *group, *kind;
+	enum occasion when;
 	void (*warn)(const json_t *tree, struct schema_report *ret);
+	const char *name_use; /* what its name is used for; said when it is made */
 } kinds[] = {
-	{ "", "Pod", warn_single_pod },
-	{ "", "Service", warn_service },
-	{ "", "Node", warn_node },
-	{ "", "PersistentVolume", warn_volume },
-	{ "", "PersistentVolumeClaim", warn_claim },
-	{ "", "PodTemplate", warn_template },
-	{ "", "ReplicationController", warn_workload },
-	{ "", "ServiceAccount", warn_account },
-	{ "apiextensions.k8s.io", "CustomResourceDefinition", warn_definition },
-	{ "apps", "DaemonSet", warn_pods_of },
-	{ "apps", "Deployment", warn_workload },
-	{ "apps", "ReplicaSet", warn_workload },
-	{ "apps", "StatefulSet", warn_set },
-	{ "batch", "CronJob", warn_cron_job },
-	{ "batch", "Job", warn_job },
-	{ "discovery.k8s.io", "EndpointSlice", warn_slice },
-	{ "networking.k8s.io", "Ingress", warn_ingress },
-	{ "node.k8s.io", "RuntimeClass", warn_runtime_class },
-	{ "storage.k8s.io", "CSIStorageCapacity", warn_capacity },
-	{ "storage.k8s.io", "StorageClass", warn_storage_class },
+	{ "", "Pod", WHEN_MADE, warn_single_pod, "this is used in the Pod's hostname" },
+	{ "", "Service", ALWAYS, warn_service, NULL },
+	{ "", "Node", ALWAYS, warn_node, NULL },
+	{ "", "PersistentVolume", ALWAYS, warn_volume, NULL },
+	{ "", "PersistentVolumeClaim", ALWAYS, warn_claim, NULL },
+	{ "", "PodTemplate", WHEN_WANTED, warn_template, NULL },
+	{ "", "ReplicationController", WHEN_WANTED, warn_pods_of, of_pods },
+	{ "", "ServiceAccount", WHEN_ANNOTATED, warn_account, NULL },
+	{ "apiextensions.k8s.io", "CustomResourceDefinition", ALWAYS, warn_definition, NULL },
+	{ "apps", "DaemonSet", WHEN_TEMPLATED, warn_pods_of, NULL },
+	{ "apps", "Deployment", WHEN_WANTED, warn_pods_of, of_pods },
+	{ "apps", "ReplicaSet", WHEN_WANTED, warn_pods_of, of_pods },
+	{ "apps", "StatefulSet", WHEN_WANTED, warn_pods_of, NULL },
+	{ "apps", "StatefulSet", ALWAYS, warn_set, NULL },
+	{ "batch", "CronJob", WHEN_WANTED, warn_cron_job, of_pods },
+	{ "batch", "Job", WHEN_WANTED, warn_job, of_pods },
+	{ "discovery.k8s.io", "EndpointSlice", ALWAYS, warn_slice, NULL },
+	{ "networking.k8s.io", "Ingress", WHEN_MADE, warn_ingress, NULL },
+	{ "node.k8s.io", "RuntimeClass", ALWAYS, warn_runtime_class, NULL },
+	{ "storage.k8s.io", "CSIStorageCapacity", ALWAYS, warn_capacity, NULL },
+	{ "storage.k8s.io", "StorageClass", ALWAYS, warn_storage_class, NULL },
 };
+
+static bool is_time(enum occasion when, const json_t *tree, const json_t *old)
+{
+	switch (when) {
+	case ALWAYS:
+		return true;
+	case WHEN_MADE:
+		return !old;
+	case WHEN_WANTED:
+		return !old || json_int_or(tree, "metadata.generation", 0) !=
+				       json_int_or(old, "metadata.generation", 0);
+	case WHEN_TEMPLATED:
+		return !old ||
+		       !rule_same(json_dig(tree, "spec.template"), json_dig(old, "spec.template"));
+	case WHEN_ANNOTATED:
+		return !old || !json_at(old, "metadata", "annotations", mountable);
+	}
+	return true;
+}
 
 void schema_warnings(const struct schema_kind *kind, const json_t *tree, const json_t *old,
 		     struct schema_report *ret)
@@ -272,7 +290,12 @@ void schema_warnings(const struct schema_kind *kind, const json_t *tree, const j
 		custom_warnings(tree, old, ret);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (streq(kinds[i].kind, kind->kind) && streq(kinds[i].group, kind->group))
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!streq(kinds[i].kind, kind->kind) || !streq(kinds[i].group, kind->group))
+			continue;
+		if (kinds[i].name_use && !old)
+			warn_name(tree, kinds[i].name_use, ret);
+		if (is_time(kinds[i].when, tree, old))
 			kinds[i].warn(tree, ret);
+	}
 }

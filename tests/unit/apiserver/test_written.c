@@ -2,7 +2,8 @@
 #include "tests/support/api_rows.h"
 #include "tests/support/check.h"
 
-#define NS "/api/v1/namespaces/default"
+#define NS          "/api/v1/namespaces/default"
+#define DEPLOYMENTS "/apis/apps/v1/namespaces/default/deployments"
 
 static const struct api_row rows[] = {
 	/* what is always there was nobody's doing; what admission gave comes again */
@@ -43,6 +44,38 @@ static const struct api_row rows[] = {
 	  "\"manager\":\"tool.exe\",\"operation\":\"Update\"" },
 	{ "or says it", "@|User-Agent: tool/v1.2", "PATCH", NS "/configmaps/agent?fieldManager=me",
 	  "{\"data\":{\"a\":\"c\"}}", 200, "\"manager\":\"me\",\"operation\":\"Update\"" },
+	/* Who scales is noted without a time. */
+	{ "scaled", "@|User-Agent: scaler/1", "PATCH", DEPLOYMENTS "/mine/scale",
+	  "{\"spec\":{\"replicas\":3}}", 200, "\"replicas\":3" },
+	{ "by whom", 0, "GET", DEPLOYMENTS "/mine", 0, 200,
+	  "\"manager\":\"scaler\",\"operation\":\"Update\",\"apiVersion\":\"apps/v1\","
+	  "\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":{}}},"
+	  "\"subresource\":\"scale\"" },
+	{ "applied", "@|Content-Type: application/apply-patch+yaml", "PATCH",
+	  DEPLOYMENTS "/mine/scale?fieldManager=applier&force=true",
+	  "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"Scale\",\"metadata\":{\"name\":\"mine\"},"
+	  "\"spec\":{\"replicas\":4}}",
+	  200, "\"replicas\":4" },
+	{ "by whom now", 0, "GET", DEPLOYMENTS "/mine", 0, 200,
+	  "\"manager\":\"applier\",\"operation\":\"Apply\",\"apiVersion\":\"apps/v1\","
+	  "\"fieldsType\":\"FieldsV1\" & !scaler" },
+	/* warned of when it is made, and when what it wants is changed */
+	{ "a doubtful deployment", 0, "POST", DEPLOYMENTS,
+	  "{\"metadata\":{\"name\":\"a.b\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	  "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"nodeSelector\":{"
+	  "\"beta.kubernetes.io/os\":\"linux\"},\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+	  201, "must not contain dots & beta.kubernetes.io/os]: deprecated" },
+	{ "its labels are nobody's business", 0, "PATCH", DEPLOYMENTS "/a.b",
+	  "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}", 200, "!Warning:" },
+	{ "its wishes are", 0, "PATCH", DEPLOYMENTS "/a.b", "{\"spec\":{\"paused\":true}}", 200,
+	  "beta.kubernetes.io/os]: deprecated & !must not contain dots" },
+	{ "a doubtful daemon set", 0, "POST", "/apis/apps/v1/namespaces/default/daemonsets",
+	  "{\"metadata\":{\"name\":\"doubt\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	  "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"nodeSelector\":{"
+	  "\"beta.kubernetes.io/os\":\"linux\"},\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+	  201, "beta.kubernetes.io/os]: deprecated" },
+	{ "is left in peace", 0, "PATCH", "/apis/apps/v1/namespaces/default/daemonsets/doubt",
+	  "{\"spec\":{\"minReadySeconds\":3}}", 200, "\"generation\":2 & !Warning:" },
 	{ "endpoints are deprecated", 0, "GET", NS "/endpoints", 0, 200,
 	  "Warning: 299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
 	  "EndpointSlice\"" },
@@ -54,6 +87,11 @@ static const struct api_row rows[] = {
 	  "{\"metadata\":{\"name\":\"tol\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],"
 	  "\"tolerations\":[{\"key\":\"k\",\"operator\":\"Exists\"}]}}",
 	  201, "node.kubernetes.io/unreachable" },
+	{ "a doubtful pod", 0, "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"x.y\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+	  201, "must not contain dots" },
+	{ "once is enough", 0, "PATCH", NS "/pods/x.y", "{\"metadata\":{\"labels\":{\"x\":\"y\"}}}",
+	  200, "!Warning:" },
 	{ "written again with it alone", 0, "PATCH", NS "/pods/tol",
 	  "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"tolerations\":[{\"key\":\"k\",\"operator\":"
 	  "\"Exists\"}]}}",
