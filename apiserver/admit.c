@@ -4,6 +4,7 @@
 #include "apiserver/signing.h"
 #include "common/base/jsonx.h"
 #include "schemas/app_armor.h"
+#include "schemas/qos.h"
 
 #include <stdio.h>
 
@@ -258,7 +259,11 @@ static int admit_pod(struct change *c, struct failure *f)
 	admit_tolerations(spec);
 	admit_topology(c);
 	admit_app_armor(c, spec);
-	return admit_pod_classes(c, spec, f) < 0 ? -1 : admit_limits(c);
+	if (admit_pod_classes(c, spec, f) < 0 || admit_limits(c) < 0)
+		return -1;
+	/* What a LimitRange gives counts. */
+	json_put_str(c->tree, "status.qosClass", pod_qos_class(spec));
+	return 0;
 }
 
 /* ---- leases, roles ---- */

@@ -163,7 +163,8 @@ int strategy_create(struct change *c, struct failure *f)
 	server_now_text(c->server, now);
 	json_put_str(metadata, "uid", uid);
 	json_put_str(metadata, "creationTimestamp", now);
-	if (c->kind->has_generation)
+	/* The original counts a CSIDriver's from its first change. */
+	if (c->kind->has_generation && !change_is_kind(c, "storage.k8s.io", "CSIDriver"))
 		json_put_int(metadata, "generation", 1);
 	/* A node reports itself with its first write; nobody else brings a status. */
 	if (c->asked->has_status && !change_is_kind(c, "", "Node"))

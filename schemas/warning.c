@@ -231,8 +231,8 @@ static void warn_slice(const json_t *tree, struct schema_report *ret)
 		report_add(ret, "spec.addressType: FQDN endpoints are deprecated");
 }
 
-/* Of updates: always, never, when they count up the generation, when they change the template, when they add
- * the annotation. */
+/* Of updates: always, never, when they count up the generation, change the template, add the
+ * annotation. */
 enum occasion { ALWAYS, WHEN_MADE, WHEN_WANTED, WHEN_TEMPLATED, WHEN_ANNOTATED };
 
 static const struct {

@@ -130,7 +130,7 @@ static const struct api_row rows[] = {
 	  201, "" },
 	{ "defaults", 0, "POST", CORE "/namespaces/lim/pods", POD("a", "", ""), 201,
 	  "\"limits\":{\"cpu\":\"500m\",\"memory\":\"256Mi\"} & \"requests\":{\"cpu\":\"250m\",\"memory\":"
-	  "\"128Mi\"} & LimitRanger plugin set: cpu, memory request for container c; cpu, memory limit "
+	  "\"128Mi\"} & \"qosClass\":\"Burstable\" & LimitRanger plugin set: cpu, memory request for container c; cpu, memory limit "
 	  "for container c" },
 	{ "too little", 0, "POST", CORE "/namespaces/lim/pods",
 	  POD("b", "", RES("\"cpu\":\"50m\"", "\"cpu\":\"200m\"")), 403,

@@ -44,6 +44,10 @@ static const struct api_row rows[] = {
 	  "\"manager\":\"tool.exe\",\"operation\":\"Update\"" },
 	{ "or says it", "@|User-Agent: tool/v1.2", "PATCH", NS "/configmaps/agent?fieldManager=me",
 	  "{\"data\":{\"a\":\"c\"}}", 200, "\"manager\":\"me\",\"operation\":\"Update\"" },
+	{ "a driver counts from its first change", 0, "POST", "/apis/storage.k8s.io/v1/csidrivers",
+	  "{\"metadata\":{\"name\":\"d.x\"},\"spec\":{}}", 201, "!\"generation\"" },
+	{ "this is it", 0, "PATCH", "/apis/storage.k8s.io/v1/csidrivers/d.x",
+	  "{\"spec\":{\"requiresRepublish\":true}}", 200, "\"generation\":1" },
 	/* Who scales is noted without a time. */
 	{ "scaled", "@|User-Agent: scaler/1", "PATCH", DEPLOYMENTS "/mine/scale",
 	  "{\"spec\":{\"replicas\":3}}", 200, "\"replicas\":3" },
