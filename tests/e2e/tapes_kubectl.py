@@ -1,5 +1,6 @@
 """What kubectl is asked to do for its tape: (arguments…, standard input where it begins with a brace). NODE is the
-cluster's node. What upgrades its connection is left out, and names that kubectl or a controller draws."""
+cluster's node. What upgrades its connection is left out, names that kubectl or a controller draws, and what
+looks at the clock: requests for certificates go an hour after they were approved."""
 import json
 
 IMAGE = "--image=localhost/busybox:1"
@@ -10,14 +11,6 @@ WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"
     "replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE}}
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {
     "selector": {"app": "web"}, "ports": [{"port": 80}]}}
-REQUEST = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "spec": {
-    "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"], "request": (
-        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlISk1IRUNBUUF3RHpFTk1Bc0dBMVVFQXd3RWRH"
-        "RndaVEJaTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSApBMElBQk4yaEFiTzExOWhqekdLOWZDSUp5VGxpV3NR"
-        "b0dJUlY0SHNuWlMyaTRFVkxSQkF4N0lWK3NmYUVvSnNpClptQ2NoRTJpcWJvQzJhVEhZRnpOSm9LSndpeWdBREFL"
-        "QmdncWhrak9QUVFEQWdOSUFEQkZBaUVBenZCNU04c2IKb0lVQyt5RHpERllxdmFUMTRQd3lUZXFQU29EVXNKVitF"
-        "cnNDSURaRVNBZzM1MWpkU2wvT0hmOFluSTkxenAzSwpMVGp6OXRBQVRTNWlJZU1zCi0tLS0tRU5EIENFUlRJRklD"
-        "QVRFIFJFUVVFU1QtLS0tLQo=")}}
 
 
 def listed(*objects):
@@ -32,10 +25,6 @@ def web(**more):
 def settings(name, colour="blue"):
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"of": "x"}},
             "data": {"colour": colour}}
-
-
-def request(name):
-    return json.dumps(dict(REQUEST, metadata={"name": name}))
 
 
 def of_sets(kind):
@@ -115,8 +104,6 @@ def writes(namespace):
         ("auth", "whoami"), ("auth", "can-i", "get", "pods"), ("auth", "can-i", "--list"),
         ("auth", "reconcile", "-f", "-", role(namespace, "get")),
         ("auth", "reconcile", "-f", "-", role(namespace, "list")),
-        ("create", "-f", "-", request(namespace)), ("certificate", "approve", namespace),
-        ("certificate", "deny", namespace), ("delete", "csr", namespace),
     ]
 
 
