@@ -130,6 +130,36 @@ def case_apply(cluster):
     check_in("green", k.ok("apply", "view-last-applied", "cm/moves"), "view-last-applied")
 
 
+def case_apply_lists(cluster):
+    """Strategic patches as apply makes them: $setElementOrder, $patch: delete, $retainKeys, by merge keys."""
+    k = kube(cluster, "lists")
+    if not k:
+        return
+
+    def web(containers, volumes, strategy):
+        made = deployment("web", {"containers": [dict(c, image="localhost/busybox:1") for c in containers],
+                                  "volumes": volumes}, 0, strategy=strategy)
+        return made
+    k.apply(web([{"name": "a", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+                  "ports": [{"containerPort": 80}, {"containerPort": 81}]}, {"name": "b", "command": ["x", "y"]}],
+                [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {}}],
+                {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}))
+    k.ok("patch", "deploy", "web", "-p", json.dumps({"spec": {"template": {"spec": {"containers": [
+        {"name": "side", "image": "localhost/busybox:1"}]}}}})) # somebody else's stays
+    k.apply(web([{"name": "b", "command": ["z"]}, {"name": "a", "env": [{"name": "B", "value": "3"}],
+                                                 "ports": [{"containerPort": 81}]}],
+                [{"name": "v", "configMap": {"name": "c"}}], {"type": "Recreate"}))
+    spec = k.get("deploy/web")["spec"]
+    check(spec["strategy"] == {"type": "Recreate"}, "$retainKeys: what belongs to the other type goes", spec["strategy"])
+    inner = spec["template"]["spec"]
+    check([c["name"] for c in inner["containers"]] == ["side", "b", "a"], "in the order that is applied", inner)
+    _, b, a = inner["containers"]
+    check(b["command"] == ["z"] and a["env"] == [{"name": "B", "value": "3"}] and
+          [p["containerPort"] for p in a["ports"]] == [81], "elements by their keys", inner)
+    check(inner["volumes"] == [{"name": "v", "configMap": {"name": "c", "defaultMode": 420}}], "another source alone",
+          inner["volumes"])
+
+
 def case_diff(cluster):
     k = kube(cluster, "diff")
     if not k:
