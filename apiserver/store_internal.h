@@ -135,6 +135,7 @@ struct store {
 	struct loop_timer *follow_retry;
 	unsigned follow_failures;
 	bool is_meta_checked, is_loaded, is_up;
+	bool holds_keys; /* skiff/meta or others: it was looked for at a time when there were some */
 	bool was_loaded; /* once: readers may be served meanwhile */
 	uint64_t load_revision, position;
 	int64_t load_limit;

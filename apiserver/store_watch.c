@@ -98,13 +98,14 @@ static void anything_read(void *ctx, enum backend_outcome outcome, uint64_t revi
 	struct store *s = ctx;
 	(void)revision;
 	(void)has_more;
+	(void)kvs; /* which they are does not matter */
 	if (outcome != BACKEND_OK)
 		wait_and_retry(s, err);
-	else if (count && streq(kvs[0].key, STORE_META_KEY))
-		begin(s); /* another server was quicker */
-	else if (count)
-		refuse(s, "it holds keys and no skiff/meta");
-	else
+	else if (count) {
+		/* Another server may have been quicker: skiff/meta is before all else of its. */
+		s->holds_keys = true;
+		begin(s);
+	} else
 		write_meta(s);
 }
 
@@ -119,6 +120,10 @@ static void meta_read(void *ctx, enum backend_outcome outcome, uint64_t revision
 	(void)has_more;
 	if (outcome != BACKEND_OK) {
 		wait_and_retry(s, err);
+		return;
+	}
+	if (!count && s->holds_keys) {
+		refuse(s, "it holds keys and no skiff/meta");
 		return;
 	}
 	if (!count) {
