@@ -73,6 +73,8 @@ def start_fan_out(bench, size):
     child = subprocess.Popen([BIN + "/fanout", str(port), bench.path("server.crt"), bench.path("server.key"),
                               str(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     bench.children.append(child)
+    if child.stdout.readline() != "ready\n":
+        raise RuntimeError("the fan-out does not listen")
     return port, child
 
 

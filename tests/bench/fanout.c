@@ -3,7 +3,7 @@
  *
  *	fanout PORT CERT KEY BYTES
  *
- * Whoever connects and sends a request's head gets an answer's head (chunked) and stays. A line "N" on
+ * Says "ready" once it listens. Whoever connects and sends a request's head gets an answer's head (chunked) and stays. A line "N" on
  * standard input sends N events of BYTES bytes to all of them, each event in one record, as fast as they are
  * taken; then the CPU time of that in microseconds is printed.
  */
@@ -120,6 +120,8 @@ int main(int argc, char **argv)
 	(void)setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	must(bind(listening, (struct sockaddr *)&a, sizeof a) == 0 && listen(listening, 8192) == 0,
 	     "listen");
+	puts("ready");
+	(void)fflush(stdout);
 	for (;;) {
 		struct pollfd now[2] = { { .fd = listening, .events = POLLIN },
 					 { .fd = 0, .events = POLLIN } };
