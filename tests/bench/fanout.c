@@ -3,9 +3,9 @@
  *
  *	fanout PORT CERT KEY BYTES
  *
- * Says "ready" once it listens. Whoever connects and sends a request's head gets an answer's head (chunked) and stays. A line "N" on
- * standard input sends N events of BYTES bytes to all of them, each event in one record, as fast as they are
- * taken; then the CPU time of that in microseconds is printed.
+ * Says "ready" once it listens. Whoever connects and sends a request's head gets an answer's head (chunked)
+ * and stays. A line "N" on standard input sends N events of BYTES bytes to all of them, each event in one
+ * record, as fast as they are taken; then the CPU time of that in microseconds is printed.
  */
 #include "common/base/base.h"
 
