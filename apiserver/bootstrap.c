@@ -15,6 +15,10 @@
 #define RETRY_MS   500
 #define LOOK_MS    50 /* while the server starts */
 #define MEND_COUNT 24 /* comparisons a turn: each reads two objects */
+/* Writes a turn, and the pause behind them: all at once are one long turn, and what they need meanwhile
+ * lies between what stays of them, so that the heap keeps twice as much. */
+#define ASK_COUNT 8
+#define PAUSE_MS  2
 
 struct row {
 	const struct schema_kind *kind;
@@ -50,6 +54,7 @@ struct bootstrap {
 	struct loop_timer *timer;
 	struct row *rows;
 	size_t count;
+	size_t asked; /* in this turn */
 	struct follower followers[ARRAY_LEN(followed)];
 };
 
@@ -85,6 +90,7 @@ static void ask(struct bootstrap *b, struct row *row, const struct object *o, co
 	auto_free char *path = part ? xasprintf("%s/%s", object, part) : xstrdup(object);
 	row->asked_version = o ? o->version : 0;
 	row->asked_ms = loop_now_ms(b->server->loop);
+	b->asked++;
 	own_request(b->server, "bootstrap", o ? "PUT" : "POST", path, tree);
 }
 
@@ -129,12 +135,13 @@ static void step(void *ctx)
 	struct server *s = b->server;
 	bool all = hub_is_loaded(s->hub);
 	size_t looks = 0;
+	b->asked = 0;
 	for (size_t i = 0; hub_is_loaded(s->hub) && i < b->count; i++) {
 		struct row *row = &b->rows[i];
 		if (row->is_right)
 			continue;
-		if (looks >= MEND_COUNT) {
-			loop_timer_set(b->timer, 0);
+		if (looks >= MEND_COUNT || b->asked >= ASK_COUNT) {
+			loop_timer_set(b->timer, b->asked ? PAUSE_MS : 0);
 			return;
 		}
 		const struct object *o = hub_get(
