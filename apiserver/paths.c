@@ -77,8 +77,9 @@ static bool serve_health(struct request *r, const char *root, bool is_liveness)
 	str_init(&text, 65536);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 		const struct check *c = &checks[i];
-		if ((*one && !streq(one, c->name)) || (is_liveness && !c->for_liveness) ||
-		    is_excluded(r, c->name))
+		bool counts =
+			!is_liveness || c->for_liveness; /* each may be asked for by its name */
+		if ((*one ? !streq(one, c->name) : !counts) || is_excluded(r, c->name))
 			continue;
 		known = true;
 		bool ok = c->is_good(r->server);

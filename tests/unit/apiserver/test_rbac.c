@@ -191,6 +191,8 @@ static const struct api_row story[] = {
 	  "\"pods/log\" & \"secrets\" & \"rolebindings\" & localsubjectaccessreviews" },
 	{ "discovery for the known", ALICE, "GET", "/apis", 0, 200, "APIGroupList" },
 	{ "health for everybody", "", "GET", "/livez/ping", 0, 200, "ok" },
+	{ "and each part of it", "", "GET", "/livez/etcd", 0, 200, "ok" },
+	{ "of what is known", "", "GET", "/livez/odd", 0, 404, "" },
 	{ "no metrics", ALICE, "GET", "/metrics", 0, 403,
 	  "forbidden: User \\\"alice\\\" cannot get path \\\"/metrics\\\"\"" },
 	{ "nothing by nature", ALICE, "GET", NS "/pods", 0, 403,
