@@ -71,6 +71,8 @@ void rule_between(struct field_errors *e, const struct path *at, const json_t *o
 int64_t rule_amount(struct field_errors *e, const struct path *at, const json_t *value);
 void rule_not_over_100_percent(struct field_errors *e, const struct path *at, const json_t *value);
 bool rule_path_goes_back(const char *path); /* has a part ".." */
+/* A path below something: not from the root, and not back. */
+void rule_path_below(struct field_errors *e, const struct path *at, const char *path);
 /* domain/path */
 void rule_domain_path(struct field_errors *e, const struct path *at, const char *name);
 void rule_template_unmatched(struct field_errors *e, const struct path *at, const json_t *template);

@@ -22,9 +22,7 @@ static void check_kind_name(const json_t *names, const char *field, const struct
 			    struct field_errors *e)
 {
 	const char *name = json_str_or(names, field, "");
-	auto_free char *lower = xstrdup(name);
-	for (char *p = lower; *p; p++)
-		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+	auto_free char *lower = name_lower(name);
 	if (*name)
 		check_label(lower, name_dns1035_label, name,
 			    "may have mixed case, but should otherwise match: ", PATH(at, field),

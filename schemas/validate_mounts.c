@@ -18,16 +18,6 @@ static bool has(const json_t *list, const char *member, const char *value)
 	return false;
 }
 
-static void check_below(const json_t *mount, const char *name, const struct path *at,
-			struct field_errors *e)
-{
-	const char *text = json_str_or(mount, name, "");
-	if (*text == '/')
-		rule_bad_text(e, FIELD_INVALID, PATH(at, name), text, "must be a relative path");
-	if (rule_path_goes_back(text))
-		rule_bad_text(e, FIELD_INVALID, PATH(at, name), text, "must not contain '..'");
-}
-
 static void check_mount(const json_t *container, const json_t *volumes, size_t i,
 			const struct path *at, struct field_errors *e)
 {
@@ -49,8 +39,8 @@ static void check_mount(const json_t *container, const json_t *volumes, size_t i
 	if (has(devices, "devicePath", path))
 		rule_bad_text(e, FIELD_INVALID, PATH(here, "mountPath"), path,
 			      "must not already exist as a path in volumeDevices");
-	check_below(mount, "subPath", at, e);
-	check_below(mount, "subPathExpr", at, e);
+	rule_path_below(e, PATH(at, "subPath"), json_str_or(mount, "subPath", ""));
+	rule_path_below(e, PATH(at, "subPathExpr"), json_str_or(mount, "subPathExpr", ""));
 	if (*json_str_or(mount, "subPath", "") && *json_str_or(mount, "subPathExpr", ""))
 		rule_broken(e, FIELD_INVALID, PATH(here, "subPathExpr"),
 			    json_object_get(mount, "subPathExpr"),

@@ -9,20 +9,6 @@
 /* ---- profiles ---- */
 
 /* A path below a folder that the runtime knows. */
-static void check_descending(const json_t *value, const struct path *at, struct field_errors *e)
-{
-	const char *text = json_string_value(value);
-	auto_free char *copy = xstrdup(text);
-	char *state = NULL;
-	if (text[0] == '/')
-		rule_broken(e, FIELD_INVALID, at, value, "must be a relative path");
-	for (char *part = strtok_r(copy, "/", &state); part; part = strtok_r(NULL, "/", &state))
-		if (streq(part, "..")) {
-			rule_broken(e, FIELD_INVALID, at, value, "must not contain '..'");
-			return;
-		}
-}
-
 static void check_seccomp(const json_t *profile, const struct path *at, struct field_errors *e)
 {
 	const json_t *path = json_object_get(profile, "localhostProfile");
@@ -37,7 +23,7 @@ static void check_seccomp(const json_t *profile, const struct path *at, struct f
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "localhostProfile"), NULL,
 			    "must be set when seccomp type is Localhost");
 	else if (streq(type, "Localhost"))
-		check_descending(path, PATH(at, "localhostProfile"), e);
+		rule_path_below(e, PATH(at, "localhostProfile"), json_string_value(path));
 	else if (json_is_string(path))
 		rule_broken_inside(e, FIELD_INVALID, PATH(at, "localhostProfile"),
 				   "core.v1.SeccompProfile", profile,

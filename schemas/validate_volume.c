@@ -11,6 +11,14 @@ bool rule_path_goes_back(const char *path)
 	return false;
 }
 
+void rule_path_below(struct field_errors *e, const struct path *at, const char *path)
+{
+	if (*path == '/')
+		rule_bad_text(e, FIELD_INVALID, at, path, "must be a relative path");
+	if (rule_path_goes_back(path))
+		rule_bad_text(e, FIELD_INVALID, at, path, "must not contain '..'");
+}
+
 static void check_mode(const json_t *o, const char *name, const struct path *at,
 		       struct field_errors *e)
 {
@@ -20,21 +28,12 @@ static void check_mode(const json_t *o, const char *name, const struct path *at,
 			    "must be a number between 0 and 0777 (octal), both inclusive");
 }
 
-/* A path below the volume. */
-static void check_below(const char *text, const struct path *at, struct field_errors *e)
-{
-	if (*text == '/')
-		rule_bad_text(e, FIELD_INVALID, at, text, "must be a relative path");
-	if (rule_path_goes_back(text))
-		rule_bad_text(e, FIELD_INVALID, at, text, "must not contain '..'");
-}
-
-/* The same, and none of the volume's own names. */
+/* A path below the volume that takes none of its own names. */
 static void check_path(const json_t *item, const struct path *at, struct field_errors *e)
 {
 	const char *text = json_str_or(item, "path", "");
 	rule_required(e, PATH(at, "path"), text);
-	check_below(text, PATH(at, "path"), e);
+	rule_path_below(e, PATH(at, "path"), text);
 	if (starts_with(text, "..") && text[2] != '/')
 		rule_bad_text(e, FIELD_INVALID, PATH(at, "path"), text, "must not start with '..'");
 }
@@ -185,7 +184,7 @@ static void check_own_source(const char *type, const json_t *source, const struc
 	check_mode(source, "defaultMode", at, e);
 	if (streq(type, "gitRepo")) {
 		rule_required(e, PATH(at, "repository"), json_str(source, "repository"));
-		check_below(json_str_or(source, "directory", ""), PATH(at, "directory"), e);
+		rule_path_below(e, PATH(at, "directory"), json_str_or(source, "directory", ""));
 	} else if (streq(type, "configMap")) {
 		rule_required(e, PATH(at, "name"), json_str(source, "name"));
 		check_items(source, at, e);
