@@ -65,12 +65,8 @@ static json_t *make_range(const struct server *s)
 
 static bool is_ready(const json_t *range)
 {
-	size_t i;
-	json_t *one;
-	json_array_foreach (json_dig(range, "status.conditions"), i, one)
-		if (streq(json_str_or(one, "type", ""), "Ready"))
-			return streq(json_str_or(one, "status", ""), "True");
-	return false;
+	const json_t *ready = json_find(json_dig(range, "status.conditions"), "type", "Ready");
+	return streq(json_str_or(ready, "status", ""), "True");
 }
 
 /* Of another range nothing is said: addresses are not given out of it. */

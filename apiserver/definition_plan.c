@@ -34,12 +34,7 @@ void definition_names_fini(struct definition_names *names)
 
 static json_t *condition_of(const json_t *tree, const char *type)
 {
-	size_t i;
-	json_t *c;
-	json_array_foreach (json_dig(tree, "status.conditions"), i, c)
-		if (streq(json_str_or(c, "type", ""), type))
-			return c;
-	return NULL;
+	return json_find(json_dig(tree, "status.conditions"), "type", type);
 }
 
 static bool is_true(const json_t *tree, const char *type)

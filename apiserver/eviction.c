@@ -7,12 +7,7 @@
 
 static const json_t *condition_of(const json_t *pod, const char *type)
 {
-	size_t i;
-	json_t *c;
-	json_array_foreach (json_dig(pod, "status.conditions"), i, c)
-		if (streq(json_str_or(c, "type", ""), type))
-			return c;
-	return NULL;
+	return json_find(json_dig(pod, "status.conditions"), "type", type);
 }
 
 /* Whoever has ended, has not begun or stops already disrupts nobody. */

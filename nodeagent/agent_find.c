@@ -11,17 +11,6 @@ static struct pod *find_pod(struct agent *a, const char *ns, const char *name, s
 	return p;
 }
 
-static const json_t *named(const json_t *list, const char *name)
-{
-	size_t i;
-	json_t *each;
-	json_array_foreach (list, i, each) {
-		if (streq(json_str_or(each, "name", ""), name))
-			return each;
-	}
-	return NULL;
-}
-
 /* The container's name as given, or the only one's. NULL: err says why. */
 static const char *find_name(const struct pod *p, const char *name, struct error *err)
 {
@@ -32,7 +21,7 @@ static const char *find_name(const struct pod *p, const char *name, struct error
 		if (streq(p->memory[i].name, name))
 			return p->memory[i].name;
 	/* The API takes them; nothing here runs them yet. */
-	if (named(json_dig(p->object, "spec.ephemeralContainers"), name))
+	if (json_find(json_dig(p->object, "spec.ephemeralContainers"), "name", name))
 		error_set(err, ERR_INVALID, "container \"%s\" in pod \"%s\" is not available", name,
 			  p->name);
 	else
@@ -86,7 +75,7 @@ static const char *waiting_why(const struct pod *p, const char *name)
 					     "status.initContainerStatuses" };
 	const char *reason = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(lists) && !reason; i++)
-		reason = json_str(named(json_dig(p->object, lists[i]), name),
+		reason = json_str(json_find(json_dig(p->object, lists[i]), "name", name),
 				  "state.waiting.reason");
 	if (!reason)
 		return "ContainerCreating";

@@ -320,13 +320,7 @@ int pod_sandbox_config(const struct pod_config_options *o, const struct pod_cont
 
 static const json_t *volume_named(const json_t *pod, const char *name)
 {
-	size_t i;
-	json_t *v;
-	json_array_foreach (json_dig(pod, "spec.volumes"), i, v) {
-		if (streq(json_str_or(v, "name", ""), name))
-			return v;
-	}
-	return NULL;
+	return json_find(json_dig(pod, "spec.volumes"), "name", name);
 }
 
 static bool path_goes_up(const char *path)

@@ -222,13 +222,7 @@ static void put_containers(const struct pod_facts *f, json_t *status)
 
 static json_t *find_condition(const json_t *status, const char *type)
 {
-	size_t i;
-	json_t *c;
-	json_array_foreach (json_object_get(status, "conditions"), i, c) {
-		if (streq(json_str_or(c, "type", ""), type))
-			return c;
-	}
-	return NULL;
+	return json_find(json_object_get(status, "conditions"), "type", type);
 }
 
 static void put_condition(const struct pod_facts *f, json_t *list, const char *type, bool is_true,

@@ -48,24 +48,13 @@ static bool holds_all(const json_t *a, const json_t *b)
 	return true;
 }
 
-static const json_t *condition_of(const json_t *list, const char *type)
-{
-	size_t i;
-	json_t *c;
-	json_array_foreach (list, i, c) {
-		if (streq(json_str_or(c, "type", ""), type))
-			return c;
-	}
-	return NULL;
-}
-
 static bool holds_conditions(const json_t *stored, const json_t *ours)
 {
 	size_t i;
 	json_t *c;
 	json_array_foreach (ours, i, c) {
 		const char *type = json_str_or(c, "type", "");
-		if (pod_condition_is_ours(type) && !is_same(condition_of(stored, type), c))
+		if (pod_condition_is_ours(type) && !is_same(json_find(stored, "type", type), c))
 			return false;
 	}
 	return true;

@@ -304,14 +304,6 @@ static void check_barred(const json_t *container, const struct path *at, struct 
 					    NULL, "cannot be set for an Ephemeral Container");
 }
 
-static bool has_name(const json_t *list, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (streq(json_str_or(json_array_get(list, i), "name", ""), name))
-			return true;
-	return false;
-}
-
 static void check_ephemeral(const json_t *spec, const json_t *volumes, const struct path *at,
 			    struct field_errors *e)
 {
@@ -330,11 +322,12 @@ static void check_ephemeral(const json_t *spec, const json_t *volumes, const str
 		    (strchr(" \t\r\n", *image) || strchr(" \t\r\n", image[strlen(image) - 1])))
 			rule_bad_text(e, FIELD_INVALID, PATH(one, "image"), image,
 				      "must not have leading or trailing whitespace");
-		if (*name && has_name(inits, name))
+		if (*name && json_find(inits, "name", name))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(one, "name"), name, NULL);
 		else
 			check_name_is_new(list, i, mains, one, e);
-		if (*target && !has_name(mains, target) && !has_name(inits, target))
+		if (*target && !json_find(mains, "name", target) &&
+		    !json_find(inits, "name", target))
 			rule_bad_text(e, FIELD_NOT_FOUND, PATH(one, "targetContainerName"), target,
 				      NULL);
 		check_barred(container, one, e);

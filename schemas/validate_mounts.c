@@ -2,20 +2,9 @@
 
 /* Where a container has its volumes: as files, or as devices. */
 
-static const json_t *volume_of(const json_t *volumes, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(volumes); i++)
-		if (streq(json_str_or(json_array_get(volumes, i), "name", ""), name))
-			return json_array_get(volumes, i);
-	return NULL;
-}
-
 static bool has(const json_t *list, const char *member, const char *value)
 {
-	for (size_t i = 0; i < json_array_size(list) && *value; i++)
-		if (streq(json_str_or(json_array_get(list, i), member, ""), value))
-			return true;
-	return false;
+	return *value && json_find(list, member, value);
 }
 
 static void check_mount(const json_t *container, const json_t *volumes, size_t i,
@@ -28,7 +17,7 @@ static void check_mount(const json_t *container, const json_t *volumes, size_t i
 	const char *name = json_str_or(mount, "name", "");
 	const char *path = json_str_or(mount, "mountPath", "");
 	rule_required(e, PATH(here, "name"), name);
-	if (!volume_of(volumes, name))
+	if (!json_find(volumes, "name", name))
 		rule_bad_text(e, FIELD_NOT_FOUND, PATH(here, "name"), name, NULL);
 	rule_required(e, PATH(here, "mountPath"), path);
 	if (rule_is_again(mounts, i, "mountPath"))
@@ -55,7 +44,7 @@ static void check_device(const json_t *container, const json_t *volumes, size_t 
 	const json_t *device = json_array_get(devices, i);
 	const char *name = json_str_or(device, "name", "");
 	const char *path = json_str_or(device, "devicePath", "");
-	const json_t *volume = volume_of(volumes, name);
+	const json_t *volume = json_find(volumes, "name", name);
 	rule_required(e, PATH(at, "name"), name);
 	if (rule_is_again(devices, i, "name"))
 		rule_bad_text(e, FIELD_INVALID, PATH(at, "name"), name, "must be unique");

@@ -28,6 +28,17 @@ json_t *json_dig(const json_t *o, const char *path)
 	return (json_t *)o;
 }
 
+json_t *json_find(const json_t *list, const char *path, const char *value)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach (list, i, one) {
+		if (streq(json_str_or(one, path, ""), value))
+			return one;
+	}
+	return NULL;
+}
+
 const char *json_str(const json_t *o, const char *path)
 {
 	return json_string_value(json_dig(o, path));

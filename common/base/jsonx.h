@@ -26,10 +26,13 @@ json_t *json_at_path(const json_t *o, const char *const *names);
 /* Dotted path, for constant member names without dots: json_dig(o, "spec.template.spec"). */
 json_t *json_dig(const json_t *o, const char *path);
 
-const char *json_str(const json_t *o, const char *path);                  /* NULL: absent */
+const char *json_str(const json_t *o, const char *path); /* NULL: absent */
 const char *json_str_or(const json_t *o, const char *path, const char *otherwise);
 int64_t json_int_or(const json_t *o, const char *path, int64_t otherwise);
 bool json_bool_or(const json_t *o, const char *path, bool otherwise);
+
+/* The first element of the list whose member at that path is this text. Borrowed or NULL. */
+json_t *json_find(const json_t *list, const char *path, const char *value);
 
 /* Member by exact name (annotations, labels: names with dots). */
 const char *json_member_str(const json_t *o, const char *name);
