@@ -88,6 +88,19 @@ class Kube:
         return self.ok("explain", *arguments,
                        *([form] if form[9:] in self.ok("explain", "--help") else []))
 
+    def logs(self, wanted, *words):
+        """Waits until a log is this: a container that runs may not have said all of it yet."""
+        last = [None]
+
+        def ask():
+            got = self.try_("logs", *words)
+            last[0] = got.out if got.code == 0 else got.err
+            return last[0] == wanted
+        try:
+            wait_for("the log", ask, 20)
+        except Failure as failure:
+            raise Failure("%s\n    wanted: %r\n    got:    %r" % (failure, wanted, last[0])) from None
+
     def start(self, *arguments):
         """A command that goes on; its output is collected line by line."""
         return Running(self.argv(*arguments), self.cluster.env)

@@ -104,6 +104,8 @@ def case_look(cluster):
     s.apply(web(replicas=1), service("web", 80, 8080), deployment("front", depends="web"),
             job("once", "echo done once"))
     name = s.k.pod_name("app=web")
+    # Events are sent behind what they tell of.
+    wait_for("its start is told", lambda: "Started" in s.ok("events", "--for", "pod/" + name), 20)
     for what, parts in ((("pod", name), ("localhost/busybox:1", "Started")),
                         (("deploy/front",), ("depends-on", "web")),
                         (("node", cluster.node_name()), ("InternalIP",)),
@@ -129,6 +131,8 @@ def case_logs_and_exec(cluster):
     two["containers"].append(container("echo beside; exec sleep 3600", name="second"))
     s.apply(dict(pod("two"), spec=two), pod("slow", "for i in 1 2 3; do sleep 0.5; echo line $i; done; "
                                             "sleep 3600"), web(replicas=1))
+    s.k.logs("".join("line %d\n" % i for i in range(1, 6)), "two", "-c", "main")
+    s.k.logs("beside\n", "two", "-c", "second")
     check(s.ok("logs", "two", "-c", "main", "--tail", "2") == "line 4\nline 5\n", "--tail")
     out = s.ok("logs", "two", "--all-containers")
     check("line 1" in out and "beside" in out, "--all-containers", out)
@@ -199,7 +203,7 @@ def case_act(cluster):
     s.ok("delete", "svc", "web")
     s.ok("delete", "deploy/web", "--timeout", "30s")
     s.ok("wait", "deploy/web", "--for=delete", "--timeout", "10s")
-    check(not s.k.get("replicasets")["items"], "what it owned goes")
+    wait_for("what it owned goes", lambda: not s.k.get("replicasets")["items"], 20)
     check_in("not found", s.code(1, "delete", "deploy/web").err, "delete of what is gone")
     s.ok("delete", "deploy/web", "--ignore-not-found")
     wait_for("its pods are gone", lambda: not s.k.pods("app=web"), 20)
@@ -270,7 +274,7 @@ def case_ready_or_why(cluster):
     )
     with concurrent.futures.ThreadPoolExecutor(len(table)) as pool: # each waits for most of its time
         answers = list(pool.map(
-            lambda row: s.apply(row[1], code=1, flags=("--wait", "--timeout", "8s")), table))
+            lambda row: s.apply(row[1], code=1, flags=("--wait", "--timeout", "15s")), table))
     for (name, thing, parts), got in zip(table, answers):
         lines = [line for line in (got.out + got.err).split("\n") if name in line]
         check(lines, name + " has a line", got.text())
@@ -279,7 +283,7 @@ def case_ready_or_why(cluster):
         s.ok("delete", thing["kind"], name, "--wait=false")
     # Several at once: a line each, and the good one is done.
     got = s.apply(crashing("one"), crashing("two", "other words", 8), deployment("three"), code=1,
-                  flags=("--wait", "--timeout", "8s"))
+                  flags=("--wait", "--timeout", "60s", "--give-up", "5s"))
     for part in ("no database here", "other words", "exit code 8", "✓ Deployment/three"):
         check_in(part, got.out + got.err, "several objects")
 

@@ -269,12 +269,15 @@ def case_wait(cluster):
     waits = [k.start("wait", what, "--for=" + condition, "--timeout=30s") for what, condition in (
         ("cm/a", "create"), ("pod/p", "create"))]
     time.sleep(0.5) # they are to look first
-    k.apply(settings("a"), pod("p", "sleep 1; echo done", restartPolicy="Never"))
+    until_told = "until [ -e /tmp/end ]; do sleep 0.1; done; echo done"
+    k.apply(settings("a"), pod("p", until_told, restartPolicy="Never"))
     waits += [k.start("wait", what, "--for=" + condition, "--timeout=30s") for what, condition in (
-        ("pod/p", "condition=Ready"), ("pod/p", "jsonpath={.status.phase}=Succeeded"),
-        ("pod/p", "jsonpath={.status.podIP}"), ("cm/a", "jsonpath={.data.colour}=red"), ("cm/a", "delete"))]
+        ("pod/p", "condition=Ready"), ("pod/p", "jsonpath={.status.podIP}"),
+        ("cm/a", "jsonpath={.data.colour}=red"), ("pod/p", "jsonpath={.status.phase}=Succeeded"), ("cm/a", "delete"))]
     k.ok("patch", "cm", "a", "-p", '{"data":{"colour":"red"}}')
     for one in waits[:-1]:
+        if one is waits[-2]: # it was ready for as long as somebody looked for it
+            k.ok("exec", "p", "--", "touch", "/tmp/end")
         check(one.process.wait(40) == 0, "it came", one.process.args, one.lines)
     k.ok("delete", "cm/a")
     check(waits[-1].process.wait(40) == 0, "it went", waits[-1].lines)
@@ -421,6 +424,9 @@ def case_logs(cluster):
     k.apply(two)
     k.rolled_out("deploy/two")
     name = k.pod_name("app=two")
+    for one in k.pods("app=two"):
+        k.logs("one\ntwo\nthree\n", one["metadata"]["name"], "-c", "main")
+        k.logs("other\n", one["metadata"]["name"], "-c", "other")
     check(k.ok("logs", name, "-c", "main", "--tail=2") == "two\nthree\n", "--tail")
     check(k.ok("logs", name, "-c", "main", "--limit-bytes=5") == "one\nt", "--limit-bytes")
     check(k.ok("logs", name, "-c", "main", "--since=1h") == "one\ntwo\nthree\n", "--since")
@@ -464,6 +470,7 @@ def case_describe(cluster):
     check(re.search(r"RenewTime: +\w{3}, ", out), "when it was renewed", out)
     check(re.search(r"describe +busy +30m", out) and " ended " not in out, "its pods, but ended ones", out)
     check_in("Allocated resources", out, "what they take")
+    wait_for("its events", lambda: "Started" in k.ok("events", "--for=pod/busy"), 20)
     out = k.ok("describe", "pod", "busy")
     told = re.findall(r"Normal +(\w+) ", out.split("Events:")[1])
     check(told == ["Scheduled", "Pulled", "Created", "Started"], "events in their order", out)
@@ -516,7 +523,7 @@ def case_cluster(cluster):
     wait_for("services of the cluster", lambda: "kube-dns is running at" in k.ok(
         "cluster-info", "-n", "kube-system"), 20)
     k.apply(pod("talks", "echo said; sleep 3600"))
-    k.ok("wait", "pod/talks", "--for=condition=Ready", "--timeout=30s")
+    k.logs("said\n", "talks")
     with tempfile.TemporaryDirectory() as folder:
         k.ok("cluster-info", "dump", "--namespaces=info", "--output-directory=" + folder)
         with open(os.path.join(folder, "info/talks/logs.txt"), encoding="ascii") as f:

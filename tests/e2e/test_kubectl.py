@@ -55,6 +55,7 @@ def check_get(k):
 
 def check_describe(k):
     name = k.pod_name("app=web")
+    wait_for("its start is told", lambda: "Started" in k.ok("describe", "pod", name), 20)
     out = k.ok("describe", "pod", name)
     for part in ("localhost/busybox:1", "Controlled By:", "ReplicaSet/web-", "Scheduled", "Started"):
         check_in(part, out, "describe pod")
@@ -190,7 +191,7 @@ def check_edit_verbs(k):
         volumeMounts=[{"name": "s", "mountPath": "/secret"}],
         volumes=[{"name": "s", "secret": {"secretName": "password"}}]))
     k.ok("wait", "pod/reader", "--for=condition=Ready", "--timeout=30s")
-    check(k.ok("logs", "reader") == "blue sesame\n", "configuration in a pod")
+    k.logs("blue sesame\n", "reader")
     got = k.try_("diff", "-f", "-", stdin=manifest(web("5")))
     check(got.code == 1 and '"5"' in got.out.replace("value: 5", '"5"'), "diff", got.text())
     out = k.ok("create", "deployment", "made", "--image=localhost/busybox:1", "--dry-run=client",
