@@ -1,4 +1,4 @@
-#include "apiserver/audit.h"
+#include "apiserver/audit_line.h"
 #include "apiserver/authz.h"
 #include "common/base/jsonx.h"
 #include "common/base/scan.h"
@@ -6,8 +6,8 @@
 #include "common/io/log.h"
 
 #define WAITING_MAX      (16u << 20)
-#define STATUS_MAX       65536 /* longer ones are told of by their code */
 #define LINE_MAX         (8u << 20)
+#define LINE_KEPT        65536
 #define SIZE_MAX_DEFAULT (100 << 20)
 #define GATHER_MS        100
 
@@ -16,6 +16,7 @@ struct audit {
 	struct audit_policy *policy;
 	struct audit_file file;
 	struct loop_timer *timer;
+	struct str line;    /* the one that is being written */
 	struct str waiting; /* the loop's */
 	struct str writing; /* the worker's, while it works */
 	int64_t write_at_us;
@@ -29,6 +30,7 @@ struct audit {
 static void release(struct audit *a)
 {
 	audit_policy_free(a->policy);
+	str_fini(&a->line);
 	str_fini(&a->waiting);
 	str_fini(&a->writing);
 	free(a->file.path);
@@ -87,6 +89,7 @@ int audit_new(struct loop *loop, const struct audit_options *o, struct audit **r
 				       .size_max = o->size_max ? o->size_max : SIZE_MAX_DEFAULT,
 				       .age_max_days = o->age_max_days,
 				       .backups_max = o->backups_max };
+	str_init(&a->line, LINE_MAX);
 	str_init(&a->waiting, WAITING_MAX);
 	str_init(&a->writing, WAITING_MAX);
 	a->timer = loop_timer_new(loop, start_writing, a);
@@ -110,40 +113,6 @@ void audit_free(struct audit *a)
 
 /* ---- a line ---- */
 
-static json_t *user_of(const struct identity *who)
-{
-	if (!who->name)
-		return json_object(); /* it was not found out */
-	json_t *user = json_pack("{s:s}", "username", who->name ? who->name : "");
-	json_t *groups = json_array();
-	if (who->uid && *who->uid)
-		json_put_str(user, "uid", who->uid);
-	for (size_t i = 0; i < who->groups_count; i++)
-		json_array_append_new(groups, json_string(who->groups[i]));
-	json_object_set_new(user, "groups", groups);
-	if (json_object_size(who->extra))
-		json_object_set(user, "extra", who->extra);
-	return user;
-}
-
-static void put_if(json_t *o, const char *name, const char *value)
-{
-	if (value && *value)
-		json_put_str(o, name, value);
-}
-
-static json_t *object_of(const struct target *t)
-{
-	json_t *o = json_object();
-	put_if(o, "resource", t->resource);
-	put_if(o, "namespace", t->ns);
-	put_if(o, "name", t->name);
-	put_if(o, "apiGroup", t->group);
-	put_if(o, "apiVersion", t->version);
-	put_if(o, "subresource", t->subresource);
-	return o;
-}
-
 /* What nobody may read in a log. */
 static bool is_secret(const struct target *t)
 {
@@ -154,64 +123,39 @@ static bool is_secret(const struct target *t)
 	return t->is_resource && t->subresource && streq(t->subresource, "token");
 }
 
-static void put_bytes(json_t *event, const char *name, const void *bytes, size_t len)
-{
-	json_t *tree = NULL;
-	struct error err;
-	if (len && len < LINE_MAX && json_parse(bytes, len, &tree, &err) == 0)
-		json_object_set_new(event, name, tree);
-}
-
 /* A body in any encoding; a patch as it is. */
-static void put_body(json_t *event, struct request *r)
+static void add_body(struct str *line, struct request *r)
 {
+	static const char member[] = "requestObject";
 	enum schema_encoding encoding;
 	json_t *tree = NULL;
 	struct schema_report report = { 0 };
 	struct error err;
 	const char *type = http_header_get(r->x, "Content-Type");
-	if (!r->x->body_len)
-		return;
 	bool known = content_type_encoding(type, &encoding);
-	if (known && encoding == SCHEMA_PROTOBUF && r->target.kind && !r->target.subresource) {
-		if (schema_decode(r->target.kind->type, encoding, r->x->body, r->x->body_len, &tree,
-				  &report, &err) == 0)
-			json_object_set_new(event, "requestObject", tree);
-		schema_report_fini(&report);
-	} else if (!known || encoding == SCHEMA_JSON) {
-		put_bytes(event, "requestObject", r->x->body, r->x->body_len);
+	if (!known || encoding == SCHEMA_JSON) {
+		audit_line_body(line, member, r->x->body, r->x->body_len);
+	} else if (encoding == SCHEMA_PROTOBUF && r->target.kind && !r->target.subresource &&
+		   schema_decode(r->target.kind->type, encoding, r->x->body, r->x->body_len, &tree,
+				 &report, &err) == 0) {
+		AUTO_STR text;
+		str_init(&text, LINE_MAX);
+		json_print(tree, &text);
+		if (str_ok(&text))
+			audit_line_body(line, member, text.data, text.len);
+		json_decref(tree);
 	}
-}
-
-/* What came of it: a Status that was answered, or the code alone. */
-static json_t *status_of(const void *body, size_t len, int code)
-{
-	static const char begins[] = "{\"kind\":\"Status\"";
-	static const char *const kept[] = { "status", "message", "reason", "details" };
-	AUTO_JSON *answer = NULL;
-	struct error err;
-	json_t *o = json_pack("{s:{}}", "metadata");
-	bool is_status = len > strlen(begins) && len < STATUS_MAX &&
-			 memcmp(body, begins, strlen(begins)) == 0;
-	if (is_status && json_parse(body, len, &answer, &err) < 0)
-		answer = NULL; /* it is told of by its code */
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-		if (json_object_get(answer, kept[i]))
-			json_object_set(o, kept[i], json_object_get(answer, kept[i]));
-	json_put_int(o, "code", code);
-	return o;
+	schema_report_fini(&report);
 }
 
 /* What was made has its name in the answer only, where the server drew it. */
-static void put_name(json_t *object, const struct request *r, const void *body, size_t len,
-		     int code)
+static char *drawn_name(const struct request *r, int status, const void *body, size_t len)
 {
-	bool has_object = r->target.verb == VERB_CREATE && !r->target.name && code == 201 &&
+	bool has_object = r->target.verb == VERB_CREATE && !r->target.name && status == 201 &&
 			  len > 2 && memcmp(body, "{\"", 2) == 0 && r->accept.as == ACCEPT_OBJECT;
 	if (!has_object)
-		return;
-	auto_free char *name = scan_text(scan_dig((struct span){ body, len }, "metadata.name"));
-	put_if(object, "name", name);
+		return NULL;
+	return scan_text(scan_dig((struct span){ body, len }, "metadata.name"));
 }
 
 /* HEAD asks for what GET asks for. */
@@ -224,45 +168,36 @@ static const char *verb_of(const struct request *r)
 	return access.verb;
 }
 
-static json_t *event_of(struct audit *a, struct request *r, enum audit_level level,
-			enum audit_stage stage, int status, const void *body, size_t len)
+/* Begins the line; returns where in it the stage's time stands. */
+static size_t begin_line(struct audit *a, struct request *r, enum audit_level level,
+			 enum audit_stage stage, int status, const void *body, size_t len)
 {
-	static const char *const levels[] = { "None", "Metadata", "Request", "RequestResponse" };
-	static const char *const stages[] = { "RequestReceived", "ResponseStarted",
-					      "ResponseComplete" };
-	char now[TIME_TEXT_SIZE], began[TIME_TEXT_SIZE];
 	int64_t now_us = loop_wall_us(a->loop);
-	time_format_micro(now_us, now);
-	time_format_micro(now_us - (loop_now_ms(a->loop) - r->start_ms) * 1000, began);
-	auto_free char *uri = xasprintf("%s%s%s", r->x->path, *r->x->query ? "?" : "", r->x->query);
-	json_t *e = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "kind", "Event", "apiVersion",
-			      "audit.k8s.io/v1", "level", levels[level], "auditID", r->audit_id,
-			      "stage", stages[stage], "requestURI", uri, "verb", verb_of(r));
-	if (!e) /* the path is no UTF-8 */
-		return NULL;
-	json_object_set_new(e, "user", user_of(r->real.name ? &r->real : &r->who));
-	if (r->real.name)
-		json_object_set_new(e, "impersonatedUser", user_of(&r->who));
-	if (r->x->peer.address) {
-		const char *colon = strrchr(r->x->peer.address, ':');
-		size_t n =
-			colon ? (size_t)(colon - r->x->peer.address) : strlen(r->x->peer.address);
-		json_object_set_new(e, "sourceIPs",
-				    json_pack("[s%]", r->x->peer.address, (size_t)n));
-	}
-	put_if(e, "userAgent", http_header_get(r->x, "User-Agent"));
-	if (r->target.is_resource) {
-		json_t *object = object_of(&r->target);
-		put_name(object, r, body, len, status);
-		json_object_set_new(e, "objectRef", object);
-	}
-	if (stage != AUDIT_RECEIVED)
-		json_object_set_new(e, "responseStatus", status_of(body, len, status));
-	json_put_str(e, "requestReceivedTimestamp", began);
-	json_put_str(e, "stageTimestamp", now);
-	if (stage != AUDIT_RECEIVED && r->annotations)
-		json_object_set_new(e, "annotations", json_copy(r->annotations));
-	return e;
+	bool is_another = r->real.name != NULL;
+	auto_free char *name = drawn_name(r, status, body, len);
+	str_clear(&a->line);
+	return audit_line_begin(
+		&(struct audit_event){
+			.level = level,
+			.stage = stage,
+			.id = r->audit_id,
+			.path = r->x->path,
+			.query = r->x->query,
+			.verb = verb_of(r),
+			.user = is_another ? &r->real : &r->who,
+			.impersonated = is_another ? &r->who : NULL,
+			.address = r->x->peer.address,
+			.agent = http_header_get(r->x, "User-Agent"),
+			.target = &r->target,
+			.drawn_name = name,
+			.status = status,
+			.answer = body,
+			.answer_len = len,
+			.received_us = now_us - (loop_now_ms(a->loop) - r->start_ms) * 1000,
+			.stage_us = now_us,
+			.annotations = &r->annotations,
+		},
+		&a->line);
 }
 
 /* Who not known, is told of when the answer begins, as in Kubernetes. */
@@ -282,6 +217,14 @@ static enum audit_level level_for(struct audit *a, struct request *r, enum audit
 	return level > AUDIT_METADATA && is_hidden ? AUDIT_METADATA : level;
 }
 
+/* Empty where it is too long. */
+static void end_line(struct audit *a)
+{
+	audit_line_end(&a->line);
+	if (!str_ok(&a->line))
+		str_clear(&a->line);
+}
+
 static void add_line(struct audit *a, const char *line, size_t len)
 {
 	if (!len || a->waiting.len + len > WAITING_MAX) {
@@ -296,17 +239,6 @@ static void add_line(struct audit *a, const char *line, size_t len)
 		loop_timer_set(a->timer, GATHER_MS);
 }
 
-/* Empty: too long, or no text. */
-static void print_line(json_t *e, struct str *line)
-{
-	if (e) {
-		json_print(e, line);
-		str_add_char(line, '\n');
-	}
-	if (!str_ok(line))
-		str_clear(line);
-}
-
 void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,
 		const void *body, size_t len)
 {
@@ -316,15 +248,15 @@ void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int 
 	enum audit_level level = level_for(a, r, stage, status);
 	if (level == AUDIT_NONE)
 		return;
-	AUTO_JSON *e = event_of(a, r, level, stage, status, body, len);
+	(void)begin_line(a, r, level, stage, status, body, len);
 	if (level >= AUDIT_REQUEST && stage != AUDIT_RECEIVED)
-		put_body(e, r);
+		add_body(&a->line, r);
 	if (level >= AUDIT_REQUEST_RESPONSE)
-		put_bytes(e, "responseObject", body, len);
-	AUTO_STR line;
-	str_init(&line, LINE_MAX);
-	print_line(e, &line);
-	add_line(a, line.data, line.len);
+		audit_line_body(&a->line, "responseObject", body, len);
+	end_line(a);
+	add_line(a, a->line.data, a->line.len);
+	if (a->line.size > LINE_KEPT)
+		str_fini(&a->line);
 }
 
 /* ---- the end of a stream ---- */
@@ -358,22 +290,12 @@ static void told_closed(void *ctx)
 /* As it will be told, but for the time; the request is gone by then. */
 static char *line_of_end(struct audit *a, struct request *r, int status, size_t *ret_time_at)
 {
-	static const char mark[] = "\"stageTimestamp\":\"";
 	enum audit_level level = level_for(a, r, AUDIT_COMPLETE, status);
 	if (level == AUDIT_NONE)
 		return NULL;
-	AUTO_JSON *e = event_of(a, r, level, AUDIT_COMPLETE, status, NULL, 0);
-	AUTO_STR line;
-	str_init(&line, LINE_MAX);
-	print_line(e, &line);
-	/* The last: what clients wrote comes before. */
-	const char *time = NULL;
-	for (const char *at = line.data; (at = strstr(at, mark)); at++)
-		time = at;
-	if (!time)
-		return NULL;
-	*ret_time_at = (size_t)(time - line.data) + sizeof mark - 1;
-	return str_take(&line);
+	*ret_time_at = begin_line(a, r, level, AUDIT_COMPLETE, status, NULL, 0);
+	end_line(a);
+	return a->line.len ? str_take(&a->line) : NULL;
 }
 
 void audit_stream(struct audit *a, struct request *r, int status, const struct http_source **source,

@@ -33,7 +33,7 @@ int audit_new(struct loop *loop, const struct audit_options *options, struct aud
 	      struct error *err) MUST_CHECK;
 void audit_free(struct audit *a); /* what waits is written first */
 
-enum audit_stage { AUDIT_RECEIVED, AUDIT_STARTED, AUDIT_COMPLETE };
+enum audit_stage { AUDIT_RECEIVED, AUDIT_STARTED, AUDIT_COMPLETE, AUDIT_STAGE_COUNT };
 
 /* `body` is the answer's, JSON or NULL; a may be NULL. */
 void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,

@@ -1,22 +1,16 @@
 /* Which requests are told of, and how much of them. */
-#include "apiserver/audit.h"
+#include "apiserver/audit_line.h"
 #include "common/base/jsonx.h"
 
 struct audit_policy {
 	json_t *tree;
 };
 
-static const char *const level_names[AUDIT_LEVEL_COUNT] = { "None", "Metadata", "Request",
-							    "RequestResponse" };
-static const char *const stage_names[] = { [AUDIT_RECEIVED] = "RequestReceived",
-					   [AUDIT_STARTED] = "ResponseStarted",
-					   [AUDIT_COMPLETE] = "ResponseComplete" };
-
 static int level_of(const json_t *rule)
 {
 	const char *name = json_str_or(rule, "level", "");
 	for (int i = 0; i < AUDIT_LEVEL_COUNT; i++)
-		if (streq(level_names[i], name))
+		if (streq(audit_level_names[i], name))
 			return i;
 	return -1;
 }
@@ -145,7 +139,7 @@ static bool about_fits(const json_t *rule, const struct target *t, const char *p
 
 static bool omits(const json_t *list, enum audit_stage stage)
 {
-	return json_array_size(list) && lists(list, stage_names[stage]);
+	return json_array_size(list) && lists(list, audit_stage_names[stage]);
 }
 
 static bool is_health(const char *path)

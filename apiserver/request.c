@@ -92,7 +92,8 @@ static void request_fini(struct request *r)
 	identity_fini(&r->real);
 	for (size_t i = 0; i < r->warnings_count; i++)
 		free(r->warnings[i]);
-	json_decref(r->annotations);
+	for (size_t i = 0; i < r->annotations.count; i++)
+		free(r->annotations.at[i].value);
 }
 
 void requests_free_spare(struct server *s)
@@ -159,9 +160,15 @@ void request_annotate(struct request *r, const char *key, const char *value)
 {
 	if (!r->server->audit)
 		return;
-	if (!r->annotations)
-		r->annotations = json_object();
-	json_object_set_new(r->annotations, key, json_string(value));
+	struct annotations *a = &r->annotations;
+	size_t i = 0;
+	while (i < a->count && !streq(a->at[i].key, key))
+		i++;
+	assert(i < ANNOTATIONS_MAX);
+	if (i == a->count)
+		a->at[a->count++].key = key;
+	free(a->at[i].value);
+	a->at[i].value = xstrdup(value);
 }
 
 /* The headers that every answer has; the array and text live in the caller's frame. */

@@ -17,6 +17,7 @@ struct server;
 #define IDENTITY_GROUPS_MAX 64
 #define WARNINGS_MAX        32
 #define WARNINGS_BYTES_MAX  4096
+#define ANNOTATIONS_MAX     8
 
 struct identity {
 	char *name; /* "system:anonymous" where nobody is known */
@@ -42,6 +43,14 @@ enum request_lane {
 	LANE_COUNT,
 };
 
+struct annotations {
+	struct {
+		const char *key; /* a constant */
+		char *value;
+	} at[ANNOTATIONS_MAX];
+	size_t count;
+};
+
 struct request {
 	struct server *server;
 	enum request_lane lane;
@@ -54,7 +63,7 @@ struct request {
 	char *warnings[WARNINGS_MAX];
 	size_t warnings_count, warnings_bytes;
 	int64_t start_ms;
-	json_t *annotations; /* for the audit log; NULL: none */
+	struct annotations annotations; /* for the audit log */
 	char audit_id[37];
 	struct target target; /* the last: its room is not zeroed for the next request */
 };
@@ -65,7 +74,7 @@ void requests_free_spare(struct server *server);
 /* A Warning header of the answer; more than 4 KiB in all are left out. */
 void request_warn(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* An annotation of the request's line in the audit log; the last one of a key counts. */
+/* An annotation of the request's line in the audit log; the last one of a key, a constant, counts. */
 void request_annotate(struct request *r, const char *key, const char *value);
 
 /* ---- answers ---- */

@@ -34,15 +34,20 @@ void utf8_add_valid(struct str *out, const char *bytes, size_t n)
 	str_add_bytes(out, bytes + from, n - from);
 }
 
-json_t *json_string_valid(const char *bytes, size_t n)
+bool utf8_is_valid(const char *bytes, size_t n)
 {
-	bool is_valid = true;
-	for (size_t i = 0; i < n && is_valid;) {
+	for (size_t i = 0; i < n;) {
 		size_t length = sequence_length((const unsigned char *)bytes + i, n - i);
-		is_valid = length > 0;
+		if (!length)
+			return false;
 		i += length;
 	}
-	if (is_valid)
+	return true;
+}
+
+json_t *json_string_valid(const char *bytes, size_t n)
+{
+	if (utf8_is_valid(bytes, n))
 		return json_stringn_nocheck(bytes, n);
 	AUTO_STR text;
 	str_init(&text, 3 * n);

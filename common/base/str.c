@@ -140,6 +140,12 @@ void str_truncate(struct str *s, size_t n)
 		s->data[n] = '\0';
 }
 
+void str_rewind(struct str *s, size_t n)
+{
+	str_truncate(s, n);
+	s->overflow = false;
+}
+
 void str_consume(struct str *s, size_t n)
 {
 	assert(n <= s->len);

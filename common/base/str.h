@@ -50,6 +50,7 @@ void str_add_urlencoded(struct str *s, const char *text);
 
 void str_clear(struct str *s);              /* keeps the memory */
 void str_truncate(struct str *s, size_t n); /* n <= len */
+void str_rewind(struct str *s, size_t n);   /* the same; what overflowed behind is forgotten */
 void str_consume(struct str *s, size_t n);  /* drop n bytes from the front */
 
 /* Memory for `n` more bytes, or NULL on overflow; then str_grew(n). */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # bench_read.sh [SECONDS [RUNS]] - GET of 1 KB over TLS at 64 connections, linearizable and from the
-# cache, beside the same answer from libmicrohttpd alone. Medians of alternating runs, as rows for run.sh.
+# cache, beside the same answer from libmicrohttpd alone; and from a server that writes an audit log (level
+# Metadata). Medians of alternating runs, as rows for run.sh.
 # Needs wrk, openssl, curl and a release build.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -26,32 +27,38 @@ cert server /CN=server 'subjectAltName=IP:127.0.0.1'
 cert admin /O=system:masters/CN=admin 'extendedKeyUsage=clientAuth'
 openssl genrsa -out "$dir/token.key" 2048 2>/dev/null
 
-api=$(free_port) floor=$(free_port)
-"$bin/skiff-apiserver" --store=memory --listen=127.0.0.1:"$api" --tls-cert="$dir/server.crt" \
-	--tls-key="$dir/server.key" --client-ca="$dir/ca.crt" --token-key="$dir/token.key" \
-	--log-level=error &
-server=$! pids="$pids $!"
+floor=$(free_port)
 "$bin/static_mhd" "$floor" "$dir/server.crt" "$dir/server.key" &
 static=$! pids="$pids $!"
 
+serve() { # [FLAG…]: a server at the port $api, with the object and a token
+	api=$(free_port)
+	"$bin/skiff-apiserver" --store=memory --listen=127.0.0.1:"$api" --tls-cert="$dir/server.crt" \
+		--tls-key="$dir/server.key" --client-ca="$dir/ca.crt" --token-key="$dir/token.key" \
+		--log-level=error "$@" &
+	server=$! pids="$pids $!"
+	for _ in $(seq 100); do [ "$(call GET /readyz 2>/dev/null)" = ok ] && break; sleep 0.05; done
+	value=$(head -c 600 /dev/zero | tr '\0' x)
+	call POST /api/v1/namespaces/default/configmaps \
+		"{\"metadata\":{\"name\":\"one\"},\"data\":{\"k\":\"$value\"}}" >/dev/null
+	call POST /api/v1/namespaces/default/serviceaccounts '{"metadata":{"name":"default"}}' >/dev/null
+	call POST /api/v1/namespaces/default/serviceaccounts \
+		'{"metadata":{"name":"bench","labels":{"skiff.dev/role":"deploy"}}}' >/dev/null
+	token=$(call POST /api/v1/namespaces/default/serviceaccounts/bench/token \
+		'{"spec":{"expirationSeconds":7200}}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+}
 call() { # METHOD PATH [BODY]
 	curl -sS --noproxy '*' --cacert "$dir/ca.crt" --cert "$dir/admin.crt" --key "$dir/admin.key" \
 		-X "$1" "https://127.0.0.1:$api$2" -H 'Content-Type: application/json' ${3:+-d "$3"}
 }
-for _ in $(seq 100); do [ "$(call GET /readyz 2>/dev/null)" = ok ] && break; sleep 0.05; done
-value=$(head -c 600 /dev/zero | tr '\0' x)
-call POST /api/v1/namespaces/default/configmaps \
-	"{\"metadata\":{\"name\":\"one\"},\"data\":{\"k\":\"$value\"}}" >/dev/null
-call POST /api/v1/namespaces/default/serviceaccounts '{"metadata":{"name":"default"}}' >/dev/null
-call POST /api/v1/namespaces/default/serviceaccounts \
-	'{"metadata":{"name":"bench","labels":{"skiff.dev/role":"deploy"}}}' >/dev/null
-token=$(call POST /api/v1/namespaces/default/serviceaccounts/bench/token \
-	'{"spec":{"expirationSeconds":7200}}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+serve --audit-log-path="$dir/audit.log" --audit-log-maxbackup=1
+audited_api=$api audited=$server audited_token=$token
+serve
 
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
-measure() { # NAME PID URL: requests a second, and µs of CPU each
+measure() { # NAME PID URL TOKEN: requests a second, and µs of CPU each
 	before=$(ticks "$2")
-	out=$(wrk -t1 -c64 -d"${seconds}s" -H "Authorization: Bearer $token" "$3")
+	out=$(wrk -t1 -c64 -d"${seconds}s" -H "Authorization: Bearer $4" "$3")
 	after=$(ticks "$2")
 	rate=$(printf '%s\n' "$out" | awk '/Requests\/sec/ { print int($2) }')
 	bad=$(printf '%s\n' "$out" | awk '/Non-2xx/ { print $NF }')
@@ -61,9 +68,10 @@ measure() { # NAME PID URL: requests a second, and µs of CPU each
 }
 path=/api/v1/namespaces/default/configmaps/one
 for _ in $(seq "$runs"); do
-	measure floor $static "https://127.0.0.1:$floor/"
-	measure linearizable $server "https://127.0.0.1:$api$path"
-	measure cached $server "https://127.0.0.1:$api$path?resourceVersion=0"
+	measure floor $static "https://127.0.0.1:$floor/" none
+	measure linearizable $server "https://127.0.0.1:$api$path" "$token"
+	measure cached $server "https://127.0.0.1:$api$path?resourceVersion=0" "$token"
+	measure audited $audited "https://127.0.0.1:$audited_api$path?resourceVersion=0" "$audited_token"
 done
 median() { sort -n "$dir/$1.txt" | awk '{ r[NR] = $1; c[NR] = $2 } END { print r[int((NR + 1) / 2)], c[int((NR + 1) / 2)] }'; }
 row() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@"; } # WHAT UNIT FLOOR OURS RATIO WANTED
@@ -76,3 +84,6 @@ for name in linearizable cached; do
 		"at least 0.8"
 	row "    CPU of each" "µs" "$base_cpu" "$2" "$(ratio "$2" "$base_cpu")" "-"
 done
+base_cpu=$2 # cached
+set -- $(median audited)
+row "    cached, with an audit log: CPU of each" "µs" "$base_cpu" "$2" "$(ratio "$2" "$base_cpu")" "-"

@@ -156,6 +156,9 @@ static const struct api_row requests[] = {
 	  "\"image\":\"i\"}]}}",
 	  403, "" },
 	{ "a terminal", 0, "GET", NS "/pods/p/exec?command=sh", 0, 404, "" },
+	{ "a path that is no UTF-8", 0, "GET", "/hidden-\xff", 0, 404, "" },
+	{ "as a name that is no UTF-8", "@|Impersonate-User: b\xff", "GET", NS "/pods", 0, 403,
+	  "" },
 };
 
 static char *read_all(const char *path)
@@ -194,6 +197,8 @@ static void test_lines(void)
 		"\"impersonatedUser\":{\"username\":\"bob\"",
 		"\"resource\":\"secrets\"",
 		"/pods/p/exec?command=sh",
+		"\"requestURI\":\"/hidden-\xef\xbf\xbd\"",
+		"\"impersonatedUser\":{\"username\":\"b\xef\xbf\xbd\"",
 		/* Allowed to ask, and refused by the level; what it would have broken besides. */
 		"\"annotations\":{\"authorization.k8s.io/reason\":\"\",\"authorization.k8s.io/decision\":"
 		"\"allow\","
