@@ -5,6 +5,7 @@
  * right. */
 #include "apiserver/bootstrap.h"
 #include "apiserver/bootstrap_internal.h"
+#include "apiserver/endpoints_keep.h"
 #include "apiserver/flow_defaults.h"
 #include "apiserver/own_exchange.h"
 #include "apiserver/rbac_defaults.h"
@@ -35,9 +36,7 @@ struct row {
 static const char *const followed[][2] = {
 	{ "", "Namespace" },
 	{ "", "Service" },
-	{ "", "Endpoints" },
 	{ "", "ConfigMap" },
-	{ "discovery.k8s.io", "EndpointSlice" },
 	{ "networking.k8s.io", "ServiceCIDR" },
 	{ "flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration" },
 	{ "flowcontrol.apiserver.k8s.io", "FlowSchema" },
@@ -133,7 +132,7 @@ static void step(void *ctx)
 {
 	struct bootstrap *b = ctx;
 	struct server *s = b->server;
-	bool all = hub_is_loaded(s->hub);
+	bool all = hub_is_loaded(s->hub) && endpoints_keeper_is_right(s->endpoints);
 	size_t looks = 0;
 	b->asked = 0;
 	for (size_t i = 0; hub_is_loaded(s->hub) && i < b->count; i++) {

@@ -21,29 +21,6 @@ static json_t *make_kubernetes(const struct server *s)
 			 "targetPort", (int)s->options.advertise_port);
 }
 
-static json_t *make_endpoints(const struct server *s)
-{
-	if (!s->options.advertise_address)
-		return NULL;
-	return json_pack("{s:s,s:s,s:{s:{s:s}},s:[{s:[{s:s}],s:[{s:s,s:i,s:s}]}]}", "apiVersion",
-			 "v1", "kind", "Endpoints", "metadata", "labels",
-			 "endpointslice.kubernetes.io/skip-mirror", "true", "subsets", "addresses",
-			 "ip", s->options.advertise_address, "ports", "name", "https", "port",
-			 (int)s->options.advertise_port, "protocol", "TCP");
-}
-
-static json_t *make_slice(const struct server *s)
-{
-	if (!s->options.advertise_address)
-		return NULL;
-	return json_pack("{s:s,s:s,s:{s:{s:s}},s:s,s:[{s:[s],s:{s:b}}],s:[{s:s,s:i,s:s}]}",
-			 "apiVersion", "discovery.k8s.io/v1", "kind", "EndpointSlice", "metadata",
-			 "labels", "kubernetes.io/service-name", "kubernetes", "addressType",
-			 "IPv4", "endpoints", "addresses", s->options.advertise_address,
-			 "conditions", "ready", 1, "ports", "name", "https", "port",
-			 (int)s->options.advertise_port, "protocol", "TCP");
-}
-
 static json_t *make_dns(const struct server *s)
 {
 	char ip[16];
@@ -191,8 +168,6 @@ static json_t *mend_tracking(const struct server *s, const json_t *live, const c
 const struct bootstrap_item bootstrap_items[] = {
 	{ "networking.k8s.io", "v1", "ServiceCIDR", "", "kubernetes", make_range, mend_range },
 	{ "", "v1", "Service", "default", "kubernetes", make_kubernetes, NULL },
-	{ "", "v1", "Endpoints", "default", "kubernetes", make_endpoints, NULL },
-	{ "discovery.k8s.io", "v1", "EndpointSlice", "default", "kubernetes", make_slice, NULL },
 	{ "", "v1", "Service", "kube-system", "kube-dns", make_dns, NULL },
 	{ "", "v1", "ConfigMap", "kube-system", "extension-apiserver-authentication",
 	  make_authorities, mend_authorities },

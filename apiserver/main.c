@@ -187,6 +187,7 @@ struct parts {
 	struct server *server;
 	struct http_server *http;
 	struct zone_names *zones; /* NULL: the machine has none */
+	bool is_stopping;
 };
 
 static int make_store(const struct flags *f, struct parts *p, struct error *err)
@@ -309,6 +310,9 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 	auto_free char *encryption = read_text(f->encryption);
 	auto_free char *audit_policy = read_text(f->audit_policy);
 	auto_free char *node_cert = read_text(f->node_cert), *node_key = read_text(f->node_key);
+	char hostname[64] = "localhost";
+	if (gethostname(hostname, sizeof hostname - 1) < 0)
+		log_warn("apiserver", "no host name", "error", strerror(errno));
 	if (!cert || !key)
 		return error_set(err, ERR_INVALID, "--tls-cert and --tls-key are needed");
 	struct audit_options audit;
@@ -325,6 +329,7 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 				    .service_cidr = f->service_cidr,
 				    .advertise_address = f->advertise,
 				    .advertise_port = (uint16_t)port,
+				    .hostname = hostname,
 				    .ca_pem = ca,
 				    .token_key_pem = token_key,
 				    .token_file = token_file,
@@ -358,10 +363,21 @@ static int start(const struct flags *f, struct parts *p, struct error *err)
 	return http_server_new(p->loop, &h, &p->http, err);
 }
 
+static void left(void *ctx)
+{
+	loop_stop(((struct parts *)ctx)->loop);
+}
+
+/* Who asks twice does not wait. */
 static void stop(void *ctx)
 {
+	struct parts *p = ctx;
 	log_info("apiserver", "stopping");
-	loop_stop(((struct parts *)ctx)->loop);
+	if (p->is_stopping)
+		loop_stop(p->loop);
+	else
+		server_leave(p->server, left, p);
+	p->is_stopping = true;
 }
 
 int main(int argc, char **argv)

@@ -8,9 +8,11 @@
 #include "apiserver/bootstrap.h"
 #include "apiserver/callers.h"
 #include "apiserver/definitions.h"
+#include "apiserver/endpoints_keep.h"
 #include "apiserver/flow_keep.h"
 #include "apiserver/oidc_fetch.h"
 #include "apiserver/openapi_whole.h"
+#include "apiserver/peers.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
@@ -292,6 +294,11 @@ bool server_is_ready(const struct server *s)
 	return hub_is_loaded(s->hub) && s->has_system_objects;
 }
 
+void server_leave(struct server *s, void (*done)(void *ctx), void *ctx)
+{
+	peers_leave(s->peers, done, ctx);
+}
+
 /* ---- life ---- */
 
 static void bookmark(void *ctx)
@@ -310,6 +317,7 @@ static void copy_options(struct server *s, const struct server_options *o)
 	s->options.cluster_id = copy(o->cluster_id);
 	s->options.service_cidr = copy(o->service_cidr ? o->service_cidr : DEFAULT_SERVICES);
 	s->options.advertise_address = copy(o->advertise_address);
+	s->options.hostname = copy(o->hostname ? o->hostname : "localhost");
 	s->options.ca_pem = copy(o->ca_pem);
 	s->options.issuer = copy(o->issuer ? o->issuer : DEFAULT_ISSUER);
 	s->options.node_cert_pem = copy(o->node_cert_pem);
@@ -349,6 +357,8 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->store = store;
 	copy_options(s, options);
 	int code = address_ranges_new(s->options.service_cidr, &s->ranges, err);
+	if (code == 0 && options->advertise_address)
+		code = peers_check_address(options->advertise_address, err);
 	if (code == 0 && options->token_key_pem)
 		code = tokens_new(options->token_key_pem, s->options.issuer, &s->tokens, err);
 	if (code == 0)
@@ -367,6 +377,8 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->frames = watch_frames_new();
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
+	s->peers = peers_new(s);
+	s->endpoints = endpoints_keeper_new(s);
 	s->bootstrap = bootstrap_new(s);
 	s->flows = flow_keeper_new(s);
 	s->services = service_keeper_new(s);
@@ -385,6 +397,8 @@ void server_free(struct server *s)
 	service_keeper_free(s->services);
 	flow_keeper_free(s->flows);
 	bootstrap_free(s->bootstrap);
+	endpoints_keeper_free(s->endpoints);
+	peers_free(s->peers);
 	free(s->noted_secret);
 	for (size_t i = 0; i < SNAPSHOTS_MAX; i++)
 		index_fini(&s->snapshots[i].index);
@@ -407,9 +421,9 @@ void server_free(struct server *s)
 	free(s->ranges);
 	requests_free_spare(s);
 	const char *texts[] = {
-		s->options.cluster_id,  s->options.service_cidr, s->options.advertise_address,
-		s->options.ca_pem,      s->options.issuer,       s->options.node_cert_pem,
-		s->options.node_key_pem
+		s->options.cluster_id,   s->options.service_cidr, s->options.advertise_address,
+		s->options.ca_pem,       s->options.issuer,       s->options.node_cert_pem,
+		s->options.node_key_pem, s->options.hostname
 	};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free((char *)(uintptr_t)texts[i]);

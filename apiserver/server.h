@@ -21,7 +21,8 @@ struct server_options {
 	const char *service_cidr;      /* "10.96.0.0/16" */
 	const char *advertise_address; /* of the `kubernetes` Service; NULL: that is not made */
 	uint16_t advertise_port;
-	const char *ca_pem; /* shown to nobody but used for node connections */
+	const char *hostname; /* of the machine, for the server's Lease; NULL: localhost */
+	const char *ca_pem;   /* shown to nobody but used for node connections */
 	/* Tokens: RS256 key (PEM); NULL: no ServiceAccount tokens. */
 	const char *token_key_pem;
 	const char *issuer;                /* NULL: https://kubernetes.default.svc.cluster.local */
@@ -59,3 +60,7 @@ bool server_wants_stream(void *ctx, const char *method, const char *path);
 bool server_may_take_over(void *ctx, const char *path);
 
 bool server_is_ready(const struct server *s);
+
+/* About to end: who looks for API servers no longer finds this one. `done` in a later turn, within a
+ * second; until then it serves. */
+void server_leave(struct server *s, void (*done)(void *ctx), void *ctx);

@@ -31,9 +31,11 @@ struct authz_node;
 struct bootstrap;
 struct callers;
 struct definitions;
+struct endpoints_keeper;
 struct flow_keeper;
 struct oidc_fetch;
 struct openapi_whole;
+struct peers;
 struct quota_keeper;
 struct rbac;
 struct rbac_gatherer;
@@ -89,6 +91,8 @@ struct server {
 	struct bootstrap *bootstrap;
 	struct flow_keeper *flows;
 	struct service_keeper *services;
+	struct peers *peers;
+	struct endpoints_keeper *endpoints;
 	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */
 	uint64_t latency_ms[LATENCY_BUCKETS];
 	uint64_t latency_sum_ms;

@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -55,11 +56,14 @@ class Program:
         self.process.wait()
 
 
+def address(i):
+    return "192.0.2.%d" % (i + 1) # for documents: nobody is there
+
+
 class World:
     def __init__(self, cluster):
         self.cluster = cluster
-        self.dir = cluster.root + "/many"
-        os.makedirs(self.dir)
+        self.dir = tempfile.mkdtemp(prefix="many-", dir=cluster.root)
         self.programs = []
         self.members = self.start_members()
         self.slow = self.start_slow()
@@ -101,7 +105,8 @@ class World:
             etcd = ",".join(urls[i:] + urls[:i])
             servers.append(self.start_program([
                 program, "--listen=127.0.0.1:%d" % port, "--etcd=" + etcd,
-                "--cluster-id=" + self.cluster.id, "--tls-cert=%s/apiserver.crt" % pki,
+                "--cluster-id=" + self.cluster.id, "--advertise-address=" + address(i),
+                "--tls-cert=%s/apiserver.crt" % pki,
                 "--tls-key=%s/apiserver.key" % pki, "--client-ca=%s/ca.crt" % pki,
                 "--token-key=%s/token.key" % pki], "api%d" % i))
         return servers, ports
@@ -278,6 +283,59 @@ def case_members_and_servers_die(cluster):
                 check(int(now["metadata"]["resourceVersion"]) >= told, "nothing told is lost")
         print("       %d of %d requests answered, %d changes told late; longest pause %.1f s" % (
             len(good), len(history), held, longest_pause(good)))
+    finally:
+        world.close()
+
+
+def told_addresses(world, server):
+    """What a server says of all servers: "IP:PORT", sorted; None: it does not answer."""
+    client = Client(world, server)
+    status, endpoints = client.call("GET", "/api/v1/namespaces/default/endpoints/kubernetes")
+    more, slices = client.call(
+        "GET", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+        "?labelSelector=kubernetes.io/service-name%3Dkubernetes")
+    if (status, more) != (200, 200):
+        return None
+    found = sorted("%s:%d" % (a["ip"], s["ports"][0]["port"])
+                   for s in endpoints["subsets"] for a in s["addresses"])
+    of_slices = sorted("%s:%d" % (e["addresses"][0], s["ports"][0]["port"])
+                       for s in slices["items"] for e in s["endpoints"])
+    return found if found == of_slices else None
+
+
+def case_addresses_of_living_servers(cluster):
+    """The Service `kubernetes` has the addresses of the servers that live, and no others."""
+    world = World(cluster)
+    try:
+        names = ["%s:%d" % (address(i), port) for i, port in enumerate(world.ports)]
+        moved = "%s:%d" % (address(7), world.ports[1])
+        wait_for("both", lambda: all(told_addresses(world, i) == names for i in range(2)), 30)
+        second = world.servers[1]
+        begin = time.monotonic()
+        second.kill()
+        wait_for("one that was killed goes", lambda: told_addresses(world, 0) == names[:1], 30)
+        took = time.monotonic() - begin
+        check(4 < took < 20, "it goes with its lease, not before", took)
+        second.argv = [a.replace(address(1), address(7)) for a in second.argv]
+        second.start()
+        wait_for("it comes back elsewhere",
+                 lambda: told_addresses(world, 0) == [names[0], moved], 20)
+        begin = time.monotonic()
+        second.process.terminate()
+        check(second.process.wait(5) == 0, "it ends as it was asked to")
+        wait_for("one that ends goes at once", lambda: told_addresses(world, 0) == names[:1], 3)
+        check(time.monotonic() - begin < 3, "at once", time.monotonic() - begin)
+        leases = Client(world, 0).call(
+            "GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+            "?labelSelector=apiserver.kubernetes.io/identity%3Dkube-apiserver")[1]["items"]
+        check(len(leases) == 3, "each tells of itself, and is remembered for an hour",
+              [lease["metadata"]["name"] for lease in leases])
+        second.argv = [a.replace(address(7), "127.0.0.1") for a in second.argv]
+        second.start()
+        check(second.process.wait(5) == 1, "an address that cannot be is refused")
+        with open(second.log, encoding="utf-8") as f:
+            check("advertised address 127.0.0.1 is on the loopback interface" in f.read(),
+                  "and the log says why")
     finally:
         world.close()
 

@@ -40,14 +40,17 @@ void api_world_join(struct api_world *w, uint64_t seed, const struct server_opti
 static void begin(struct api_world *w, struct store_backend *backend, uint64_t seed,
 		  const struct server_options *more)
 {
+	w->backend = backend;
 	w->store =
 		store_new(w->loop, backend,
 			  &(struct store_options){ .cluster_id = "abc123", .schema_revision = 1 });
 	struct server_options options = *more;
 	options.cluster_id = "abc123";
 	options.service_cidr = "10.96.0.0/16";
-	options.advertise_address = "10.0.0.1";
-	options.advertise_port = 6443;
+	if (!options.advertise_address)
+		options.advertise_address = "10.0.0.1";
+	if (!options.advertise_port)
+		options.advertise_port = 6443;
 	options.random = seeded_random;
 	options.random_ctx = &w->rng;
 	struct error err;

@@ -15,6 +15,7 @@
 struct api_world {
 	struct loop *loop;
 	struct store *store;
+	struct store_backend *backend; /* the store's; for faults */
 	struct memory_etcd *etcd;
 	struct server *server;
 	struct http_transport *admin, *other;
@@ -26,7 +27,8 @@ struct api_world {
 };
 
 void api_world_init(struct api_world *w, uint64_t seed);
-/* With more of the server's options: keys, tokens, policies. What the world sets itself stays. */
+/* With more of the server's options: keys, tokens, policies. What the world sets itself stays, but
+ * for the address that is advertised (10.0.0.1). */
 void api_world_init_with(struct api_world *w, uint64_t seed, const struct server_options *more);
 /* A second server on the etcd and the loop of `first`, which must outlive it. */
 void api_world_join(struct api_world *w, uint64_t seed, const struct server_options *more,
