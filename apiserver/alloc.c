@@ -88,8 +88,13 @@ static bool in_range(const struct address_ranges *a, const char *text)
 
 static int refuse_ip(struct change *c, const char *ip, const char *why, struct failure *f)
 {
-	auto_free char *detail = xasprintf("failed to allocate IP %s: %s", ip, why);
-	return fail_field(f, c->kind, c->name, FIELD_INVALID, "spec.clusterIPs", ip, detail);
+	struct field_errors errors = { 0 };
+	AUTO_JSON *shown = json_pack("[s]", ip);
+	field_errors_add(&errors, FIELD_INVALID, "spec.clusterIPs", shown,
+			 "failed to allocate IP %s: %s", ip, why);
+	int code = fail_invalid(f, c->kind, c->name, &errors);
+	field_errors_fini(&errors);
+	return code;
 }
 
 /* The low 16th (at most 256) is left to those who ask for an address by name. */
@@ -114,22 +119,13 @@ static int allocate_ip(struct change *c, struct failure *f)
 	const char *wanted = json_str_or(c->tree, "spec.clusterIP", "");
 	const char *old = json_str_or(c->old_tree, "spec.clusterIP", "");
 	char ip[16], key[64];
-	if (!*wanted && *old) {
-		json_put_str(c->tree, "spec.clusterIP", old);
-		json_put(c->tree, "spec.clusterIPs", json_pack("[s]", old));
-		return 0;
-	}
 	if (streq(wanted, "None") || (*wanted && streq(wanted, old))) {
 		json_put(c->tree, "spec.clusterIPs", json_pack("[s]", wanted));
 		return 0;
 	}
-	if (*wanted && !in_range(c->server->ranges, wanted)) {
-		auto_free char *why =
-			xasprintf("the provided network does not contain the IP (%s). The range of "
-				  "valid IPs is %s",
-				  wanted, c->server->ranges->cidr);
-		return refuse_ip(c, wanted, why, f);
-	}
+	if (*wanted && !in_range(c->server->ranges, wanted))
+		return refuse_ip(c, wanted, "the provided network does not match the current range",
+				 f);
 	if (*wanted) {
 		int n = snprintf(ip, sizeof ip, "%.15s", wanted);
 		assert(n > 0);
@@ -148,34 +144,11 @@ static int allocate_ip(struct change *c, struct failure *f)
 
 /* ---- node ports ---- */
 
-static bool needs_health_port(const json_t *service)
-{
-	return streq(json_str_or(service, "spec.type", ""), "LoadBalancer") &&
-	       streq(json_str_or(service, "spec.externalTrafficPolicy", ""), "Local");
-}
-
 static bool has_node_port(const json_t *service, int64_t port)
 {
-	size_t i;
-	json_t *p;
 	if (port && json_int_or(service, "spec.healthCheckNodePort", 0) == port)
 		return true;
-	json_array_foreach (json_dig(service, "spec.ports"), i, p)
-		if (json_int_or(p, "nodePort", 0) == port)
-			return true;
-	return false;
-}
-
-/* The node port that the same port had before. */
-static int64_t old_node_port(const json_t *old, const json_t *port)
-{
-	size_t i;
-	json_t *p;
-	json_array_foreach (json_dig(old, "spec.ports"), i, p)
-		if (json_int_or(p, "port", 0) == json_int_or(port, "port", 0) &&
-		    streq(json_str_or(p, "protocol", "TCP"), json_str_or(port, "protocol", "TCP")))
-			return json_int_or(p, "nodePort", 0);
-	return 0;
+	return alloc_has_node_port(service, port);
 }
 
 static int64_t pick_port(struct change *c)
@@ -191,27 +164,18 @@ static int64_t pick_port(struct change *c)
 	return 0;
 }
 
-static int refuse_port(struct change *c, const char *field, int64_t port, const char *why,
-		       struct failure *f)
-{
-	char value[24];
-	int n = snprintf(value, sizeof value, "%lld", (long long)port);
-	assert(n > 0);
-	return fail_field(f, c->kind, c->name, FIELD_INVALID, field, value, why);
-}
-
 /* A port that is to be new: free, in the range, and ours with this write. */
 static int take_port(struct change *c, const char *field, int64_t *port, struct failure *f)
 {
 	char key[64];
 	port_key(key, *port);
 	if (*port && (*port < NODE_PORT_FIRST || *port > NODE_PORT_LAST))
-		return refuse_port(c, field, *port,
+		return fail_number(f, c->kind, c->name, field, *port,
 				   "provided port is not in the valid range. The range of valid "
-				   "ports is 30000-32767",
-				   f);
+				   "ports is 30000-32767");
 	if (*port && is_taken(c, key))
-		return refuse_port(c, field, *port, "provided port is already allocated", f);
+		return fail_number(f, c->kind, c->name, field, *port,
+				   "provided port is already allocated");
 	if (!*port)
 		*port = pick_port(c);
 	if (!*port)
@@ -225,8 +189,6 @@ static int allocate_port(struct change *c, json_t *port, size_t at, struct failu
 {
 	char field[64];
 	int64_t wanted = json_int_or(port, "nodePort", 0);
-	if (!wanted)
-		wanted = old_node_port(c->old_tree, port);
 	if (wanted && has_node_port(c->old_tree, wanted)) {
 		json_put_int(port, "nodePort", wanted);
 		return 0;
@@ -239,23 +201,19 @@ static int allocate_port(struct change *c, json_t *port, size_t at, struct failu
 	return 0;
 }
 
-static int allocate_ports(struct change *c, bool wants, struct failure *f)
+/* Those that are named, and where `all` the others as well. */
+static int allocate_ports(struct change *c, bool all, struct failure *f)
 {
 	size_t i;
 	json_t *port;
 	json_t *ports = json_dig(c->tree, "spec.ports");
 	/* Each takes a key beside the Service's own, in one member of a batch. */
-	if (wants && json_array_size(ports) > CHANGE_EXTRA_MAX - 4)
+	if (json_array_size(ports) > CHANGE_EXTRA_MAX - 4)
 		return fail_field(f, c->kind, c->name, FIELD_TOO_MANY, "spec.ports", NULL,
 				  "must have at most 9 items with node ports");
-	json_array_foreach (ports, i, port) {
-		if (!wants && !has_node_port(c->old_tree, json_int_or(port, "nodePort", -1)))
-			continue; /* validation has its say about a nodePort that does not fit */
-		if (!wants)
-			json_object_del(port, "nodePort");
-		else if (allocate_port(c, port, i, f) < 0)
+	json_array_foreach (ports, i, port)
+		if ((all || json_int_or(port, "nodePort", 0)) && allocate_port(c, port, i, f) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -264,11 +222,8 @@ static int allocate_health_port(struct change *c, struct failure *f)
 {
 	static const char field[] = "spec.healthCheckNodePort";
 	int64_t port = json_int_or(c->tree, field, 0), old = json_int_or(c->old_tree, field, 0);
-	if (!needs_health_port(c->tree)) {
-		if (port && port == old)
-			json_drop(c->tree, field);
+	if (!alloc_has_health_port(c->tree))
 		return 0; /* validation has its say about one that does not fit */
-	}
 	if (old && (!port || port == old)) {
 		json_put(c->tree, field, json_integer(old));
 		return 0;
@@ -284,22 +239,19 @@ static int allocate_health_port(struct change *c, struct failure *f)
 
 int alloc_service(struct change *c, struct failure *f)
 {
+	if (c->old_tree)
+		alloc_patch_service(c->tree, c->old_tree);
 	const char *type = json_str_or(c->tree, "spec.type", "ClusterIP");
-	if (streq(type, "ExternalName")) {
-		json_drop(c->tree, "spec.clusterIP");
-		json_drop(c->tree, "spec.clusterIPs");
-		json_drop(c->tree, "spec.ipFamilies");
-		json_drop(c->tree, "spec.ipFamilyPolicy");
+	bool is_balancer = streq(type, "LoadBalancer"), is_sound;
+	if (streq(type, "ExternalName"))
 		json_drop(c->tree, "spec.internalTrafficPolicy");
-	} else {
-		bool is_sound;
-		if (alloc_families(c, &is_sound, f) < 0 || (is_sound && allocate_ip(c, f) < 0))
-			return -1;
-	}
-	bool wants_ports = streq(type, "NodePort") ||
-			   (streq(type, "LoadBalancer") &&
-			    json_bool_or(c->tree, "spec.allocateLoadBalancerNodePorts", true));
-	if (allocate_ports(c, wants_ports, f) < 0 || allocate_health_port(c, f) < 0)
+	else if (alloc_families(c, &is_sound, f) < 0 || (is_sound && allocate_ip(c, f) < 0))
+		return -1;
+	bool all =
+		!is_balancer || json_bool_or(c->tree, "spec.allocateLoadBalancerNodePorts", true);
+	if ((is_balancer || streq(type, "NodePort")) && allocate_ports(c, all, f) < 0)
+		return -1;
+	if (allocate_health_port(c, f) < 0)
 		return -1;
 	if (c->old_tree)
 		alloc_release_service(c, c->old_tree, c->tree);

@@ -5,6 +5,8 @@
 
 #include "common/base/error.h"
 
+#include <jansson.h>
+
 struct change;
 struct failure;
 
@@ -24,3 +26,12 @@ void address_ranges_nth(const struct address_ranges *a, uint32_t n, char out[16]
 /* Of a Service that has addresses: its families and their policy. *ret_is_sound false: what it says
  * of them is refused by its kind's rules, and nothing was filled in. */
 int alloc_families(struct change *c, bool *ret_is_sound, struct failure *f);
+
+/* ---- alloc_update.c ---- */
+
+/* The Service with what was given out before and is not spoken of, and without what its new type does
+ * not have. */
+void alloc_patch_service(json_t *tree, const json_t *old);
+bool alloc_has_health_port(const json_t *service);
+/* One of its ports has that node port, which is not 0. */
+bool alloc_has_node_port(const json_t *service, int64_t port);

@@ -6,6 +6,7 @@
 #include "apiserver/alloc.h"
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
+#include "schemas/names.h"
 
 static const char *family_of(const char *ip)
 {
@@ -34,6 +35,8 @@ static bool is_sound(const json_t *spec)
 		return false;
 	if (!*ip || streq(ip, "None"))
 		return *ip || json_array_size(ips) == 0;
+	if (!ip_is_v4(ip) && !ip_is_v6(ip))
+		return false;
 	const char *first = json_string_value(json_array_get(ips, 0));
 	bool is_mismatched =
 		count && !streq(family_of(ip), json_string_value(json_array_get(families, 0)));

@@ -120,7 +120,8 @@ static json_t *patched_part(const struct change *c)
 {
 	static const char *const parts[] = { "apiVersion", "kind", "metadata", "status" };
 	size_t known = 0;
-	if (c->part != PART_STATUS || c->kind->custom ||
+	/* What a Service's status has where nothing is said depends on its type. */
+	if (c->part != PART_STATUS || c->kind->custom || change_is_kind(c, "", "Service") ||
 	    streq(c->patch_type, "application/json-patch+json"))
 		return json_incref(c->old_tree);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)

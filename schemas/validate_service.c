@@ -75,7 +75,8 @@ static void check_external_name(const json_t *spec, const struct path *at, struc
 	static const char *const barred[] = { "clusterIPs", "ipFamilies", "ipFamilyPolicy" };
 	for (size_t i = 0; i < ARRAY_LEN(barred); i++) {
 		const json_t *value = json_object_get(spec, barred[i]);
-		if (json_array_size(value) || json_string_length(value))
+		if (json_array_size(value) || json_string_length(value) ||
+		    (i == 0 && *json_str_or(spec, "clusterIP", "")))
 			rule_broken(e, FIELD_FORBIDDEN, PATH(at, barred[i]), NULL,
 				    "may not be set for ExternalName services");
 	}
@@ -138,11 +139,11 @@ static void check_addresses(const json_t *spec, const struct path *at, struct fi
 		check_families(spec, at, e);
 	for (size_t i = 0; i < json_array_size(ips); i++) {
 		const json_t *one = json_array_get(ips, i);
-		if (i > 0 || !streq(json_string_value(one), "None"))
-			rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), i), one);
 		if (i == 0 && !is_external && *ip && !streq(ip, json_string_value(one)))
 			rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), ips,
 				    "first value must match `clusterIP`");
+		if (i > 0 || !streq(json_string_value(one), "None"))
+			rule_ip(e, PATH_AT(PATH(at, "clusterIPs"), i), one);
 	}
 	if (json_array_size(ips) == 0 && *ip && !streq(ip, "None")) {
 		AUTO_JSON *shown = json_string_nocheck(ip);
@@ -180,27 +181,36 @@ static void check_class_update(const json_t *spec, const json_t *old, const stru
 			    class ? class : nothing, "may not change once set");
 }
 
+/* Those that are no addresses are told of alone. */
+static bool has_bad_addresses(const json_t *spec, const struct path *at)
+{
+	struct field_errors errors = { 0 };
+	check_addresses(spec, at, &errors);
+	bool is_bad = errors.count > 0;
+	field_errors_fini(&errors);
+	return is_bad;
+}
+
 static void check_update(const json_t *spec, const json_t *old, const struct path *at,
 			 struct field_errors *e)
 {
+	const char *before = json_str_or(old, "clusterIP", "");
+	const char *now = json_str_or(spec, "clusterIP", "");
+	const json_t *list = json_object_get(spec, "clusterIPs");
+	const char *first = json_string_value(json_array_get(list, 0));
+	bool is_named = streq(json_str_or(old, "type", ""), "ExternalName") ||
+			streq(json_str_or(spec, "type", ""), "ExternalName");
+	bool is_same = streq(now, before) && (!first || streq(first, before));
+	AUTO_JSON *shown = json_pack("[s]", now);
+	if (!is_named && *before && !is_same && !has_bad_addresses(spec, at))
+		rule_broken(e, FIELD_INVALID, PATH_AT(PATH(at, "clusterIPs"), 0),
+			    list ? list : shown, "may not change once set");
 	check_class_update(spec, old, at, e);
 	if (has_health(spec) && has_health(old) &&
 	    !rule_same(json_object_get(spec, "healthCheckNodePort"),
 		       json_object_get(old, "healthCheckNodePort")))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "healthCheckNodePort"), NULL,
 			    "field is immutable");
-	const char *before = json_str_or(old, "clusterIP", "");
-	if (streq(json_str_or(old, "type", ""), "ExternalName") ||
-	    streq(json_str_or(spec, "type", ""), "ExternalName") || !*before)
-		return;
-	const json_t *list = json_object_get(spec, "clusterIPs");
-	const char *first = json_string_value(json_array_get(list, 0));
-	const char *now = json_str_or(spec, "clusterIP", "");
-	if (streq(now, before) && (!first || streq(first, before)))
-		return;
-	AUTO_JSON *shown = json_pack("[s]", now);
-	rule_broken(e, FIELD_INVALID, PATH_AT(PATH(at, "clusterIPs"), 0), list ? list : shown,
-		    "may not change once set");
 }
 
 /* The port where a balancer asks a node whether it has endpoints. */
@@ -271,6 +281,8 @@ void validate_service(const json_t *service, const json_t *old, struct field_err
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(service, "spec");
 	const char *type = json_str_or(spec, "type", "");
+	if (old)
+		check_update(spec, json_object_get(old, "spec"), at, e);
 	check_ports(spec, PATH(at, "ports"), e);
 	if (streq(type, "ExternalName")) {
 		check_external_name(spec, at, e);
@@ -285,6 +297,4 @@ void validate_service(const json_t *service, const json_t *old, struct field_err
 	check_balancer(spec, streq(type, "LoadBalancer"), at, e);
 	if (json_object_get(spec, "trafficDistribution"))
 		rule_enum(e, at, spec, "trafficDistribution", distributions);
-	if (old)
-		check_update(spec, json_object_get(old, "spec"), at, e);
 }

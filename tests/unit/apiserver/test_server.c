@@ -284,7 +284,7 @@ static const struct {
 	{ "address out of range", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"t\"},\"spec\":{\"clusterIP\":\"1.2.3.4\",\"ports\":[{\"port\":80}"
 	  "]}}",
-	  422, "The range of valid IPs is 10.96.0.0/16" },
+	  422, "the provided network does not match the current range" },
 	{ "headless", "POST", NS "/services", 0, 0,
 	  "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]}}",
 	  201, "\"clusterIPs\":[\"None\"]" },
