@@ -204,13 +204,15 @@ static int allocate_port(struct change *c, json_t *port, size_t at, struct failu
 /* Those that are named, and where `all` the others as well. */
 static int allocate_ports(struct change *c, bool all, struct failure *f)
 {
-	size_t i;
+	size_t i, count = 0;
 	json_t *port;
 	json_t *ports = json_dig(c->tree, "spec.ports");
 	/* Each takes a key beside the Service's own, in one member of a batch. */
-	if (json_array_size(ports) > CHANGE_EXTRA_MAX - 4)
+	for (i = 0; i < json_array_size(ports); i++)
+		count += all || json_int_or(json_array_get(ports, i), "nodePort", 0);
+	if (count > CHANGE_PORTS_MAX)
 		return fail_field(f, c->kind, c->name, FIELD_TOO_MANY, "spec.ports", NULL,
-				  "must have at most 9 items with node ports");
+				  "must have at most 12 items with node ports");
 	json_array_foreach (ports, i, port)
 		if ((all || json_int_or(port, "nodePort", 0)) && allocate_port(c, port, i, f) < 0)
 			return -1;

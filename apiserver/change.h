@@ -12,8 +12,10 @@
 struct owners_input;
 
 #define CHANGE_ATTEMPTS_MAX 8
-#define CHANGE_EXTRA_MAX    13
-#define RENDER_LIMIT        (16u << 20) /* canonical bytes of one object, in work */
+#define CHANGE_EXTRA_MAX    29
+/* Of a Service: two keys each where all of them change; two of health, and three of its address. */
+#define CHANGE_PORTS_MAX ((CHANGE_EXTRA_MAX - 5) / 2)
+#define RENDER_LIMIT     (16u << 20) /* canonical bytes of one object, in work */
 
 enum change_part {
 	PART_MAIN,

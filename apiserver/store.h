@@ -29,7 +29,7 @@
 #define STORE_PLACES         64
 #define STORE_KEY_MAX        1024
 #define STORE_BATCH_BYTES    (1u << 20)
-#define STORE_MEMBER_OPS_MAX 16
+#define STORE_MEMBER_OPS_MAX 32 /* guards or writes of one member */
 
 struct store;
 struct store_backend;

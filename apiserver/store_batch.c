@@ -35,12 +35,19 @@ static bool is_apart(const struct map *uses, const struct store_queued *q)
 	return true;
 }
 
+/* One takes its place though it guards nothing: that nothing be done a second time. */
+static size_t guards_of(const struct store_queued *q)
+{
+	return MAX(q->guards_count, 1u);
+}
+
 static bool fits(const struct store_batch *b, const struct store_queued *q)
 {
 	if (b->count == 0)
 		return true;
 	return !q->goes_alone && !b->members[0]->goes_alone &&
 	       b->keys + q->writes_count <= STORE_PLACES &&
+	       b->guards + guards_of(q) <= STORE_BATCH_GUARDS_MAX &&
 	       b->bytes + q->bytes <= STORE_BATCH_BYTES;
 }
 
@@ -70,6 +77,7 @@ static void gather(struct store *s, struct store_batch *b)
 		b->members[b->count++] = q;
 		b->keys += (unsigned)q->writes_count;
 		b->bytes += q->bytes;
+		b->guards += guards_of(q);
 		s->counts.queued_now--;
 	}
 	map_fini(&uses);
@@ -183,7 +191,7 @@ void store_pump(struct store *s)
 	/* 40 KB, of which a batch of few writes touches little: what lay_out() writes is not cleared. */
 	struct store_batch *b = xrealloc(NULL, 1, sizeof *b);
 	b->store = s;
-	b->count = b->bytes = 0;
+	b->count = b->bytes = b->guards = 0;
 	b->keys = 0;
 	if (!s->in_flight && s->first)
 		gather(s, b);

@@ -50,17 +50,19 @@ struct store_lease {
 	struct store *store;
 };
 
+#define STORE_BATCH_GUARDS_MAX (16 * STORE_PLACES)
+
 struct store_batch {
 	struct store *store;
 	struct store_queued *members[STORE_PLACES];
 	size_t count;
 	unsigned keys;
-	size_t bytes;
+	size_t guards, bytes;
 	/* What the back end is given. */
 	struct backend_member out[STORE_PLACES];
-	struct backend_compare compares[STORE_PLACES * STORE_MEMBER_OPS_MAX];
+	struct backend_compare compares[STORE_BATCH_GUARDS_MAX];
 	struct backend_op ops[STORE_PLACES];
-	const char *reads[2 * STORE_PLACES * STORE_MEMBER_OPS_MAX];
+	const char *reads[STORE_BATCH_GUARDS_MAX + STORE_PLACES];
 };
 
 struct store_prober {
