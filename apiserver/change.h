@@ -157,6 +157,8 @@ void strategy_owners(struct change *c);
 void strategy_fill(struct change *c);
 int strategy_create(struct change *c, struct failure *f); /* on the loop: it draws a uid */
 int strategy_update(struct change *c, struct failure *f);
+/* Of an update, when admission is through: the spec that is another counts up the generation. */
+void strategy_count(struct change *c);
 /* True if the finished update leaves a deleted object without anything to wait for. */
 bool strategy_is_over(const struct schema_kind *kind, const json_t *tree);
 

@@ -4,6 +4,7 @@
 #include "apiserver/service_defaults.h"
 #include "apiserver/signing.h"
 #include "apiserver/strategy_pod.h"
+#include "apiserver/strategy_status.h"
 #include "common/base/jsonx.h"
 #include "common/base/time_text.h"
 #include "schemas/rule.h"
@@ -37,10 +38,14 @@ static void create_job(json_t *tree)
 		labels = json_object();
 		json_put(tree, "spec.template.metadata.labels", labels);
 	}
-	json_object_set_new(labels, "batch.kubernetes.io/controller-uid", json_string(uid));
-	json_object_set_new(labels, "batch.kubernetes.io/job-name", json_string(name));
-	json_object_set_new(labels, "controller-uid", json_string(uid));
-	json_object_set_new(labels, "job-name", json_string(name));
+	const char *const made[][2] = { { "batch.kubernetes.io/controller-uid", uid },
+					{ "batch.kubernetes.io/job-name", name },
+					{ "controller-uid", uid },
+					{ "job-name", name } };
+	/* One that is there already, and wrong, is for validation to tell of. */
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		if (!json_object_get(labels, made[i][0]))
+			json_object_set_new(labels, made[i][0], json_string(made[i][1]));
 	/* A default that comes back, now that there are labels. */
 	if (!json_object_size(json_dig(tree, "metadata.labels")))
 		json_put(tree, "metadata.labels", json_deep_copy(labels));
@@ -130,12 +135,25 @@ void strategy_owners(struct change *c)
 			twice.data);
 }
 
+/* A device's taint says since when it is there. */
+static void note_taints(struct change *c)
+{
+	size_t i, k;
+	json_t *device, *taint;
+	json_array_foreach (json_dig(c->tree, "spec.devices"), i, device)
+		json_array_foreach (json_object_get(device, "taints"), k, taint)
+			if (!json_str(taint, "timeAdded"))
+				json_put_str(taint, "timeAdded", c->now);
+}
+
 void strategy_fill(struct change *c)
 {
 	size_t i;
 	json_t *claim;
 	if (c->is_create && change_is_kind(c, "apps", "DaemonSet"))
 		put_template_generation(c->tree, MAX(template_generation(c->tree), 1));
+	if (change_is_kind(c, "resource.k8s.io", "ResourceSlice"))
+		note_taints(c);
 	if (!change_is_kind(c, "apps", "StatefulSet"))
 		return;
 	json_array_foreach (json_dig(c->tree, "spec.volumeClaimTemplates"), i, claim) {
@@ -174,6 +192,8 @@ int strategy_create(struct change *c, struct failure *f)
 	    change_is_kind(c, "", "PersistentVolumeClaim") ||
 	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
 		schema_default(c->kind, tree);
+	if (change_is_kind(c, "", "PersistentVolume"))
+		json_put_str(json_object_get(tree, "status"), "lastPhaseTransitionTime", now);
 	if (change_is_kind(c, "", "Pod"))
 		strategy_create_pod(tree, now);
 	else if (change_is_kind(c, "", "Namespace"))
@@ -188,7 +208,7 @@ int strategy_create(struct change *c, struct failure *f)
 
 /* ---- update ---- */
 
-static void keep(json_t *to, const json_t *from, const char *name)
+void strategy_keep(json_t *to, const json_t *from, const char *name)
 {
 	json_t *value = json_object_get(from, name);
 	if (value)
@@ -245,71 +265,6 @@ static int check_identity(struct change *c, const json_t *metadata, struct failu
 	return streq(version, current) ? 0 : fail_modified(f, c->kind, c->name);
 }
 
-/* A condition of the list with this type that is the n-th of its kind; NULL: there are not so many. */
-static json_t *nth_condition(const json_t *list, const char *type, size_t n)
-{
-	size_t i;
-	json_t *one;
-	json_array_foreach ((json_t *)(uintptr_t)list, i, one)
-		if (streq(json_str_or(one, "type", ""), type) && n-- == 0)
-			return one;
-	return NULL;
-}
-
-static void keep_generation(json_t *to, const json_t *from)
-{
-	if (json_int_or(to, "observedGeneration", 0) == 0 &&
-	    json_int_or(from, "observedGeneration", 0) != 0)
-		json_put_int(to, "observedGeneration", json_int_or(from, "observedGeneration", 0));
-}
-
-/* Of a pod: its class, and which generation was seen, where an agent says nothing of them. The status
- * must be the new object's own. */
-static void keep_said_by_server(json_t *status, const json_t *old)
-{
-	const json_t *before = json_object_get(old, "status");
-	const json_t *class = json_object_get(before, "qosClass");
-	json_t *list = json_object_get(status, "conditions"), *one;
-	size_t i;
-	if (!status)
-		return;
-	if (class && !*json_str_or(status, "qosClass", ""))
-		json_object_set(status, "qosClass", (json_t *)(uintptr_t) class);
-	keep_generation(status, before);
-	json_array_foreach (list, i, one) {
-		const char *type = json_str_or(one, "type", "");
-		size_t n = 0;
-		while (nth_condition(list, type, n) != one)
-			n++;
-		keep_generation(one, nth_condition(json_object_get(before, "conditions"), type, n));
-	}
-}
-
-/* A status write: the old object with the new status (and labels and annotations). */
-static void only_status(struct change *c)
-{
-	/* Nothing below writes into more than the members of the object and of its metadata. */
-	json_t *mixed = json_copy(c->old_tree);
-	json_object_set_new(mixed, "metadata", json_copy(json_object_get(c->old_tree, "metadata")));
-	json_t *status = json_object_get(c->tree, "status");
-	bool is_edited = change_is_kind(c, "", "Pod") ||
-			 change_is_kind(c, "certificates.k8s.io", "CertificateSigningRequest");
-	if (status && is_edited) /* a patch may share it with the old tree */
-		json_object_set_new(mixed, "status", json_deep_copy(status));
-	else
-		keep(mixed, c->tree, "status");
-	json_t *to = json_object_get(mixed, "metadata");
-	json_t *from = json_object_get(c->tree, "metadata");
-	static const char *const allowed[] = { "labels", "annotations" };
-	for (size_t i = 0; i < ARRAY_LEN(allowed) && !c->kind->custom; i++)
-		if (json_object_get(from, allowed[i]) || c->verb == CHANGE_PATCH)
-			keep(to, from, allowed[i]);
-	if (change_is_kind(c, "", "Pod"))
-		keep_said_by_server(json_object_get(mixed, "status"), c->old_tree);
-	json_decref(c->tree);
-	c->tree = mixed;
-}
-
 static void only_finalizers(struct change *c)
 {
 	json_t *mixed = json_deep_copy(c->old_tree);
@@ -335,7 +290,7 @@ static json_t *resized(const json_t *now, const json_t *old)
 			return json_deep_copy(now); /* which the rules refuse */
 		}
 		for (size_t k = 0; k < ARRAY_LEN(taken); k++)
-			keep(to, from, taken[k]);
+			strategy_keep(to, from, taken[k]);
 	}
 	return mixed;
 }
@@ -358,9 +313,9 @@ static void only_resources(struct change *c)
 					    resized(json_object_get(now, lists[i]), list));
 	}
 	if (is_same_count)
-		keep(spec, now, "resources");
+		strategy_keep(spec, now, "resources");
 	else
-		keep(mixed, c->tree, "spec");
+		strategy_keep(mixed, c->tree, "spec");
 	json_decref(c->tree);
 	c->tree = mixed;
 }
@@ -369,8 +324,8 @@ static void only_resources(struct change *c)
 static void only_ephemeral(struct change *c)
 {
 	json_t *mixed = json_deep_copy(c->old_tree);
-	keep(json_object_get(mixed, "spec"), json_object_get(c->tree, "spec"),
-	     "ephemeralContainers");
+	strategy_keep(json_object_get(mixed, "spec"), json_object_get(c->tree, "spec"),
+		      "ephemeralContainers");
 	json_decref(c->tree);
 	c->tree = mixed;
 }
@@ -400,7 +355,7 @@ int strategy_update(struct change *c, struct failure *f)
 	if (check_identity(c, metadata, f) < 0)
 		return -1;
 	if (c->part == PART_STATUS || c->part == PART_APPROVAL)
-		only_status(c);
+		strategy_status(c);
 	else if (c->part == PART_FINALIZE)
 		only_finalizers(c);
 	else if (c->part == PART_RESIZE)
@@ -408,28 +363,38 @@ int strategy_update(struct change *c, struct failure *f)
 	else if (c->part == PART_EPHEMERAL)
 		only_ephemeral(c);
 	else if (c->asked->has_status && c->part != PART_BINDING)
-		keep(c->tree, c->old_tree, "status");
+		strategy_keep(c->tree, c->old_tree, "status");
 	if (c->part == PART_MAIN &&
 	    change_is_kind(c, "apiextensions.k8s.io", "CustomResourceDefinition"))
 		note_stored_version(c->tree);
 	signing_update(c);
 	if (c->part == PART_MAIN && change_is_kind(c, "", "Namespace"))
-		keep(c->tree, c->old_tree, "spec");
+		strategy_keep(c->tree, c->old_tree, "spec");
 
 	metadata = json_object_get(c->tree, "metadata");
 	const json_t *old = json_object_get(c->old_tree, "metadata");
 	for (size_t i = 0; i < ARRAY_LEN(server_fields); i++)
-		keep(metadata, old, server_fields[i]);
+		strategy_keep(metadata, old, server_fields[i]);
 	json_object_del(metadata, "resourceVersion");
 	set_names(c, metadata);
 	if (change_is_kind(c, "apps", "DaemonSet") && c->part == PART_MAIN)
 		update_daemon_set(c);
+	if (change_is_kind(c, "", "Pod") && c->part == PART_MAIN &&
+	    json_int_or(c->tree, "spec.terminationGracePeriodSeconds", 0) < 0)
+		json_put(c->tree, "spec.terminationGracePeriodSeconds", json_integer(1));
 	managed_note(c);
+	return 0;
+}
+
+void strategy_count(struct change *c)
+{
+	json_t *metadata = json_object_get(c->tree, "metadata");
 	bool counts = c->part == PART_MAIN || c->part == PART_SCALE || c->part == PART_RESIZE ||
 		      c->part == PART_EPHEMERAL;
-	if (c->kind->has_generation && counts && (!same_spec(c) || changes_annotations(c)))
-		json_put_int(metadata, "generation", json_int_or(old, "generation", 0) + 1);
-	return 0;
+	if (!c->is_create && c->kind->has_generation && counts &&
+	    (!same_spec(c) || changes_annotations(c)))
+		json_put_int(metadata, "generation",
+			     json_int_or(c->old_tree, "metadata.generation", 0) + 1);
 }
 
 bool strategy_is_over(const struct schema_kind *kind, const json_t *tree)

@@ -194,6 +194,7 @@ static void print_step(void *change)
 		c->code = straight_print(c, &c->failure);
 		return;
 	}
+	strategy_count(c);
 	c->code = validate(c, &c->failure);
 	if (c->code < 0)
 		return;

@@ -64,6 +64,14 @@ void rule_unchanged(struct field_errors *e, const struct path *at, const json_t 
 	rule_broken(e, FIELD_INVALID, at, now ? now : nothing, "field is immutable");
 }
 
+void rule_unchanged_text(struct field_errors *e, const struct path *at, const json_t *now,
+			 const json_t *before)
+{
+	AUTO_JSON *empty = json_string("");
+	if (!rule_same(now, before))
+		rule_unchanged(e, at, now ? now : empty, before);
+}
+
 void rule_unchanged_selector(struct field_errors *e, const struct path *at, const json_t *now,
 			     const json_t *before)
 {

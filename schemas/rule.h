@@ -42,6 +42,9 @@ void rule_ip(struct field_errors *e, const struct path *at, const json_t *ip);
 /* Equal but for empty values: else "field is immutable". */
 void rule_unchanged(struct field_errors *e, const struct path *at, const json_t *now,
 		    const json_t *before);
+/* The same of a text that is empty where it is not given. */
+void rule_unchanged_text(struct field_errors *e, const struct path *at, const json_t *now,
+			 const json_t *before);
 /* The same of a LabelSelector, which is shown as it is printed. */
 void rule_unchanged_selector(struct field_errors *e, const struct path *at, const json_t *now,
 			     const json_t *before);

@@ -47,7 +47,9 @@ void validate_tables(const struct schema_type *type, const json_t *tree, const j
 		const struct schema_field *f = &type->fields[i];
 		const json_t *value = members_at(&members, i);
 		const json_t *before = members_at(&old_members, i);
-		if (old && f->is_immutable)
+		if (old && f->is_immutable && f->form == SCHEMA_STRING && !f->keeps_empty)
+			rule_unchanged_text(e, PATH(at, f->name), value, before);
+		else if (old && f->is_immutable)
 			rule_unchanged(e, PATH(at, f->name), value, before);
 		if (!value ||
 		    (f->form != SCHEMA_OBJECT && !f->enum_values && !f->has_min && !f->has_max))

@@ -384,15 +384,15 @@ static void check_fixed(const json_t *spec, const json_t *old, const struct path
 				  streq(json_str_or(one, "status", ""), "True");
 	}
 	if (is_established) {
-		rule_unchanged(e, PATH(at, "scope"), json_object_get(spec, "scope"),
-			       json_object_get(before, "scope"));
-		rule_unchanged(e, PATH(PATH(at, "names"), "kind"), json_dig(spec, "names.kind"),
-			       json_dig(before, "names.kind"));
+		rule_unchanged_text(e, PATH(at, "scope"), json_object_get(spec, "scope"),
+				    json_object_get(before, "scope"));
+		rule_unchanged_text(e, PATH(PATH(at, "names"), "kind"),
+				    json_dig(spec, "names.kind"), json_dig(before, "names.kind"));
 	}
-	rule_unchanged(e, PATH(at, "group"), json_object_get(spec, "group"),
-		       json_object_get(before, "group"));
-	rule_unchanged(e, PATH(PATH(at, "names"), "plural"), json_dig(spec, "names.plural"),
-		       json_dig(before, "names.plural"));
+	rule_unchanged_text(e, PATH(at, "group"), json_object_get(spec, "group"),
+			    json_object_get(before, "group"));
+	rule_unchanged_text(e, PATH(PATH(at, "names"), "plural"), json_dig(spec, "names.plural"),
+			    json_dig(before, "names.plural"));
 }
 
 static void check_spec(const json_t *spec, const struct path *at, struct field_errors *e)

@@ -260,12 +260,10 @@ void validate_device_claim_template(const json_t *tree, const json_t *old, struc
 {
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(tree, "spec");
-	if (old) {
-		rule_unchanged(e, at, spec, json_object_get(old, "spec"));
-		return;
-	}
 	validate_labels_and_annotations(PATH(at, "metadata"), json_object_get(spec, "metadata"), e);
 	check_claim(json_object_get(spec, "spec"), PATH(at, "spec"), e);
+	if (old)
+		rule_unchanged(e, at, spec, json_object_get(old, "spec"));
 }
 
 void validate_device_class(const json_t *tree, const json_t *old, struct field_errors *e)
@@ -420,18 +418,18 @@ static void check_devices(const json_t *list, const struct path *at, struct fiel
 
 void validate_device_slice(const json_t *tree, const json_t *old, struct field_errors *e)
 {
-	static const char *const fixed[] = { "driver", "nodeName" };
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(tree, "spec"), *before = json_object_get(old, "spec");
 	const json_t *counters = json_object_get(spec, "sharedCounters");
 	rule_driver_name(e, PATH(at, "driver"), json_str(spec, "driver"));
 	check_pool(json_object_get(spec, "pool"), PATH(at, "pool"), e);
 	if (old) {
-		rule_unchanged(e, PATH(PATH(at, "pool"), "name"), json_dig(spec, "pool.name"),
-			       json_dig(before, "pool.name"));
-		for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-			rule_unchanged(e, PATH(at, fixed[i]), json_object_get(spec, fixed[i]),
-				       json_object_get(before, fixed[i]));
+		rule_unchanged_text(e, PATH(PATH(at, "pool"), "name"), json_dig(spec, "pool.name"),
+				    json_dig(before, "pool.name"));
+		rule_unchanged_text(e, PATH(at, "driver"), json_object_get(spec, "driver"),
+				    json_object_get(before, "driver"));
+		rule_unchanged(e, PATH(at, "nodeName"), json_object_get(spec, "nodeName"),
+			       json_object_get(before, "nodeName"));
 	}
 	check_reach(spec, at, e);
 	if (counters && json_object_get(spec, "devices"))

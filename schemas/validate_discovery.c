@@ -147,8 +147,9 @@ void validate_endpoint_slice(const json_t *tree, const json_t *old, struct field
 			check_endpoint(json_array_get(list, i), family,
 				       PATH_AT(PATH(NULL, "endpoints"), i), e);
 	if (old)
-		rule_unchanged(e, PATH(NULL, "addressType"), json_object_get(tree, "addressType"),
-			       json_object_get(old, "addressType"));
+		rule_unchanged_text(e, PATH(NULL, "addressType"),
+				    json_object_get(tree, "addressType"),
+				    json_object_get(old, "addressType"));
 }
 
 static void check_endpoint_address(const json_t *address, const struct path *at,

@@ -190,8 +190,8 @@ void validate_ingress_class(const json_t *tree, const json_t *old, struct field_
 	const json_t *spec = json_object_get(tree, "spec");
 	const json_t *parameters = json_object_get(spec, "parameters");
 	if (old)
-		rule_unchanged(e, PATH(at, "controller"), json_object_get(spec, "controller"),
-			       json_dig(old, "spec.controller"));
+		rule_unchanged_text(e, PATH(at, "controller"), json_object_get(spec, "controller"),
+				    json_dig(old, "spec.controller"));
 	const char *controller = json_str_or(spec, "controller", "");
 	if (strlen(controller) > CONTROLLER_SIZE_MAX)
 		rule_broken(e, FIELD_TOO_LONG, PATH(at, "controller"), NULL,

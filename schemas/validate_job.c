@@ -264,6 +264,40 @@ static void check_selector(const json_t *spec, const struct path *at, struct fie
 			    labels ? labels : none, "`selector` does not match template `labels`");
 }
 
+/* What the server itself puts onto a Job's pods stays there. */
+static void check_generated(const json_t *job, const struct path *at, struct field_errors *e)
+{
+	static const char *const names[][2] = {
+		{ "controller-uid", "uid" },
+		{ "job-name", "name" },
+		{ "batch.kubernetes.io/controller-uid", "uid" },
+		{ "batch.kubernetes.io/job-name", "name" },
+	};
+	const json_t *labels = json_dig(job, "spec.template.metadata.labels");
+	const json_t *selector = json_dig(job, "spec.selector");
+	const char *uid = json_str(job, "metadata.uid");
+	const struct path *here = PATH(PATH(PATH(at, "template"), "metadata"), "labels");
+	/* Before it is made there is nothing to hold it against. */
+	if (!uid || !selector || json_bool_or(job, "spec.manualSelector", false))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *want = json_str_or(json_object_get(job, "metadata"), names[i][1], "");
+		const json_t *is = json_object_get(labels, names[i][0]);
+		if (!is)
+			rule_broken(e, FIELD_REQUIRED, PATH_OF(here, names[i][0]), NULL,
+				    "must be '%s'", want);
+		else if (!streq(json_string_value(is), want))
+			rule_broken(e, FIELD_INVALID, PATH_OF(here, names[i][0]), labels,
+				    "must be '%s'", want);
+	}
+	AUTO_JSON *made =
+		json_pack("{s:{s:s}}", "matchLabels", "batch.kubernetes.io/controller-uid", uid);
+	AUTO_JSON *made_before = json_pack("{s:{s:s}}", "matchLabels", "controller-uid", uid);
+	if (!rule_same(selector, made) && !rule_same(selector, made_before))
+		rule_broken_as(e, FIELD_INVALID, PATH(at, "selector"), "apis.meta.v1.LabelSelector",
+			       selector, "`selector` not auto-generated");
+}
+
 /* Each pod of an indexed job has its number in its host name. */
 static void check_host_names(const json_t *job, struct field_errors *e)
 {
@@ -295,9 +329,11 @@ static void check_template_update(const json_t *job, const json_t *old, const st
 		else
 			json_object_del(target, free_fields[i]);
 	}
-	if (is_suspended && json_object_get(template, "metadata"))
-		json_object_set(was, "metadata", json_object_get(template, "metadata"));
-	rule_unchanged(e, PATH(at, "template"), template, was);
+	if (is_suspended)
+		rule_unchanged(e, PATH(PATH(at, "template"), "spec"),
+			       json_object_get(template, "spec"), json_object_get(was, "spec"));
+	else
+		rule_unchanged(e, PATH(at, "template"), template, was);
 }
 
 static void check_update(const json_t *job, const json_t *old, const struct path *at,
@@ -326,8 +362,12 @@ void validate_job(const json_t *tree, const json_t *old, struct field_errors *e)
 {
 	const struct path *at = PATH(NULL, "spec");
 	const json_t *spec = json_object_get(tree, "spec");
-	check_spec(spec, at, e);
-	check_selector(spec, at, e);
+	check_generated(tree, at, e);
+	/* The original looks at a changed one twice. */
+	for (int i = 0; i < (old ? 2 : 1); i++) {
+		check_spec(spec, at, e);
+		check_selector(spec, at, e);
+	}
 	if (old)
 		check_update(tree, old, at, e);
 	else

@@ -109,23 +109,25 @@ void validate_ip_address(const json_t *tree, const json_t *old, struct field_err
 	const json_t *parent = json_dig(tree, "spec.parentRef");
 	const char *group = json_str_or(parent, "group", "");
 	const char *namespace = json_str_or(parent, "namespace", "");
-	if (old) {
-		rule_unchanged(e, at, parent, json_dig(old, "spec.parentRef"));
-		return;
-	}
 	rule_address(e, PATH(PATH(NULL, "metadata"), "name"),
 		     json_str_or(tree, "metadata.name", ""), true);
-	if (!parent) {
+	if (parent) {
+		if (*group)
+			rule_name(e, PATH(at, "group"), group, name_dns_subdomain);
+		rule_required_name(e, PATH(at, "resource"), json_str(parent, "resource"),
+				   name_path_segment);
+		rule_required_name(e, PATH(at, "name"), json_str(parent, "name"),
+				   name_path_segment);
+		if (*namespace)
+			rule_name(e, PATH(at, "namespace"), namespace, name_path_segment);
+	} else {
 		rule_required(e, at, NULL);
-		return;
 	}
-	if (*group)
-		rule_name(e, PATH(at, "group"), group, name_dns_subdomain);
-	rule_required_name(e, PATH(at, "resource"), json_str(parent, "resource"),
-			   name_path_segment);
-	rule_required_name(e, PATH(at, "name"), json_str(parent, "name"), name_path_segment);
-	if (*namespace)
-		rule_name(e, PATH(at, "namespace"), namespace, name_path_segment);
+	if (old && parent && !rule_same(parent, json_dig(old, "spec.parentRef")))
+		rule_broken_inside(e, FIELD_INVALID, at, "networking.v1.ParentReference", parent,
+				   "field is immutable");
+	else if (old)
+		rule_unchanged(e, at, parent, json_dig(old, "spec.parentRef"));
 }
 
 static void check_cidrs(const json_t *spec, const struct path *at, struct field_errors *e)
@@ -163,7 +165,7 @@ void validate_service_cidr(const json_t *tree, const json_t *old, struct field_e
 	was = json_dig(old, "spec.cidrs");
 	bool has_grown = json_array_size(was) == 1 && json_array_size(now) == 2;
 	if (json_array_size(was) != json_array_size(now) && !has_grown) {
-		rule_broken(e, FIELD_INVALID, at, now, "field is immutable");
+		rule_unchanged(e, at, now, was);
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(was); i++)

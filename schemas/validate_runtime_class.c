@@ -37,7 +37,8 @@ void validate_runtime_class(const json_t *tree, const json_t *old, struct field_
 	check_tolerations(json_object_get(scheduling, "tolerations"),
 			  PATH(PATH(NULL, "scheduling"), "tolerations"), e);
 	if (old)
-		rule_unchanged(e, PATH(NULL, "handler"), handler, json_object_get(old, "handler"));
+		rule_unchanged_text(e, PATH(NULL, "handler"), handler,
+				    json_object_get(old, "handler"));
 }
 
 void validate_lease(const json_t *tree, const json_t *old, struct field_errors *e)

@@ -129,7 +129,9 @@ static void check_claim_update(const json_t *tree, const json_t *old, struct fie
 			    "field can not be less than status.capacity");
 	rule_unchanged(e, PATH(NULL, "volumeMode"), json_dig(tree, "spec.volumeMode"),
 		       json_dig(old, "spec.volumeMode"));
-	if (json_dig(old, "status.currentVolumeAttributesClassName") &&
+	if (!rule_same(json_dig(tree, "spec.volumeAttributesClassName"),
+		       json_dig(old, "spec.volumeAttributesClassName")) &&
+	    json_dig(old, "status.currentVolumeAttributesClassName") &&
 	    (!attributes || !*attributes))
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "volumeAttributesClassName"), NULL,
 			    "update to %s is forbidden when "

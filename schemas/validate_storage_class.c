@@ -104,15 +104,20 @@ void validate_storage_class(const json_t *tree, const json_t *old, struct field_
 {
 	static const char *const fates[] = { "Delete", "Retain", NULL };
 	static const char *const binding[] = { "Immediate", "WaitForFirstConsumer", NULL };
-	static const char *const fixed[] = { "parameters", "provisioner", "reclaimPolicy",
-					     "volumeBindingMode" };
+	static const char *const fixed[] = { "reclaimPolicy", "volumeBindingMode" };
 	check_provisioner(tree, "provisioner", e);
 	check_parameters(json_object_get(tree, "parameters"), true, e);
 	if (*json_str_or(tree, "reclaimPolicy", ""))
 		rule_enum(e, NULL, tree, "reclaimPolicy", fates);
 	rule_enum(e, NULL, tree, "volumeBindingMode", binding);
 	check_topologies(json_object_get(tree, "allowedTopologies"), e);
-	for (size_t i = 0; old && i < ARRAY_LEN(fixed); i++)
+	if (!old)
+		return;
+	rule_unchanged(e, PATH(NULL, "parameters"), json_object_get(tree, "parameters"),
+		       json_object_get(old, "parameters"));
+	rule_unchanged_text(e, PATH(NULL, "provisioner"), json_object_get(tree, "provisioner"),
+			    json_object_get(old, "provisioner"));
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		rule_unchanged(e, PATH(NULL, fixed[i]), json_object_get(tree, fixed[i]),
 			       json_object_get(old, fixed[i]));
 }
@@ -239,19 +244,18 @@ void validate_csi_node(const json_t *tree, const json_t *old, struct field_error
 
 void validate_capacity(const json_t *tree, const json_t *old, struct field_errors *e)
 {
-	static const char *const fixed[] = { "nodeTopology", "storageClassName" };
-	if (!old) {
-		rule_label_selector(e, PATH(NULL, "nodeTopology"),
-				    json_object_get(tree, "nodeTopology"));
-		rule_name(e, PATH(NULL, "storageClassName"),
-			  json_str_or(tree, "storageClassName", ""), name_dns_subdomain);
-		rule_quantity_at_least_0(e, PATH(NULL, "capacity"),
-					 json_object_get(tree, "capacity"));
+	rule_label_selector(e, PATH(NULL, "nodeTopology"), json_object_get(tree, "nodeTopology"));
+	rule_name(e, PATH(NULL, "storageClassName"), json_str_or(tree, "storageClassName", ""),
+		  name_dns_subdomain);
+	rule_quantity_at_least_0(e, PATH(NULL, "capacity"), json_object_get(tree, "capacity"));
+	if (!old)
 		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-		rule_unchanged(e, PATH(NULL, fixed[i]), json_object_get(tree, fixed[i]),
-			       json_object_get(old, fixed[i]));
+	rule_unchanged_selector(e, PATH(NULL, "nodeTopology"),
+				json_object_get(tree, "nodeTopology"),
+				json_object_get(old, "nodeTopology"));
+	rule_unchanged_text(e, PATH(NULL, "storageClassName"),
+			    json_object_get(tree, "storageClassName"),
+			    json_object_get(old, "storageClassName"));
 }
 
 static void check_attachment_source(const json_t *source, const struct path *at,
