@@ -137,8 +137,29 @@ static bool service_edges(const struct order_graph *g)
 	return false;
 }
 
+/* Whether anything of the namespace says what it depends on: told without reading an object. */
+static bool has_order(const struct change *c)
+{
+	for (size_t i = 0; i < order_kinds_count; i++) {
+		const struct order_kind *k = &order_kinds[i];
+		const struct schema_kind *kind = schema_kind_by_kind(k->group, k->version, k->kind);
+		if (!kind || !hub_has_order(c->server->hub, kind))
+			continue;
+		auto_free char *prefix = object_key(kind, c->ns, "");
+		const struct index *x = hub_index(c->server->hub, kind);
+		struct index_cursor at = index_seek(x, prefix);
+		const struct object *o;
+		while ((o = index_next(x, &at)) && starts_with(o->key, prefix))
+			if (o->has_order)
+				return true;
+	}
+	return false;
+}
+
 static int check_service(struct change *c, const char *key, struct failure *f)
 {
+	if (!has_order(c))
+		return 0;
 	struct trees keep = { 0 };
 	size_t node;
 	AUTO(order_graph) *without = graph_of(c, false, &node, &keep);

@@ -1,47 +1,14 @@
-/* Cluster addresses and node ports of Services. What is taken stands in the store under
+/* Node ports of Services, and what they share with addresses. What is taken stands in the store under
  * alloc/…, written and compared together with the Service itself. */
 #include "apiserver/alloc.h"
 #include "apiserver/change.h"
 #include "common/base/jsonx.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-
-int address_ranges_new(const char *service_cidr, struct address_ranges **ret, struct error *err)
-{
-	char text[64];
-	const char *slash = strchr(service_cidr, '/');
-	struct in_addr base;
-	unsigned bits = 0;
-	if (!slash || (size_t)(slash - service_cidr) >= sizeof text)
-		return error_set(err, ERR_INVALID, "Service range '%s' is no CIDR", service_cidr);
-	memcpy(text, service_cidr, (size_t)(slash - service_cidr));
-	text[slash - service_cidr] = '\0';
-	for (const char *p = slash + 1; *p >= '0' && *p <= '9' && bits <= 32; p++)
-		bits = bits * 10 + (unsigned)(*p - '0');
-	if (inet_pton(AF_INET, text, &base) != 1 || bits < 8 || bits > 28)
-		return error_set(err, ERR_INVALID,
-				 "Service range '%s' is no IPv4 CIDR between /8 and /28",
-				 service_cidr);
-	struct address_ranges *a = xcalloc(1, sizeof *a);
-	a->count = (1u << (32 - bits)) - 2;
-	a->first = (ntohl(base.s_addr) & ~((1u << (32 - bits)) - 1)) + 1;
-	int n = snprintf(a->cidr, sizeof a->cidr, "%s", service_cidr);
-	assert(n > 0);
-	*ret = a;
-	return 0;
-}
-
-void address_ranges_nth(const struct address_ranges *a, uint32_t n, char out[16])
-{
-	struct in_addr address = { htonl(a->first + n - 1) };
-	const char *text = inet_ntop(AF_INET, &address, out, 16);
-	assert(text);
-}
 
 /* ---- what is taken ---- */
 
-static bool is_taken(struct change *c, const char *key)
+bool alloc_is_taken(const struct change *c, const char *key)
 {
 	const char *bytes;
 	size_t len;
@@ -49,17 +16,11 @@ static bool is_taken(struct change *c, const char *key)
 	return hub_own_key(c->server->hub, key, &bytes, &len, &version);
 }
 
-static void take(struct change *c, const char *key)
+void alloc_take(struct change *c, const char *key)
 {
 	auto_free char *owner = xasprintf("%s/%s", c->ns, c->name);
 	change_guard_key(c, key);
 	change_put_key(c, key, owner);
-}
-
-static void ip_key(char out[64], const char *address)
-{
-	int n = snprintf(out, 64, "alloc/ip/%.40s", address);
-	assert(n > 0);
 }
 
 static void port_key(char out[64], int64_t port)
@@ -68,78 +29,11 @@ static void port_key(char out[64], int64_t port)
 	assert(n > 0);
 }
 
-static uint32_t random_below(struct change *c, uint32_t n)
+uint32_t alloc_random(struct change *c, uint32_t n)
 {
 	uint32_t r;
 	server_random(c->server, &r, sizeof r);
 	return r % n;
-}
-
-/* ---- addresses ---- */
-
-static bool in_range(const struct address_ranges *a, const char *text)
-{
-	struct in_addr address;
-	if (inet_pton(AF_INET, text, &address) != 1)
-		return false;
-	uint32_t n = ntohl(address.s_addr);
-	return n >= a->first && n - a->first < a->count;
-}
-
-static int refuse_ip(struct change *c, const char *ip, const char *why, struct failure *f)
-{
-	struct field_errors errors = { 0 };
-	AUTO_JSON *shown = json_pack("[s]", ip);
-	field_errors_add(&errors, FIELD_INVALID, "spec.clusterIPs", shown,
-			 "failed to allocate IP %s: %s", ip, why);
-	int code = fail_invalid(f, c->kind, c->name, &errors);
-	field_errors_fini(&errors);
-	return code;
-}
-
-/* The low 16th (at most 256) is left to those who ask for an address by name. */
-static int pick_ip(struct change *c, char out[16], struct failure *f)
-{
-	const struct address_ranges *a = c->server->ranges;
-	uint32_t low = MIN(a->count / 16, 256u);
-	uint32_t n = a->count - low, start = random_below(c, n);
-	for (uint32_t i = 0; i < n; i++) {
-		char key[64];
-		address_ranges_nth(a, low + 1 + (start + i) % n, out);
-		ip_key(key, out);
-		if (!is_taken(c, key))
-			return 0;
-	}
-	return fail_internal(f, "failed to allocate a serviceIP: range %s is full", a->cidr);
-}
-
-/* Does not touch what is refused anyway. */
-static int allocate_ip(struct change *c, struct failure *f)
-{
-	const char *wanted = json_str_or(c->tree, "spec.clusterIP", "");
-	const char *old = json_str_or(c->old_tree, "spec.clusterIP", "");
-	char ip[16], key[64];
-	if (streq(wanted, "None") || (*wanted && streq(wanted, old))) {
-		json_put(c->tree, "spec.clusterIPs", json_pack("[s]", wanted));
-		return 0;
-	}
-	if (*wanted && !in_range(c->server->ranges, wanted))
-		return refuse_ip(c, wanted, "the provided network does not match the current range",
-				 f);
-	if (*wanted) {
-		int n = snprintf(ip, sizeof ip, "%.15s", wanted);
-		assert(n > 0);
-		ip_key(key, ip);
-		if (is_taken(c, key))
-			return refuse_ip(c, ip, "provided IP is already allocated", f);
-	} else if (pick_ip(c, ip, f) < 0) {
-		return -1;
-	}
-	ip_key(key, ip);
-	take(c, key);
-	json_put_str(c->tree, "spec.clusterIP", ip);
-	json_put(c->tree, "spec.clusterIPs", json_pack("[s]", ip));
-	return 0;
 }
 
 /* ---- node ports ---- */
@@ -153,12 +47,12 @@ static bool has_node_port(const json_t *service, int64_t port)
 
 static int64_t pick_port(struct change *c)
 {
-	uint32_t n = NODE_PORT_LAST - NODE_PORT_FIRST + 1, start = random_below(c, n);
+	uint32_t n = NODE_PORT_LAST - NODE_PORT_FIRST + 1, start = alloc_random(c, n);
 	for (uint32_t i = 0; i < n; i++) {
 		char key[64];
 		int64_t port = NODE_PORT_FIRST + (start + i) % n;
 		port_key(key, port);
-		if (!is_taken(c, key) && !has_node_port(c->tree, port))
+		if (!alloc_is_taken(c, key) && !has_node_port(c->tree, port))
 			return port;
 	}
 	return 0;
@@ -173,7 +67,7 @@ static int take_port(struct change *c, const char *field, int64_t *port, struct 
 		return fail_number(f, c->kind, c->name, field, *port,
 				   "provided port is not in the valid range. The range of valid "
 				   "ports is 30000-32767");
-	if (*port && is_taken(c, key))
+	if (*port && alloc_is_taken(c, key))
 		return fail_number(f, c->kind, c->name, field, *port,
 				   "provided port is already allocated");
 	if (!*port)
@@ -181,7 +75,7 @@ static int take_port(struct change *c, const char *field, int64_t *port, struct 
 	if (!*port)
 		return fail_internal(f, "no node port is free");
 	port_key(key, *port);
-	take(c, key);
+	alloc_take(c, key);
 	return 0;
 }
 
@@ -247,7 +141,7 @@ int alloc_service(struct change *c, struct failure *f)
 	bool is_balancer = streq(type, "LoadBalancer"), is_sound;
 	if (streq(type, "ExternalName"))
 		json_drop(c->tree, "spec.internalTrafficPolicy");
-	else if (alloc_families(c, &is_sound, f) < 0 || (is_sound && allocate_ip(c, f) < 0))
+	else if (alloc_families(c, &is_sound, f) < 0 || (is_sound && alloc_address(c, f) < 0))
 		return -1;
 	bool all =
 		!is_balancer || json_bool_or(c->tree, "spec.allocateLoadBalancerNodePorts", true);
@@ -272,12 +166,9 @@ static void drop_port(struct change *c, int64_t port, const json_t *keep)
 /* Let go of what `tree` holds and `keep` (NULL: nothing) does not. */
 void alloc_release_service(struct change *c, const json_t *tree, const json_t *keep)
 {
-	char key[64];
 	const char *ip = json_str_or(tree, "spec.clusterIP", "");
-	if (*ip && !streq(ip, "None") && !streq(ip, json_str_or(keep, "spec.clusterIP", ""))) {
-		ip_key(key, ip);
-		change_drop_key(c, key);
-	}
+	if (*ip && !streq(ip, "None") && !streq(ip, json_str_or(keep, "spec.clusterIP", "")))
+		alloc_release_address(c, ip);
 	size_t i;
 	json_t *port;
 	drop_port(c, json_int_or(tree, "spec.healthCheckNodePort", 0), keep);

@@ -19,6 +19,9 @@ struct address_ranges {
 	char cidr[64];
 };
 
+/* True: `cidr` is IPv4 and leaves room for addresses; between /8 and /30. */
+bool address_ranges_read(const char *cidr, struct address_ranges *ret);
+bool address_ranges_has(const struct address_ranges *a, const char *address);
 int address_ranges_new(const char *service_cidr, struct address_ranges **ret,
 		       struct error *err) MUST_CHECK;
 /* The n-th address of the Service range, from 1. */
@@ -35,3 +38,14 @@ void alloc_patch_service(json_t *tree, const json_t *old);
 bool alloc_has_health_port(const json_t *service);
 /* One of its ports has that node port, which is not 0. */
 bool alloc_has_node_port(const json_t *service, int64_t port);
+
+/* ---- alloc.c: own keys of what is taken, for alloc_address.c ---- */
+bool alloc_is_taken(const struct change *c, const char *key);
+void alloc_take(struct change *c, const char *key);
+uint32_t alloc_random(struct change *c, uint32_t n);
+
+/* ---- alloc_address.c ---- */
+/* Gives the Service an address, or the one it asks for: the key alloc/ip/ADDRESS, which nobody else may
+ * write, and its IPAddress object go with it. */
+int alloc_address(struct change *c, struct failure *f);
+void alloc_release_address(struct change *c, const char *ip);

@@ -164,32 +164,69 @@ static int close_object(struct change *c, struct store_write *w, struct str *sea
 	return 0;
 }
 
-int change_put_object(struct change *c, const struct object *o, const json_t *tree,
-		      struct failure *f)
+/* `version` 0: it must be absent. */
+static void guard_extra(struct change_extra *e, uint64_t version)
 {
-	AUTO_STR bytes;
+	e->has_guard = true;
+	e->guard = (struct store_guard){ .kind = version ? STORE_AT_VERSION : STORE_ABSENT,
+					 .key = e->key,
+					 .version = version };
+}
+
+static int put_other(struct change *c, const struct schema_kind *kind, const char *key,
+		     uint64_t version, const struct str *bytes, struct failure *f)
+{
 	AUTO_STR sealed;
-	uint8_t key;
-	str_init(&bytes, RENDER_LIMIT);
+	uint8_t sealed_by;
 	str_init(&sealed, RENDER_LIMIT + 64);
-	schema_print(o->kind->type, tree, &bytes);
-	if (seal_bytes(c, o->kind, o->key, &bytes, &sealed, &key, f) < 0)
+	if (seal_bytes(c, kind, key, bytes, &sealed, &sealed_by, f) < 0)
 		return -1;
-	const struct str *stored = key ? &sealed : &bytes;
-	struct change_extra *e = extra_for(c, o->key);
+	const struct str *stored = sealed_by ? &sealed : bytes;
+	struct change_extra *e = extra_for(c, key);
 	assert(e);
 	free(e->bytes);
 	*e = (struct change_extra){ .key = e->key,
 				    .write = STORE_PUT,
 				    .has_write = true,
-				    .has_guard = true,
 				    .bytes = xmemdup(stored->data, stored->len),
 				    .len = stored->len,
-				    .sealed_by = key };
-	e->guard = (struct store_guard){ .kind = STORE_AT_VERSION,
-					 .key = e->key,
-					 .version = o->version };
+				    .sealed_by = sealed_by };
+	guard_extra(e, version);
 	return 0;
+}
+
+int change_put_object(struct change *c, const struct object *o, const json_t *tree,
+		      struct failure *f)
+{
+	AUTO_STR bytes;
+	str_init(&bytes, RENDER_LIMIT);
+	schema_print(o->kind->type, tree, &bytes);
+	return put_other(c, o->kind, o->key, o->version, &bytes, f);
+}
+
+int change_make_object(struct change *c, const struct schema_kind *kind, const char *ns,
+		       const char *name, const struct str *bytes, struct failure *f)
+{
+	auto_free char *key = object_key(kind, ns, name);
+	return put_other(c, kind, key, 0, bytes, f);
+}
+
+void change_remove_object(struct change *c, const struct object *o)
+{
+	change_drop_key(c, o->key);
+	guard_extra(extra_for(c, o->key), o->version);
+}
+
+void change_guard_object(struct change *c, const struct schema_kind *kind, const char *ns,
+			 const char *name)
+{
+	auto_free char *key = object_key(kind, ns, name);
+	const struct object *o = hub_get(c->server->hub, kind, *ns ? ns : NULL, name);
+	struct change_extra *e = extra_for(c, key);
+	assert(e);
+	if (e->has_write && !o) /* what it was about to make */
+		e->has_write = false;
+	guard_extra(e, o ? o->version : 0);
 }
 
 /* What is made is of the definition that was looked at: once that is being deleted, nothing more is

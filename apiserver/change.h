@@ -104,6 +104,16 @@ void change_drop_key(struct change *c, const char *key);
 /* Another object goes with it: its new tree, written only where it still is as in `o`. */
 int change_put_object(struct change *c, const struct object *o, const json_t *tree,
 		      struct failure *f);
+/* A new object goes with it: its bytes as they are stored; written only where there is none
+ * of the name. */
+int change_make_object(struct change *c, const struct schema_kind *kind, const char *ns,
+		       const char *name, const struct str *bytes, struct failure *f);
+/* Another object goes: only where it still is as in `o`. */
+void change_remove_object(struct change *c, const struct object *o);
+/* Only where the object is as the hub has it now, or is still absent; what this write would make of it
+ * is not made. */
+void change_guard_object(struct change *c, const struct schema_kind *kind, const char *ns,
+			 const char *name);
 /* Compare the key with what the hub knows of it now. */
 void change_guard_key(struct change *c, const char *key);
 

@@ -1,4 +1,5 @@
 #include "apiserver/server.h"
+#include "apiserver/address_keep.h"
 #include "apiserver/alloc.h"
 #include "apiserver/audit.h"
 #include "apiserver/authn.h"
@@ -379,6 +380,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
 	s->peers = peers_new(s);
 	s->endpoints = endpoints_keeper_new(s);
+	s->addresses = address_keeper_new(s);
 	s->bootstrap = bootstrap_new(s);
 	s->flows = flow_keeper_new(s);
 	s->services = service_keeper_new(s);
@@ -397,6 +399,7 @@ void server_free(struct server *s)
 	service_keeper_free(s->services);
 	flow_keeper_free(s->flows);
 	bootstrap_free(s->bootstrap);
+	address_keeper_free(s->addresses);
 	endpoints_keeper_free(s->endpoints);
 	peers_free(s->peers);
 	free(s->noted_secret);

@@ -22,6 +22,7 @@ struct snapshot {
 	int64_t used_ms;
 };
 
+struct address_keeper;
 struct address_ranges;
 struct audit;
 struct authn_file;
@@ -93,6 +94,7 @@ struct server {
 	struct service_keeper *services;
 	struct peers *peers;
 	struct endpoints_keeper *endpoints;
+	struct address_keeper *addresses;
 	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */
 	uint64_t latency_ms[LATENCY_BUCKETS];
 	uint64_t latency_sum_ms;

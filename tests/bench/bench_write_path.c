@@ -63,6 +63,15 @@ static void account_text(struct str *out, size_t i)
 	str_addf(out, "{\"metadata\":{\"name\":\"load-%06zu\",\"labels\":{\"app\":\"load\"}}}", i);
 }
 
+static void service_text(struct str *out, size_t i)
+{
+	str_addf(
+		out,
+		"{\"metadata\":{\"name\":\"load-%06zu\"},\"spec\":{\"selector\":{\"app\":\"load\"},"
+		"\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":8080}]}}",
+		i);
+}
+
 static void map_text(struct str *out, size_t i)
 {
 	str_addf(out, map_body, i, 624, 1);
@@ -181,6 +190,8 @@ static const struct step {
 	  account_text },
 	{ "a custom object", "POST", LAMPS, JSON, lamp_text },
 	{ "update the custom", "PUT", LAMPS "/@", JSON, lamp_changed },
+	{ "create a Service", "POST", "/api/v1/namespaces/default/services", JSON, service_text },
+	{ "delete the Service", "DELETE", "/api/v1/namespaces/default/services/@", NULL, NULL },
 	{ "create a Pod", "POST", PODS, JSON, pod_text },
 	{ "patch its status", "PATCH", PODS "/@/status", "application/strategic-merge-patch+json",
 	  status_text },
