@@ -9,6 +9,8 @@
 #define DELETE_PREFIX "$deleteFromPrimitiveList/"
 #define RETAIN        "$retainKeys"
 
+#define FEW 12
+
 static int merge_object(const struct schema_type *type, json_t *target, const json_t *patch,
 			json_t **ret, struct error *err);
 
@@ -23,36 +25,93 @@ static const json_t *identity(const json_t *item, const char *merge_key)
 	return merge_key ? json_object_get(item, merge_key) : item;
 }
 
-static bool is_same_identity(const json_t *a, const json_t *b)
+/* The first place of each identity in a list: a patch may hold some hundred thousand. */
+struct places {
+	const json_t *list;
+	const char *merge_key;
+	json_t *by_text; /* NULL: so few that they are looked through */
+};
+
+#define AUTO_PLACES __attribute__((cleanup(places_fini))) struct places
+
+static void places_fini(struct places *p)
 {
-	return a && b && json_equal(a, b);
+	json_decref(p->by_text);
 }
 
-static ssize_t index_of(const json_t *list, const json_t *item, const char *merge_key)
+static void note_place(struct places *p, size_t i)
 {
-	const json_t *id = identity(item, merge_key);
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (is_same_identity(identity(json_array_get(list, i), merge_key), id))
+	const json_t *id = identity(json_array_get(p->list, i), p->merge_key);
+	AUTO_STR text;
+	if (!id || !p->by_text)
+		return;
+	str_init(&text, 64u << 20);
+	json_print_sorted(id, &text);
+	if (!json_object_get(p->by_text, text.data))
+		json_object_set_new_nocheck(p->by_text, text.data, json_integer((json_int_t)i));
+}
+
+static struct places places_of(const json_t *list, const char *merge_key)
+{
+	struct places p = { .list = list, .merge_key = merge_key };
+	if (json_array_size(list) > FEW)
+		p.by_text = json_object();
+	for (size_t i = 0; p.by_text && i < json_array_size(list); i++)
+		note_place(&p, i);
+	return p;
+}
+
+/* The list got one more element. */
+static void places_grew(struct places *p)
+{
+	size_t n = json_array_size(p->list);
+	if (p->by_text)
+		note_place(p, n - 1);
+	else if (n > FEW)
+		*p = places_of(p->list, p->merge_key);
+}
+
+static ssize_t place_of(const struct places *p, const json_t *item)
+{
+	const json_t *id = identity(item, p->merge_key);
+	if (p->by_text && id) {
+		AUTO_STR text;
+		str_init(&text, 64u << 20);
+		json_print_sorted(id, &text);
+		const json_t *at = json_object_get(p->by_text, text.data);
+		return at ? (ssize_t)json_integer_value(at) : -1;
+	}
+	for (size_t i = 0; id && !p->by_text && i < json_array_size(p->list); i++) {
+		const json_t *other = identity(json_array_get(p->list, i), p->merge_key);
+		if (other && json_equal(other, id))
 			return (ssize_t)i;
+	}
 	return -1;
 }
 
-/* Those of `list` that `order` names, in its order. */
-static json_t *in_order(const json_t *list, const json_t *order, const char *merge_key,
-			bool is_named)
+/* Those of `list` that `others` names, or those that it does not. */
+static json_t *only(const json_t *list, const json_t *others, const char *merge_key, bool is_named)
 {
+	AUTO_PLACES p = places_of(others, merge_key);
 	json_t *out = json_array();
-	if (!is_named) {
-		for (size_t i = 0; i < json_array_size(list); i++)
-			if (index_of(order, json_array_get(list, i), merge_key) < 0)
-				json_array_append(out, json_array_get(list, i));
-		return out;
-	}
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if ((place_of(&p, json_array_get(list, i)) >= 0) == is_named)
+			json_array_append(out, json_array_get(list, i));
+	return out;
+}
+
+/* Those of `list` that `order` names, in its order. */
+static json_t *in_order(const json_t *list, const json_t *order, const char *merge_key)
+{
+	AUTO_PLACES p = places_of(list, merge_key);
+	auto_free bool *is_taken = xcalloc(json_array_size(list) + 1, sizeof *is_taken);
+	json_t *out = json_array();
 	for (size_t i = 0; i < json_array_size(order); i++) {
-		ssize_t at = index_of(list, json_array_get(order, i), merge_key);
-		json_t *item = at >= 0 ? json_array_get(list, (size_t)at) : NULL;
-		if (item && index_of(out, item, merge_key) < 0)
-			json_array_append(out, item);
+		ssize_t at = place_of(&p, json_array_get(order, i));
+		if (at < 0 || is_taken[at])
+			continue;
+		is_taken[at] = true;
+		json_array_append(out, json_array_get(list, (size_t)at));
 	}
 	return out;
 }
@@ -61,16 +120,17 @@ static json_t *in_order(const json_t *list, const json_t *order, const char *mer
 static json_t *ordered(const json_t *list, const json_t *order, const json_t *before,
 		       const char *merge_key)
 {
-	AUTO_JSON *named = in_order(list, order, merge_key, true);
-	AUTO_JSON *others = in_order(list, order, merge_key, false);
+	AUTO_JSON *named = in_order(list, order, merge_key);
+	AUTO_JSON *others = only(list, order, merge_key, false);
+	AUTO_PLACES p = places_of(before, merge_key);
 	json_t *out = json_array();
 	size_t i = 0, k = 0;
 	while (i < json_array_size(others) || k < json_array_size(named)) {
 		json_t *left = json_array_get(others, i), *right = json_array_get(named, k);
 		bool takes_left = !right;
 		if (left && right) {
-			ssize_t at_left = index_of(before, left, merge_key);
-			ssize_t at_right = index_of(before, right, merge_key);
+			ssize_t at_left = place_of(&p, left);
+			ssize_t at_right = place_of(&p, right);
 			takes_left = at_left >= 0 && at_right >= 0 && at_left < at_right;
 		}
 		json_array_append(out, takes_left ? left : right);
@@ -99,29 +159,41 @@ static int check_elements(const json_t *list, const char *merge_key, struct erro
 	return 0;
 }
 
+/* Each that has the identity of one of these. */
+static void remove_all(json_t *list, const json_t *these, const char *merge_key)
+{
+	if (!json_array_size(these))
+		return;
+	AUTO_JSON *kept = only(list, these, merge_key, false);
+	json_array_clear(list);
+	json_array_extend(list, kept);
+}
+
 /* Elements that say $patch: taken out of the patch; what they delete is taken from the list. */
 static int obey_elements(json_t *list, json_t *patch, const char *merge_key, struct error *err)
 {
 	bool replaces = false;
-	for (size_t i = 0; i < json_array_size(patch);) {
-		const json_t *item = json_array_get(patch, i);
+	AUTO_JSON *deleted = json_array(), *rest = json_array();
+	for (size_t i = 0; i < json_array_size(patch); i++) {
+		json_t *item = json_array_get(patch, i);
 		const char *directive = json_string_value(json_object_get(item, "$patch"));
-		if (!directive) {
-			i++;
-			continue;
-		}
-		if (streq(directive, "replace")) {
+		if (!directive)
+			json_array_append(rest, item);
+		else if (streq(directive, "replace"))
 			replaces = true;
-		} else if (streq(directive, "delete")) {
-			for (ssize_t at; (at = index_of(list, item, merge_key)) >= 0;)
-				json_array_remove(list, (size_t)at);
-		} else {
+		else if (streq(directive, "delete"))
+			json_array_append(deleted, item);
+		else
 			return refuse(err, "$patch in a list is neither replace nor delete");
-		}
-		json_array_remove(patch, i);
+	}
+	if (json_array_size(rest) < json_array_size(patch)) {
+		json_array_clear(patch);
+		json_array_extend(patch, rest);
 	}
 	if (replaces)
 		json_array_clear(list);
+	else
+		remove_all(list, deleted, merge_key);
 	return 0;
 }
 
@@ -131,19 +203,34 @@ static int merge_objects_list(const struct schema_field *f, json_t *list, json_t
 	const char *key = f->patch_merge_key;
 	if (check_elements(patch, key, err) < 0 || obey_elements(list, patch, key, err) < 0)
 		return err->code;
+	AUTO_PLACES p = places_of(list, key);
 	for (size_t i = 0; i < json_array_size(patch); i++) {
 		json_t *item = json_array_get(patch, i), *result = NULL;
-		ssize_t at = index_of(list, item, key);
+		ssize_t at = place_of(&p, item);
 		AUTO_JSON *base =
 			at >= 0 ? json_incref(json_array_get(list, (size_t)at)) : json_object();
 		if (merge_object(f->type, base, item, &result, err) < 0)
 			return err->code;
-		if (at >= 0)
+		if (at >= 0) {
 			json_array_set_new(list, (size_t)at, result);
-		else
+		} else {
 			json_array_append_new(list, result);
+			places_grew(&p);
+		}
 	}
 	return 0;
+}
+
+static void merge_texts_list(json_t *list, const json_t *patch)
+{
+	AUTO_PLACES p = places_of(list, NULL);
+	for (size_t i = 0; i < json_array_size(patch); i++) {
+		json_t *item = json_array_get(patch, i);
+		if (place_of(&p, item) >= 0)
+			continue;
+		json_array_append(list, item);
+		places_grew(&p);
+	}
 }
 
 /* The first `n` elements. With $setElementOrder upstream compares places in these: what is added
@@ -169,9 +256,7 @@ static int merge_list(const struct schema_field *f, const json_t *before, const 
 		if (merge_objects_list(f, list, changes, err) < 0)
 			return err->code;
 	} else {
-		for (size_t i = 0; i < json_array_size(changes); i++)
-			if (index_of(list, json_array_get(changes, i), NULL) < 0)
-				json_array_append(list, json_array_get(changes, i));
+		merge_texts_list(list, changes);
 	}
 	AUTO_JSON *places = order ? slots(list, json_array_size(before)) : NULL;
 	*ret = ordered(list, order ? order : changes, places ? places : before, key);
@@ -180,10 +265,7 @@ static int merge_list(const struct schema_field *f, const json_t *before, const 
 
 static void delete_from_list(json_t *target, const char *name, const json_t *values)
 {
-	json_t *list = json_object_get(target, name);
-	for (size_t i = 0; i < json_array_size(values); i++)
-		for (ssize_t at; (at = index_of(list, json_array_get(values, i), NULL)) >= 0;)
-			json_array_remove(list, (size_t)at);
+	remove_all(json_object_get(target, name), values, NULL);
 }
 
 /* Members that the list does not name go; members of the patch must be named. */
@@ -197,16 +279,15 @@ static int retain_keys(json_t *target, const json_t *patch, struct error *err)
 		return 0;
 	if (!json_is_array(keys))
 		return refuse(err, "$retainKeys is no list");
-	json_object_foreach((json_t *)(uintptr_t)patch, name, value)
-	{
+	AUTO_PLACES named = places_of(keys, NULL);
+	json_object_foreach ((json_t *)(uintptr_t)patch, name, value) {
 		AUTO_JSON *text = json_string_nocheck(name);
-		if (*name != '$' && !json_is_null(value) && index_of(keys, text, NULL) < 0)
+		if (*name != '$' && !json_is_null(value) && place_of(&named, text) < 0)
 			return refuse(err, "$retainKeys does not name a member of the patch");
 	}
-	json_object_foreach_safe(target, next, name, value)
-	{
+	json_object_foreach_safe (target, next, name, value) {
 		AUTO_JSON *text = json_string_nocheck(name);
-		if (index_of(keys, text, NULL) < 0)
+		if (place_of(&named, text) < 0)
 			json_object_del(target, name);
 	}
 	return 0;
@@ -261,8 +342,7 @@ static int obey_directives(const struct schema_type *type, json_t *target, const
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)patch, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)patch, name, value) {
 		if (*name != '$')
 			continue;
 		if (starts_with(name, DELETE_PREFIX)) {
@@ -305,8 +385,7 @@ static int merge_object(const struct schema_type *type, json_t *target, const js
 	AUTO_JSON *result = word && streq(word, "replace") ? json_object() : json_deep_copy(target);
 	if (retain_keys(result, patch, err) < 0 || obey_directives(type, result, patch, err) < 0)
 		return err->code;
-	json_object_foreach((json_t *)(uintptr_t)patch, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)patch, name, value) {
 		if (*name == '$' || has_order(patch, name))
 			continue;
 		if (merge_member(type, result, name, value, NULL, err) < 0)

@@ -217,18 +217,6 @@ void rule_bad_count(struct field_errors *e, const struct path *at, size_t count,
 		    max == 1 ? "" : "s");
 }
 
-bool rule_is_again(const json_t *list, size_t i, const char *member)
-{
-	const json_t *one = json_array_get(list, i);
-	const char *name = member ? json_str_or(one, member, "") : json_string_value(one);
-	for (size_t k = 0; k < i && name && *name; k++) {
-		const json_t *other = json_array_get(list, k);
-		if (streq(member ? json_str_or(other, member, "") : json_string_value(other), name))
-			return true;
-	}
-	return false;
-}
-
 bool rule_is_too_many(const json_t *list, size_t max, const struct path *at, struct field_errors *e)
 {
 	if (json_array_size(list) <= max)

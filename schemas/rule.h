@@ -56,9 +56,35 @@ void rule_bad_count(struct field_errors *e, const struct path *at, size_t count,
 /* A list of more than `max`: said, and true. */
 bool rule_is_too_many(const json_t *list, size_t max, const struct path *at,
 		      struct field_errors *e);
-/* Two names of the list are the same: of the one at `i`, with one before it. `member` may be NULL:
- * texts. */
-bool rule_is_again(const json_t *list, size_t i, const char *member);
+/* For each element the place of the first that has the same in all these members (dotted paths, at
+ * most four; none: the whole element). What is absent is as "" and 0. The array is the caller's; it is
+ * made in n log n steps. */
+#define RULE_FIRSTS(list, ...)                                                                     \
+	rule_firsts_of((list), (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+size_t *rule_firsts_of(const json_t *list, const char *const *members);
+/* Two names of the list are the same: of the one at `i`, with one before it; an empty one never is.
+ * `member` may be NULL: texts. *firsts is NULL at first, the caller's afterwards. */
+bool rule_is_again(size_t **firsts, const json_t *list, size_t i, const char *member);
+
+/* The texts that the elements of a list have at a path (NULL: that they are), to be found in log n
+ * steps. They borrow from the list. */
+#define RULE_NOWHERE SIZE_MAX
+struct rule_names {
+	struct rule_place {
+		const char *text; /* "": there is none */
+		size_t place;
+	} * at;
+	size_t count;
+};
+void rule_names_init(struct rule_names *names, const json_t *list, const char *member);
+void rule_names_fini(struct rule_names *names);
+/* Where in `at` the first that is not less stands; behind it all others that are the same. */
+size_t rule_names_sorted(const struct rule_names *names, const char *text);
+/* The place of the first; RULE_NOWHERE: there is none. */
+size_t rule_names_find(const struct rule_names *names, const char *text);
+bool rule_names_has(const struct rule_names *names, const char *text);
+#define AUTO_NAMES __attribute__((cleanup(rule_names_fini))) struct rule_names
+
 /* `allowed` is NULL-terminated and shown as it stands; an empty or absent value is none of them. */
 bool rule_is_one_of(const char *value, const char *const *allowed);
 void rule_unsupported(struct field_errors *e, const struct path *at, const char *value,
@@ -100,6 +126,11 @@ void validate_pod_spec(const json_t *spec, const char *name, const struct path *
 /* `at` is where the annotations are said to stand. */
 void validate_pod_annotations(const json_t *pod, const struct path *at, const struct path *spec_at,
 			      struct field_errors *e);
+/* What a pod's containers refer to, made once. */
+struct pod_names {
+	const json_t *spec, *volumes; /* those that are sound */
+	struct rule_names volume_names, claim_names;
+};
 /* Mounts may be of `volumes`. */
 void validate_containers(const json_t *spec, const json_t *volumes, const struct path *at,
 			 struct field_errors *e);
@@ -145,7 +176,7 @@ void validate_resource_ref(const json_t *ref, bool in_volume, const struct path 
 /* Appends to `ret_sound` the volumes that break no rule: mounts of others are not found. */
 void validate_volumes(const json_t *volumes, const char *pod_name, json_t *ret_sound,
 		      const struct path *at, struct field_errors *e);
-void validate_mounts(const json_t *container, const json_t *volumes, const struct path *at,
+void validate_mounts(const json_t *container, const struct pod_names *pod, const struct path *at,
 		     struct field_errors *e);
 /* restartPolicy and restartPolicyRules of a container. */
 void validate_restart(const json_t *container, const struct path *at, struct field_errors *e);
@@ -155,8 +186,8 @@ void validate_resize_policy(const json_t *container, const json_t *spec, const s
 void validate_init_resizes(const json_t *spec, const struct path *at, struct field_errors *e);
 /* resourceClaims of a pod, and what resources take of them. */
 void validate_pod_claims(const json_t *spec, const struct path *at, struct field_errors *e);
-void validate_container_claims(const json_t *resources, const json_t *spec, const struct path *at,
-			       struct field_errors *e);
+void validate_container_claims(const json_t *resources, const struct pod_names *pod,
+			       const struct path *at, struct field_errors *e);
 /* What a pod has as a whole, `at` its resources. */
 void validate_pod_resources(const json_t *spec, const struct path *at, struct field_errors *e);
 /* The system of the containers, and what they have of it. */

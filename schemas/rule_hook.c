@@ -25,18 +25,11 @@ static void check_star(struct field_errors *e, const struct path *at, const json
 			    "if '*' is present, must not specify other %s", what);
 }
 
-/* Whether one before `i` covers it: "pods/" + star, or star + "/status". */
-static bool is_covered(const json_t *list, size_t i, const char *covering)
-{
-	for (size_t k = 0; k < i; k++)
-		if (streq(json_string_value(json_array_get(list, k)), covering))
-			return true;
-	return false;
-}
-
 static void check_resources(struct field_errors *e, const struct path *at, const json_t *list)
 {
 	bool has_all = false, has_any = false, has_plain = false;
+	AUTO_NAMES all;
+	rule_names_init(&all, list, NULL);
 	if (!json_array_size(list))
 		rule_required(e, at, NULL);
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -54,10 +47,10 @@ static void check_resources(struct field_errors *e, const struct path *at, const
 		}
 		auto_free char *below = xasprintf("%.*s/*", (int)(slash - text), text);
 		auto_free char *above = xasprintf("*/%s", slash + 1);
-		if (is_covered(list, i, below))
+		if (rule_names_find(&all, below) < i) /* it stands before this one */
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), text,
 				      "if '%s' is present, must not specify %s", below, text);
-		if (is_covered(list, i, above))
+		if (rule_names_find(&all, above) < i)
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), text,
 				      "if '%s' is present, must not specify %s", above, text);
 	}
@@ -103,13 +96,14 @@ void rule_match_conditions(struct field_errors *e, const struct path *at, const 
 {
 	if (json_array_size(list) > CONDITIONS_MAX)
 		rule_bad_count(e, at, json_array_size(list), CONDITIONS_MAX);
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
 		const struct path *here = PATH_AT(at, i);
 		if (rule_is_blank(json_str(one, "expression")))
 			rule_required(e, PATH(here, "expression"), NULL);
 		rule_required_name(e, PATH(here, "name"), json_str(one, "name"), name_label_key);
-		if (rule_is_again(list, i, "name"))
+		if (rule_is_again(&firsts, list, i, "name"))
 			rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
 				    json_object_get(one, "name"), NULL);
 	}
@@ -118,13 +112,14 @@ void rule_match_conditions(struct field_errors *e, const struct path *at, const 
 void rule_review_versions(struct field_errors *e, const struct path *at, const json_t *list)
 {
 	bool has_known = false;
+	auto_free size_t *firsts = NULL;
 	if (!json_array_size(list)) {
 		rule_broken(e, FIELD_REQUIRED, at, NULL, "must specify one of v1, v1beta1");
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *version = json_string_value(json_array_get(list, i));
-		if (rule_is_again(list, i, NULL)) {
+		if (rule_is_again(&firsts, list, i, NULL)) {
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), version,
 				      "duplicate version");
 			continue;

@@ -71,13 +71,14 @@ static void check_hook(const json_t *hook, bool is_mutating, const struct path *
 static void check_hooks(const json_t *tree, bool is_mutating, struct field_errors *e)
 {
 	const json_t *hooks = json_object_get(tree, "webhooks");
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(hooks); i++) {
 		const json_t *hook = json_array_get(hooks, i);
 		const struct path *at = PATH_AT(PATH(NULL, "webhooks"), i);
 		check_hook(hook, is_mutating, at, e);
 		rule_review_versions(e, PATH(at, "admissionReviewVersions"),
 				     json_object_get(hook, "admissionReviewVersions"));
-		if (rule_is_again(hooks, i, "name"))
+		if (rule_is_again(&firsts, hooks, i, "name"))
 			rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"),
 				    json_object_get(hook, "name"), NULL);
 	}
@@ -132,10 +133,11 @@ static void check_named_rules(const json_t *rules, const struct path *at, struct
 	for (size_t i = 0; i < json_array_size(rules); i++) {
 		const json_t *names = json_object_get(json_array_get(rules, i), "resourceNames");
 		const struct path *here = PATH(PATH_AT(at, i), "resourceNames");
+		auto_free size_t *firsts = NULL;
 		for (size_t k = 0; k < json_array_size(names); k++) {
 			const char *name = json_string_value(json_array_get(names, k));
 			rule_name(e, PATH_AT(here, k), name, name_path_segment);
-			if (rule_is_again(names, k, NULL))
+			if (rule_is_again(&firsts, names, k, NULL))
 				rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(here, k), name, NULL);
 		}
 		rule_operations(e, PATH_AT(at, i), json_array_get(rules, i));
@@ -238,6 +240,7 @@ static void check_audit(const json_t *list, const char *policy, const struct pat
 	if (json_array_size(list) > ANNOTATIONS_MAX)
 		rule_broken(e, FIELD_INVALID, at, list,
 			    "must not have more than %d auditAnnotations", ANNOTATIONS_MAX);
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
 		const char *text = json_str_or(one, "valueExpression", "");
@@ -250,7 +253,7 @@ static void check_audit(const json_t *list, const char *policy, const struct pat
 		else if (strlen(text) > EXPRESSION_SIZE_MAX)
 			rule_broken(e, FIELD_REQUIRED, PATH(here, "valueExpression"), NULL,
 				    "must not exceed %d bytes in length", EXPRESSION_SIZE_MAX);
-		if (rule_is_again(list, i, "key"))
+		if (rule_is_again(&firsts, list, i, "key"))
 			rule_broken(e, FIELD_DUPLICATE, PATH(here, "key"),
 				    json_object_get(one, "key"), NULL);
 	}
@@ -363,11 +366,12 @@ static void check_actions(const json_t *list, const struct path *at, struct fiel
 {
 	static const char *const known[] = { "Audit", "Deny", "Warn", NULL };
 	bool denies = false, warns = false;
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *one = json_string_value(json_array_get(list, i));
 		if (!rule_is_one_of(one, known))
 			rule_unsupported(e, PATH_AT(at, i), one, known);
-		if (rule_is_again(list, i, NULL))
+		if (rule_is_again(&firsts, list, i, NULL))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i), one, NULL);
 		denies |= streq(one, "Deny");
 		warns |= streq(one, "Warn");

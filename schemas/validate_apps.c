@@ -74,27 +74,18 @@ static json_t *set_template(const json_t *spec)
 		return copy;
 	json_t *volumes = json_array();
 	size_t i;
+	AUTO_NAMES names;
+	rule_names_init(&names, claims, "metadata.name");
 	for (i = 0; i < json_array_size(claims); i++) {
 		const char *name = json_str_or(json_array_get(claims, i), "metadata.name", "");
-		bool is_again = false;
-		json_t *other;
-		size_t k;
-		json_array_foreach (volumes, k, other)
-			is_again |= streq(json_str_or(other, "name", ""), name);
-		if (!is_again)
+		if (rule_names_find(&names, name) == i)
 			json_array_append_new(volumes, json_pack("{s:s, s:{s:s}}", "name", name,
 								 "persistentVolumeClaim",
 								 "claimName", name));
 	}
-	size_t claimed = json_array_size(volumes);
-	json_array_foreach (json_object_get(pod, "volumes"), i, volume) {
-		bool is_hidden = false;
-		for (size_t k = 0; k < claimed; k++)
-			is_hidden |= streq(json_str_or(json_array_get(volumes, k), "name", ""),
-					   json_str_or(volume, "name", ""));
-		if (!is_hidden)
+	json_array_foreach (json_object_get(pod, "volumes"), i, volume)
+		if (!rule_names_has(&names, json_str_or(volume, "name", "")))
 			json_array_append(volumes, volume);
-	}
 	json_object_set_new_nocheck(pod, "volumes", volumes);
 	return copy;
 }

@@ -47,6 +47,7 @@ static void check_request(const json_t *spec, const struct path *at, struct fiel
 static void check_usages(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	const json_t *list = json_object_get(spec, "usages");
+	auto_free size_t *firsts = NULL;
 	at = PATH(at, "usages");
 	if (!json_array_size(list))
 		rule_required(e, at, NULL);
@@ -56,7 +57,7 @@ static void check_usages(const json_t *spec, const struct path *at, struct field
 			rule_unsupported(e, PATH_AT(at, i), usage, usages);
 	}
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (rule_is_again(list, i, NULL))
+		if (rule_is_again(&firsts, list, i, NULL))
 			rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i), json_array_get(list, i),
 				    NULL);
 }
@@ -202,8 +203,9 @@ static size_t count_of(const json_t *list, const char *type)
 
 static bool has_again(const json_t *list)
 {
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (rule_is_again(list, i, "type"))
+		if (rule_is_again(&firsts, list, i, "type"))
 			return true;
 	return false;
 }
@@ -232,6 +234,7 @@ static void check_conditions(const json_t *tree, const json_t *old, struct field
 	bool was_both = count_of(before, "Approved") && count_of(before, "Denied");
 	bool was_again = has_again(before), was_nameless = count_of(before, "") > 0;
 	bool is_approved = false, is_denied = false;
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *type = json_str_or(json_array_get(list, i), "type", "");
 		check_condition(json_array_get(list, i), was_nameless, PATH_AT(at, i), e);
@@ -241,7 +244,7 @@ static void check_conditions(const json_t *tree, const json_t *old, struct field
 				  (streq(type, "Denied") && is_approved)))
 			rule_bad_text(e, FIELD_INVALID, at, type,
 				      "Approved and Denied conditions are mutually exclusive");
-		if (!was_again && rule_is_again(list, i, "type"))
+		if (!was_again && rule_is_again(&firsts, list, i, "type"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(PATH_AT(at, i), "type"), type, NULL);
 	}
 }

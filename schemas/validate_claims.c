@@ -2,16 +2,15 @@
 
 /* Devices that a pod claims, and what its containers take of them. */
 
-static void check_claim(const json_t *claims, size_t i, const struct path *at,
+static void check_claim(const json_t *one, bool is_again, const struct path *at,
 			struct field_errors *e)
 {
-	const json_t *one = json_array_get(claims, i);
 	const char *name = json_str_or(one, "name", "");
 	const char *claim = json_str(one, "resourceClaimName");
 	const char *template = json_str(one, "resourceClaimTemplateName");
 	if (!*name)
 		rule_required(e, PATH(at, "name"), NULL);
-	else if (rule_is_again(claims, i, "name"))
+	else if (is_again)
 		rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "name"), name, NULL);
 	else
 		rule_name(e, PATH(at, "name"), name, name_dns_label);
@@ -32,26 +31,18 @@ static void check_claim(const json_t *claims, size_t i, const struct path *at,
 void validate_pod_claims(const json_t *spec, const struct path *at, struct field_errors *e)
 {
 	const json_t *claims = json_object_get(spec, "resourceClaims");
+	auto_free size_t *firsts = RULE_FIRSTS(claims, "name");
 	for (size_t i = 0; i < json_array_size(claims); i++)
-		check_claim(claims, i, PATH_AT(PATH(at, "resourceClaims"), i), e);
+		check_claim(json_array_get(claims, i), firsts[i] != i,
+			    PATH_AT(PATH(at, "resourceClaims"), i), e);
 }
 
 /* A claim is taken whole once, or by each of its requests once. */
-static void check_taken(const json_t *taken, size_t i, const struct path *at,
+static void check_taken(const json_t *one, bool is_whole, bool is_again, const struct path *at,
 			struct field_errors *e)
 {
-	const char *name = json_str_or(json_array_get(taken, i), "name", "");
-	const char *request = json_str_or(json_array_get(taken, i), "request", "");
-	bool is_whole = false, is_again = false;
-	for (size_t k = 0; k < i; k++) {
-		const json_t *other = json_array_get(taken, k);
-		const char *part = json_str_or(other, "request", "");
-		if (!streq(json_str_or(other, "name", ""), name))
-			continue;
-		is_whole |= !*part || !*request;
-		is_again |= streq(part, request);
-	}
-	auto_free char *both = xasprintf("%s/%s", name, request);
+	const char *name = json_str_or(one, "name", "");
+	auto_free char *both = xasprintf("%s/%s", name, json_str_or(one, "request", ""));
 	if (is_whole || is_again)
 		rule_bad_text(e, FIELD_DUPLICATE, at, is_whole ? name : both, NULL);
 }
@@ -78,12 +69,9 @@ static void list_claims(const json_t *claims, struct str *out)
 	free(names);
 }
 
-static void check_known(const json_t *claims, const char *name, const struct path *at,
-			struct field_errors *e)
+static void refuse_unknown(const json_t *claims, const char *name, const struct path *at,
+			   struct field_errors *e)
 {
-	for (size_t i = 0; i < json_array_size(claims); i++)
-		if (streq(json_str_or(json_array_get(claims, i), "name", ""), name))
-			return;
 	AUTO_STR all;
 	str_init(&all, 1 << 16);
 	str_add(&all, "");
@@ -93,20 +81,28 @@ static void check_known(const json_t *claims, const char *name, const struct pat
 		      all.len ? ": " : " which is empty", all.data);
 }
 
-void validate_container_claims(const json_t *resources, const json_t *spec, const struct path *at,
-			       struct field_errors *e)
+void validate_container_claims(const json_t *resources, const struct pod_names *pod,
+			       const struct path *at, struct field_errors *e)
 {
 	const json_t *taken = json_object_get(resources, "claims");
-	for (size_t i = 0; i < json_array_size(taken); i++) {
+	size_t count = json_array_size(taken);
+	auto_free size_t *names = RULE_FIRSTS(taken, "name");
+	auto_free size_t *firsts = RULE_FIRSTS(taken, "name", "request");
+	auto_free bool *are_whole = xcalloc(count + 1, sizeof *are_whole); /* by names' firsts */
+	for (size_t i = 0; i < count; i++) {
 		const struct path *here = PATH_AT(PATH(at, "claims"), i);
 		const char *name = json_str_or(json_array_get(taken, i), "name", "");
 		const char *request = json_str_or(json_array_get(taken, i), "request", "");
 		if (!*name) {
 			rule_required(e, here, NULL);
 		} else {
-			check_taken(taken, i, here, e);
-			check_known(json_object_get(spec, "resourceClaims"), name, here, e);
+			bool is_whole = are_whole[names[i]] || (!*request && names[i] != i);
+			check_taken(json_array_get(taken, i), is_whole, firsts[i] != i, here, e);
+			if (!rule_names_has(&pod->claim_names, name))
+				refuse_unknown(json_object_get(pod->spec, "resourceClaims"), name,
+					       here, e);
 		}
+		are_whole[names[i]] |= !*request;
 		if (*request)
 			rule_name(e, PATH(here, "request"), request, name_dns_label);
 	}

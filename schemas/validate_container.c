@@ -2,21 +2,16 @@
 
 static void check_ports(const json_t *ports, const struct path *at, struct field_errors *e)
 {
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(ports); i++) {
 		const struct path *here = PATH_AT(at, i);
 		const json_t *port = json_array_get(ports, i);
 		const char *name = json_str_or(port, "name", "");
-		if (*name && !name_is(name_port, name)) {
+		if (*name && !name_is(name_port, name))
 			rule_name(e, PATH(here, "name"), name, name_port);
-		} else if (*name) {
-			for (size_t k = 0; k < i; k++) {
-				if (!streq(json_str_or(json_array_get(ports, k), "name", ""), name))
-					continue;
-				rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
-					    json_object_get(port, "name"), NULL);
-				break;
-			}
-		}
+		else if (rule_is_again(&firsts, ports, i, "name"))
+			rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
+				    json_object_get(port, "name"), NULL);
 		if (json_int_or(port, "containerPort", 0) == 0)
 			rule_required(e, PATH(here, "containerPort"), NULL);
 		else
@@ -193,7 +188,7 @@ static void check_lifecycle(const json_t *spec, const json_t *container, const s
 	}
 }
 
-static void check_common(const json_t *container, const json_t *spec, const json_t *volumes,
+static void check_common(const json_t *container, const struct pod_names *pod,
 			 const struct path *at, struct field_errors *e)
 {
 	const json_t *resources = json_object_get(container, "resources");
@@ -202,25 +197,17 @@ static void check_common(const json_t *container, const json_t *spec, const json
 	rule_required(e, PATH(at, "image"), json_str(container, "image"));
 	check_ports(json_object_get(container, "ports"), PATH(at, "ports"), e);
 	check_env(container, at, e);
-	validate_mounts(container, volumes, at, e);
+	validate_mounts(container, pod, at, e);
 	validate_resources(resources, PATH(at, "resources"), e);
-	validate_container_claims(resources, spec, PATH(at, "resources"), e);
-	validate_resize_policy(container, spec, at, e);
+	validate_container_claims(resources, pod, PATH(at, "resources"), e);
+	validate_resize_policy(container, pod->spec, at, e);
 }
 
-static void check_name_is_new(const json_t *list, size_t i, const json_t *before,
-			      const struct path *at, struct field_errors *e)
+static void check_name_is_new(const json_t *one, bool is_taken, const struct path *at,
+			      struct field_errors *e)
 {
-	const json_t *name = json_object_get(json_array_get(list, i), "name");
-	const char *text = json_string_value(name);
-	bool is_taken = false;
-	if (!text || !*text)
-		return;
-	for (size_t k = 0; k < i; k++)
-		is_taken |= streq(json_str_or(json_array_get(list, k), "name", ""), text);
-	for (size_t k = 0; k < json_array_size(before); k++)
-		is_taken |= streq(json_str_or(json_array_get(before, k), "name", ""), text);
-	if (is_taken)
+	const json_t *name = json_object_get(one, "name");
+	if (is_taken && json_string_length(name))
 		rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"), name, NULL);
 }
 
@@ -304,30 +291,31 @@ static void check_barred(const json_t *container, const struct path *at, struct 
 					    NULL, "cannot be set for an Ephemeral Container");
 }
 
-static void check_ephemeral(const json_t *spec, const json_t *volumes, const struct path *at,
-			    struct field_errors *e)
+static void check_ephemeral(const struct pod_names *pod, const struct rule_names *mains,
+			    const struct path *at, struct field_errors *e)
 {
+	const json_t *spec = pod->spec;
 	const json_t *list = json_object_get(spec, "ephemeralContainers");
-	const json_t *mains = json_object_get(spec, "containers");
-	const json_t *inits = json_object_get(spec, "initContainers");
+	auto_free size_t *firsts = RULE_FIRSTS(list, "name");
+	AUTO_NAMES inits;
+	rule_names_init(&inits, json_object_get(spec, "initContainers"), "name");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const struct path *one = PATH_AT(at, i);
 		const json_t *container = json_array_get(list, i);
 		const char *name = json_str_or(container, "name", "");
 		const char *image = json_str_or(container, "image", "");
 		const char *target = json_str_or(container, "targetContainerName", "");
-		check_common(container, spec, volumes, one, e);
+		check_common(container, pod, one, e);
 		check_security(spec, container, one, e);
 		if (*image &&
 		    (strchr(" \t\r\n", *image) || strchr(" \t\r\n", image[strlen(image) - 1])))
 			rule_bad_text(e, FIELD_INVALID, PATH(one, "image"), image,
 				      "must not have leading or trailing whitespace");
-		if (*name && json_find(inits, "name", name))
-			rule_bad_text(e, FIELD_DUPLICATE, PATH(one, "name"), name, NULL);
-		else
-			check_name_is_new(list, i, mains, one, e);
-		if (*target && !json_find(mains, "name", target) &&
-		    !json_find(inits, "name", target))
+		check_name_is_new(container,
+				  firsts[i] != i || rule_names_has(mains, name) ||
+					  rule_names_has(&inits, name),
+				  one, e);
+		if (*target && !rule_names_has(mains, target) && !rule_names_has(&inits, target))
 			rule_bad_text(e, FIELD_NOT_FOUND, PATH(one, "targetContainerName"), target,
 				      NULL);
 		check_barred(container, one, e);
@@ -338,15 +326,23 @@ void validate_containers(const json_t *spec, const json_t *volumes, const struct
 			 struct field_errors *e)
 {
 	const json_t *list = json_object_get(spec, "containers");
+	const json_t *inits = json_object_get(spec, "initContainers");
 	const struct path *here = PATH(at, "containers");
+	auto_free size_t *firsts = RULE_FIRSTS(list, "name");
+	auto_free size_t *init_firsts = RULE_FIRSTS(inits, "name");
+	struct pod_names pod = { .spec = spec, .volumes = volumes };
+	AUTO_NAMES mains;
+	rule_names_init(&mains, list, "name");
+	rule_names_init(&pod.volume_names, volumes, "name");
+	rule_names_init(&pod.claim_names, json_object_get(spec, "resourceClaims"), "name");
 	if (json_array_size(list) == 0)
 		rule_required(e, here, NULL);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const struct path *one = PATH_AT(here, i);
 		const json_t *container = json_array_get(list, i);
-		check_common(container, spec, volumes, one, e);
+		check_common(container, &pod, one, e);
 		check_security(spec, container, one, e);
-		check_name_is_new(list, i, NULL, one, e);
+		check_name_is_new(container, firsts[i] != i, one, e);
 		check_lifecycle(spec, container, one, e);
 		validate_restart(container, one, e);
 		for (size_t k = 0; k < ARRAY_LEN(probe_names); k++)
@@ -354,15 +350,19 @@ void validate_containers(const json_t *spec, const json_t *volumes, const struct
 				    PATH(one, probe_names[k]), e);
 	}
 	check_host_ports(list, here, e);
-	const json_t *inits = json_object_get(spec, "initContainers");
 	here = PATH(at, "initContainers");
 	for (size_t i = 0; i < json_array_size(inits); i++) {
 		const struct path *one = PATH_AT(here, i);
-		check_common(json_array_get(inits, i), spec, volumes, one, e);
-		validate_restart(json_array_get(inits, i), one, e);
-		check_security(spec, json_array_get(inits, i), one, e);
-		check_name_is_new(inits, i, list, one, e);
-		check_init(spec, json_array_get(inits, i), one, e);
+		const json_t *init = json_array_get(inits, i);
+		bool is_taken = init_firsts[i] != i ||
+				rule_names_has(&mains, json_str_or(init, "name", ""));
+		check_common(init, &pod, one, e);
+		validate_restart(init, one, e);
+		check_security(spec, init, one, e);
+		check_name_is_new(init, is_taken, one, e);
+		check_init(spec, init, one, e);
 	}
-	check_ephemeral(spec, volumes, PATH(at, "ephemeralContainers"), e);
+	check_ephemeral(&pod, &mains, PATH(at, "ephemeralContainers"), e);
+	rule_names_fini(&pod.volume_names);
+	rule_names_fini(&pod.claim_names);
 }

@@ -160,6 +160,19 @@ static const json_t *common_part(const json_t *versions, const char *name)
 	return first;
 }
 
+/* Those parts, looked for once; NULL: it differs, or is not there. */
+struct common_parts {
+	const json_t *schema, *subresources, *columns, *selectable;
+};
+
+static struct common_parts common_parts(const json_t *versions)
+{
+	return (struct common_parts){ common_part(versions, "schema"),
+				      common_part(versions, "subresources"),
+				      common_part(versions, "additionalPrinterColumns"),
+				      common_part(versions, "selectableFields") };
+}
+
 static void check_schema_part(const json_t *part, bool has_status, const struct path *at,
 			      struct field_errors *e)
 {
@@ -196,36 +209,36 @@ static void check_selectable(const json_t *version, const json_t *schema, const 
 		validate_selectable_fields(fields, schema, at, e);
 }
 
-static void check_version(const json_t *versions, size_t i, const struct path *at,
-			  struct field_errors *e)
+static void check_version(const json_t *version, const struct common_parts *common,
+			  const struct path *at, struct field_errors *e)
 {
-	const json_t *version = json_array_get(versions, i);
 	const char *name = json_str_or(version, "name", "");
 	check_label(name, name_dns1035_label, name, "", PATH(at, "name"), e);
 	check_deprecation(version, at, e);
-	if (!common_part(versions, "schema"))
+	if (!common->schema)
 		check_schema_part(json_object_get(version, "schema"),
 				  json_at(version, "subresources", "status"), PATH(at, "schema"),
 				  e);
-	if (!common_part(versions, "subresources"))
+	if (!common->subresources)
 		check_subresources(json_object_get(version, "subresources"),
 				   PATH(at, "subresources"), e);
-	if (!common_part(versions, "additionalPrinterColumns"))
+	if (!common->columns)
 		check_columns(json_object_get(version, "additionalPrinterColumns"), at, e);
-	if (!common_part(versions, "selectableFields"))
-		check_selectable(
-			version,
-			common_part(versions, "schema") ? NULL : json_object_get(version, "schema"),
-			PATH(at, "selectableFields"),
-			"may only be set when `version.schema.openAPIV3Schema` is not "
-			"included",
-			e);
+	if (!common->selectable)
+		check_selectable(version,
+				 common->schema ? NULL : json_object_get(version, "schema"),
+				 PATH(at, "selectableFields"),
+				 "may only be set when `version.schema.openAPIV3Schema` is not "
+				 "included",
+				 e);
 }
 
-static void check_versions(const json_t *list, const struct path *at, struct field_errors *e)
+static void check_versions(const json_t *list, const struct common_parts *common,
+			   const struct path *at, struct field_errors *e)
 {
 	size_t stored = 0;
 	bool is_unique = true;
+	auto_free size_t *firsts = NULL;
 	AUTO_JSON *none = json_null();
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *version = json_array_get(list, i);
@@ -235,8 +248,8 @@ static void check_versions(const json_t *list, const struct path *at, struct fie
 	}
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		stored += json_bool_or(json_array_get(list, i), "storage", false);
-		is_unique &= !rule_is_again(list, i, "name");
-		check_version(list, i, PATH_AT(at, i), e);
+		is_unique &= !rule_is_again(&firsts, list, i, "name");
+		check_version(json_array_get(list, i), common, PATH_AT(at, i), e);
 	}
 	if (!is_unique)
 		rule_broken(e, FIELD_INVALID, at, list, "must contain unique version names");
@@ -245,17 +258,18 @@ static void check_versions(const json_t *list, const struct path *at, struct fie
 			    "must have exactly one version marked as storage version");
 }
 
-static void check_common(const json_t *versions, const struct path *at, struct field_errors *e)
+static void check_common(const json_t *versions, const struct common_parts *common,
+			 const struct path *at, struct field_errors *e)
 {
 	bool has_status = false;
 	for (size_t i = 0; i < json_array_size(versions); i++)
 		has_status |=
 			json_at(json_array_get(versions, i), "subresources", "status") != NULL;
-	check_schema_part(common_part(versions, "schema"), has_status, PATH(at, "validation"), e);
-	check_subresources(common_part(versions, "subresources"), PATH(at, "subresources"), e);
-	check_columns(common_part(versions, "additionalPrinterColumns"), at, e);
-	if (common_part(versions, "selectableFields"))
-		check_selectable(json_array_get(versions, 0), common_part(versions, "schema"),
+	check_schema_part(common->schema, has_status, PATH(at, "validation"), e);
+	check_subresources(common->subresources, PATH(at, "subresources"), e);
+	check_columns(common->columns, at, e);
+	if (common->selectable)
+		check_selectable(json_array_get(versions, 0), common->schema,
 				 PATH(at, "selectableFields"),
 				 "may only be set when validations.schema is included", e);
 }
@@ -297,9 +311,10 @@ static void check_conversion(const json_t *o, const struct path *at, struct fiel
 	at = PATH(at, "conversionReviewVersions");
 	if (!json_array_size(versions))
 		rule_required(e, at, NULL);
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(versions); i++) {
 		const char *version = json_string_value(json_array_get(versions, i));
-		if (rule_is_again(versions, i, NULL))
+		if (rule_is_again(&firsts, versions, i, NULL))
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), version,
 				      "duplicate version");
 		else
@@ -322,24 +337,20 @@ static void check_stored(const json_t *tree, struct field_errors *e)
 			    "must have at least one stored version");
 		return;
 	}
+	AUTO_NAMES stored_names;
+	AUTO_NAMES names;
+	rule_names_init(&stored_names, stored, NULL);
+	rule_names_init(&names, versions, "name");
 	for (size_t k = 0; k < json_array_size(versions); k++) {
 		const json_t *version = json_array_get(versions, k);
-		bool is_known = false;
-		for (size_t i = 0; i < json_array_size(stored); i++)
-			is_known |= streq(json_string_value(json_array_get(stored, i)),
-					  json_str_or(version, "name", ""));
-		if (json_bool_or(version, "storage", false) && !is_known)
+		const char *name = json_str_or(version, "name", "");
+		if (json_bool_or(version, "storage", false) && !rule_names_has(&stored_names, name))
 			rule_broken(e, FIELD_INVALID, at, stored,
-				    "must have the storage version %s",
-				    json_str_or(version, "name", ""));
+				    "must have the storage version %s", name);
 	}
 	for (size_t i = 0; i < json_array_size(stored); i++) {
 		const char *name = json_string_value(json_array_get(stored, i));
-		bool is_known = false;
-		for (size_t k = 0; k < json_array_size(versions); k++)
-			is_known |=
-				streq(json_str_or(json_array_get(versions, k), "name", ""), name);
-		if (!is_known)
+		if (!rule_names_has(&names, name))
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), name,
 				      "missing from spec.versions; %s was previously a storage "
 				      "version, and must remain in spec.versions until a storage "
@@ -415,13 +426,14 @@ static void check_spec(const json_t *spec, const struct path *at, struct field_e
 		rule_required(e, PATH(at, "scope"), NULL);
 	else if (!rule_is_one_of(scope, scopes))
 		rule_unsupported(e, PATH(at, "scope"), scope, scopes);
-	check_versions(versions, PATH(at, "versions"), e);
+	struct common_parts common = common_parts(versions);
+	check_versions(versions, &common, PATH(at, "versions"), e);
 	if (*first)
 		check_label(first, name_dns1035_label, first, "", PATH(at, "version"), e);
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		rule_required(e, PATH(PATH(at, "names"), needed[i]), json_str(names, needed[i]));
 	check_names(names, PATH(at, "names"), e);
-	check_common(versions, at, e);
+	check_common(versions, &common, at, e);
 	if (json_bool_or(spec, "preserveUnknownFields", false) && strategy &&
 	    !streq(json_string_value(strategy), "None"))
 		rule_broken(e, FIELD_INVALID, PATH(PATH(at, "conversion"), "strategy"), strategy,

@@ -142,7 +142,7 @@ static const json_t *find_field(const json_t *schema, const char *path, struct s
 	return why->len ? NULL : at;
 }
 
-static void check_selectable(const json_t *fields, size_t i, const json_t *schema,
+static void check_selectable(const json_t *fields, size_t i, size_t **firsts, const json_t *schema,
 			     const struct path *at, struct field_errors *e)
 {
 	static const char *const types[] = { "string", "boolean", "integer", NULL };
@@ -165,7 +165,7 @@ static void check_selectable(const json_t *fields, size_t i, const json_t *schem
 		rule_bad_text(e, FIELD_INVALID, at, path,
 			      "must point to a field of type string, boolean or integer. Enum "
 			      "string fields and strings with formats are allowed.");
-	if (rule_is_again(fields, i, "jsonPath"))
+	if (rule_is_again(firsts, fields, i, "jsonPath"))
 		rule_bad_text(e, FIELD_DUPLICATE, at, path, "%s", "");
 }
 
@@ -173,13 +173,14 @@ void validate_selectable_fields(const json_t *fields, const json_t *schema, cons
 				struct field_errors *e)
 {
 	size_t unique = 0;
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(fields); i++) {
 		const char *path = json_str_or(json_array_get(fields, i), "jsonPath", "");
 		AUTO_STR why;
 		str_init(&why, 8192);
-		check_selectable(fields, i, schema, PATH_AT(at, i), e);
+		check_selectable(fields, i, &firsts, schema, PATH_AT(at, i), e);
 		unique += *path && find_field(schema, path, &why) &&
-			  !rule_is_again(fields, i, "jsonPath");
+			  !rule_is_again(&firsts, fields, i, "jsonPath");
 	}
 	if (unique > SELECTABLE_MAX)
 		rule_bad_count(e, at, unique, SELECTABLE_MAX);

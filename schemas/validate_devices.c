@@ -97,6 +97,7 @@ static void check_request(const json_t *request, const struct path *at, struct f
 	const struct path *here = PATH(at, "firstAvailable");
 	AUTO_JSON *nothing = json_null();
 	rule_name(e, PATH(at, "name"), json_str_or(request, "name", ""), name_dns_label);
+	auto_free size_t *firsts = NULL;
 	if (!exactly && !json_array_size(choices))
 		rule_broken(e, FIELD_REQUIRED, at, NULL,
 			    "exactly one of `exactly` or `firstAvailable` is required");
@@ -113,7 +114,7 @@ static void check_request(const json_t *request, const struct path *at, struct f
 			const char *name = json_str_or(choice, "name", "");
 			rule_name(e, PATH(PATH_AT(here, i), "name"), name, name_dns_label);
 			check_wanted(choice, PATH_AT(here, i), e);
-			if (rule_is_again(choices, i, "name"))
+			if (rule_is_again(&firsts, choices, i, "name"))
 				rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(here, i), name, NULL);
 		}
 }
@@ -160,8 +161,9 @@ static void check_references(const json_t *list, const json_t *claim, const stru
 		if (!device_claim_has_request(claim, name))
 			rule_bad_text(e, FIELD_INVALID, PATH_AT(at, i), name, words);
 	}
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (rule_is_again(list, i, NULL))
+		if (rule_is_again(&firsts, list, i, NULL))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i),
 				      json_string_value(json_array_get(list, i)), NULL);
 }
@@ -234,11 +236,12 @@ static void check_claim(const json_t *spec, const struct path *at, struct field_
 	const json_t *requests = json_object_get(claim, "requests");
 	at = PATH(at, "devices");
 	const struct path *here = PATH(at, "requests");
+	auto_free size_t *firsts = NULL;
 	if (!rule_is_too_many(requests, LIST_MAX, here, e)) {
 		for (size_t i = 0; i < json_array_size(requests); i++)
 			check_request(json_array_get(requests, i), PATH_AT(here, i), e);
 		for (size_t i = 0; i < json_array_size(requests); i++)
-			if (rule_is_again(requests, i, "name"))
+			if (rule_is_again(&firsts, requests, i, "name"))
 				rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(here, i),
 					      json_str(json_array_get(requests, i), "name"), NULL);
 	}
@@ -410,8 +413,9 @@ static void check_devices(const json_t *list, const struct path *at, struct fiel
 		return;
 	for (size_t i = 0; i < json_array_size(list); i++)
 		check_device(json_array_get(list, i), PATH_AT(at, i), e);
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (rule_is_again(list, i, "name"))
+		if (rule_is_again(&firsts, list, i, "name"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i),
 				      json_str(json_array_get(list, i), "name"), NULL);
 }

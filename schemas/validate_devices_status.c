@@ -31,8 +31,9 @@ static void check_reserved(const json_t *tree, struct field_errors *e)
 		for (size_t k = 0; k < ARRAY_LEN(needed); k++)
 			rule_required(e, PATH(PATH_AT(at, i), needed[k]),
 				      json_str(json_array_get(list, i), needed[k]));
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (rule_is_again(list, i, "uid"))
+		if (rule_is_again(&firsts, list, i, "uid"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i),
 				      json_str_or(json_array_get(list, i), "uid", ""), NULL);
 }
@@ -159,9 +160,10 @@ static void check_device(const json_t *tree, const json_t *device, const struct 
 		rule_bad_text(e, FIELD_INVALID, at, id, "must be an allocated device in the claim");
 	}
 	(void)rule_is_too_many(conditions, CONDITIONS_MAX, PATH(at, "conditions"), e); /* told of */
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(conditions); i++) {
 		const struct path *here = PATH_AT(PATH(at, "conditions"), i);
-		if (rule_is_again(conditions, i, "type"))
+		if (rule_is_again(&firsts, conditions, i, "type"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(here, "type"),
 				      json_str_or(json_array_get(conditions, i), "type", ""), NULL);
 		validate_condition(json_array_get(conditions, i), here, e);
@@ -175,14 +177,13 @@ static void check_devices(const json_t *tree, struct field_errors *e)
 	const json_t *list = json_dig(tree, "status.devices");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		check_device(tree, json_array_get(list, i), PATH_AT(at, i), e);
-	for (size_t i = 0; i < json_array_size(list); i++)
-		for (size_t k = 0; k < i; k++) {
-			if (!same_device(json_array_get(list, i), json_array_get(list, k)))
-				continue;
-			auto_free char *id = device_id(json_array_get(list, i));
-			rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i), id, NULL);
-			break;
-		}
+	auto_free size_t *firsts = RULE_FIRSTS(list, "driver", "pool", "device", "shareID");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (firsts[i] == i)
+			continue;
+		auto_free char *id = device_id(json_array_get(list, i));
+		rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i), id, NULL);
+	}
 }
 
 void validate_device_claim_status(const json_t *tree, const json_t *old, struct field_errors *e)

@@ -72,9 +72,10 @@ static bool check_hints(const json_t *list, name_check *check, const struct path
 		rule_bad_count(e, at, json_array_size(list), HINTS_MAX);
 		return false;
 	}
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *name = json_str_or(json_array_get(list, i), "name", "");
-		if (rule_is_again(list, i, "name"))
+		if (rule_is_again(&firsts, list, i, "name"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(PATH_AT(at, i), "name"), name, NULL);
 		rule_name(e, PATH(PATH_AT(at, i), "name"), name, check);
 	}
@@ -106,20 +107,15 @@ static void check_endpoint(const json_t *endpoint, const char *family, const str
 				  PATH(at, "forNodes"), e);
 }
 
-static void check_slice_port(const json_t *ports, size_t i, const struct path *at,
+static void check_slice_port(const json_t *port, bool is_again, const struct path *at,
 			     struct field_errors *e)
 {
-	const json_t *port = json_array_get(ports, i);
 	const char *name = json_str_or(port, "name", "");
 	const char *protocol = json_str(port, "appProtocol");
 	if (*name)
 		rule_name(e, PATH(at, "name"), name, name_dns_label);
-	for (size_t k = 0; k < i; k++) {
-		if (!streq(json_str_or(json_array_get(ports, k), "name", ""), name))
-			continue;
+	if (is_again)
 		rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "name"), name, NULL);
-		break;
-	}
 	rule_enum(e, at, port, "protocol", protocols);
 	if (protocol)
 		rule_name(e, PATH(at, "appProtocol"), protocol, name_label_key);
@@ -135,10 +131,12 @@ void validate_endpoint_slice(const json_t *tree, const json_t *old, struct field
 		rule_required(e, PATH(NULL, "addressType"), NULL);
 	else
 		rule_enum(e, NULL, tree, "addressType", families);
+	auto_free size_t *firsts = RULE_FIRSTS(ports, "name");
 	if (json_array_size(ports) > PORTS_MAX)
 		rule_bad_count(e, PATH(NULL, "ports"), json_array_size(ports), PORTS_MAX);
 	for (size_t i = 0; i < json_array_size(ports) && json_array_size(ports) <= PORTS_MAX; i++)
-		check_slice_port(ports, i, PATH_AT(PATH(NULL, "ports"), i), e);
+		check_slice_port(json_array_get(ports, i), firsts[i] != i,
+				 PATH_AT(PATH(NULL, "ports"), i), e);
 	bool is_same = old && json_equal(list, json_object_get(old, "endpoints"));
 	if (json_array_size(list) > ENDPOINTS_MAX && !is_same)
 		rule_bad_count(e, PATH(NULL, "endpoints"), json_array_size(list), ENDPOINTS_MAX);

@@ -109,15 +109,13 @@ static void check_exit_codes(const json_t *codes, const json_t *spec, const stru
 			    "at least one value is required");
 	else if (json_array_size(values) > 255)
 		rule_bad_count(e, values_at, json_array_size(values), 255);
+	auto_free size_t *firsts = RULE_FIRSTS(values);
 	for (size_t i = 0; i < json_array_size(values); i++) {
 		const json_t *value = json_array_get(values, i);
-		bool is_again = false;
 		if (streq(op, "In") && json_integer_value(value) == 0)
 			rule_broken(e, FIELD_INVALID, PATH_AT(values_at, i), value,
 				    "must not be 0 for the In operator");
-		for (size_t k = 0; k < i; k++)
-			is_again |= json_equal(json_array_get(values, k), value);
-		if (is_again)
+		if (firsts[i] != i)
 			rule_broken(e, FIELD_DUPLICATE, PATH_AT(values_at, i), value, NULL);
 		is_ordered &= i == 0 || json_integer_value(json_array_get(values, i - 1)) <=
 						json_integer_value(value);

@@ -130,9 +130,10 @@ static void check_budget(const json_t *tree, const json_t *old, struct field_err
 	const json_t *list = json_dig(tree, "status.conditions");
 	const struct path *at = PATH(PATH(NULL, "status"), "conditions");
 	(void)old;
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *c = json_array_get(list, i);
-		if (rule_is_again(list, i, "type"))
+		if (rule_is_again(&firsts, list, i, "type"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(PATH_AT(at, i), "type"),
 				      json_str_or(c, "type", ""), NULL);
 		validate_condition(c, PATH_AT(at, i), e);
@@ -145,9 +146,10 @@ static void check_flow(const json_t *tree, const json_t *old, struct field_error
 	const json_t *list = json_dig(tree, "status.conditions");
 	const struct path *at = PATH(PATH(NULL, "status"), "conditions");
 	(void)old;
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *type = json_str_or(json_array_get(list, i), "type", "");
-		if (rule_is_again(list, i, "type"))
+		if (rule_is_again(&firsts, list, i, "type"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(PATH_AT(at, i), "type"), type, NULL);
 		rule_required(e, PATH(PATH_AT(at, i), "type"), type);
 	}
@@ -350,17 +352,15 @@ void validate_node_status(const json_t *tree, const json_t *old, struct field_er
 	const json_t *list = json_object_get(status, "addresses");
 	check_amounts(status, "capacity", e);
 	check_amounts(status, "allocatable", e);
-	for (size_t i = 0; old && i < json_array_size(list); i++)
-		for (size_t k = 0; k < i; k++) {
-			const json_t *one = json_array_get(list, i);
-			if (!rule_same(one, json_array_get(list, k)))
-				continue;
-			AUTO_JSON *shown =
-				json_pack("{s:s,s:s}", "Type", json_str_or(one, "type", ""),
-					  "Address", json_str_or(one, "address", ""));
-			rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i), shown, NULL);
-			break;
-		}
+	auto_free size_t *firsts = RULE_FIRSTS(list, "type", "address");
+	for (size_t i = 0; old && i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+		if (firsts[i] == i)
+			continue;
+		AUTO_JSON *shown = json_pack("{s:s,s:s}", "Type", json_str_or(one, "type", ""),
+					     "Address", json_str_or(one, "address", ""));
+		rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i), shown, NULL);
+	}
 }
 
 static const struct {

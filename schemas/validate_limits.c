@@ -191,6 +191,7 @@ void validate_limit_range(const json_t *tree, const json_t *old, struct field_er
 	static const char *const types[] = { "Pod", "Container", "PersistentVolumeClaim", NULL };
 	(void)old;
 	const json_t *limits = json_dig(tree, "spec.limits");
+	auto_free size_t *firsts = RULE_FIRSTS(limits, "type");
 	for (size_t i = 0; i < json_array_size(limits); i++) {
 		const struct path *at = PATH_AT(PATH(PATH(NULL, "spec"), "limits"), i);
 		const json_t *limit = json_array_get(limits, i);
@@ -200,12 +201,8 @@ void validate_limit_range(const json_t *tree, const json_t *old, struct field_er
 		if (e->count == before && !strchr(type, '/') && !rule_is_one_of(type, types))
 			rule_bad_text(e, FIELD_INVALID, PATH(at, "type"), type,
 				      "must be a standard limit type or fully qualified");
-		for (size_t k = 0; k < i; k++) {
-			if (!streq(json_str_or(json_array_get(limits, k), "type", ""), type))
-				continue;
+		if (firsts[i] != i)
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "type"), type, NULL);
-			break;
-		}
 		check_limit(limit, at, e);
 	}
 }

@@ -43,6 +43,7 @@ void validate_taints(const json_t *taints, const struct path *at, struct field_e
 {
 	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute",
 					       NULL };
+	auto_free size_t *firsts = RULE_FIRSTS(taints, "key", "effect");
 	for (size_t i = 0; i < json_array_size(taints); i++) {
 		const struct path *here = PATH_AT(at, i);
 		const json_t *taint = json_array_get(taints, i);
@@ -54,15 +55,9 @@ void validate_taints(const json_t *taints, const struct path *at, struct field_e
 		rule_required(e, PATH(here, "effect"), effect);
 		if (*effect && !rule_is_one_of(effect, effects))
 			rule_unsupported(e, PATH(here, "effect"), effect, effects);
-		for (size_t k = 0; k < i; k++) {
-			const json_t *other = json_array_get(taints, k);
-			if (!streq(json_str_or(other, "key", ""), key) ||
-			    !streq(json_str_or(other, "effect", ""), effect))
-				continue;
+		if (firsts[i] != i)
 			rule_broken_inside(e, FIELD_DUPLICATE, here, "core.v1.Taint", taint,
 					   "taints must be unique by key and effect pair");
-			break;
-		}
 	}
 }
 
@@ -112,22 +107,14 @@ static void check_host_network(const json_t *spec, const struct path *at, struct
 }
 
 /* Told of the first of two: the original compares each with those that follow. */
-static void check_spread_again(const json_t *list, size_t i, const struct path *at,
+static void check_spread_again(const json_t *one, bool is_followed, const struct path *at,
 			       struct field_errors *e)
 {
-	const json_t *one = json_array_get(list, i);
-	const char *key = json_str_or(one, "topologyKey", "");
-	const char *action = json_str_or(one, "whenUnsatisfiable", "");
-	for (size_t k = i + 1; k < json_array_size(list); k++) {
-		const json_t *other = json_array_get(list, k);
-		if (!streq(json_str_or(other, "topologyKey", ""), key) ||
-		    !streq(json_str_or(other, "whenUnsatisfiable", ""), action))
-			continue;
-		auto_free char *both = xasprintf("{%s, %s}", key, action);
+	auto_free char *both = xasprintf("{%s, %s}", json_str_or(one, "topologyKey", ""),
+					 json_str_or(one, "whenUnsatisfiable", ""));
+	if (is_followed)
 		rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "{topologyKey, whenUnsatisfiable}"),
 			      both, NULL);
-		return;
-	}
 }
 
 static void check_domains(const json_t *constraint, const struct path *at, struct field_errors *e)
@@ -146,7 +133,12 @@ static void check_domains(const json_t *constraint, const struct path *at, struc
 static void check_spread(const json_t *list, const struct path *at, struct field_errors *e)
 {
 	static const char *const actions[] = { "DoNotSchedule", "ScheduleAnyway", NULL };
-	for (size_t i = 0; i < json_array_size(list); i++) {
+	size_t count = json_array_size(list);
+	auto_free size_t *firsts = RULE_FIRSTS(list, "topologyKey", "whenUnsatisfiable");
+	auto_free size_t *lasts = xcalloc(count + 1, sizeof *lasts); /* by firsts */
+	for (size_t i = 0; i < count; i++)
+		lasts[firsts[i]] = i;
+	for (size_t i = 0; i < count; i++) {
 		const json_t *c = json_array_get(list, i);
 		const struct path *here = PATH_AT(at, i);
 		AUTO_JSON *skew = json_integer(json_int_or(c, "maxSkew", 0));
@@ -160,7 +152,7 @@ static void check_spread(const json_t *list, const struct path *at, struct field
 			rule_unsupported(e, PATH(here, "whenUnsatisfiable"), "", actions);
 		rule_label_selector(e, PATH(here, "labelSelector"),
 				    json_object_get(c, "labelSelector"));
-		check_spread_again(list, i, here, e);
+		check_spread_again(c, lasts[firsts[i]] != i, here, e);
 		check_domains(c, here, e);
 		validate_label_keys(c, "matchLabelKeys", here, e);
 	}
@@ -200,11 +192,12 @@ static void check_gates(const json_t *spec, const struct path *at, struct field_
 		rule_name(e, PATH(PATH_AT(PATH(at, "readinessGates"), i), "conditionType"),
 			  json_str_or(json_array_get(ready, i), "conditionType", ""),
 			  name_label_key);
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(gates); i++) {
 		const struct path *here = PATH_AT(PATH(at, "schedulingGates"), i);
 		const char *name = json_str_or(json_array_get(gates, i), "name", "");
 		rule_name(e, here, name, name_label_key);
-		if (rule_is_again(gates, i, "name"))
+		if (rule_is_again(&firsts, gates, i, "name"))
 			rule_bad_text(e, FIELD_DUPLICATE, here, name, NULL);
 	}
 }

@@ -93,14 +93,17 @@ static void check_claims(const json_t *pod, struct field_errors *e)
 	const struct path *at = PATH(PATH(NULL, "status"), "resourceClaimStatuses");
 	const json_t *list = json_dig(pod, "status.resourceClaimStatuses");
 	const json_t *claims = json_dig(pod, "spec.resourceClaims");
+	auto_free size_t *firsts = NULL;
+	AUTO_NAMES known;
+	rule_names_init(&known, claims, "name");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
 		const char *name = json_str_or(one, "name", "");
 		const char *claim = json_str(one, "resourceClaimName");
-		if (!named(claims, name))
+		if (!rule_names_has(&known, name))
 			rule_bad_text(e, FIELD_INVALID, PATH(PATH_AT(at, i), "name"), name,
 				      "must match the name of an entry in `spec.resourceClaims`");
-		if (rule_is_again(list, i, "name"))
+		if (rule_is_again(&firsts, list, i, "name"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(PATH_AT(at, i), "name"), name, NULL);
 		if (claim)
 			rule_name(e, PATH(PATH_AT(at, i), "resourceClaimName"), claim,
@@ -108,17 +111,8 @@ static void check_claims(const json_t *pod, struct field_errors *e)
 	}
 }
 
-static bool same_mapping(const json_t *a, const json_t *b)
-{
-	static const char *const keys[] = { "containerName", "resourceName", "requestName" };
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (!streq(json_str_or(a, keys[i], ""), json_str_or(b, keys[i], "")))
-			return false;
-	return true;
-}
-
-static void check_mapping(const json_t *list, size_t i, const json_t *spec, const struct path *at,
-			  struct field_errors *e)
+static void check_mapping(const json_t *list, size_t i, bool is_again, const json_t *spec,
+			  const struct path *at, struct field_errors *e)
 {
 	static const char *const keys[] = { "containerName", "resourceName", "requestName" };
 	const struct path *here = PATH_AT(PATH(at, "requestMappings"), i);
@@ -138,14 +132,9 @@ static void check_mapping(const json_t *list, size_t i, const json_t *spec, cons
 			      "spec.initContainers.resources.requests or "
 			      "spec.containers.resources.requests");
 	rule_name(e, PATH(at, "requestName"), json_str_or(one, "requestName", ""), name_dns_label);
-	for (size_t k = 0; k < i; k++) {
-		if (!same_mapping(json_array_get(list, k), one))
-			continue;
-		for (size_t m = 0; m < ARRAY_LEN(keys); m++)
-			rule_bad_text(e, FIELD_DUPLICATE, PATH(here, keys[m]),
-				      json_str_or(one, keys[m], ""), NULL);
-		break;
-	}
+	for (size_t m = 0; is_again && m < ARRAY_LEN(keys); m++)
+		rule_bad_text(e, FIELD_DUPLICATE, PATH(here, keys[m]),
+			      json_str_or(one, keys[m], ""), NULL);
 }
 
 static void check_extended_claim(const json_t *pod, struct field_errors *e)
@@ -159,8 +148,10 @@ static void check_extended_claim(const json_t *pod, struct field_errors *e)
 	if (!json_array_size(list))
 		rule_broken(e, FIELD_REQUIRED, PATH(at, "requestMappings"), NULL,
 			    "at least one request mapping is required");
+	auto_free size_t *firsts =
+		RULE_FIRSTS(list, "containerName", "resourceName", "requestName");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		check_mapping(list, i, json_object_get(pod, "spec"), at, e);
+		check_mapping(list, i, firsts[i] != i, json_object_get(pod, "spec"), at, e);
 	rule_required_name(e, PATH(at, "resourceClaimName"), claim, name_dns_subdomain);
 }
 
@@ -271,11 +262,10 @@ static bool container_has(const json_t *container, const char *resource)
 	return false;
 }
 
-static void check_health(const json_t *list, size_t i, const struct path *at,
+static void check_health(const json_t *one, bool is_again, const struct path *at,
 			 struct field_errors *e)
 {
 	static const char *const states[] = { "Healthy", "Unhealthy", "Unknown", NULL };
-	const json_t *one = json_array_get(list, i);
 	const char *health = json_str_or(one, "health", "");
 	const char *message = json_str(one, "message");
 	if (!rule_is_one_of(health, states))
@@ -286,7 +276,7 @@ static void check_health(const json_t *list, size_t i, const struct path *at,
 	if (message && strlen(message) > HEALTH_MESSAGE_MAX)
 		rule_broken(e, FIELD_TOO_LONG, PATH(at, "message"), NULL,
 			    "may not be more than %d bytes", HEALTH_MESSAGE_MAX);
-	if (rule_is_again(list, i, "resourceID"))
+	if (is_again)
 		rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "resourceID"),
 			      json_str_or(one, "resourceID", ""), NULL);
 }
@@ -306,6 +296,7 @@ static void check_allocated(const json_t *pod, const char *name, const char *con
 				PATH_AT(PATH(PATH_AT(at, i), "allocatedResourcesStatus"), k);
 			const json_t *one = json_array_get(resources, k);
 			const json_t *parts = json_object_get(one, "resources");
+			auto_free size_t *firsts = NULL;
 			const char *resource = json_str_or(one, "name", "");
 			if (container && !container_has(container, resource))
 				rule_bad_text(e, FIELD_INVALID, PATH(here, "name"), resource,
@@ -317,7 +308,9 @@ static void check_allocated(const json_t *pod, const char *name, const char *con
 						      : "must match one of the container's "
 							"resource requests");
 			for (size_t m = 0; m < json_array_size(parts); m++)
-				check_health(parts, m, PATH_AT(PATH(here, "resources"), m), e);
+				check_health(json_array_get(parts, m),
+					     rule_is_again(&firsts, parts, m, "resourceID"),
+					     PATH_AT(PATH(here, "resources"), m), e);
 		}
 	}
 }

@@ -151,7 +151,10 @@ void validate_pod_resources(const json_t *spec, const struct path *at, struct fi
 		rule_broken(e, FIELD_FORBIDDEN, PATH(at, "claims"), NULL,
 			    "claims may not be set for Resources at pod-level");
 	check_amounts(resources, true, at, e);
-	validate_container_claims(resources, spec, at, e);
+	struct pod_names pod = { .spec = spec };
+	rule_names_init(&pod.claim_names, json_object_get(spec, "resourceClaims"), "name");
+	validate_container_claims(resources, &pod, at, e);
+	rule_names_fini(&pod.claim_names);
 	if (streq(json_str_or(json_object_get(spec, "os"), "name", ""), "windows")) {
 		rule_broken(e, FIELD_FORBIDDEN, at, NULL, "may not be set for a windows pod");
 		return;

@@ -67,8 +67,9 @@ void validate_resize_policy(const json_t *container, const json_t *spec, const s
 	const json_t *list = json_object_get(container, "resizePolicy");
 	bool is_once = streq(json_str_or(spec, "restartPolicy", ""), "Never");
 	at = PATH(at, "resizePolicy");
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		if (rule_is_again(list, i, "resourceName"))
+		if (rule_is_again(&firsts, list, i, "resourceName"))
 			rule_bad_text(e, FIELD_DUPLICATE, PATH_AT(at, i),
 				      json_str(json_array_get(list, i), "resourceName"), NULL);
 		check_resize(json_array_get(list, i), is_once, at, e);

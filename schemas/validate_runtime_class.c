@@ -4,21 +4,12 @@
 /* Of the same key, operator, value and effect. */
 static void check_tolerations(const json_t *list, const struct path *at, struct field_errors *e)
 {
-	static const char *const parts[] = { "key", "operator", "value", "effect" };
+	auto_free size_t *firsts = RULE_FIRSTS(list, "key", "operator", "value", "effect");
 	validate_tolerations(list, at, e);
 	for (size_t i = 0; i < json_array_size(list); i++)
-		for (size_t k = 0; k < i; k++) {
-			const json_t *a = json_array_get(list, i), *b = json_array_get(list, k);
-			bool is_same = true;
-			for (size_t p = 0; p < ARRAY_LEN(parts); p++)
-				is_same &= streq(json_str_or(a, parts[p], ""),
-						 json_str_or(b, parts[p], ""));
-			if (!is_same)
-				continue;
+		if (firsts[i] != i)
 			rule_broken_inside(e, FIELD_DUPLICATE, PATH_AT(at, i), "core.v1.Toleration",
-					   a, NULL);
-			break;
-		}
+					   json_array_get(list, i), NULL);
 }
 
 void validate_runtime_class(const json_t *tree, const json_t *old, struct field_errors *e)

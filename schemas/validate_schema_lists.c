@@ -21,6 +21,9 @@ static void check_list_keys(const json_t *s, const struct path *at, struct field
 	const json_t *required = json_object_get(items, "required");
 	const struct path *keys_at = PATH(at, "x-kubernetes-list-map-keys");
 	const struct path *members_at = PATH(PATH(at, "items"), "properties");
+	auto_free size_t *firsts = NULL;
+	AUTO_NAMES needed;
+	rule_names_init(&needed, required, NULL);
 	for (size_t i = 0; i < json_array_size(keys); i++) {
 		const char *key = json_string_value(json_array_get(keys, i));
 		const json_t *member = json_object_get(members, key);
@@ -33,7 +36,7 @@ static void check_list_keys(const json_t *s, const struct path *at, struct field
 				      type_of(items),
 				      "must be a scalar type if parent array's "
 				      "x-kubernetes-list-type is map");
-		if (rule_is_again(keys, i, NULL))
+		if (rule_is_again(&firsts, keys, i, NULL))
 			rule_broken(e, FIELD_INVALID, keys_at, keys,
 				    "must not contain duplicate entries");
 	}
@@ -43,10 +46,7 @@ static void check_list_keys(const json_t *s, const struct path *at, struct field
 	for (size_t i = 0; i < json_array_size(keys); i++) {
 		const char *key = json_string_value(json_array_get(keys, i));
 		const json_t *member = json_object_get(members, key);
-		bool is_required = false;
-		for (size_t k = 0; k < json_array_size(required); k++)
-			is_required |= streq(json_string_value(json_array_get(required, k)), key);
-		if (member && !is_required && !has(member, "default"))
+		if (member && !rule_names_has(&needed, key) && !has(member, "default"))
 			rule_broken(e, FIELD_REQUIRED, PATH(PATH_OF(members_at, key), "default"),
 				    NULL,
 				    "this property is in x-kubernetes-list-map-keys, so it must "

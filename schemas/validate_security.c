@@ -98,21 +98,18 @@ static bool is_of_ipc(const char *name)
 static void check_sysctls(const json_t *spec, const json_t *sysctls, const struct path *at,
 			  struct field_errors *e)
 {
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(sysctls); i++) {
 		const json_t *value = json_object_get(json_array_get(sysctls, i), "name");
 		const char *name = json_is_string(value) ? json_string_value(value) : "";
 		const struct path *here = PATH(PATH_AT(at, i), "name");
-		bool is_double = false;
-		for (size_t k = 0; k < i; k++)
-			is_double |=
-				streq(name, json_str_or(json_array_get(sysctls, k), "name", ""));
 		if (!*name)
 			rule_required(e, here, NULL);
 		else if (!is_sysctl(name))
 			rule_broken(e, FIELD_INVALID, here, value,
 				    "must have at most %d characters and match regex ^%s$",
 				    SYSCTL_BYTES_MAX, SYSCTL_PATTERN);
-		else if (is_double)
+		else if (rule_is_again(&firsts, sysctls, i, "name"))
 			rule_broken(e, FIELD_DUPLICATE, here, value, NULL);
 		if (json_bool_or(spec, "hostNetwork", false) && is_of_network(name))
 			rule_broken(e, FIELD_INVALID, here, value,

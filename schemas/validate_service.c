@@ -25,28 +25,22 @@ static void check_port(const json_t *ports, size_t i, const struct path *at, str
 }
 
 /* The same name, port or node port twice. */
-static void check_unique(const json_t *ports, size_t i, const struct path *at,
+struct taken {
+	bool name, port, node;
+};
+
+static void check_unique(const json_t *port, struct taken taken, const struct path *at,
 			 struct field_errors *e)
 {
-	const json_t *port = json_array_get(ports, i);
-	const char *name = json_str_or(port, "name", "");
 	const char *protocol = json_str_or(port, "protocol", "");
-	int64_t number = json_int_or(port, "port", 0), node = json_int_or(port, "nodePort", 0);
-	bool name_taken = false, port_taken = false, node_taken = false;
-	for (size_t k = 0; k < i; k++) {
-		const json_t *other = json_array_get(ports, k);
-		bool same_protocol = streq(json_str_or(other, "protocol", ""), protocol);
-		name_taken |= *name && streq(json_str_or(other, "name", ""), name);
-		port_taken |= same_protocol && json_int_or(other, "port", 0) == number;
-		node_taken |= node && same_protocol && json_int_or(other, "nodePort", 0) == node;
-	}
-	if (name_taken)
+	int64_t number = json_int_or(port, "port", 0);
+	if (taken.name && *json_str_or(port, "name", ""))
 		rule_broken(e, FIELD_DUPLICATE, PATH(at, "name"), json_object_get(port, "name"),
 			    NULL);
-	if (node_taken)
+	if (taken.node && json_int_or(port, "nodePort", 0))
 		rule_broken(e, FIELD_DUPLICATE, PATH(at, "nodePort"),
 			    json_object_get(port, "nodePort"), NULL);
-	if (port_taken) {
+	if (taken.port) {
 		AUTO_JSON *key = json_pack("{s:s, s:I, s:i, s:i}", "protocol", protocol, "port",
 					   (json_int_t)number, "targetPort", 0, "nodePort", 0);
 		rule_broken_inside(e, FIELD_DUPLICATE, at, "core.v1.ServicePort", key, NULL);
@@ -57,12 +51,17 @@ static void check_ports(const json_t *spec, const struct path *at, struct field_
 {
 	const char *type = json_str_or(spec, "type", "");
 	const json_t *ports = json_object_get(spec, "ports");
+	auto_free size_t *names = RULE_FIRSTS(ports, "name");
+	auto_free size_t *numbers = RULE_FIRSTS(ports, "protocol", "port");
+	auto_free size_t *nodes = RULE_FIRSTS(ports, "protocol", "nodePort");
 	if (json_array_size(ports) == 0 && !is_headless(spec) && !streq(type, "ExternalName"))
 		rule_required(e, at, NULL);
 	for (size_t i = 0; i < json_array_size(ports); i++) {
 		const struct path *here = PATH_AT(at, i);
 		check_port(ports, i, here, e);
-		check_unique(ports, i, here, e);
+		check_unique(json_array_get(ports, i),
+			     (struct taken){ names[i] != i, numbers[i] != i, nodes[i] != i }, here,
+			     e);
 		if (streq(type, "ClusterIP") &&
 		    json_int_or(json_array_get(ports, i), "nodePort", 0))
 			rule_broken(e, FIELD_FORBIDDEN, PATH(here, "nodePort"), NULL,
@@ -97,13 +96,11 @@ static void check_families(const json_t *spec, const struct path *at, struct fie
 	if (!*ip && json_array_size(ips))
 		rule_broken(e, FIELD_INVALID, PATH(at, "clusterIPs"), ips,
 			    "must be empty when `clusterIP` is not specified");
+	auto_free size_t *firsts = RULE_FIRSTS(families);
 	for (size_t i = 0; i < json_array_size(families); i++)
-		for (size_t k = 0; k < i; k++)
-			if (json_equal(json_array_get(families, i), json_array_get(families, k))) {
-				rule_broken(e, FIELD_DUPLICATE, PATH_AT(PATH(at, "ipFamilies"), i),
-					    json_array_get(families, i), NULL);
-				break;
-			}
+		if (firsts[i] != i)
+			rule_broken(e, FIELD_DUPLICATE, PATH_AT(PATH(at, "ipFamilies"), i),
+				    json_array_get(families, i), NULL);
 }
 
 /* An address and the family that is said to be its. */

@@ -56,24 +56,24 @@ static void check_parameters(const json_t *map, bool may_be_empty, struct field_
 
 static void check_topology_values(const json_t *list, const struct path *at, struct field_errors *e)
 {
+	auto_free size_t *firsts = RULE_FIRSTS(list);
 	if (!json_array_size(list))
 		rule_required(e, at, NULL);
 	for (size_t i = 0; i < json_array_size(list); i++)
-		for (size_t k = 0; k < i; k++)
-			if (json_equal(json_array_get(list, i), json_array_get(list, k))) {
-				rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i),
-					    json_array_get(list, i), NULL);
-				break;
-			}
+		if (firsts[i] != i)
+			rule_broken(e, FIELD_DUPLICATE, PATH_AT(at, i), json_array_get(list, i),
+				    NULL);
 }
 
 static void check_topologies(const json_t *terms, struct field_errors *e)
 {
+	auto_free size_t *terms_firsts = RULE_FIRSTS(terms, "matchLabelExpressions");
 	for (size_t i = 0; i < json_array_size(terms); i++) {
 		const json_t *list =
 			json_object_get(json_array_get(terms, i), "matchLabelExpressions");
 		const struct path *at =
 			PATH(PATH_AT(PATH(NULL, "allowedTopologies"), i), "matchLabelExpressions");
+		auto_free size_t *firsts = NULL;
 		for (size_t k = 0; k < json_array_size(list); k++) {
 			const json_t *one = json_array_get(list, k);
 			const struct path *here = PATH_AT(at, k);
@@ -81,22 +81,13 @@ static void check_topologies(const json_t *terms, struct field_errors *e)
 					      e);
 			rule_name(e, PATH(here, "key"), json_str_or(one, "key", ""),
 				  name_label_key);
-			if (rule_is_again(list, k, "key"))
+			if (rule_is_again(&firsts, list, k, "key"))
 				rule_bad_text(e, FIELD_DUPLICATE, PATH(here, "key"),
 					      json_str(one, "key"), NULL);
 		}
 		/* The original compares what it has made of them: nothing is like nothing. */
-		if (!json_array_size(list)) {
+		if (!json_array_size(list) || terms_firsts[i] != i)
 			rule_bad_text(e, FIELD_DUPLICATE, at, "", NULL);
-			continue;
-		}
-		for (size_t k = 0; k < i; k++) {
-			if (!json_equal(list, json_object_get(json_array_get(terms, k),
-							      "matchLabelExpressions")))
-				continue;
-			rule_bad_text(e, FIELD_DUPLICATE, at, "", NULL);
-			break;
-		}
 	}
 }
 
@@ -135,15 +126,13 @@ void validate_attributes_class(const json_t *tree, const json_t *old, struct fie
 
 static void check_token_requests(const json_t *list, const struct path *at, struct field_errors *e)
 {
+	auto_free size_t *firsts = RULE_FIRSTS(list, "audience");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
 		const json_t *seconds = json_object_get(one, "expirationSeconds");
 		const char *audience = json_str_or(one, "audience", "");
 		const struct path *here = PATH_AT(at, i);
-		bool is_again = false;
-		for (size_t k = 0; k < i; k++)
-			is_again |= streq(json_str_or(json_array_get(list, k), "audience", ""),
-					  audience);
+		bool is_again = firsts[i] != i;
 		if (is_again)
 			rule_bad_text(e, FIELD_DUPLICATE, PATH(here, "audience"), audience, NULL);
 		if (is_again || !seconds)
@@ -189,11 +178,11 @@ void validate_csi_driver(const json_t *tree, const json_t *old, struct field_err
 		       json_object_get(before, "volumeLifecycleModes"));
 }
 
-static void check_node_driver(const json_t *drivers, size_t i, const struct path *at,
+static void check_node_driver(const json_t *driver, bool is_again, const struct path *at,
 			      struct field_errors *e)
 {
-	const json_t *driver = json_array_get(drivers, i);
 	const json_t *keys = json_object_get(driver, "topologyKeys");
+	auto_free size_t *firsts = RULE_FIRSTS(keys);
 	const char *name = json_str_or(driver, "name", "");
 	const char *id = json_str_or(driver, "nodeID", "");
 	rule_driver_name(e, PATH(at, "name"), name);
@@ -203,21 +192,13 @@ static void check_node_driver(const json_t *drivers, size_t i, const struct path
 			      "must be %d characters or less", NODE_ID_SIZE_MAX);
 	rule_at_least(e, PATH(at, "allocatable"), json_object_get(driver, "allocatable"), "count",
 		      0);
-	for (size_t k = 0; k < i; k++) {
-		if (!streq(json_str_or(json_array_get(drivers, k), "name", ""), name))
-			continue;
+	if (is_again)
 		rule_bad_text(e, FIELD_DUPLICATE, PATH(at, "name"), name, NULL);
-		break;
-	}
 	for (size_t k = 0; k < json_array_size(keys); k++) {
 		const char *key = json_string_value(json_array_get(keys, k));
 		rule_required(e, at, key);
-		for (size_t j = 0; j < k; j++) {
-			if (!json_equal(json_array_get(keys, j), json_array_get(keys, k)))
-				continue;
+		if (firsts[k] != k)
 			rule_bad_text(e, FIELD_DUPLICATE, at, key, NULL);
-			break;
-		}
 		rule_name(e, at, key, name_label_key);
 	}
 }
@@ -226,15 +207,18 @@ void validate_csi_node(const json_t *tree, const json_t *old, struct field_error
 {
 	const struct path *at = PATH(PATH(NULL, "spec"), "drivers");
 	const json_t *drivers = json_dig(tree, "spec.drivers"), *before;
+	auto_free size_t *firsts = RULE_FIRSTS(drivers, "name");
 	for (size_t i = 0; i < json_array_size(drivers); i++)
-		check_node_driver(drivers, i, PATH_AT(at, i), e);
+		check_node_driver(json_array_get(drivers, i), firsts[i] != i, PATH_AT(at, i), e);
 	before = old ? json_dig(old, "spec.drivers") : NULL;
+	AUTO_NAMES names;
+	rule_names_init(&names, drivers, "name");
 	for (size_t i = 0; i < json_array_size(before); i++) {
-		for (size_t k = 0; k < json_array_size(drivers); k++) {
+		const char *name = json_str_or(json_array_get(before, i), "name", "");
+		size_t k = rule_names_sorted(&names, name);
+		for (; k < names.count && streq(names.at[k].text, name); k++) {
 			AUTO_JSON *was = json_copy(json_array_get(before, i));
-			AUTO_JSON *now = json_copy(json_array_get(drivers, k));
-			if (!streq(json_str_or(was, "name", ""), json_str_or(now, "name", "")))
-				continue;
+			AUTO_JSON *now = json_copy(json_array_get(drivers, names.at[k].place));
 			json_object_del(was, "allocatable");
 			json_object_del(now, "allocatable");
 			rule_unchanged(e, at, now, was);

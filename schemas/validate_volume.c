@@ -275,6 +275,7 @@ static void check_claim_name(const json_t *volume, const char *pod_name, const s
 void validate_volumes(const json_t *volumes, const char *pod_name, json_t *ret_sound,
 		      const struct path *at, struct field_errors *e)
 {
+	auto_free size_t *firsts = NULL;
 	for (size_t i = 0; i < json_array_size(volumes); i++) {
 		const struct path *here = PATH_AT(at, i);
 		json_t *volume = json_array_get(volumes, i);
@@ -283,7 +284,7 @@ void validate_volumes(const json_t *volumes, const char *pod_name, json_t *ret_s
 		rule_required_name(e, PATH(here, "name"), json_str_or(volume, "name", ""),
 				   name_dns_label);
 		check_claim_name(volume, pod_name, here, e);
-		if (rule_is_again(volumes, i, "name"))
+		if (rule_is_again(&firsts, volumes, i, "name"))
 			rule_broken(e, FIELD_DUPLICATE, PATH(here, "name"),
 				    json_object_get(volume, "name"), NULL);
 		if (e->count == before)

@@ -3,6 +3,7 @@
 #include "schemas/app_armor.h"
 #include "schemas/quantity.h"
 #include "schemas/report.h"
+#include "schemas/rule.h"
 #include "schemas/warning.h"
 
 #include <stdarg.h>
@@ -139,21 +140,12 @@ static void warn_volumes(const json_t *list, const struct path *at, struct schem
 					old[k].words);
 }
 
-/* Whether one before `i` has the same text. */
-static bool is_again(const json_t *list, size_t i, const char *member)
-{
-	const char *text = json_str_or(json_array_get(list, i), member, "");
-	for (size_t k = 0; k < i; k++)
-		if (streq(json_str_or(json_array_get(list, k), member, ""), text))
-			return true;
-	return false;
-}
-
 static void warn_twice(const json_t *list, const char *member, const struct path *at,
 		       struct schema_report *ret)
 {
+	auto_free size_t *firsts = RULE_FIRSTS(list, member);
 	for (size_t i = 0; i < json_array_size(list); i++)
-		if (is_again(list, i, member))
+		if (firsts[i] != i)
 			warn_at(ret, PATH(PATH_AT(at, i), member), "duplicate %s \"%s\"", member,
 				json_str_or(json_array_get(list, i), member, ""));
 }
@@ -161,8 +153,9 @@ static void warn_twice(const json_t *list, const char *member, const struct path
 /* A variable set twice; one that builds on the earlier value is meant so. */
 static void warn_env(const json_t *list, const struct path *at, struct schema_report *ret)
 {
+	auto_free size_t *firsts = RULE_FIRSTS(list, "name");
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		if (!is_again(list, i, "name"))
+		if (firsts[i] == i)
 			continue;
 		const json_t *one = json_array_get(list, i);
 		const char *name = json_str_or(one, "name", "");
