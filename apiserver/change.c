@@ -33,6 +33,26 @@ void change_reset(struct change *c)
 	c->is_create = c->is_delete = c->keeps_managed = c->looks_at_pods = false;
 }
 
+enum change_part change_part_of(const char *subresource)
+{
+	static const struct {
+		const char *name;
+		enum change_part part;
+	} parts[] = { { "status", PART_STATUS },
+		      { "scale", PART_SCALE },
+		      { "finalize", PART_FINALIZE },
+		      { "binding", PART_BINDING },
+		      { "approval", PART_APPROVAL },
+		      { "resize", PART_RESIZE },
+		      { "ephemeralcontainers", PART_EPHEMERAL } };
+	if (!subresource)
+		return PART_MAIN;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (streq(parts[i].name, subresource))
+			return parts[i].part;
+	return PART_OTHER;
+}
+
 static char *header(struct change *c, const char *name)
 {
 	const char *value = http_header_get(c->r->x, name);

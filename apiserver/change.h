@@ -65,7 +65,8 @@ struct change {
 	int code;
 	struct failure failure;
 	bool is_dry_run, is_fresh, is_abandoned;
-	bool has_looked; /* at the pods of a namespace */
+	void (*after)(void *change, bool is_gone); /* a worker has done its step */
+	bool has_looked;                           /* at the pods of a namespace */
 	int attempts;
 	char now[64]; /* as metadata shows it, of the present attempt */
 
@@ -86,6 +87,8 @@ struct change {
 	bool is_printed; /* they are the tree's, as managedFields were compared with them */
 };
 
+/* NULL: of the object itself. */
+enum change_part change_part_of(const char *subresource);
 /* Once, before anything is decoded: a worker must not ask the exchange. */
 void change_read_headers(struct change *c);
 void change_free_headers(struct change *c);

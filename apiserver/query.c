@@ -133,12 +133,17 @@ static bool is_unit(const char *text, size_t n)
 
 #define TIMEOUT_PROBLEM "invalid timeout specified in the request URL - time: "
 
-int query_check_timeout(const struct query *q, struct error *err)
+int query_timeout(const struct query *q, int64_t *ret_us, struct error *err)
 {
 	const char *v = query_get(q, "timeout");
-	int64_t us;
-	if (!v || !*v || duration_parse(v, &us))
+	*ret_us = 0;
+	if (!v || !*v)
 		return 0;
+	if (duration_parse(v, ret_us)) {
+		if (*ret_us == 0 && *v != '-' && strpbrk(v, "123456789"))
+			*ret_us = 1;
+		return 0;
+	}
 	for (const char *p = v + (*v == '-' || *v == '+'); *p;) {
 		size_t number = strspn(p, "0123456789."), n = strcspn(p + number, "0123456789.");
 		if (!strpbrk(p, "0123456789") || number == 0 || (number == 1 && *p == '.'))

@@ -33,5 +33,6 @@ ssize_t url_decode_to(char *to, const char *text, size_t n, bool plus_is_blank);
 /* One percent-encoded piece; '+' stays unless plus_is_blank. NULL: broken. The caller's. */
 char *url_decode(const char *text, size_t n, bool plus_is_blank);
 
-/* `timeout`, which clients send along with their own, is a duration; ERR_MALFORMED. */
-int query_check_timeout(const struct query *q, struct error *err) MUST_CHECK;
+/* `timeout`, which clients send along with their own, is a duration; 0: none is said; less than a
+ * microsecond is one; ERR_MALFORMED. */
+int query_timeout(const struct query *q, int64_t *ret_us, struct error *err) MUST_CHECK;

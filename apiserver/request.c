@@ -86,6 +86,7 @@ struct request *request_new(struct server *server, struct http_exchange *x)
 
 static void request_fini(struct request *r)
 {
+	deadline_clear(r);
 	query_fini(&r->query);
 	target_fini(&r->target);
 	identity_fini(&r->who);
@@ -202,11 +203,18 @@ static void common_headers(struct request *r, struct headers *h, const char *con
 	}
 }
 
+/* Who has heard 504 is counted already. */
+static void count(struct request *r, int status)
+{
+	if (!r->deadline.is_over)
+		server_count_request(r->server, r->target.verb, r->target.is_resource, status,
+				     loop_now_ms(r->server->loop) - r->start_ms);
+}
+
 static void finish_now(struct request *r, int status, struct headers *h, const void *body,
 		       size_t len, void (*release)(void *ctx), void *release_ctx)
 {
-	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
-			     loop_now_ms(r->server->loop) - r->start_ms);
+	count(r, status);
 	struct http_exchange *x = r->x;
 	audit_tell(r->server->audit, r, AUDIT_COMPLETE, status, body, len);
 	http_reply(x, status, h->at, h->count, body, len, release, release_ctx);
@@ -462,8 +470,7 @@ void reply_success(struct request *r, int status, const struct schema_kind *kind
 static void begin_stream(struct request *r, int status, const struct headers *h,
 			 const struct http_source *source, void *ctx)
 {
-	server_count_request(r->server, r->target.verb, r->target.is_resource, status,
-			     loop_now_ms(r->server->loop) - r->start_ms);
+	count(r, status);
 	audit_stream(r->server->audit, r, status, &source, &ctx);
 	http_stream(r->x, status, h->at, h->count, source, ctx);
 	request_drop(r);

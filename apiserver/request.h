@@ -7,6 +7,7 @@
 #pragma once
 
 #include "apiserver/accept.h"
+#include "apiserver/deadline.h"
 #include "apiserver/failure.h"
 #include "apiserver/object.h"
 #include "apiserver/target.h"
@@ -63,6 +64,7 @@ struct request {
 	char *warnings[WARNINGS_MAX];
 	size_t warnings_count, warnings_bytes;
 	int64_t start_ms;
+	struct deadline deadline;
 	struct annotations annotations; /* for the audit log */
 	char audit_id[37];
 	struct target target; /* the last: its room is not zeroed for the next request */

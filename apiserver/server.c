@@ -13,6 +13,7 @@
 #include "apiserver/flow_keep.h"
 #include "apiserver/oidc_fetch.h"
 #include "apiserver/openapi_whole.h"
+#include "apiserver/own_exchange.h"
 #include "apiserver/peers.h"
 #include "apiserver/quota_keep.h"
 #include "apiserver/rbac.h"
@@ -224,15 +225,28 @@ static bool waits_for_keys(struct request *r)
 	       oidc_fetch_wait(s->oidc_fetch, authenticate_again, r);
 }
 
+/* Watches and streams take as long as they like, and the server itself waits for what comes. */
+static bool is_patient(const struct request *r)
+{
+	const struct target *t = &r->target;
+	return r->x->ops == own_exchange_ops() ||
+	       (t->is_resource && (t->verb == VERB_WATCH || is_images(t) || is_metadata(t) ||
+				   (t->subresource && server_is_stream(t->subresource))));
+}
+
 static int read_target(struct request *r, struct error *err)
 {
 	struct target *t = &r->target;
 	int code = query_parse(r->x->query, &r->query, err);
 	if (code == 0)
 		code = target_parse(r->server->kinds, r->x->method, r->x->path, &r->query, t, err);
-	bool is_long = t->is_resource && (t->verb == VERB_WATCH ||
-					  (t->subresource && server_is_stream(t->subresource)));
-	return code < 0 || is_long ? code : query_check_timeout(&r->query, err);
+	int64_t timeout_us;
+	if (code < 0 || is_patient(r))
+		return code;
+	code = query_timeout(&r->query, &timeout_us, err);
+	if (code == 0)
+		deadline_set(r, timeout_us);
+	return code;
 }
 
 static void serve(struct request *r)
@@ -375,6 +389,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->quotas = quota_keeper_new(s);
 	s->definitions = definitions_new(s);
 	s->turns = turns_new(loop, serve);
+	s->deadlines = deadlines_new(loop);
 	s->frames = watch_frames_new();
 	s->bookmarks = loop_timer_new(loop, bookmark, s);
 	loop_timer_set(s->bookmarks, BOOKMARK_MS);
@@ -392,6 +407,7 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
+	deadlines_free(s->deadlines);
 	server_work_orphan(s);
 	turns_free(s->turns);
 	watch_frames_free(s->frames);

@@ -31,6 +31,7 @@ struct all;
 struct authz_node;
 struct bootstrap;
 struct callers;
+struct deadlines;
 struct definitions;
 struct endpoints_keeper;
 struct flow_keeper;
@@ -74,6 +75,7 @@ struct server {
 	struct authz_node *authz_node;
 	struct snapshot snapshots[SNAPSHOTS_MAX];
 	struct turns *turns;
+	struct deadlines *deadlines;
 	struct request *spare; /* to be used again */
 	size_t spare_count;
 	struct loop_timer *bookmarks;

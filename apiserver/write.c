@@ -43,12 +43,22 @@ static void end_failed(struct change *c, struct failure *f)
 
 /* ---- long steps ---- */
 
+static void step_done(void *change, bool is_gone)
+{
+	struct change *c = change;
+	if (!is_gone)
+		deadline_give_back(c->r);
+	c->after(c, is_gone);
+}
+
 /* A step that only needs the change itself, and what comes after it. */
 static void run_step(struct change *c, void (*step)(void *change),
 		     void (*after)(void *change, bool is_gone))
 {
 	if (is_large(c)) {
-		server_offload(c->server, step, after, c);
+		c->after = after;
+		deadline_lend(c->r);
+		server_offload(c->server, step, step_done, c);
 	} else {
 		step(c);
 		after(c, false);
@@ -385,26 +395,6 @@ static void attempt(struct change *c)
 
 /* ---- beginning ---- */
 
-static enum change_part part_of(const char *subresource)
-{
-	static const struct {
-		const char *name;
-		enum change_part part;
-	} parts[] = { { "status", PART_STATUS },
-		      { "scale", PART_SCALE },
-		      { "finalize", PART_FINALIZE },
-		      { "binding", PART_BINDING },
-		      { "approval", PART_APPROVAL },
-		      { "resize", PART_RESIZE },
-		      { "ephemeralcontainers", PART_EPHEMERAL } };
-	if (!subresource)
-		return PART_MAIN;
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (streq(parts[i].name, subresource))
-			return parts[i].part;
-	return PART_OTHER;
-}
-
 /* A text of the body's metadata, or ""; the caller's. */
 static char *sent_text(const struct change *c, const char *name)
 {
@@ -480,7 +470,7 @@ void serve_write(struct request *r)
 			      .kind = schema_storage(r->target.kind),
 			      .asked = r->target.kind,
 			      .verb = verbs[r->target.verb],
-			      .part = part_of(r->target.subresource) };
+			      .part = change_part_of(r->target.subresource) };
 	str_init(&c->bytes, RENDER_LIMIT);
 	str_init(&c->owners, RENDER_LIMIT);
 	str_init(&c->sent, RENDER_LIMIT);

@@ -222,7 +222,7 @@ bool duration_parse(const char *text, int64_t *ret_us)
 			return false;
 		total += value * unit;
 	}
-	if (total > 9e18)
+	if (total > (double)(INT64_MAX / 1000)) /* it is a number of nanoseconds */
 		return false;
 	*ret_us = (int64_t)(sign * total);
 	return true;
