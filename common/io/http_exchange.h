@@ -70,7 +70,7 @@ struct http_exchange_ops {
 struct http_exchange {
 	const struct http_exchange_ops *ops;
 	const char *method;
-	const char *path;  /* as sent, still percent-encoded, without the query */
+	const char *path;  /* as sent, still percent-encoded, without host and query */
 	const char *query; /* as sent, without '?'; "" where there is none */
 	const char *body;
 	size_t body_len;

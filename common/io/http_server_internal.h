@@ -71,10 +71,11 @@ struct server_exchange {
 	enum exchange_state state;
 	unsigned refs; /* libmicrohttpd's request; the handler's, until answered and closed */
 	struct server_exchange *next_spare;
-	char *uri;         /* in uri_room, or the exchange's */
-	char method[24];   /* of those that nobody knows */
-	uint32_t initials; /* of its headers */
-	int64_t begun_ms;  /* when its request line was there */
+	char *uri;                  /* in uri_room, or the exchange's */
+	const char *target_problem; /* NULL: none */
+	char method[24];            /* of those that nobody knows */
+	uint32_t initials;          /* of its headers */
+	int64_t begun_ms;           /* when its request line was there */
 	struct str body;
 	uint64_t discarded;
 	bool is_in_callback, is_suspended, is_handed, is_hung, must_close;
@@ -197,9 +198,12 @@ void server_reply_status(struct server_exchange *x, int status, const char *reas
 			 const char *message, bool closes);
 
 /* ---- http_server_framing.c ---- */
-/* Why nobody can be sure where this request ends; NULL: all is well. */
-/* *ret_initials: with what letters the names of its headers begin. */
-const char *server_framing_problem(struct MHD_Connection *mhd, uint32_t *ret_initials);
+/* Why nobody can be sure where this request ends, or whom it is for; NULL: all is well. `version` as
+ * the client wrote it. *ret_initials: with what letters the names of its headers begin. */
+const char *server_framing_problem(struct MHD_Connection *mhd, const char *version,
+				   uint32_t *ret_initials);
+/* Of its host alone. */
+const char *server_host_problem(struct MHD_Connection *mhd, const char *version);
 
 /* A bit for each letter, whatever its case; what is no letter shares them. */
 static inline uint32_t server_initial(const char *name)

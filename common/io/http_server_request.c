@@ -1,4 +1,5 @@
 #include "common/io/http_server_internal.h"
+#include "common/io/http_target.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -71,7 +72,7 @@ static void find_headers_like(struct http_exchange *base, const char *prefix, ht
 {
 	struct server_exchange *x = exchange_of(base);
 	struct visiting v = { prefix, visit, ctx };
-	if (may_have(x, prefix))
+	if (*prefix ? may_have(x, prefix) : x->connection->mhd && !x->is_mhd_over)
 		(void)MHD_get_connection_values(x->connection->mhd, MHD_HEADER_KIND, visit_like,
 						&v);
 }
@@ -149,19 +150,15 @@ void *server_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 	c->had_request = true;
 	server_handshake_over(c);
 	str_init(&x->body, s->options.body_max);
-	char *query = strchr(x->uri, '?');
-	if (query)
-		*query++ = '\0';
 	x->base.ops = &server_exchange_ops;
-	x->base.path = x->uri;
+	x->target_problem = http_target_split(x->uri, &x->base.path, &x->base.query);
 	x->may_be_taken =
-		s->options.may_take_over && s->options.may_take_over(s->options.ctx, x->uri);
+		s->options.may_take_over && s->options.may_take_over(s->options.ctx, x->base.path);
 	/* For libmicrohttpd what follows is a body of unknown length: so it gives us the bytes that
 	 * it has read together with the head, which it would take for the next request. Set before
 	 * the client's headers are read, this one counts. */
 	if (x->may_be_taken)
 		(void)MHD_set_connection_value(mhd, MHD_HEADER_KIND, "Transfer-Encoding", "stream");
-	x->base.query = query ? query : "";
 	return x;
 }
 
@@ -271,7 +268,16 @@ static const char *lasting_method(struct server_exchange *x, const char *method)
 	return x->method;
 }
 
-static enum MHD_Result take_head(struct server_exchange *x, const char *method)
+/* Its connection is closed: what follows is not looked at. */
+static enum MHD_Result refuse_head(struct server_exchange *x, const char *problem)
+{
+	x->is_handed = true;
+	x->refs++;
+	server_reply_status(x, 400, "BadRequest", problem, true);
+	return server_queue(x);
+}
+
+static enum MHD_Result take_head(struct server_exchange *x, const char *method, const char *version)
 {
 	struct http_server *s = x->connection->server;
 	s->counts.requests_total++;
@@ -279,15 +285,13 @@ static enum MHD_Result take_head(struct server_exchange *x, const char *method)
 	x->state = EXCHANGE_BODY;
 	set_peer(x);
 	x->initials = UINT32_MAX;
+	const char *problem =
+		x->may_be_taken ? server_host_problem(x->connection->mhd, version)
+				: server_framing_problem(x->connection->mhd, version, &x->initials);
+	if (problem || x->target_problem)
+		return refuse_head(x, problem ? problem : x->target_problem);
 	if (x->may_be_taken)
 		return offer(x); /* what follows is never taken for a request */
-	const char *problem = server_framing_problem(x->connection->mhd, &x->initials);
-	if (problem) {
-		x->is_handed = true;
-		x->refs++;
-		server_reply_status(x, 400, "BadRequest", problem, true);
-		return server_queue(x);
-	}
 	if (s->options.wants_stream &&
 	    s->options.wants_stream(s->options.ctx, x->base.method, x->base.path)) {
 		x->is_body_streamed = true;
@@ -398,12 +402,11 @@ enum MHD_Result server_access(void *cls, struct MHD_Connection *mhd, const char 
 	(void)cls;
 	(void)mhd;
 	(void)url; /* x has it undecoded */
-	(void)version;
 	if (!x || x->must_close)
 		return MHD_NO;
 	x->is_in_callback = true;
 	if (x->state == EXCHANGE_HEAD)
-		result = take_head(x, method);
+		result = take_head(x, method, version);
 	else if (x->may_be_taken)
 		result = pass_on(x, upload, upload_size);
 	else if (*upload_size) {

@@ -113,6 +113,28 @@ def case_smuggling(cluster):
     unharmed(cluster, pid, before)
 
 
+def case_hosts(cluster):
+    """A request names one host, in its own header; a whole URL in place of the path is served."""
+    pid, before, admin = cluster.pid("apiserver"), memory_mb(cluster), Peer(cluster)
+    line = "GET %s HTTP/1.1\r\n%sConnection: close\r\n\r\n"
+    for what, target, hosts, status in (
+            ("no host", "/api", "", b"400"), ("two hosts", "/api", "Host: a\r\nHost: a\r\n", b"400"),
+            ("a host with a path", "/api", "Host: a/b\r\n", b"400"),
+            ("no host of a stream", "/api/v1/namespaces/a/pods/b/exec?command=c", "", b"400"),
+            ("a whole URL", "https://127.0.0.1:%d/api" % admin.port, "Host: a\r\n", b"200"),
+            ("one of an object", "https://a/api/v1/namespaces/none?x=y", "Host: a\r\n", b"404"),
+            ("one of somebody else", "http://b.example/api/v1/namespaces/default", "Host: a\r\n", b"200"),
+            ("one without a host", "https://a/api", "", b"400"),
+            ("one that cannot be read", "https://a:b:c/api", "Host: a\r\n", b"400"),
+            ("no slash", "api/v1/namespaces/default", "Host: a\r\n", b"400")):
+        got = admin.send(line % (target, hosts))
+        check(got.split()[1:2] == [status], what, got[:300])
+    for target in ("/api/v1/namespaces/default", "https://a/api/v1/namespaces/default"):
+        got = Peer(cluster, None).send(line % (target, "Host: a\r\n"))
+        check(got.split()[1:2] == [b"403"], "nobody may read it by whatever name", got[:300])
+    unharmed(cluster, pid, before)
+
+
 def case_heads(cluster):
     """Heads without end, lines without end, and clients that fall silent in the middle."""
     pid, before, admin = cluster.pid("apiserver"), memory_mb(cluster), Peer(cluster)

@@ -3,6 +3,7 @@
  * input is method, path, query and header, parted by newlines. */
 #include "apiserver/accept.h"
 #include "apiserver/target.h"
+#include "common/io/http_target.h"
 
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct accept accept;
 	enum schema_encoding encoding;
 	int64_t number;
+	auto_free char *whole = xstrdup(parts[1]);
+	const char *path, *asked;
+	(void)http_target_split(whole, &path, &asked);
 	if (query_parse(parts[2], &query, &err) == 0 &&
 	    target_parse(kinds_constant(), parts[0], parts[1], &query, &target, &err) == 0) {
 		for (size_t i = 0; i < query.count; i++)
@@ -28,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				(void)query_bool(&query, query.at[i].name);
 		target_fini(&target);
 	}
+	if (query.count)
+		(void)(query_timeout(&query, &number, &err) == 0);
 	query_fini(&query);
 	struct accept_offer offer = { true, true, true, true, true, true };
 	(void)accept_choose(parts[3], &offer, &accept);
