@@ -148,14 +148,15 @@ static void add_body(struct str *line, struct request *r)
 	schema_report_fini(&report);
 }
 
-/* What was made has its name in the answer only, where the server drew it. */
-static char *drawn_name(const struct request *r, int status, const void *body, size_t len)
+void audit_note_object(struct request *r, const struct audit_object *sent)
 {
-	bool has_object = r->target.verb == VERB_CREATE && !r->target.name && status == 201 &&
-			  len > 2 && memcmp(body, "{\"", 2) == 0 && r->accept.as == ACCEPT_OBJECT;
-	if (!has_object)
-		return NULL;
-	return scan_text(scan_dig((struct span){ body, len }, "metadata.name"));
+	if (!r->server->audit || !r->target.is_resource || r->object_ref)
+		return;
+	AUTO_STR text;
+	str_init(&text, LINE_MAX);
+	audit_line_object(&text, &r->target, sent);
+	if (str_ok(&text))
+		r->object_ref = str_take(&text);
 }
 
 /* HEAD asks for what GET asks for. */
@@ -174,7 +175,6 @@ static size_t begin_line(struct audit *a, struct request *r, enum audit_level le
 {
 	int64_t now_us = loop_wall_us(a->loop);
 	bool is_another = r->real.name != NULL;
-	auto_free char *name = drawn_name(r, status, body, len);
 	str_clear(&a->line);
 	return audit_line_begin(
 		&(struct audit_event){
@@ -189,7 +189,7 @@ static size_t begin_line(struct audit *a, struct request *r, enum audit_level le
 			.address = r->x->peer.address,
 			.agent = http_header_get(r->x, "User-Agent"),
 			.target = &r->target,
-			.drawn_name = name,
+			.object_ref = r->object_ref,
 			.status = status,
 			.answer = body,
 			.answer_len = len,

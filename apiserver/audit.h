@@ -39,6 +39,13 @@ enum audit_stage { AUDIT_RECEIVED, AUDIT_STARTED, AUDIT_COMPLETE, AUDIT_STAGE_CO
 void audit_tell(struct audit *a, struct request *r, enum audit_stage stage, int status,
 		const void *body, size_t len);
 
+/* The metadata of an object that was sent, as its line has them: what the URL does not say, before
+ * anything is judged or drawn; "" or NULL: not said. Where nothing is audited, nothing is noted. */
+struct audit_object {
+	const char *ns, *name, *uid, *version;
+};
+void audit_note_object(struct request *r, const struct audit_object *sent);
+
 /* A stream begins: its source is exchanged for one that tells of its end. `a` may be NULL, and must
  * outlive the stream. */
 void audit_stream(struct audit *a, struct request *r, int status, const struct http_source **source,

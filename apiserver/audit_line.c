@@ -83,17 +83,18 @@ static void add_address(struct str *out, const char *address)
 	str_add_char(out, ']');
 }
 
-static void add_object(struct str *out, const struct target *t, const char *drawn_name)
+void audit_line_object(struct str *out, const struct target *t, const struct audit_object *sent)
 {
 	str_add(out, ",\"objectRef\":{");
 	size_t from = out->len;
 	add_if(out, "resource", t->resource);
-	add_if(out, "namespace", t->ns);
-	add_if(out, "name", t->name);
+	add_if(out, "namespace", t->ns && *t->ns ? t->ns : sent->ns);
+	add_if(out, "name", t->name ? t->name : sent->name);
+	add_if(out, "uid", sent->uid);
 	add_if(out, "apiGroup", t->group);
 	add_if(out, "apiVersion", t->version);
+	add_if(out, "resourceVersion", sent->version);
 	add_if(out, "subresource", t->subresource);
-	add_if(out, "name", drawn_name);
 	str_add_char(out, '}');
 	if (str_ok(out) && out->data[from] == ',') {
 		memmove(out->data + from, out->data + from + 1, out->len - from);
@@ -157,8 +158,10 @@ size_t audit_line_begin(const struct audit_event *e, struct str *out)
 	if (e->address)
 		add_address(out, e->address);
 	add_if(out, "userAgent", e->agent);
-	if (e->target->is_resource)
-		add_object(out, e->target, e->drawn_name);
+	if (e->object_ref)
+		str_add(out, e->object_ref);
+	else if (e->target->is_resource)
+		audit_line_object(out, e->target, &(struct audit_object){ 0 });
 	if (e->stage != AUDIT_RECEIVED)
 		add_status(out, e);
 	size_t time_at = add_times(out, e);

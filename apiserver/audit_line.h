@@ -17,7 +17,7 @@ struct audit_event {
 	const struct identity *user, *impersonated;
 	const char *address, *agent; /* with the port; what the client calls itself */
 	const struct target *target;
-	const char *drawn_name; /* that the server gave */
+	const char *object_ref; /* by audit_line_object: what was sent says more than the target */
 	int status;
 	const char *answer; /* JSON of ours, or anything; of it a Status is told of */
 	size_t answer_len;
@@ -25,6 +25,8 @@ struct audit_event {
 	const struct annotations *annotations;
 };
 
+/* The member objectRef, and the comma before it. */
+void audit_line_object(struct str *out, const struct target *t, const struct audit_object *sent);
 /* An open line: without its bodies and end. Returns where in `out` the stage's time stands. */
 size_t audit_line_begin(const struct audit_event *e, struct str *out);
 /* "requestObject", "responseObject": bytes that may be JSON. Nothing is written where they are none, or

@@ -95,6 +95,7 @@ static void request_fini(struct request *r)
 		free(r->warnings[i]);
 	for (size_t i = 0; i < r->annotations.count; i++)
 		free(r->annotations.at[i].value);
+	free(r->object_ref);
 }
 
 void requests_free_spare(struct server *s)

@@ -66,6 +66,7 @@ struct request {
 	int64_t start_ms;
 	struct deadline deadline;
 	struct annotations annotations; /* for the audit log */
+	char *object_ref;               /* the same: of what was sent; NULL: nothing was */
 	char audit_id[37];
 	struct target target; /* the last: its room is not zeroed for the next request */
 };

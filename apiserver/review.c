@@ -2,6 +2,7 @@
  * Questions that look like creating an object and store none: who am I, may I, may they, what may
  * I, whose token is this. And the old form of binding a pod.
  */
+#include "apiserver/audit.h"
 #include "apiserver/authz.h"
 #include "apiserver/authz_node.h"
 #include "apiserver/authn.h"
@@ -297,6 +298,17 @@ static int answer(struct request *r, json_t *tree, struct failure *f)
 	return fail_path(f);
 }
 
+static void note_sent(struct request *r, const json_t *tree)
+{
+	const struct audit_object sent = {
+		.ns = json_str_or(tree, "metadata.namespace", ""),
+		.name = json_str_or(tree, "metadata.name", ""),
+		.uid = json_str_or(tree, "metadata.uid", ""),
+		.version = json_str_or(tree, "metadata.resourceVersion", ""),
+	};
+	audit_note_object(r, &sent);
+}
+
 /* What was written a moment ago, through whichever server, counts. */
 static void review_now(void *ctx, const struct error *err)
 {
@@ -314,6 +326,7 @@ static void review_now(void *ctx, const struct error *err)
 	int code = err ? fail_unavailable(&f, "%s", err->text) : body_decode(&c, &f);
 	change_free_headers(&c);
 	if (code == 0) {
+		note_sent(r, c.body);
 		if (streq(r->target.resource, "bindings")) {
 			if (as_pod_binding(r, c.body, &f) == 0) {
 				json_decref(c.body);

@@ -1,4 +1,5 @@
 /* Create, update and patch: from the client's body to the answer. */
+#include "apiserver/audit.h"
 #include "apiserver/change.h"
 #include "apiserver/definitions.h"
 #include "apiserver/signing.h"
@@ -404,10 +405,21 @@ static char *sent_text(const struct change *c, const char *name)
 	return xstrdup(json_str_or(metadata, name, ""));
 }
 
+/* A patch is no object. */
+static void note_sent(const struct change *c)
+{
+	if (!c->server->audit || c->verb == CHANGE_PATCH)
+		return;
+	auto_free char *ns = sent_text(c, "namespace"), *name = sent_text(c, "name");
+	auto_free char *uid = sent_text(c, "uid"), *version = sent_text(c, "resourceVersion");
+	audit_note_object(c->r, &(struct audit_object){ ns, name, uid, version });
+}
+
 /* The names in the body against those of the URL. */
 static int settle_names(struct change *c, struct failure *f)
 {
 	const struct target *t = &c->r->target;
+	note_sent(c);
 	c->ns = xstrdup(c->kind->is_namespaced && t->ns ? t->ns : "");
 	if (c->verb == CHANGE_PATCH || c->part == PART_BINDING || c->part == PART_SCALE) {
 		c->name = xstrdup(t->name);

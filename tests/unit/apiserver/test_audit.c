@@ -187,9 +187,7 @@ static void test_lines(void)
 		"\"kind\":\"pods\"},\"code\":403}",
 		"\"annotations\":{\"authorization.k8s.io/decision\":\"forbid\","
 		"\"authorization.k8s.io/reason\":\"\"}",
-		/* The name that the server drew, the rule that let it in, the token by its id. */
-		"\"objectRef\":{\"resource\":\"secrets\",\"namespace\":\"default\",\"apiVersion\":\"v1\","
-		"\"name\":\"drawn-",
+		/* The rule that let it in, the token by its id. */
 		"\"authorization.k8s.io/reason\":\"RBAC: allowed by RoleBinding \\\"viewers/default\\\" of "
 		"ClusterRole \\\"view\\\" to Group \\\"dev\\\"\"",
 		"\"authentication.kubernetes.io/issued-credential-id\":\"JTI=",
@@ -231,6 +229,106 @@ static void test_lines(void)
 	for (char *line; (line = strsep(&rest, "\n")) && *line;) {
 		AUTO_JSON *tree = NULL;
 		CHECK(json_parse(line, strlen(line), &tree, &err) == 0);
+	}
+	api_world_fini(&w);
+	files_count(true);
+}
+
+/* What is told of the object: what was sent of it, whatever came of that. As the original's. */
+#define REF(resource, more) "\"objectRef\":{\"resource\":\"" resource "\"" more "}"
+#define IN(ns)              ",\"namespace\":\"" ns "\""
+#define NAMED(name)         ",\"name\":\"" name "\""
+#define UID(uid)            ",\"uid\":\"" uid "\""
+#define GROUP(group)        ",\"apiGroup\":\"" group "\""
+#define V1                  ",\"apiVersion\":\"v1\""
+#define AT(version)         ",\"resourceVersion\":\"" version "\""
+#define SUB(name)           ",\"subresource\":\"" name "\""
+#define MAPS                NS "/configmaps"
+#define MAP(metadata)       "{\"metadata\":{" metadata "}}"
+#define CALLED(name)        "\"name\":\"" name "\""
+#define SELF                "selfsubjectaccessreviews"
+
+static const struct {
+	struct api_row row;
+	const char *ref;
+} objects[] = {
+	{ { "made", 0, "POST", MAPS, MAP(CALLED("a")), 201, "" },
+	  REF("configmaps", IN("default") NAMED("a") V1) },
+	{ { "there already", 0, "POST", MAPS, MAP(CALLED("a")), 409, "" },
+	  REF("configmaps", IN("default") NAMED("a") V1) },
+	{ { "a name to draw", 0, "POST", MAPS, MAP("\"generateName\":\"drawn-\""), 201, "drawn-" },
+	  REF("configmaps", IN("default") V1) },
+	{ { "no name", 0, "POST", MAPS, MAP(""), 422, "" }, REF("configmaps", IN("default") V1) },
+	{ { "a bad name", 0, "POST", MAPS, MAP(CALLED("A_B")), 422, "" },
+	  REF("configmaps", IN("default") NAMED("A_B") V1) },
+	{ { "another namespace", 0, "POST", MAPS, MAP(CALLED("b") IN("x")), 400, "" },
+	  REF("configmaps", IN("default") NAMED("b") V1) },
+	{ { "no namespace", 0, "POST", "/api/v1/namespaces/none/configmaps", MAP(CALLED("b")), 404,
+	    "" },
+	  REF("configmaps", IN("none") NAMED("b") V1) },
+	{ { "with more", 0, "POST", MAPS, MAP(CALLED("c") UID("u-1") AT("5")), 500, "" },
+	  REF("configmaps", IN("default") NAMED("c") UID("u-1") V1 AT("5")) },
+	{ { "unreadable", 0, "POST", MAPS, "{\"metadata\":{\"name\":\"d\"}", 400, "" },
+	  REF("configmaps", IN("default") V1) },
+	{ { "of another kind", 0, "POST", MAPS,
+	    "{\"kind\":\"Secret\",\"metadata\":{\"name\":\"d\"}}", 400, "" },
+	  REF("configmaps", IN("default") V1) },
+	{ { "unknown fields", 0, "POST", MAPS "?fieldValidation=Strict",
+	    "{\"x\":1,\"metadata\":{\"name\":\"d\"}}", 400, "" },
+	  REF("configmaps", IN("default") V1) },
+	{ { "not allowed", "ann/dev", "POST", MAPS, MAP(CALLED("d")), 403, "" },
+	  REF("configmaps", IN("default") V1) },
+	{ { "for show", 0, "POST", MAPS "?dryRun=All", MAP(CALLED("d")), 201, "" },
+	  REF("configmaps", IN("default") NAMED("d") V1) },
+	{ { "by a tree", 0, "POST", NS "/services", MAP(CALLED("d")), 422, "" },
+	  REF("services", IN("default") NAMED("d") V1) },
+	{ { "updated", 0, "PUT", MAPS "/a", MAP(CALLED("a") UID("abc") AT("1")), 409, "" },
+	  REF("configmaps", IN("default") NAMED("a") UID("abc") V1 AT("1")) },
+	{ { "by another name", 0, "PUT", MAPS "/a", MAP(CALLED("z") UID("q")), 400, "" },
+	  REF("configmaps", IN("default") NAMED("a") UID("q") V1) },
+	{ { "patched", 0, "PATCH", MAPS "/a", MAP("\"uid\":\"x\""), 422, "" },
+	  REF("configmaps", IN("default") NAMED("a") V1) },
+	{ { "of the cluster", 0, "POST", "/api/v1/nodes", MAP(CALLED("n")), 201, "" },
+	  REF("nodes", NAMED("n") V1) },
+	{ { "of a part", 0, "PUT", "/apis/apps/v1/namespaces/default/deployments/d/scale",
+	    "{\"metadata\":{\"name\":\"d\",\"resourceVersion\":\"3\"}}", 404, "" },
+	  REF("deployments", IN("default") NAMED("d") GROUP("apps") V1 AT("3") SUB("scale")) },
+	{ { "bound", 0, "POST", NS "/pods/p/binding",
+	    "{\"metadata\":{\"name\":\"p\",\"uid\":\"u\"},\"target\":{\"name\":\"n\"}}", 404, "" },
+	  REF("pods", IN("default") NAMED("p") UID("u") V1 SUB("binding")) },
+	{ { "bound as of old", 0, "POST", NS "/bindings",
+	    "{\"metadata\":{\"name\":\"p\"},\"target\":{\"name\":\"n\"}}", 404, "" },
+	  REF("bindings", IN("default") NAMED("p") V1) },
+	{ { "a question", 0, "POST", "/apis/authorization.k8s.io/v1/" SELF,
+	    "{\"spec\":{\"nonResourceAttributes\":{\"path\":\"/\",\"verb\":\"get\"}}}", 201, "" },
+	  REF(SELF, GROUP("authorization.k8s.io") V1) },
+	{ { "a question with a name", 0, "POST", "/apis/authorization.k8s.io/v1/" SELF,
+	    "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"nonResourceAttributes\":{\"path\":\"/\","
+	    "\"verb\":\"get\"}}}",
+	    422, "" },
+	  REF(SELF, NAMED("q") GROUP("authorization.k8s.io") V1) },
+};
+
+static void test_objects(void)
+{
+	auto_free char *path = xasprintf("%s/audit.log", folder);
+	struct api_world w;
+	api_world_init_with(&w, 4,
+			    &(struct server_options){
+				    .audit = &(struct audit_options){
+					    .path = path,
+					    .policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+						      "omitStages: [RequestReceived]\n"
+						      "rules: [{level: Metadata}]\n" } });
+	for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+		api_rows_run(&w, &objects[i].row, 1);
+		loop_sim_run_until(w.loop, loop_now_ms(w.loop) + 1000);
+		auto_free char *text = read_all(path);
+		const char *at = strstr(text, objects[i].row.target), *ref = NULL;
+		for (; at; at = strstr(at + 1, objects[i].row.target)) /* the last */
+			ref = strstr(at, "\"objectRef\"");
+		auto_free char *got = xstrndup(ref ? ref : "", ref ? strcspn(ref, "}") + 1 : 0);
+		CHECK_TEXT(objects[i].row.name, got, objects[i].ref);
 	}
 	api_world_fini(&w);
 	files_count(true);
@@ -290,6 +388,7 @@ int main(void)
 	test_policy();
 	test_file();
 	test_lines();
+	test_objects();
 	test_stages();
 	puts("ok");
 	return 0;

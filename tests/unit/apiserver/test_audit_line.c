@@ -43,17 +43,18 @@ static json_t *user_of(const struct identity *who)
 	return user;
 }
 
-static json_t *object_of(const struct audit_event *e)
+static json_t *object_of(const struct audit_event *e, const struct audit_object *sent)
 {
 	json_t *o = json_object();
 	const struct target *t = e->target;
 	put_if(o, "resource", t->resource);
 	put_if(o, "namespace", t->ns);
-	put_if(o, "name", t->name);
+	put_if(o, "name", t->name ? t->name : sent->name);
+	put_if(o, "uid", sent->uid);
 	put_if(o, "apiGroup", t->group);
 	put_if(o, "apiVersion", t->version);
+	put_if(o, "resourceVersion", sent->version);
 	put_if(o, "subresource", t->subresource);
-	put_if(o, "name", e->drawn_name);
 	return o;
 }
 
@@ -79,7 +80,7 @@ static void put_time(json_t *o, const char *name, int64_t us)
 	put(o, name, text);
 }
 
-static json_t *event_of(const struct audit_event *e)
+static json_t *event_of(const struct audit_event *e, const struct audit_object *sent)
 {
 	json_t *o = json_pack("{s:s,s:s}", "kind", "Event", "apiVersion", "audit.k8s.io/v1");
 	auto_free char *uri = xasprintf("%s%s%s", e->path, *e->query ? "?" : "", e->query);
@@ -96,7 +97,7 @@ static json_t *event_of(const struct audit_event *e)
 				    json_pack("[s%]", e->address, strcspn(e->address, ":")));
 	put_if(o, "userAgent", e->agent);
 	if (e->target->is_resource)
-		json_object_set_new(o, "objectRef", object_of(e));
+		json_object_set_new(o, "objectRef", object_of(e, sent));
 	if (e->stage != AUDIT_RECEIVED)
 		json_object_set_new(o, "responseStatus", status_of(e));
 	put_time(o, "requestReceivedTimestamp", e->received_us);
@@ -119,11 +120,11 @@ static void lower_escapes(struct str *s)
 				at[i] = (char)(at[i] + 'a' - 'A');
 }
 
-static void compare(const char *row, const struct audit_event *e)
+static void compare(const char *row, const struct audit_event *e, const struct audit_object *sent)
 {
 	AUTO_STR line;
 	AUTO_STR wanted;
-	AUTO_JSON *tree = event_of(e);
+	AUTO_JSON *tree = event_of(e, sent);
 	char time[TIME_TEXT_SIZE];
 	str_init(&line, LINE_MAX);
 	str_init(&wanted, LINE_MAX);
@@ -164,7 +165,9 @@ enum {
 	GROUP,
 	OTHER,
 	AGENT,
-	DRAWN,
+	SENT_NAME,
+	SENT_UID,
+	SENT_VERSION,
 	RESOURCE,
 	NS,
 	OBJECT,
@@ -179,12 +182,12 @@ static void compare_with(int which, const char *text, enum audit_stage stage, bo
 {
 	const char *at[FIELDS_COUNT] = { "id",   "/api/v1/pods", "watch=1", "get",     "ann",
 					 "u-1",  "dev",          "bob",     "kubectl", NULL,
-					 "pods", "default",      "web",     "apps",    "v1",
-					 "exec", "allow" };
+					 NULL,   NULL,           "pods",    "default", "web",
+					 "apps", "v1",           "exec",    "allow" };
 	/* What is always there. */
 	bool must_be = which != NAME && which != OWN_ID && which < AGENT;
 	at[which] = !text && (must_be || which == NOTE) ? "" : text;
-	if (which == DRAWN) /* because none was given */
+	if (which == SENT_NAME) /* because none was given */
 		at[OBJECT] = NULL;
 	char *groups[] = { (char *)(uintptr_t)at[GROUP], (char *)(uintptr_t) "other" };
 	AUTO_JSON *extra = json_pack("{s:[s,s]}", "k\"ey", "one\n", "\xe2\x80\xa8");
@@ -204,6 +207,13 @@ static void compare_with(int which, const char *text, enum audit_stage stage, bo
 	struct annotations notes = { .at = { { "first", (char *)(uintptr_t)at[NOTE] },
 					     { "second", (char *)(uintptr_t) "2" } },
 				     .count = 2 };
+	const struct audit_object sent = { .name = at[SENT_NAME],
+					   .uid = at[SENT_UID],
+					   .version = at[SENT_VERSION] };
+	AUTO_STR ref;
+	str_init(&ref, LINE_MAX);
+	if (is_resource && which >= SENT_NAME && which <= SENT_VERSION)
+		audit_line_object(&ref, &target, &sent);
 	struct audit_event e = { .level = AUDIT_METADATA,
 				 .stage = stage,
 				 .id = at[ID],
@@ -215,13 +225,13 @@ static void compare_with(int which, const char *text, enum audit_stage stage, bo
 				 .address = "10.1.2.3:4567",
 				 .agent = at[AGENT],
 				 .target = &target,
-				 .drawn_name = at[DRAWN],
+				 .object_ref = ref.len ? ref.data : NULL,
 				 .status = 200,
 				 .received_us = 1790000000123456,
 				 .stage_us = 1790000001000007,
 				 .annotations = &notes };
 	auto_free char *row = xasprintf("field %d of '%s'", which, text ? text : "(null)");
-	compare(row, &e);
+	compare(row, &e, &sent);
 }
 
 static void test_fields(void)
@@ -239,6 +249,7 @@ static void test_fields(void)
 static struct identity nobody;
 static struct target no_target;
 static struct annotations no_annotations;
+static const struct audit_object nothing_sent;
 
 static struct audit_event least(void)
 {
@@ -257,12 +268,12 @@ static struct audit_event least(void)
 static void test_absent(void)
 {
 	struct audit_event e = least();
-	compare("nothing that may be absent", &e);
+	compare("nothing that may be absent", &e, &nothing_sent);
 	no_target.is_resource = true;
-	compare("an object of which nothing is known", &e);
+	compare("an object of which nothing is known", &e, &nothing_sent);
 	no_target.is_resource = false;
 	e.address = "unix";
-	compare("an address without a port", &e);
+	compare("an address without a port", &e, &nothing_sent);
 }
 
 static void test_status(void)
@@ -281,7 +292,7 @@ static void test_status(void)
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
 		e.answer = answers[i];
 		e.answer_len = strlen(answers[i]);
-		compare(answers[i], &e);
+		compare(answers[i], &e, &nothing_sent);
 	}
 }
 
