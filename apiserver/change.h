@@ -120,6 +120,10 @@ void change_guard_object(struct change *c, const struct schema_kind *kind, const
 /* Compare the key with what the hub knows of it now. */
 void change_guard_key(struct change *c, const char *key);
 
+/* ---- change_names.c ---- */
+/* Name, or generateName, and namespace of the change, once its body is decoded. */
+int change_settle_names(struct change *c, struct failure *f);
+
 /* ---- body.c: what the client sent ---- */
 /* On any thread that has the change to itself. */
 int body_decode(struct change *c, struct failure *f);

@@ -201,20 +201,56 @@ static int refuse_binding(const struct change *c, struct failure *f, const char 
 	return -1;
 }
 
+/* A binding may say which pod it means, more exactly than by name. */
+static int check_bound(const struct change *c, struct failure *f)
+{
+	const char *uid = json_str_or(c->body, "metadata.uid", "");
+	const char *version = json_str_or(c->body, "metadata.resourceVersion", "");
+	auto_free char *has_uid = object_uid(c->old);
+	auto_free char *has_version = xasprintf("%llu", (unsigned long long)c->old->version);
+	bool is_other = *uid && !streq(uid, has_uid);
+	if (!is_other && (!*version || streq(version, has_version)))
+		return 0;
+	const char *what = is_other ? "UID" : "ResourceVersion";
+	fail(f, 409, "Conflict",
+	     "Operation cannot be fulfilled on pods \"%s\": StorageError: invalid object, Code: 4, Key: "
+	     "/registry/pods/%s/%s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: %s in "
+	     "precondition: %s, %s in object meta: %s",
+	     c->name, c->ns, c->name, what, is_other ? uid : version, what,
+	     is_other ? has_uid : has_version);
+	failure_kind(f, "", "pods", c->name);
+	return -1;
+}
+
+/* Texts of the binding become the pod's. */
+static void take_texts(struct change *c, const char *path, bool overwrites)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach (json_dig(c->body, path), key, value) {
+		json_t *all = json_dig(c->tree, path);
+		if (!all) {
+			all = json_object();
+			json_put(c->tree, path, all);
+		}
+		if (overwrites || !json_object_get(all, key))
+			json_object_set(all, key, value);
+	}
+}
+
 /* pods/NAME/binding: the node is set once and for all. */
 static int build_bound(struct change *c, struct failure *f)
 {
 	const char *node = json_str_or(c->body, "target.name", "");
 	const char *kind = json_str_or(c->body, "target.kind", "");
-	const char *name = json_str_or(c->body, "metadata.name", "");
 	const char *already = json_str_or(c->old_tree, "spec.nodeName", "");
-	if (*name && !streq(name, c->name))
-		return fail_bad_request(f, "name in URL does not match name in Binding object");
 	if (*kind && !streq(kind, "Node"))
 		return fail_field(f, c->kind, c->name, FIELD_NOT_SUPPORTED, "target.kind", kind,
 				  "supported values: \"Node\", \"<empty>\"");
 	if (!*node)
 		return fail_field(f, c->kind, c->name, FIELD_REQUIRED, "target.name", NULL, "");
+	if (check_bound(c, f) < 0)
+		return -1;
 	auto_free char *on =
 		json_dig(c->old_tree, "metadata.deletionTimestamp")
 			? xasprintf("pod %s is being deleted, cannot be assigned to a host",
@@ -232,16 +268,8 @@ static int build_bound(struct change *c, struct failure *f)
 		json_object_set_new(c->tree, "status", status);
 	}
 	set_scheduled(c, status);
-	const char *key;
-	json_t *value;
-	json_object_foreach (json_dig(c->body, "metadata.annotations"), key, value) {
-		json_t *annotations = json_dig(c->tree, "metadata.annotations");
-		if (!annotations) {
-			annotations = json_object();
-			json_put(c->tree, "metadata.annotations", annotations);
-		}
-		json_object_set(annotations, key, value);
-	}
+	take_texts(c, "metadata.annotations", true);
+	take_texts(c, "metadata.labels", false);
 	return 0;
 }
 

@@ -396,7 +396,11 @@ void serve_eviction(struct request *r)
 	if (!options)
 		options = json_object();
 	bool is_dry_run;
-	if (!streq(json_str_or(body, "metadata.name", ""), r->target.name)) {
+	const char *ns = json_str_or(body, "metadata.namespace", "");
+	if (*ns && !streq(ns, r->target.ns)) {
+		fail_other_namespace(&f);
+		reply_failure(r, &f);
+	} else if (!streq(json_str_or(body, "metadata.name", ""), r->target.name)) {
 		fail_bad_request(&f, "name in URL does not match name in Eviction object");
 		reply_failure(r, &f);
 	} else if (body_dry_run(r, options, &is_dry_run, &f) < 0) {

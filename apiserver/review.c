@@ -265,8 +265,7 @@ static int as_pod_binding(struct request *r, const json_t *tree, struct failure 
 {
 	const char *name = json_str_or(tree, "metadata.name", "");
 	if (!*name)
-		return fail_field(f, r->target.kind, "", FIELD_REQUIRED, "metadata.name", NULL,
-				  "name or generateName is required");
+		return fail_bad_request(f, "Name parameter required.");
 	r->target.resource = "pods";
 	r->target.name = r->target.given = xstrdup(name);
 	r->target.subresource = "binding";

@@ -1,5 +1,4 @@
 /* Create, update and patch: from the client's body to the answer. */
-#include "apiserver/audit.h"
 #include "apiserver/change.h"
 #include "apiserver/definitions.h"
 #include "apiserver/signing.h"
@@ -396,55 +395,6 @@ static void attempt(struct change *c)
 
 /* ---- beginning ---- */
 
-/* A text of the body's metadata, or ""; the caller's. */
-static char *sent_text(const struct change *c, const char *name)
-{
-	if (c->is_straight)
-		return straight_text(c, name);
-	const json_t *metadata = json_object_get(c->body, "metadata");
-	return xstrdup(json_str_or(metadata, name, ""));
-}
-
-/* A patch is no object. */
-static void note_sent(const struct change *c)
-{
-	if (!c->server->audit || c->verb == CHANGE_PATCH)
-		return;
-	auto_free char *ns = sent_text(c, "namespace"), *name = sent_text(c, "name");
-	auto_free char *uid = sent_text(c, "uid"), *version = sent_text(c, "resourceVersion");
-	audit_note_object(c->r, &(struct audit_object){ ns, name, uid, version });
-}
-
-/* The names in the body against those of the URL. */
-static int settle_names(struct change *c, struct failure *f)
-{
-	const struct target *t = &c->r->target;
-	note_sent(c);
-	c->ns = xstrdup(c->kind->is_namespaced && t->ns ? t->ns : "");
-	if (c->verb == CHANGE_PATCH || c->part == PART_BINDING || c->part == PART_SCALE) {
-		c->name = xstrdup(t->name);
-		return 0;
-	}
-	auto_free char *name = sent_text(c, "name"), *ns = sent_text(c, "namespace");
-	if (c->kind->is_namespaced && *ns && !streq(ns, c->ns))
-		return fail_other_namespace(f);
-	if (t->name && *name && !streq(name, t->name))
-		return fail_other_name(f, name, t->name);
-	auto_free char *base = sent_text(c, "generateName");
-	if (t->name && !*name)
-		return fail_nameless(f, t->name);
-	if (*name)
-		c->name = TAKE(name);
-	else if (*base)
-		c->base = TAKE(base);
-	else
-		return fail_field(f, c->kind, "", FIELD_REQUIRED, "metadata.name", NULL,
-				  "name or generateName is required");
-	if (c->kind->is_namespaced && !*c->ns)
-		return fail_bad_request(f, "an empty namespace may not be set during creation");
-	return 0;
-}
-
 static void decode_step(void *change)
 {
 	struct change *c = change;
@@ -461,7 +411,7 @@ static void decoded(void *change, bool is_gone)
 	struct change *c = change;
 	if (is_gone) {
 		abandon(c);
-	} else if (c->code < 0 || settle_names(c, &c->failure) < 0) {
+	} else if (c->code < 0 || change_settle_names(c, &c->failure) < 0) {
 		struct failure f = c->failure;
 		c->failure = (struct failure){ 0 };
 		end_failed(c, &f);

@@ -182,7 +182,8 @@ static const struct api_row rows[] = {
 	{ "a node", 0, "POST", CORE "/nodes",
 	  "{\"metadata\":{\"name\":\"n\",\"labels\":{\"topology.kubernetes.io/zone\":\"z1\"}}}",
 	  201, "" },
-	{ "bound", 0, "POST", NS "/pods/p0/binding", "{\"target\":{\"name\":\"n\"}}", 201, "" },
+	{ "bound", 0, "POST", NS "/pods/p0/binding",
+	  "{\"metadata\":{\"name\":\"p0\"},\"target\":{\"name\":\"n\"}}", 201, "" },
 	{ "knows its zone", 0, "GET", NS "/pods/p0", 0, 200,
 	  "\"topology.kubernetes.io/zone\":\"z1\"" },
 

@@ -23,7 +23,7 @@
 #define STATUS(seen, allowed, current, desired)                                                    \
 	"{\"status\":{\"observedGeneration\":" seen ",\"disruptionsAllowed\":" allowed             \
 	",\"currentHealthy\":" current ",\"desiredHealthy\":" desired ",\"expectedPods\":3}}"
-#define BIND "{\"target\":{\"name\":\"n\"}}"
+#define BIND(pod) "{\"metadata\":{\"name\":\"" pod "\"},\"target\":{\"name\":\"n\"}}"
 
 static const struct api_row rows[] = {
 	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
@@ -31,9 +31,9 @@ static const struct api_row rows[] = {
 	{ "a", 0, "POST", NS "/pods", POD("a", "web"), 201, "" },
 	{ "b", 0, "POST", NS "/pods", POD("b", "web"), 201, "" },
 	{ "c", 0, "POST", NS "/pods", POD("c", "web"), 201, "" },
-	{ "a runs on a node", 0, "POST", NS "/pods/a/binding", BIND, 201, "" },
-	{ "b too", 0, "POST", NS "/pods/b/binding", BIND, 201, "" },
-	{ "and c", 0, "POST", NS "/pods/c/binding", BIND, 201, "" },
+	{ "a runs on a node", 0, "POST", NS "/pods/a/binding", BIND("a"), 201, "" },
+	{ "b too", 0, "POST", NS "/pods/b/binding", BIND("b"), 201, "" },
+	{ "and c", 0, "POST", NS "/pods/c/binding", BIND("c"), 201, "" },
 	{ "a is ready", 0, "PATCH", NS "/pods/a/status", PHASE("Running", "True"), 200, "" },
 	{ "b is ready", 0, "PATCH", NS "/pods/b/status", PHASE("Running", "True"), 200, "" },
 	{ "c is not", 0, "PATCH", NS "/pods/c/status", PHASE("Running", "False"), 200, "" },
@@ -114,7 +114,7 @@ static const struct api_row rows[] = {
 	{ "one less", 0, "DELETE", PDBS "/web", 0, 200, "" },
 	{ "a broken count", 0, "PATCH", PDBS "/all/status", STATUS("1", "1", "3", "1"), 200, "" },
 	{ "others' pods are free", 0, "POST", NS "/pods", POD("o", "other"), 201, "" },
-	{ "bound", 0, "POST", NS "/pods/o/binding", BIND, 201, "" },
+	{ "bound", 0, "POST", NS "/pods/o/binding", BIND("o"), 201, "" },
 	{ "ready", 0, "PATCH", NS "/pods/o/status", PHASE("Running", "True"), 200, "" },
 	{ "go", 0, "POST", NS "/pods/o/eviction", EVICT("o", ""), 201, "" },
 	{ "untouched", 0, "GET", PDBS "/all", 0, 200, "\"disruptionsAllowed\":1" },
@@ -161,8 +161,8 @@ static void race(void)
 		  "{\"metadata\":{\"name\":\"default\"}}", 201, "" },
 		{ "a", 0, "POST", NS "/pods", POD("a", "web"), 201, "" },
 		{ "b", 0, "POST", NS "/pods", POD("b", "web"), 201, "" },
-		{ "on", 0, "POST", NS "/pods/a/binding", BIND, 201, "" },
-		{ "on", 0, "POST", NS "/pods/b/binding", BIND, 201, "" },
+		{ "on", 0, "POST", NS "/pods/a/binding", BIND("a"), 201, "" },
+		{ "on", 0, "POST", NS "/pods/b/binding", BIND("b"), 201, "" },
 		{ "ready", 0, "PATCH", NS "/pods/a/status", PHASE("Running", "True"), 200, "" },
 		{ "ready", 0, "PATCH", NS "/pods/b/status", PHASE("Running", "True"), 200, "" },
 		{ "budget", 0, "POST", PDBS, PDB("web", "web", ""), 201, "" },
@@ -186,7 +186,7 @@ static void race(void)
 	static const struct api_row later[] = {
 		{ "no budget", 0, "DELETE", PDBS "/web", 0, 200, "" },
 		{ "c", 0, "POST", NS "/pods", POD("c", "web"), 201, "" },
-		{ "on", 0, "POST", NS "/pods/c/binding", BIND, 201, "" },
+		{ "on", 0, "POST", NS "/pods/c/binding", BIND("c"), 201, "" },
 		{ "ready", 0, "PATCH", NS "/pods/c/status", PHASE("Running", "True"), 200, "" },
 		{ "another budget", 0, "POST", PDBS, PDB("new", "web", ""), 201, "" },
 	};

@@ -25,8 +25,8 @@
 #define RES  "/apis/resource.k8s.io/v1"
 #define RBAC "/apis/rbac.authorization.k8s.io/v1"
 
-#define NAME(name) "{\"metadata\":{\"name\":\"" name "\"}}"
-#define BIND(node) "{\"target\":{\"name\":\"" node "\"}}"
+#define NAME(name)      "{\"metadata\":{\"name\":\"" name "\"}}"
+#define BIND(pod, node) "{\"metadata\":{\"name\":\"" pod "\"},\"target\":{\"name\":\"" node "\"}}"
 #define POD(name, meta, spec)                                                                      \
 	"{\"metadata\":{\"name\":\"" name "\"" meta "},\"spec\":{" spec                            \
 	"\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
@@ -113,13 +113,13 @@ static const struct api_row rows[] = {
 
 	/* Its pods. */
 	{ "a pod", 0, "POST", NS "/pods", POD("p", "", ""), 201, "kube-api-access" },
-	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("n1"), 201, "" },
+	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("p", "n1"), 201, "" },
 	{ "with devices", 0, "POST", NS "/pods",
 	  "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"resourceClaims\":[{\"name\":\"r\",\"resourceClaimName\":"
 	  "\"k\"}],\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"requests\":{\"x.y/z\":\"1\"},"
 	  "\"limits\":{\"x.y/z\":\"1\"}}}]}}",
 	  201, "" },
-	{ "bound", 0, "POST", NS "/pods/d/binding", BIND("n1"), 201, "" },
+	{ "bound", 0, "POST", NS "/pods/d/binding", BIND("d", "n1"), 201, "" },
 	{ "not its claims' names", N1, "PATCH", NS "/pods/d/status",
 	  "{\"status\":{\"resourceClaimStatuses\":[{\"name\":\"r\",\"resourceClaimName\":\"x\"}]}}",
 	  403, "node \\\"n1\\\" cannot update resource claim statues" },
@@ -265,7 +265,7 @@ static const struct api_row with_volumes[] = {
 	      "\"projected\":{\"sources\":[{\"serviceAccountToken\":{\"path\":\"t\",\"audience\":\"vault\"}}]}}"
 	      "],"),
 	  201, "" },
-	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("n1"), 201, "" },
+	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("p", "n1"), 201, "" },
 };
 
 static const struct {

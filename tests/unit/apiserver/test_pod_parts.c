@@ -1,6 +1,6 @@
 /*
- * Parts of a pod that are written through endpoints of their own: resize, ephemeralcontainers. What
- * else the client sends there is not taken; generation counts; admission looks at them.
+ * Parts of a pod that are written through endpoints of their own: resize, ephemeralcontainers,
+ * binding. What else the client sends there is not taken; generation counts; admission looks at them.
  */
 #include "tests/support/api_rows.h"
 #include "tests/support/check.h"
@@ -64,7 +64,8 @@ static const struct api_row rows[] = {
 	  "{\"metadata\":{\"name\":\"n\",\"labels\":{\"kubernetes.io/os\":\"linux\"}},\"status\":{"
 	  "\"allocatable\":{\"cpu\":\"2\",\"memory\":\"1Gi\"}}}",
 	  201, "" },
-	{ "bound", 0, "POST", NS "/pods/p/binding", "{\"target\":{\"name\":\"n\"}}", 201, "" },
+	{ "bound", 0, "POST", NS "/pods/p/binding",
+	  "{\"metadata\":{\"name\":\"p\"},\"target\":{\"name\":\"n\"}}", 201, "" },
 	{ "all that it has", 0, "PATCH", NS "/pods/p/resize", RESIZE("2"), 200, "\"cpu\":\"2\"" },
 	{ "not more", 0, "PATCH", NS "/pods/p/resize", RESIZE("2500m"), 403,
 	  "pods \\\"p\\\" is forbidden: node didn't have enough allocatable resources: cpu, requested: "
@@ -128,11 +129,77 @@ static const struct api_row rows[] = {
 	  "\"name\":\"pods/resize\" & \"name\":\"pods/ephemeralcontainers\"" },
 };
 
-int main(void)
+/* A binding names its pod in the body, too; the original's words and their order. */
+#define BIND(metadata)  "{\"metadata\":{" metadata "},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}"
+#define OTHER_NAME      "\"name in URL does not match name in Binding object\""
+#define EVICT(metadata) "{\"metadata\":{" metadata "}}"
+#define OTHER_NS                                                                                   \
+	"\"the namespace of the provided object does not match the namespace sent on the request\""
+#define PRECONDITION(what, wanted)                                                                 \
+	"Operation cannot be fulfilled on pods \\\"p\\\": StorageError: invalid object, Code: 4, " \
+	"Key: /registry/pods/default/p, ResourceVersion: 0, AdditionalErrorMsg: Precondition "     \
+	"failed: " what " in precondition: " wanted ", " what " in object meta: & "                \
+	"\"details\":{\"name\":\"p\",\"kind\":\"pods\"}"
+
+static const struct api_row bindings[] = {
+	{ "account", 0, "POST", NS "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}", 201,
+	  "" },
+	{ "a pod", 0, "POST", NS "/pods",
+	  "{\"metadata\":{\"name\":\"p\",\"labels\":{\"l\":\"mine\"},\"annotations\":{\"a\":\"mine\"}},"
+	  "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+	  201, "" },
+	{ "no name", 0, "POST", NS "/pods/p/binding", BIND(""), 400, OTHER_NAME },
+	{ "no metadata", 0, "POST", NS "/pods/p/binding", "{\"target\":{\"name\":\"n\"}}", 400,
+	  OTHER_NAME },
+	{ "another name", 0, "POST", NS "/pods/p/binding", BIND("\"name\":\"q\""), 400,
+	  OTHER_NAME },
+	{ "none is drawn", 0, "POST", NS "/pods/p/binding", BIND("\"generateName\":\"p\""), 400,
+	  OTHER_NAME },
+	{ "no name of no pod", 0, "POST", NS "/pods/none/binding", BIND(""), 400, OTHER_NAME },
+	{ "for show", 0, "POST", NS "/pods/p/binding?dryRun=All", BIND(""), 400, OTHER_NAME },
+	{ "no pod", 0, "POST", NS "/pods/none/binding", BIND("\"name\":\"none\""), 404,
+	  "pods \\\"none\\\" not found" },
+	{ "another namespace", 0, "POST", NS "/pods/p/binding",
+	  BIND("\"name\":\"p\",\"namespace\":\"x\""), 400, OTHER_NS },
+	{ "as of old", 0, "POST", NS "/bindings", BIND(""), 400, "\"Name parameter required.\"" },
+	{ "the same", 0, "POST", NS "/bindings", BIND("\"generateName\":\"p\""), 400,
+	  "\"Name parameter required.\"" },
+	{ "in another namespace", 0, "POST", NS "/bindings",
+	  BIND("\"name\":\"p\",\"namespace\":\"x\""), 400, OTHER_NS },
+	{ "another pod of that name", 0, "POST", NS "/pods/p/binding",
+	  BIND("\"name\":\"p\",\"uid\":\"u-1\""), 409, PRECONDITION("UID", "u-1") },
+	{ "the pod as it was", 0, "POST", NS "/pods/p/binding",
+	  BIND("\"name\":\"p\",\"resourceVersion\":\"1\""), 409,
+	  PRECONDITION("ResourceVersion", "1") },
+	{ "bound", 0, "POST", NS "/pods/p/binding",
+	  BIND("\"name\":\"p\",\"labels\":{\"l\":\"its\",\"m\":\"its\"},\"annotations\":{\"a\":\"its\","
+	       "\"b\":\"its\"}"),
+	  201, "\"status\":\"Success\"" },
+	{ "its labels are added, its annotations count", 0, "GET", NS "/pods/p", 0, 200,
+	  "\"labels\":{\"l\":\"mine\",\"m\":\"its\"} & \"annotations\":{\"a\":\"its\",\"b\":\"its\"} & "
+	  "\"nodeName\":\"n\"" },
+	{ "that comes first", 0, "POST", NS "/pods/p/binding",
+	  BIND("\"name\":\"p\",\"uid\":\"u-1\""), 409, PRECONDITION("UID", "u-1") },
+	{ "once and for all", 0, "POST", NS "/pods/p/binding", BIND("\"name\":\"p\""), 409,
+	  "Operation cannot be fulfilled on pods/binding \\\"p\\\": pod p is already assigned to node "
+	  "\\\"n\\\"" },
+	{ "an eviction elsewhere", 0, "POST", NS "/pods/p/eviction",
+	  EVICT("\"name\":\"p\",\"namespace\":\"x\""), 400, OTHER_NS },
+	{ "an eviction of another", 0, "POST", NS "/pods/p/eviction", EVICT("\"name\":\"q\""), 400,
+	  "\"name in URL does not match name in Eviction object\"" },
+};
+
+static void run(const struct api_row *table, size_t n)
 {
 	struct api_world w;
 	api_world_init(&w, 1);
-	api_rows_run(&w, rows, ARRAY_LEN(rows));
+	api_rows_run(&w, table, n);
 	api_world_fini(&w);
+}
+
+int main(void)
+{
+	run(rows, ARRAY_LEN(rows));
+	run(bindings, ARRAY_LEN(bindings));
 	return 0;
 }

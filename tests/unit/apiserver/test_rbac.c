@@ -378,10 +378,10 @@ static void test_story(void)
 
 /* ---- nodes ---- */
 
-#define N1         "system:node:n1/system:nodes"
-#define N2         "system:node:n2/system:nodes"
-#define BIND(node) "{\"target\":{\"name\":\"" node "\"}}"
-#define LEASES     "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+#define N1              "system:node:n1/system:nodes"
+#define N2              "system:node:n2/system:nodes"
+#define BIND(pod, node) "{\"metadata\":{\"name\":\"" pod "\"},\"target\":{\"name\":\"" node "\"}}"
+#define LEASES          "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 static const struct api_row nodes[] = {
 	{ "account", 0, "POST", NS "/serviceaccounts", CM("default"), 201, "" },
@@ -417,7 +417,7 @@ static const struct api_row nodes[] = {
 	{ "before it is bound", N1, "GET", NS "/secrets/s", 0, 403,
 	  "cannot get resource \\\"secrets\\\" in API group \\\"\\\" in the namespace \\\"default\\\": "
 	  "no relationship found between node 'n1' and this object" },
-	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("n1"), 201, "" },
+	{ "bound", 0, "POST", NS "/pods/p/binding", BIND("p", "n1"), 201, "" },
 	{ "its secret", N1, "GET", NS "/secrets/s", 0, 200, "" },
 	{ "by watch as well", N1, "GET",
 	  NS "/secrets?watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Ds", 0, 200, "ADDED" },
