@@ -163,6 +163,7 @@ static int admit_account(struct change *c, json_t *spec, struct failure *f)
 	json_put_str(spec, "serviceAccount", name);
 	const struct schema_kind *k = schema_kind_by_kind("", "v1", "ServiceAccount");
 	struct object *o = hub_get(c->server->hub, k, c->ns, name);
+	c->lacks_account = !o && streq(name, "default"); /* which each namespace is given */
 	if (!o)
 		return fail_forbidden(
 			f, c->kind, c->name,

@@ -30,7 +30,8 @@ void change_reset(struct change *c)
 	c->old = NULL;
 	c->key = NULL;
 	c->extras_count = 0;
-	c->is_create = c->is_delete = c->keeps_managed = c->looks_at_pods = false;
+	c->is_create = c->is_delete = c->keeps_managed = false;
+	c->looks_at_pods = c->lacks_account = false;
 }
 
 enum change_part change_part_of(const char *subresource)

@@ -67,6 +67,7 @@ struct change {
 	bool is_dry_run, is_fresh, is_abandoned;
 	void (*after)(void *change, bool is_gone); /* a worker has done its step */
 	bool has_looked;                           /* at the pods of a namespace */
+	bool has_waited;                           /* for the account "default" of a pod */
 	int attempts;
 	char now[64]; /* as metadata shows it, of the present attempt */
 
@@ -79,6 +80,7 @@ struct change {
 	bool keeps_managed;        /* they are the old ones, which no tree holds */
 	bool is_delete, is_create; /* what it turned out to be */
 	bool looks_at_pods;        /* a namespace's pods may break its new level */
+	bool lacks_account;        /* a pod's "default", which will be made */
 	uint32_t revision;         /* of the kind */
 	struct change_extra extras[CHANGE_EXTRA_MAX];
 	size_t extras_count;
@@ -153,6 +155,11 @@ int apply_build(struct change *c, struct failure *f);
 
 /* ---- change_build.c: the tree that is wanted, and the old one; on any thread, as above ---- */
 int change_build(struct change *c, struct failure *f);
+
+/* ---- change_validate.c: the rules of its kind, for what went by trees; on any thread, as above ---- */
+int change_validate(struct change *c, struct failure *f);
+/* Warnings for the client; of the first attempt alone. */
+void change_warn(struct change *c);
 
 /* ---- change_straight.c: from bytes to bytes, without trees ---- */
 /* The body, where the kind and the request allow it: sets is_straight; on any thread, as above. */

@@ -1,4 +1,5 @@
 #include "apiserver/server.h"
+#include "apiserver/account_wait.h"
 #include "apiserver/address_keep.h"
 #include "apiserver/alloc.h"
 #include "apiserver/audit.h"
@@ -408,6 +409,7 @@ void server_free(struct server *s)
 	if (!s)
 		return;
 	deadlines_free(s->deadlines);
+	account_waits_end(s);
 	server_work_orphan(s);
 	turns_free(s->turns);
 	watch_frames_free(s->frames);

@@ -22,6 +22,7 @@ struct snapshot {
 	int64_t used_ms;
 };
 
+struct account_wait;
 struct address_keeper;
 struct address_ranges;
 struct audit;
@@ -73,6 +74,7 @@ struct server {
 	struct rbac_gatherer *gatherer;
 	struct quota_keeper *quotas;
 	struct authz_node *authz_node;
+	struct account_wait *account_waits; /* pods that came before their account */
 	struct snapshot snapshots[SNAPSHOTS_MAX];
 	struct turns *turns;
 	struct deadlines *deadlines;

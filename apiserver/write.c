@@ -1,9 +1,8 @@
 /* Create, update and patch: from the client's body to the answer. */
+#include "apiserver/account_wait.h"
 #include "apiserver/change.h"
 #include "apiserver/definitions.h"
-#include "apiserver/signing.h"
 #include "apiserver/work.h"
-#include "apiserver/zone.h"
 #include "common/base/jsonx.h"
 
 static void attempt(struct change *c);
@@ -112,52 +111,6 @@ static int find_old(struct change *c, struct failure *f)
 	return check_ending(c, f) < 0 ? -1 : authorize_create(c->r, f);
 }
 
-/* Whose rules depend on the version that the client speaks. */
-static bool has_rules_by_version(const struct schema_kind *kind)
-{
-	return kind->custom || streq(kind->kind, "Event");
-}
-
-static json_t *asked_tree(const struct change *c, json_t *tree)
-{
-	if (!tree || c->asked == c->kind || !has_rules_by_version(c->kind))
-		return json_incref(tree);
-	json_t *copy = json_deep_copy(tree);
-	schema_from_storage(c->asked, copy);
-	return copy;
-}
-
-static int validate(struct change *c, struct failure *f)
-{
-	struct field_errors errors = { 0 };
-	const struct schema_kind *kind = has_rules_by_version(c->kind) ? c->asked : c->kind;
-	AUTO_JSON *tree = asked_tree(c, c->tree), *old = asked_tree(c, c->old_tree);
-	if (c->part == PART_STATUS)
-		schema_validate_status(kind, tree, old, &errors);
-	else if (c->part == PART_APPROVAL || c->part == PART_RESIZE || c->part == PART_EPHEMERAL)
-		schema_validate_subresource(c->kind, c->r->target.subresource, c->tree, c->old_tree,
-					    &errors);
-	else if (c->part != PART_BINDING && c->part != PART_FINALIZE)
-		schema_validate(kind, tree, old, &errors);
-	if (c->part == PART_MAIN)
-		zone_check(c->server->options.zones, c->kind, c->tree, c->old_tree, &errors);
-	signing_check(c, &errors);
-	int code = errors.count ? fail_invalid(f, c->kind, c->name, &errors) : 0;
-	field_errors_fini(&errors);
-	return code;
-}
-
-static void warn(struct change *c)
-{
-	if (c->part != PART_MAIN || c->attempts > 1)
-		return;
-	struct schema_report report = { 0 };
-	schema_warnings(c->kind, c->tree, c->old_tree, &report);
-	for (size_t i = 0; i < report.count; i++)
-		request_warn(c->r, "%s", report.problems[i]);
-	schema_report_fini(&report);
-}
-
 static void build_step(void *change)
 {
 	struct change *c = change;
@@ -205,10 +158,10 @@ static void print_step(void *change)
 		return;
 	}
 	strategy_count(c);
-	c->code = validate(c, &c->failure);
+	c->code = change_validate(c, &c->failure);
 	if (c->code < 0)
 		return;
-	warn(c);
+	change_warn(c);
 	/* Admission changes nothing of a status: what was compared is what will be stored. */
 	if (!c->is_printed || c->part != PART_STATUS) {
 		str_clear(&c->bytes);
@@ -294,6 +247,14 @@ static bool draws_again(struct change *c, const struct failure *f)
 	return true;
 }
 
+static void waited(void *change, bool is_gone)
+{
+	if (is_gone)
+		abandon(change);
+	else
+		attempt(change);
+}
+
 /* The attempt failed in c->failure: final, or only because the hub was behind. */
 static void refused(struct change *c)
 {
@@ -302,6 +263,10 @@ static void refused(struct change *c)
 	if (draws_again(c, &f)) {
 		failure_fini(&f);
 		attempt(c);
+	} else if (c->is_fresh && c->lacks_account && !c->has_waited) {
+		failure_fini(&f);
+		c->has_waited = true;
+		account_wait(c->server, c->ns, waited, c);
 	} else if (c->is_fresh || f.code == 400) {
 		end_failed(c, &f);
 	} else {

@@ -38,14 +38,19 @@ static json_t *delete_options_body(const struct delete_options *o)
 	return body;
 }
 
-static int delete_one(struct deleting *d, const struct kind *k, const char *ns, const char *name)
+/* How the object came to be deleted: somebody named it, or it is one of those that are so and so. */
+enum chosen { BY_NAME, BY_LIST };
+
+static int delete_one(struct deleting *d, const struct kind *k, const char *ns, const char *name,
+		      enum chosen chosen)
 {
 	AUTO_REPLY r = { 0 };
 	AUTO_JSON *body = delete_options_body(d->options);
 	auto_free char *path = kind_path(k, ns, name, NULL);
 	auto_free char *label = kind_slash_name(k, name);
 	request_json(d->session, "DELETE", path, body, NULL, &r);
-	if (r.code == ERR_NOT_FOUND && d->options->ignores_missing)
+	/* What was listed may go by itself: nobody said that it is there. */
+	if (r.code == ERR_NOT_FOUND && (d->options->ignores_missing || chosen == BY_LIST))
 		return 0;
 	if (r.code)
 		return reply_explain(d->session, NULL, &r);
@@ -77,7 +82,7 @@ static int delete_listed(struct deleting *d, const struct target *t)
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *one = json_array_get(items, i);
 		int code = delete_one(d, &t->kind, json_str_or(one, "metadata.namespace", ""),
-				      json_str_or(one, "metadata.name", ""));
+				      json_str_or(one, "metadata.name", ""), BY_LIST);
 		worst = MAX(worst, code);
 	}
 	return worst;
@@ -97,7 +102,7 @@ static int delete_words(struct deleting *d, const struct words *words)
 				t.at[i].kind.resource);
 			return EXIT_REFUSED;
 		}
-		int code = t.at[i].name ? delete_one(d, &t.at[i].kind, d->ns, t.at[i].name)
+		int code = t.at[i].name ? delete_one(d, &t.at[i].kind, d->ns, t.at[i].name, BY_NAME)
 					: delete_listed(d, &t.at[i]);
 		worst = MAX(worst, code);
 	}
@@ -120,10 +125,11 @@ static int delete_files(struct deleting *d)
 	for (size_t i = m.count; i-- > 0 && worst != EXIT_UNREACHABLE;) {
 		struct applying a;
 		const struct manifest *one = &m.at[order[i]];
-		int code = applying_init(d->session, one->tree, d->ns, &a, &err) < 0
-				   ? error_explain(&err)
-				   : delete_one(d, &a.kind, a.ns,
-						json_str_or(one->tree, "metadata.name", ""));
+		int code =
+			applying_init(d->session, one->tree, d->ns, &a, &err) < 0
+				? error_explain(&err)
+				: delete_one(d, &a.kind, a.ns,
+					     json_str_or(one->tree, "metadata.name", ""), BY_NAME);
 		worst = MAX(worst, code);
 	}
 	free(trees);

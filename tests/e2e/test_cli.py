@@ -215,6 +215,19 @@ def case_act(cluster):
     wait_for("its pod is gone", lambda: not s.k.pods("app=web"), 20)
 
 
+def case_delete_what_goes(cluster):
+    """Of what is chosen, not named, it is no failure that somebody else was quicker."""
+    s = Skiff(cluster, "goes")
+    for how in (("-l", "of=x"), ("--field-selector", "metadata.name!=kube-root-ca.crt"), ("--all",)):
+        s.k.apply(*[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c%d" % i, "labels": {"of": "x"}}}
+                    for i in range(40)])
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for got in [pool.submit(s.try_, "delete", "configmaps", *how) for _ in range(4)]:
+                check(got.result().code == 0, "four at once, " + how[0], got.result().text())
+        check(s.ok("get", "cm", "-l", "of=x", "-o", "name") == "", "all are gone")
+    check_in("not found", s.code(1, "delete", "cm", "c0").err, "what is named must be there")
+
+
 def case_files(cluster):
     """A folder, folders below it, standard input; diff; delete -f in reverse order."""
     s = Skiff(cluster, "files")

@@ -77,8 +77,10 @@ void api_world_fini(struct api_world *w)
 	store_free(w->store);
 	server_free(w->server);
 	memory_etcd_unref(w->etcd);
-	if (!w->is_guest)
-		loop_free(w->loop);
+	if (w->is_guest)
+		return;
+	loop_sim_run_until(w->loop, loop_now_ms(w->loop)); /* what it said at its end arrives */
+	loop_free(w->loop);
 }
 
 struct waiting {
