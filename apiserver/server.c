@@ -17,6 +17,7 @@
 #include "apiserver/own_exchange.h"
 #include "apiserver/peers.h"
 #include "apiserver/quota_keep.h"
+#include "apiserver/range_keep.h"
 #include "apiserver/rbac.h"
 #include "apiserver/rbac_keep.h"
 #include "apiserver/seal.h"
@@ -397,6 +398,7 @@ int server_new(struct loop *loop, struct store *store, const struct server_optio
 	s->peers = peers_new(s);
 	s->endpoints = endpoints_keeper_new(s);
 	s->addresses = address_keeper_new(s);
+	s->range_keeper = range_keeper_new(s);
 	s->bootstrap = bootstrap_new(s);
 	s->flows = flow_keeper_new(s);
 	s->services = service_keeper_new(s);
@@ -417,6 +419,7 @@ void server_free(struct server *s)
 	service_keeper_free(s->services);
 	flow_keeper_free(s->flows);
 	bootstrap_free(s->bootstrap);
+	range_keeper_free(s->range_keeper);
 	address_keeper_free(s->addresses);
 	endpoints_keeper_free(s->endpoints);
 	peers_free(s->peers);

@@ -40,6 +40,7 @@ struct oidc_fetch;
 struct openapi_whole;
 struct peers;
 struct quota_keeper;
+struct range_keeper;
 struct rbac;
 struct rbac_gatherer;
 struct seal;
@@ -99,6 +100,7 @@ struct server {
 	struct peers *peers;
 	struct endpoints_keeper *endpoints;
 	struct address_keeper *addresses;
+	struct range_keeper *range_keeper;
 	uint64_t requests_total[VERB_COUNT][6]; /* by status / 100 */
 	uint64_t latency_ms[LATENCY_BUCKETS];
 	uint64_t latency_sum_ms;

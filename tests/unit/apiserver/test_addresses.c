@@ -168,6 +168,74 @@ static void test_users(struct api_world *w)
 	RUN(w, end);
 }
 
+/* ---- further ranges ---- */
+
+#define RANGE(name, cidr)                                                                          \
+	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"cidrs\":[\"" cidr "\"]}}"
+
+static void test_ranges(struct api_world *w)
+{
+	static const struct api_row rows[] = {
+		{ "not yet", 0, "POST", SERVICES, SERVICE("a", ",\"clusterIP\":\"10.200.0.7\""),
+		  422, "the provided network does not match the current range" },
+		{ "a range", 0, "POST", RANGES, RANGE("more", "10.200.0.0/28"), 201, "" },
+		{ "is given out of", 0, "POST", SERVICES,
+		  SERVICE("a", ",\"clusterIP\":\"10.200.0.7\""), 201, "" },
+		{ "not its last", 0, "POST", SERVICES,
+		  SERVICE("b", ",\"clusterIP\":\"10.200.0.15\""), 422, "does not match" },
+		{ "told of", 0, "GET", ADDRESSES "/10.200.0.7", 0, 200, GIVEN("10.200.0.7", "a") },
+	};
+	static const struct api_row ready[] = {
+		{ "it is ready", 0, "GET", RANGES "/more", 0, 200,
+		  "\"finalizers\":[\"networking.k8s.io/service-cidr-finalizer\"] & \"Ready\",\"status\":"
+		  "\"True\" & \"message\":\"Kubernetes Service CIDR is ready\"" },
+		{ "it goes", 0, "DELETE", RANGES "/more", 0, 200, "deletionTimestamp" },
+		{ "nothing more of it", 0, "POST", SERVICES,
+		  SERVICE("b", ",\"clusterIP\":\"10.200.0.8\""), 422, "does not match" },
+	};
+	static const struct api_row waits[] = {
+		{ "it waits", 0, "GET", RANGES "/more", 0, 200,
+		  "\"status\":\"False\" & \"reason\":\"Terminating\" & There are still IPAddresses "
+		  "referencing the ServiceCIDR" },
+		{ "the last goes", 0, "DELETE", SERVICES "/a", 0, 200, "" },
+	};
+	static const struct api_row gone[] = {
+		{ "and it", 0, "GET", RANGES "/more", 0, 404, "" },
+		{ "one around another", 0, "POST", RANGES, RANGE("wide", "10.200.0.0/24"), 201,
+		  "" },
+		{ "another", 0, "POST", RANGES, RANGE("more", "10.200.0.0/28"), 201, "" },
+		{ "of both", 0, "POST", SERVICES, SERVICE("a", ",\"clusterIP\":\"10.200.0.7\""),
+		  201, "" },
+		{ "one goes", 0, "DELETE", RANGES "/wide", 0, 200, "" },
+	};
+	static const struct api_row end[] = {
+		{ "at once: the other has it", 0, "GET", RANGES "/wide", 0, 404, "" },
+		{ "the other", 0, "GET", RANGES "/more", 0, 200, "\"status\":\"True\"" },
+		{ "its own finalizer", 0, "PATCH", RANGES "/more",
+		  "{\"metadata\":{\"finalizers\":[\"x.io/hold\"]}}", 200, "" },
+		{ "away", 0, "DELETE", SERVICES "/a", 0, 200, "" },
+	};
+	static const struct api_row last[] = {
+		{ "both finalizers", 0, "GET", RANGES "/more", 0, 200,
+		  "x.io/hold & service-cidr-finalizer" },
+		{ "held", 0, "DELETE", RANGES "/more", 0, 200, "" },
+		{ "let go", 0, "PATCH", RANGES "/more", "{\"metadata\":{\"finalizers\":null}}", 200,
+		  "" },
+		{ "gone", 0, "GET", RANGES "/more", 0, 404, "" },
+	};
+	RUN(w, rows);
+	rest(w, 1000);
+	RUN(w, ready);
+	rest(w, 1000);
+	RUN(w, waits);
+	rest(w, 1000);
+	RUN(w, gone);
+	rest(w, 2000);
+	RUN(w, end);
+	rest(w, 1000);
+	RUN(w, last);
+}
+
 /* ---- many at once, through two servers ---- */
 
 static json_t *items(struct api_world *w, const char *target)
@@ -267,6 +335,7 @@ int main(void)
 	test_given(&w);
 	test_canonical(&w);
 	test_users(&w);
+	test_ranges(&w);
 	api_world_fini(&w);
 	for (uint64_t seed = 1; seed <= 20; seed++)
 		test_raced(seed);
