@@ -8,6 +8,7 @@
 
 struct own_exchange {
 	struct http_exchange x;
+	struct own_exchange *next, **link; /* of the server's */
 	struct server *server;
 	const char *who; /* static */
 	char *path, *body;
@@ -17,6 +18,9 @@ struct own_exchange {
 static void own_free(void *ctx)
 {
 	struct own_exchange *o = ctx;
+	*o->link = o->next;
+	if (o->next)
+		o->next->link = o->link;
 	loop_timer_free(o->end);
 	free(o->path);
 	free(o->body);
@@ -99,6 +103,11 @@ void own_request(struct server *s, const char *who, const char *method, const ch
 	o->server = s;
 	o->who = who;
 	s->own_under_way++;
+	o->next = s->own;
+	o->link = &s->own;
+	if (o->next)
+		o->next->link = &o->next;
+	s->own = o;
 	o->body = str_take(&text);
 	o->path = xstrdup(path);
 	o->end = loop_timer_new(s->loop, own_free, o);
@@ -113,4 +122,10 @@ void own_request(struct server *s, const char *who, const char *method, const ch
 						 .cert_orgs_count = 1,
 						 .address = "self" } };
 	server_handle(s, &o->x);
+}
+
+void own_exchanges_free(struct server *s)
+{
+	while (s->own)
+		own_free(s->own);
 }

@@ -13,6 +13,9 @@
 void own_request(struct server *s, const char *who, const char *method, const char *path,
 		 const json_t *body);
 
+/* The server ends: those that have no answer yet get none. */
+void own_exchanges_free(struct server *s);
+
 /* By which the server knows its own requests. */
 const struct http_exchange_ops *own_exchange_ops(void);
 

@@ -414,6 +414,7 @@ void server_free(struct server *s)
 	account_waits_end(s);
 	server_work_orphan(s);
 	turns_free(s->turns);
+	own_exchanges_free(s);
 	watch_frames_free(s->frames);
 	loop_timer_free(s->bookmarks);
 	service_keeper_free(s->services);

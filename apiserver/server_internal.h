@@ -38,6 +38,7 @@ struct endpoints_keeper;
 struct flow_keeper;
 struct oidc_fetch;
 struct openapi_whole;
+struct own_exchange;
 struct peers;
 struct quota_keeper;
 struct range_keeper;
@@ -86,7 +87,8 @@ struct server {
 	size_t watches_count;
 	struct watch_frames *frames; /* what several of them are told */
 	size_t in_flight[LANE_COUNT];
-	size_t own_under_way;               /* that the server asks itself */
+	size_t own_under_way;     /* that the server asks itself */
+	struct own_exchange *own; /* they, and those that have had their answer just now */
 	uint64_t refused_total[LANE_COUNT]; /* 429 */
 	struct server_work *works;          /* computations on workers */
 	struct server_work *computed;       /* those of them that wait for their turn */
