@@ -48,9 +48,13 @@ static void seeded_random(void *ctx, void *buf, size_t n)
 
 static void server_start(struct sim_server *v, struct sim *s)
 {
+	int n = snprintf(v->address, sizeof v->address, "10.%zu.%zu.%zu",
+			 1 + (v - s->servers) % 200, v->lives / 200 % 200, 1 + v->lives % 200);
+	assert(n > 0 && (size_t)n < sizeof v->address);
+	v->lives++;
 	struct server_options options = { .cluster_id = "simsim",
 					  .service_cidr = "10.96.0.0/24",
-					  .advertise_address = "10.0.0.1",
+					  .advertise_address = v->address,
 					  .advertise_port = 6443,
 					  .random = seeded_random,
 					  .random_ctx = &s->random_state };

@@ -36,6 +36,8 @@ struct sim_server {
 	struct store_backend *backend; /* the store's; for faults */
 	struct store *store;
 	struct server *server;
+	size_t lives;
+	char address[16]; /* another one in each life */
 	bool is_dead;
 };
 
@@ -138,6 +140,11 @@ void sim_check_dump(struct sim_check *c); /* everything, for people */
 void sim_lost_episode(struct sim *s);
 /* Nothing is left half done: asked where all has settled. */
 bool sim_lost_is_settled(const struct sim_check *c, const json_t *object);
+
+/* sim_addresses.c: the Service `kubernetes` has the servers' present addresses and no others; each Service
+ * has its IPAddress, and each of these its Service. Asked where all has settled. */
+bool sim_servers_are_settled(const struct sim *s, char *why, size_t size);
+bool sim_address_is_settled(const struct sim_check *c, const char *key, const json_t *object);
 
 /* sim_custom.c: definitions and objects of theirs, and what must hold of them. */
 struct sim_custom *sim_custom_start(struct sim *s);

@@ -486,7 +486,7 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 		} else if (good && is_of(key, "poddisruptionbudgets")) {
 			good = budget_is_settled(c, o);
 		}
-		good = good && sim_lost_is_settled(c, o);
+		good = good && sim_lost_is_settled(c, o) && sim_address_is_settled(c, key, o);
 		if (good)
 			continue;
 		AUTO_STR text;
@@ -498,6 +498,8 @@ bool sim_check_settled(struct sim_check *c, char *why, size_t size)
 		return false;
 	}
 	if (c->sim->custom && !sim_custom_is_settled(c->sim->custom, why, size))
+		return false;
+	if (!sim_servers_are_settled(c->sim, why, size))
 		return false;
 	size_t wants = sim_user_deployments(c->sim);
 	int n = snprintf(why, size, "%zu of %zu Deployments", deployments, wants);

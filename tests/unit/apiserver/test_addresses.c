@@ -337,7 +337,7 @@ int main(void)
 	test_users(&w);
 	test_ranges(&w);
 	api_world_fini(&w);
-	for (uint64_t seed = 1; seed <= 20; seed++)
+	for (uint64_t seed = 1; seed <= 10; seed++)
 		test_raced(seed);
 	puts("addresses: all right");
 	return 0;
