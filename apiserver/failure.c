@@ -253,6 +253,16 @@ int fail_expired(struct failure *f, const char *fmt, ...)
 	return -1;
 }
 
+void failure_watch_expired(uint64_t version, uint64_t reached, struct str *out)
+{
+	struct failure f = { 0 };
+	fail_expired(&f, "too old resource version: %llu (%llu)", (unsigned long long)version,
+		     (unsigned long long)reached);
+	failure_json(&f, out);
+	str_truncate(out, out->len - 1); /* its newline */
+	failure_fini(&f);
+}
+
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current)
 {
 	fail(f, 504, "Timeout", "Timeout: Too large resource version: %llu, current: %llu",

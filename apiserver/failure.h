@@ -47,6 +47,8 @@ int fail_no_representation(struct failure *f, bool is_collection);
 int fail_media_type(struct failure *f, bool has_protobuf);
 int fail_patch_type(struct failure *f, bool is_custom); /* 415 */
 int fail_expired(struct failure *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What a watch ends with that has lost its place, appended as JSON without a newline. */
+void failure_watch_expired(uint64_t version, uint64_t reached, struct str *out);
 int fail_too_large_version(struct failure *f, uint64_t wanted, uint64_t current);
 /* The object is stored, and this server has no key that opens it. */
 int fail_unopened(struct failure *f, const struct schema_kind *kind, const char *name);

@@ -112,19 +112,6 @@ static json_t *shown(const struct change *c, json_t *tree)
 	return copy;
 }
 
-/* A list as it is stored. */
-static void print_list(json_t *list, struct str *out)
-{
-	static const char head[] = "{\"managedFields\":";
-	AUTO_STR text;
-	AUTO_JSON *metadata = json_object();
-	str_init(&text, RENDER_LIMIT);
-	json_object_set(metadata, "managedFields", list);
-	schema_print(schema_type_by_name("apis.meta.v1.ObjectMeta"), metadata, &text);
-	if (text.len > sizeof head)
-		str_add_bytes(out, text.data + sizeof head - 1, text.len - sizeof head);
-}
-
 static bool note_bytes(struct change *c, const struct managed_writer *w, struct owners_input *in)
 {
 	if (c->old)
@@ -168,7 +155,7 @@ static bool note_by_bytes(struct change *c, const struct managed_writer *w, json
 	else
 		schema_print_bare(c->kind->type, &before);
 	if (sent)
-		print_list(sent, &list);
+		managed_print(sent, &list);
 	struct owners_input in = { .before = { before.data, before.len },
 				   .now = { c->bytes.data, c->bytes.len },
 				   .is_create = !c->old };
@@ -226,7 +213,7 @@ void managed_put(struct change *c)
 		return;
 	}
 	if (json_array_size(c->managed) > 0)
-		print_list(c->managed, &c->owners);
+		managed_print(c->managed, &c->owners);
 	if (c->owners.len > sizeof none - 1)
 		object_add_managed(&c->bytes, (struct span){ c->owners.data, c->owners.len });
 }

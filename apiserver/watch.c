@@ -149,14 +149,9 @@ static void add_bookmark(struct watch *w, bool is_initial_end, struct str *out)
 
 static void add_expired(struct watch *w, struct str *out)
 {
-	struct failure f = { 0 };
-	fail_expired(&f, "too old resource version: %llu (%llu)", (unsigned long long)w->version,
-		     (unsigned long long)hub_version(w->server->hub));
 	size_t begin = watch_frame_begin(w->is_protobuf, "ERROR", out);
-	failure_json(&f, out);
-	str_truncate(out, out->len - 1); /* its newline */
+	failure_watch_expired(w->version, hub_version(w->server->hub), out);
 	watch_frame_end(w->is_protobuf, "ERROR", begin, out);
-	failure_fini(&f);
 }
 
 /* What an event is to a watcher with selectors: coming in is ADDED, going out DELETED. */

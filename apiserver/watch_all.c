@@ -142,15 +142,10 @@ static void add_bookmark(struct all *a, bool is_initial_end)
 
 static enum refill expire(struct all *a)
 {
-	struct failure f = { 0 };
 	struct str *out = &a->source.pending;
-	fail_expired(&f, "too old resource version: %llu (%llu)", (unsigned long long)a->version,
-		     (unsigned long long)hub_version(a->server->hub));
 	str_add(out, "{\"type\":\"ERROR\",\"object\":");
-	failure_json(&f, out);
-	str_truncate(out, out->len - 1); /* its newline */
+	failure_watch_expired(a->version, hub_version(a->server->hub), out);
 	str_add(out, "}\n");
-	failure_fini(&f);
 	return REFILL_END;
 }
 

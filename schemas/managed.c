@@ -3,6 +3,7 @@
 #include "common/base/jsonx.h"
 
 #define OLD_MANAGER "ancient-changes"
+#define PRINTED_MAX (64u << 20)
 
 /* ---- entries ---- */
 
@@ -266,4 +267,16 @@ json_t *managed_update(const struct managed_writer *w, const json_t *entries,
 	}
 	give(next, w, mine ? mine : change->owned);
 	return capped(next);
+}
+
+void managed_print(const json_t *entries, struct str *out)
+{
+	static const char head[] = "{\"managedFields\":";
+	AUTO_STR text;
+	AUTO_JSON *metadata = json_object();
+	str_init(&text, PRINTED_MAX);
+	json_object_set(metadata, "managedFields", (json_t *)(uintptr_t)entries);
+	schema_print(schema_type_by_name("apis.meta.v1.ObjectMeta"), metadata, &text);
+	if (text.len > sizeof head)
+		str_add_bytes(out, text.data + sizeof head - 1, text.len - sizeof head);
 }

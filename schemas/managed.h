@@ -37,6 +37,9 @@ void managed_change_fini(struct managed_change *c);
 json_t *managed_update(const struct managed_writer *w, const json_t *entries,
 		       const struct managed_change *change, bool is_create);
 
+/* The list alone, as it is stored; an empty one is nothing. */
+void managed_print(const json_t *entries, struct str *out);
+
 struct managed_conflicts {
 	struct managed_conflict {
 		char *who;  /* '"kubectl" using apps/v1' */

@@ -246,7 +246,7 @@ def record(client, program):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
         env = dict(cluster.env, KUBECONFIG="/dev/null", KUBECTL_EXTERNAL_DIFF="diff",
-                   KUBECTL_APPLYSET="true", EDITOR="sed -i s/blue/green/", HOME=folder)
+                   KUBECTL_APPLYSET="true", EDITOR="sed -i s/blue/green/", HOME=folder, TMPDIR=folder)
         for argv, stdin in sessions(client, program,
                                     "http://127.0.0.1:%d" % server.server_port, folder):
             shown = client if client.startswith("client-") else " ".join(argv[5:]).replace(

@@ -200,7 +200,9 @@ def case_replace_and_edit(cluster):
             f.write('#!/bin/sh\nsed -i "%s" "$1"\n' % how)
         os.chmod(f.name, 0o755)
         try:
-            return run(k.argv("edit", what, *flags), env=dict(cluster.env, EDITOR=f.name))
+            # What could not be stored is left there for its author.
+            with tempfile.TemporaryDirectory(dir=cluster.root) as left:
+                return run(k.argv("edit", what, *flags), env=dict(cluster.env, EDITOR=f.name, TMPDIR=left))
         finally:
             os.unlink(f.name)
     got = edit("cm/a", "s/green/white/")

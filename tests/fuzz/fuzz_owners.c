@@ -27,18 +27,11 @@ static const struct schema_kind *kind_of(const char *line, size_t n)
 	return found ? found : schema_kind_by_kind("", "v1", "Pod");
 }
 
-/* The list alone, as it is stored. */
-static void print_list(json_t *list, struct str *out)
+/* None is as empty here. */
+static void print_list(const json_t *list, struct str *out)
 {
-	static const char head[] = "{\"managedFields\":";
-	AUTO_STR text;
-	AUTO_JSON *metadata = json_object();
-	str_init(&text, TEXT_MAX);
-	json_object_set(metadata, "managedFields", list);
-	schema_print(schema_type_by_name("apis.meta.v1.ObjectMeta"), metadata, &text);
-	if (text.len > sizeof head)
-		str_add_bytes(out, text.data + sizeof head - 1, text.len - sizeof head);
-	else
+	managed_print(list, out);
+	if (out->len == 0)
 		str_add(out, "[]");
 }
 
