@@ -210,6 +210,13 @@ int fail_not_acceptable(struct failure *f, const struct accept_offer *offer)
 		    offer->protobuf ? ", application/vnd.kubernetes.protobuf" : "");
 }
 
+int fail_not_acceptable_stream(struct failure *f, const struct accept_offer *offer)
+{
+	return fail(f, 406, "NotAcceptable",
+		    "only the following media types are accepted: application/json;stream=watch%s",
+		    offer->protobuf ? ", application/vnd.kubernetes.protobuf;stream=watch" : "");
+}
+
 int fail_no_representation(struct failure *f, bool is_collection)
 {
 	fail(f, 406, "NotAcceptable",
@@ -368,6 +375,16 @@ int fail_option(struct failure *f, const char *options, enum field_error_type ty
 	fail_invalid(f, &kind, "", &errors);
 	field_errors_fini(&errors);
 	return -1;
+}
+
+int fail_options(struct failure *f, const char *options, struct field_errors *errors)
+{
+	const struct schema_kind kind = { .group = "meta.k8s.io",
+					  .kind = options,
+					  .resource = options };
+	int code = errors->count ? fail_invalid(f, &kind, "", errors) : 0;
+	field_errors_fini(errors);
+	return code;
 }
 
 int fail_error(struct failure *f, const struct error *err)

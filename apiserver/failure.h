@@ -42,6 +42,7 @@ int fail_other_namespace(struct failure *f);                                  /*
 int fail_rejected(struct failure *f);
 int fail_path(struct failure *f); /* 404 without a resource */
 int fail_not_acceptable(struct failure *f, const struct accept_offer *offer);
+int fail_not_acceptable_stream(struct failure *f, const struct accept_offer *offer);
 /* 406 where no media type is ours at all. */
 int fail_no_representation(struct failure *f, bool is_collection);
 int fail_media_type(struct failure *f, bool has_protobuf);
@@ -69,6 +70,8 @@ int fail_number(struct failure *f, const struct schema_kind *kind, const char *n
 		const char *field, int64_t value, const char *detail);
 int fail_option(struct failure *f, const char *options, enum field_error_type type,
 		const char *field, const json_t *value, const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* 422 with all of them, which are ended; 0: there are none. */
+int fail_options(struct failure *f, const char *options, struct field_errors *errors);
 /* From a plain error: MALFORMED 400, INVALID 422, LIMIT 413, UNAVAILABLE 503, else 500. */
 int fail_error(struct failure *f, const struct error *err);
 

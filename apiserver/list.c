@@ -374,9 +374,31 @@ static void list_now(void *ctx, const struct error *err)
 	list_fail(l, &f);
 }
 
-static int forbidden_combination(const char *field, const char *why, struct failure *f)
+/* Which options go together. */
+static int check_options(struct request *r, const char *match, bool has_token, struct failure *f)
 {
-	return fail_option(f, "ListOptions", FIELD_FORBIDDEN, field, NULL, "%s", why);
+	struct field_errors errors = { 0 };
+	const char *version = query_get(&r->query, "resourceVersion");
+	const char field[] = "resourceVersionMatch";
+	AUTO_JSON *shown = json_string(match);
+	if (*match && (!version || !*version))
+		field_errors_add(&errors, FIELD_FORBIDDEN, field, NULL, "%s",
+				 "resourceVersionMatch is forbidden unless resourceVersion is "
+				 "provided");
+	if (*match && has_token)
+		field_errors_add(&errors, FIELD_FORBIDDEN, field, NULL, "%s",
+				 "resourceVersionMatch is forbidden when continue is provided");
+	if (*match && !streq(match, "Exact") && !streq(match, "NotOlderThan"))
+		field_errors_add(&errors, FIELD_NOT_SUPPORTED, field, shown, "%s",
+				 "supported values: \"Exact\", \"NotOlderThan\", \"\"");
+	if (streq(match, "Exact") && version && streq(version, "0"))
+		field_errors_add(&errors, FIELD_FORBIDDEN, field, NULL, "%s",
+				 "resourceVersionMatch \"exact\" is forbidden for resourceVersion "
+				 "\"0\"");
+	if (query_get(&r->query, "sendInitialEvents"))
+		field_errors_add(&errors, FIELD_FORBIDDEN, "sendInitialEvents", NULL, "%s",
+				 "sendInitialEvents is forbidden for list");
+	return fail_options(f, "ListOptions", &errors);
 }
 
 /* The options of a list, checked; -1 with the failure. */
@@ -385,36 +407,20 @@ static int read_options(struct list *l, bool *ret_is_set, struct failure *f)
 	struct request *r = l->r;
 	struct error err;
 	const char *token = query_get(&r->query, "continue");
-	const char *match = query_get(&r->query, "resourceVersionMatch");
-	bool has_token = token && *token, has_match = match && *match;
+	const char *given = query_get(&r->query, "resourceVersionMatch");
+	const char *match = given ? given : "";
+	bool has_token = token && *token;
 	int64_t seconds; /* of a list they mean nothing */
 	if (query_int(&r->query, "limit", 0, &l->limit, &err) < 0 ||
 	    query_int(&r->query, "timeoutSeconds", 0, &seconds, &err) < 0)
 		return fail_bad_request(f, "%s", err.text);
 	l->limit = MAX(l->limit, 0);
-	if (read_version(r, ret_is_set, &l->wanted_version, f) < 0)
+	if (check_options(r, match, has_token, f) < 0 ||
+	    read_version(r, ret_is_set, &l->wanted_version, f) < 0)
 		return -1;
-	if (query_get(&r->query, "sendInitialEvents"))
-		return forbidden_combination("sendInitialEvents",
-					     "sendInitialEvents is forbidden for list", f);
-	if (has_match && has_token)
-		return forbidden_combination(
-			"resourceVersionMatch",
-			"resourceVersionMatch is forbidden when continue is provided", f);
-	if (has_match && !*ret_is_set)
-		return forbidden_combination(
-			"resourceVersionMatch",
-			"resourceVersionMatch is forbidden unless resourceVersion is provided", f);
-	if (has_match && !streq(match, "Exact") && !streq(match, "NotOlderThan")) {
-		AUTO_JSON *shown = json_string(match);
-		return fail_option(f, "ListOptions", FIELD_NOT_SUPPORTED, "resourceVersionMatch",
-				   shown, "supported values: \"Exact\", \"NotOlderThan\", \"\"");
-	}
-	l->is_exact = has_match && streq(match, "Exact");
-	if (l->is_exact && l->wanted_version == 0)
-		return forbidden_combination(
-			"resourceVersionMatch",
-			"resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"", f);
+	/* Pages of a version are of that version, said or not. */
+	l->is_exact = streq(match, "Exact") ||
+		      (!*match && l->limit > 0 && !has_token && l->wanted_version > 0);
 	if (has_token && *ret_is_set && l->wanted_version)
 		return fail_bad_request(
 			f, "specifying resource version is not allowed when using continue");

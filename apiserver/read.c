@@ -10,14 +10,18 @@ int read_version(const struct request *r, bool *ret_is_set, uint64_t *ret, struc
 	if (!*ret_is_set)
 		return 0;
 	const char *p = v;
-	for (; *p >= '0' && *p <= '9' && p - v < 19; p++)
-		*ret = *ret * 10 + (uint64_t)(*p - '0');
-	if (*p)
+	bool is_over = false;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		uint64_t digit = (uint64_t)(*p - '0');
+		is_over |= *ret > (UINT64_MAX - digit) / 10;
+		*ret = *ret * 10 + digit;
+	}
+	if (*p || is_over)
 		return fail_bad_request(
 			f,
 			"invalid resource version: resourceVersion: Invalid value: \"%s\": "
-			"strconv.ParseUint: parsing \"%s\": invalid syntax",
-			v, v);
+			"strconv.ParseUint: parsing \"%s\": %s",
+			v, v, *p ? "invalid syntax" : "value out of range");
 	return 0;
 }
 
@@ -104,7 +108,7 @@ int selection_init(struct selection *s, const struct request *r, struct failure 
 	bool one_ns = s->kind->is_namespaced && r->target.ns;
 	s->prefix = xasprintf("o/%s/%s/%s%s", group, s->kind->resource, one_ns ? r->target.ns : "",
 			      one_ns || !s->kind->is_namespaced ? "/" : "");
-	/* A watch on one name, old style: …/pods/NAME?watch=1. */
+	/* A watch on one name, old style: …/watch/…/pods/NAME. */
 	if (r->target.name && !r->target.subresource) {
 		auto_free char *key = object_key(s->kind, r->target.ns, r->target.name);
 		free(s->prefix);
@@ -150,7 +154,12 @@ static void get_now(void *ctx, const struct error *err)
 		reply_object(r, 200, o, 0);
 		return;
 	}
-	if (err)
+	bool is_set;
+	uint64_t version = 0;
+	int code = read_version(r, &is_set, &version, &f); /* as it was before */
+	if (err && err->code == ERR_LIMIT && code == 0 && version)
+		fail_too_large_version(&f, version, hub_version(r->server->hub));
+	else if (err)
 		fail_unavailable(&f, "%s", err->text);
 	else
 		fail_not_found(&f, r->target.kind, r->target.name);

@@ -62,6 +62,8 @@ static int check_accept(struct request *r, struct failure *f)
 	const char *header = http_header_get(r->x, "Accept");
 	if (!accept_choose(header, &offer, &r->accept)) {
 		offer.yaml = true;
+		if (r->target.verb == VERB_WATCH && (kind->custom || accept_names_known(header)))
+			return fail_not_acceptable_stream(f, &offer);
 		return kind->custom || accept_names_known(header)
 			       ? fail_not_acceptable(f, &offer)
 			       : fail_no_representation(f, !r->target.name);
@@ -79,7 +81,12 @@ static int check_accept(struct request *r, struct failure *f)
 	const char *include = query_get(&r->query, "includeObject");
 	bool known = !include || !*include || streq(include, "None") ||
 		     streq(include, "Metadata") || streq(include, "Object");
-	return known ? 0 : fail_bad_request(f, "unrecognized includeObject value: \"%s\"", include);
+	if (known || r->accept.as != ACCEPT_TABLE)
+		return 0;
+	return fail_bad_request(f,
+				"Unable to convert to Table as requested: includeObject: Invalid "
+				"value: \"%s\": must be 'Metadata', 'Object', 'None', or empty",
+				include);
 }
 
 bool server_is_stream(const char *subresource)

@@ -23,6 +23,7 @@ const char *verb_options(enum verb v)
 	return names[v];
 }
 
+/* One object is read, not watched, but on the old paths. */
 static enum verb verb_of(const char *method, bool has_name, bool is_watch)
 {
 	if (streq(method, "GET") || streq(method, "HEAD"))
@@ -129,7 +130,8 @@ int target_parse(const struct kinds *kinds, const char *method, const char *path
 		size_t at = core ? 2 : 3;
 		bool old_watch = streq(s.at[at], "watch"); /* …/v1/watch/pods */
 		parse_resource(kinds, t, &s, at + old_watch);
-		t->verb = verb_of(method, t->name != NULL, old_watch || query_bool(query, "watch"));
+		t->verb = verb_of(method, t->name != NULL,
+				  old_watch || (!t->name && query_bool(query, "watch")));
 		if (streq(method, "HEAD") || (old_watch && t->verb != VERB_WATCH))
 			t->verb = VERB_NONE;
 	}

@@ -5,6 +5,7 @@
 #include "apiserver/turn.h"
 #include "apiserver/watch.h"
 #include "apiserver/watch_frame.h"
+#include "common/base/jsonx.h"
 
 #define WATCH_SLICE   (32u << 10)
 #define WATCH_LOOKED  5000
@@ -23,7 +24,7 @@ struct watch {
 	struct selection what;
 	struct rendering how;
 	uint64_t wanted_version;
-	bool has_version, wants_initial, wants_bookmarks, wants_initial_mark;
+	bool has_version, wants_initial, wants_bookmarks, wants_initial_mark, is_from_now;
 	/* Initial events come from a snapshot; then live ones from seq on. */
 	struct index index;
 	struct index_cursor at;
@@ -250,7 +251,7 @@ static void begin(struct watch *w)
 {
 	struct server *s = w->server;
 	struct request *r = w->r;
-	uint64_t from = w->wanted_version;
+	uint64_t from = w->is_from_now ? hub_version(s->hub) : w->wanted_version;
 	if (w->wants_initial) {
 		w->index = index_snapshot(hub_index(s->hub, w->what.kind));
 		w->at = index_seek(&w->index, w->what.prefix);
@@ -293,33 +294,44 @@ static void watch_now(void *ctx, const struct error *err)
 	watch_fail(w, &f);
 }
 
-static int read_initial(struct watch *w, struct failure *f)
+static int check_initial(const struct watch *w, struct failure *f)
 {
-	struct request *r = w->r;
+	const struct request *r = w->r;
 	const char *send = query_get(&r->query, "sendInitialEvents");
 	const char *match = query_get(&r->query, "resourceVersionMatch");
 	const char *why = NULL;
-	if (match && !send)
+	struct field_errors errors = { 0 };
+	AUTO_JSON *shown = json_string(match ? match : "");
+	if (match && *match && !send)
 		why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
 		      "provided";
 	else if (send && (!match || !streq(match, "NotOlderThan")))
 		why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-	if (why) {
-		fail_option(f, "ListOptions", FIELD_FORBIDDEN, "resourceVersionMatch", NULL, "%s",
-			    why);
-		return -1;
-	}
+	if (why)
+		field_errors_add(&errors, FIELD_FORBIDDEN, "resourceVersionMatch", NULL, "%s", why);
+	if (match && *match && !streq(match, "NotOlderThan"))
+		field_errors_add(&errors, FIELD_NOT_SUPPORTED, "resourceVersionMatch", shown, "%s",
+				 "supported values: \"NotOlderThan\"");
+	return fail_options(f, "ListOptions", &errors);
+}
+
+static void choose_initial(struct watch *w)
+{
+	const struct request *r = w->r;
+	const char *send = query_get(&r->query, "sendInitialEvents");
 	bool asked = send && query_bool(&r->query, "sendInitialEvents");
 	w->wants_initial = send ? asked : w->wanted_version == 0;
 	w->wants_initial_mark = asked && w->wants_bookmarks;
-	return 0;
+	w->is_from_now = send && !asked && w->wanted_version == 0;
 }
 
 static int read_options(struct watch *w, struct failure *f)
 {
 	struct request *r = w->r;
 	struct error err;
-	if (query_int(&r->query, "timeoutSeconds", 0, &w->timeout_s, &err) < 0)
+	int64_t limit; /* of a watch it means nothing */
+	if (query_int(&r->query, "limit", 0, &limit, &err) < 0 ||
+	    query_int(&r->query, "timeoutSeconds", 0, &w->timeout_s, &err) < 0)
 		return fail_bad_request(f, "%s", err.text);
 	if (w->timeout_s <= 0) {
 		uint32_t random;
@@ -328,9 +340,10 @@ static int read_options(struct watch *w, struct failure *f)
 	}
 	w->timeout_s = MIN(w->timeout_s, (int64_t)TIMEOUT_MAX_S);
 	w->wants_bookmarks = query_bool(&r->query, "allowWatchBookmarks");
-	if (read_version(r, &w->has_version, &w->wanted_version, f) < 0)
+	if (check_initial(w, f) < 0 || read_version(r, &w->has_version, &w->wanted_version, f) < 0)
 		return -1;
-	return read_initial(w, f);
+	choose_initial(w);
+	return 0;
 }
 
 void serve_watch(struct request *r)
@@ -348,7 +361,7 @@ void serve_watch(struct request *r)
 	}
 	struct hub *hub = w->server->hub;
 	bool initial_any = w->wants_initial && w->has_version;
-	if (w->wants_initial && !w->has_version)
+	if ((w->wants_initial || w->is_from_now) && !w->has_version)
 		hub_when_fresh(hub, watch_now, w);
 	else if (initial_any && w->wanted_version > hub_version(hub))
 		hub_when(hub, w->wanted_version / STORE_PLACES, LIST_WAIT_MS, watch_now, w);
