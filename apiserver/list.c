@@ -34,8 +34,7 @@ static void list_closed(struct text_source *t)
 
 /* ---- continue tokens: base64url of {"v":…,"rv":…,"start":…}, as upstream ---- */
 
-/* version -1: of whatever there is when it is used. */
-static void add_token(int64_t version, const char *start, struct str *out)
+void list_add_token(int64_t version, const char *start, struct str *out)
 {
 	AUTO_STR json, token;
 	str_init(&json, 4096);
@@ -142,7 +141,7 @@ void list_add_metadata(struct list *l, struct str *out)
 	str_addf(out, "{\"resourceVersion\":\"%llu\"", (unsigned long long)l->version);
 	if (l->next) {
 		str_add(out, ",\"continue\":\"");
-		add_token((int64_t)l->version, l->next, out);
+		list_add_token((int64_t)l->version, l->next, out);
 		str_add(out, "\"");
 		if (!list_is_selective(l))
 			str_addf(out, ",\"remainingItemCount\":%zu", l->remaining);
@@ -266,7 +265,7 @@ static int choose_snapshot(struct list *l, struct failure *f)
 					"and now may show up in the list.");
 			AUTO_STR token;
 			str_init(&token, 8192);
-			add_token(-1, l->start, &token);
+			list_add_token(-1, l->start, &token);
 			f->continue_token = str_take(&token);
 			return -1;
 		}
@@ -401,8 +400,7 @@ static int check_options(struct request *r, const char *match, bool has_token, s
 	return fail_options(f, "ListOptions", &errors);
 }
 
-/* The options of a list, checked; -1 with the failure. */
-static int read_options(struct list *l, bool *ret_is_set, struct failure *f)
+int list_read_options(struct list *l, bool *ret_is_set, struct failure *f)
 {
 	struct request *r = l->r;
 	struct error err;
@@ -436,7 +434,7 @@ void serve_list(struct request *r)
 	str_init(&l->rendered, RENDER_MAX);
 	struct failure f = { 0 };
 	bool is_set = false;
-	if (selection_init(&l->what, r, &f) < 0 || read_options(l, &is_set, &f) < 0) {
+	if (selection_init(&l->what, r, &f) < 0 || list_read_options(l, &is_set, &f) < 0) {
 		list_fail(l, &f);
 		return;
 	}

@@ -62,6 +62,10 @@ struct list {
 
 void list_free(struct list *l);
 void list_fail(struct list *l, struct failure *f);
+/* The options of l->r, checked, of what l->what selects; -1 with the failure. `start` is the list's. */
+int list_read_options(struct list *l, bool *ret_is_set, struct failure *f);
+/* A token to go on at `start`; version -1: of whatever there is when it is used. */
+void list_add_token(int64_t version, const char *start, struct str *out);
 bool list_is_selective(const struct list *l);
 bool list_is_partial(const struct list *l);
 /* Some more JSON; false: there is no more. */

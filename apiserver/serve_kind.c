@@ -62,7 +62,8 @@ static int check_accept(struct request *r, struct failure *f)
 	const char *header = http_header_get(r->x, "Accept");
 	if (!accept_choose(header, &offer, &r->accept)) {
 		offer.yaml = true;
-		if (r->target.verb == VERB_WATCH && (kind->custom || accept_names_known(header)))
+		/* What is good for a list and no stream. */
+		if (r->target.verb == VERB_WATCH && accept_choose(header, &offer, &r->accept))
 			return fail_not_acceptable_stream(f, &offer);
 		return kind->custom || accept_names_known(header)
 			       ? fail_not_acceptable(f, &offer)

@@ -52,6 +52,24 @@ static const struct api_row rows[] = {
 	  MAPS
 	  "?watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&timeoutSeconds=1",
 	  0, 200, "!ERROR & !ADDED" },
+	/* a collection is not deleted by options that no list would take, and only what it would show */
+	{ "a second map", 0, "POST", MAPS, "{\"metadata\":{\"name\":\"d\"}}", 201, "" },
+	{ "a third", 0, "POST", MAPS, "{\"metadata\":{\"name\":\"e\"}}", 201, "" },
+	{ "deleted by no limit", 0, "DELETE", MAPS "?limit=abc", 0, 400, "invalid syntax" },
+	{ "by no page", 0, "DELETE", MAPS "?continue=abc", 0, 400, "invalid continue token" },
+	{ "by no version", 0, "DELETE", MAPS "?resourceVersion=abc", 0, 400,
+	  "invalid resource version" },
+	{ "by another version", 0, "DELETE", MAPS "?resourceVersion=1", 0, 409,
+	  "the ResourceVersion in the precondition (1) does not match" },
+	{ "by a match of none", 0, "DELETE", MAPS "?resourceVersionMatch=Exact", 0, 422,
+	  "is forbidden unless resourceVersion" },
+	{ "by initial events", 0, "DELETE", MAPS "?sendInitialEvents=true", 0, 422,
+	  "sendInitialEvents is forbidden for list" },
+	{ "two alone", 0, "DELETE", MAPS "?limit=2", 0, 200,
+	  "\"continue\":\" & \"name\":\"c\" & \"name\":\"d\" & !\"name\":\"e\"" },
+	{ "the third is left", 0, "GET", MAPS, 0, 200, "!\"name\":\"d\" & \"name\":\"e\"" },
+	{ "as many as there are", 0, "DELETE", MAPS "?limit=2", 0, 200,
+	  "\"name\":\"e\" & !\"continue\"" },
 	/* renderings */
 	{ "what a row has", TABLE, "GET", MAPS "?includeObject=abc", 0, 400,
 	  "Unable to convert to Table as requested: includeObject: Invalid value: \\\"abc\\\": must be "
