@@ -4,6 +4,7 @@
 #include "apiserver/definitions.h"
 #include "apiserver/work.h"
 #include "common/base/jsonx.h"
+#include "schemas/gates.h"
 
 static void attempt(struct change *c);
 
@@ -132,6 +133,9 @@ static void build_step(void *change)
 		managed_note(c);
 	else
 		c->code = strategy_update(c, &c->failure);
+	/* Whoever sent it is said to own it, as in Kubernetes, though it is not there. */
+	if (c->code == 0 && schema_drop_gated(c->kind, c->tree, c->old_tree))
+		c->is_printed = false;
 }
 
 /* What needs to know the other objects; the loop's. */

@@ -114,6 +114,8 @@ def field_text(tables, numbers, field, outer):
         parts.append('.is_atomic_map = true')
     if field.get('map_keys'):
         parts.append('.list_map_keys = %s' % tables.strings(field['map_keys']))
+    if field.get('gate'):
+        parts.append('.gate = %s' % text(field['gate']))
     if field.get('embedded'):
         parts.append('.embedded = %s' % text('.'.join(field['embedded'])))
     if field.get('description'):
@@ -144,11 +146,27 @@ def describe(types, words, type_words):
                 field['description'] = word
 
 
+def below(field):
+    """The type that a field's value, or its elements, are of."""
+    name = field.get('inline') or field['type']
+    return name[name.index('<') + 1:-1] if '<' in name else name
+
+
+def gated_types(types):
+    """Those in which something stands behind a gate, however deep."""
+    found, before = set(), -1
+    while len(found) != before:
+        before = len(found)
+        found |= {name for name, entry in types.items()
+                  if any(f.get('gate') or below(f) in found for f in entry['fields'])}
+    return found
+
+
 def write_types(tables, types):
     names = sorted(types)
     numbers = {name: i for i, name in enumerate(names)}
     tables.out.append('static const struct schema_type types[%d];' % len(names))
-    rows = []
+    rows, gated = [], gated_types(types)
     for i, name in enumerate(names):
         flat = flatten(types, name)
         lines = [field_text(tables, numbers, f, outer) for f, outer in flat]
@@ -158,10 +176,11 @@ def write_types(tables, types):
             tables.out += lines + ['};']
             tables.out.append('static const uint16_t by_name_%d[] = { %s };' % (
                 i, ', '.join(str(n) for n in by_name)))
-        rows.append('\t{ %s, %s, %d, %s, %s, %s, false, NULL },' % (
+        rows.append('\t{ %s, %s, %d, %s, %s, %s, false, NULL, %s },' % (
             text(name), 'fields_%d' % i if lines else 'NULL', len(lines),
             'by_name_%d' % i if lines else 'NULL', text(types[name].get('description') or ''),
-            'true' if types[name].get('atomic') else 'false'))
+            'true' if types[name].get('atomic') else 'false',
+            'true' if name in gated else 'false'))
     tables.out.append('static const struct schema_type types[%d] = {' % len(names))
     tables.out += rows + ['};']
     return numbers

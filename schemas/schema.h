@@ -69,6 +69,9 @@ struct schema_field {
 	/* The structs that Go has it inside of, where JSON has it inline: "RuleWithOperations.Rule"; or
 	 * NULL. Its decoder names them. */
 	const char *embedded;
+	/* It is dropped from what is written: of the feature of this name, which is off (gates.h); or
+	 * NULL. */
+	const char *gate;
 	const char *description;
 };
 
@@ -81,6 +84,7 @@ struct schema_type {
 	bool is_atomic; /* server-side apply takes the struct as one field */
 	bool is_custom; /* made at run time, and part of a struct custom: schemas/custom.h */
 	const struct schema_field *rest; /* custom: what members are that no field names; or NULL */
+	bool leads_to_gate;              /* something in it, however deep, has a gate */
 };
 
 struct schema_column {

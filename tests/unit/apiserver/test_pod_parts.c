@@ -42,6 +42,29 @@ static const struct api_row rows[] = {
 	  POD("gated", "\"schedulingGates\":[{\"name\":\"a.b/c\"}],", ""), 201,
 	  "\"reason\":\"SchedulingGated\" & \"phase\":\"Pending\"" },
 
+	/* features that are off */
+	{ "is said to be owned, and is not there", 0, "POST", NS "/pods?dryRun=All",
+	  POD("off", "\"schedulingGroup\":{\"podGroupName\":\"g\"},",
+	      ",\"lifecycle\":{\"stopSignal\":\"SIGFOO\"}"),
+	  201,
+	  "\"f:stopSignal\":{} & \"f:podGroupName\":{} & !SIGFOO & !\"podGroupName\" & !\"lifecycle\"" },
+	{ "nothing changes by it", 0, "POST", "/apis/apps/v1/namespaces/default/statefulsets",
+	  "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{"
+	  "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":"
+	  "\"i\"}]}}}}",
+	  201, "\"generation\":1" },
+	{ "so", 0, "PATCH", "/apis/apps/v1/namespaces/default/statefulsets/s",
+	  "{\"spec\":{\"updateStrategy\":{\"rollingUpdate\":{\"maxUnavailable\":2}}}}", 200,
+	  "\"generation\":1 & \"f:maxUnavailable\":{} & !\"maxUnavailable\"" },
+	{ "in a status", 0, "PATCH", NS "/pods/p/status",
+	  "{\"status\":{\"nodeAllocatableResourceClaimStatuses\":[{\"resourceClaimName\":\"x\",\"containers\":["
+	  "\"c\"],\"resources\":{\"cpu\":\"1\"}}]}}",
+	  200, "!\"nodeAllocatableResourceClaimStatuses\"" },
+	{ "of a lease", 0, "POST", "/apis/coordination.k8s.io/v1/namespaces/default/leases",
+	  "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"h\",\"strategy\":\"none\","
+	  "\"preferredHolder\":\"p\"}}",
+	  201, "\"holderIdentity\":\"h\" & !\"strategy\" & !\"preferredHolder\"" },
+
 	/* resize */
 	{ "not by an update", 0, "PATCH", NS "/pods/p", RESIZE("200m"), 422,
 	  "pod updates may not change fields other than" },
