@@ -42,6 +42,7 @@ struct peers {
 	char name[NAME_SIZE], holder[NAME_SIZE + 40];
 	char address[24]; /* "": nobody is told how to reach this server */
 	int64_t asked_ms; /* when the own Lease was written last; 0: never */
+	int64_t retry_ms; /* until it is made once more, where it has not come */
 	bool is_made;     /* by this very life, a moment ago */
 	int64_t heard_ms; /* when that arrived last */
 	struct peer *at[PEERS_MAX];
@@ -341,7 +342,8 @@ static void renew(void *ctx)
 	bool is_there = hub_get(p->server->hub, p->kind, LEASE_NS, p->name);
 	if (is_there && p->is_made) {
 		p->is_made = false;
-		loop_timer_set(p->renew, RENEW_MS - RETRY_MS);
+		loop_timer_set(p->renew, RENEW_MS - p->retry_ms);
+		p->retry_ms = RETRY_MS;
 		return;
 	}
 	AUTO_JSON *lease = own_lease(p);
@@ -351,7 +353,9 @@ static void renew(void *ctx)
 		make_own(p, lease);
 	p->is_made = !is_there;
 	p->asked_ms = loop_now_ms(p->server->loop);
-	loop_timer_set(p->renew, is_there ? RENEW_MS : RETRY_MS);
+	/* A store that takes its time is not asked for the same twice a second. */
+	p->retry_ms = is_there ? RETRY_MS : MIN(p->retry_ms * 2, RENEW_MS);
+	loop_timer_set(p->renew, is_there ? RENEW_MS : p->retry_ms);
 	remove_ended(p);
 }
 
@@ -446,7 +450,8 @@ struct peers *peers_new(struct server *s)
 	struct peers *p = xcalloc(1, sizeof *p);
 	*p = (struct peers){ .server = s,
 			     .kind = schema_kind_by_kind("coordination.k8s.io", "v1", "Lease"),
-			     .watcher = { .changed = changed } };
+			     .watcher = { .changed = changed },
+			     .retry_ms = RETRY_MS };
 	if (s->options.advertise_address) {
 		int n = snprintf(p->address, sizeof p->address, "%s:%u",
 				 s->options.advertise_address, s->options.advertise_port);
