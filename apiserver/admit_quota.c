@@ -12,9 +12,10 @@
 #include "common/base/jsonx.h"
 #include "schemas/quantity.h"
 
-#define MESSAGE_MAX 16384
-#define HARD_MAX    128
-#define SETTLE_MS   200
+#define MESSAGE_MAX   16384
+#define HARD_MAX      128
+#define SETTLE_MS     200  /* without a change, … */
+#define SETTLE_MAX_MS 2000 /* … or with changes all the time */
 
 static const struct schema_kind *quota_kind(void)
 {
@@ -203,6 +204,7 @@ int admit_quota(struct change *c, struct failure *f)
 struct quota_keeper {
 	struct server *server;
 	struct loop_timer *timer;
+	int64_t latest_ms; /* by when, while the timer is set, it must be counted */
 	struct quota_watch {
 		struct hub_watcher watcher;
 		struct quota_keeper *keeper;
@@ -267,8 +269,12 @@ static void keep_all(void *ctx)
 static void changed(struct hub_watcher *w)
 {
 	struct quota_keeper *k = CONTAINER_OF(w, struct quota_watch, watcher)->keeper;
-	if (hub_index(k->server->hub, quota_kind())->count)
-		loop_timer_set(k->timer, SETTLE_MS);
+	int64_t now_ms = loop_now_ms(k->server->loop);
+	if (!hub_index(k->server->hub, quota_kind())->count)
+		return;
+	if (!loop_timer_is_set(k->timer))
+		k->latest_ms = now_ms + SETTLE_MAX_MS;
+	loop_timer_set(k->timer, MIN(SETTLE_MS, MAX(k->latest_ms - now_ms, 0)));
 }
 
 void quota_keeper_follow(struct quota_keeper *k, const struct schema_kind *kind)

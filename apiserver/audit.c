@@ -10,6 +10,7 @@
 #define LINE_KEPT        65536
 #define SIZE_MAX_DEFAULT (100 << 20)
 #define GATHER_MS        100
+#define TELL_MS          10000
 
 struct audit {
 	struct loop *loop;
@@ -23,6 +24,7 @@ struct audit {
 	struct error err; /* of the last write; code 0: none */
 	bool is_working, is_gone;
 	uint64_t dropped;
+	int64_t told_ms; /* when that was logged last; 0: never */
 };
 
 /* ---- the worker ---- */
@@ -225,17 +227,30 @@ static void end_line(struct audit *a)
 		str_clear(&a->line);
 }
 
+/* Told of now and then: it happens to many in a row. */
+static void drop(struct audit *a)
+{
+	int64_t now_ms = loop_now_ms(a->loop);
+	a->dropped++;
+	if (a->told_ms && now_ms - a->told_ms < TELL_MS)
+		return;
+	char count[24];
+	int n = snprintf(count, sizeof count, "%llu", (unsigned long long)a->dropped);
+	assert(n > 0);
+	log_error("audit", "lines are dropped: the disk does not keep up, or a line is too long",
+		  "count", count);
+	a->told_ms = now_ms;
+}
+
 static void add_line(struct audit *a, const char *line, size_t len)
 {
 	if (!len || a->waiting.len + len > WAITING_MAX) {
-		if (a->dropped++ % 1000 == 0)
-			log_error("audit",
-				  "lines are dropped: the disk does not keep up, or a line "
-				  "is too long");
+		drop(a);
 		return;
 	}
 	str_add_bytes(&a->waiting, line, len);
-	if (!a->is_working)
+	/* From the first of them on: setting it again would move it, for as long as lines come. */
+	if (!a->is_working && !loop_timer_is_set(a->timer))
 		loop_timer_set(a->timer, GATHER_MS);
 }
 

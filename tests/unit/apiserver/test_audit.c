@@ -374,6 +374,31 @@ static void test_stages(void)
 	files_count(true);
 }
 
+/* Lines are written while requests come and come, not only in the first pause. */
+static void test_no_pause(void)
+{
+	auto_free char *path = xasprintf("%s/audit.log", folder);
+	struct api_world w;
+	api_world_init_with(
+		&w, 5,
+		&(struct server_options){ .audit = &(struct audit_options){ .path = path } });
+	loop_sim_run_until(w.loop, loop_now_ms(w.loop) + 1000);
+	files_count(true);
+	int64_t until = loop_now_ms(w.loop) + 1000;
+	while (loop_now_ms(w.loop) < until) {
+		struct api_answer a;
+		int64_t begin = loop_now_ms(w.loop);
+		api_world_call(&w, w.admin, "GET", NS "/pods", NULL, NULL, NULL, 50, &a);
+		CHECK_INT(a.status, 200);
+		CHECK(loop_now_ms(w.loop) - begin <= 50);
+		api_answer_fini(&a);
+	}
+	auto_free char *text = read_all(path);
+	CHECK(strstr(text, "/namespaces/default/pods"));
+	api_world_fini(&w);
+	files_count(true);
+}
+
 /* Also when a check ends the program. */
 static void clean(void)
 {
@@ -390,6 +415,7 @@ int main(void)
 	test_lines();
 	test_objects();
 	test_stages();
+	test_no_pause();
 	puts("ok");
 	return 0;
 }

@@ -176,8 +176,40 @@ static void test_race(uint64_t seed)
 	api_world_fini(&a);
 }
 
+/* What is used is told while things come and come, not only when they have stopped. */
+static void test_no_pause(void)
+{
+	static const struct api_row before[] = {
+		{ "namespace", 0, "POST", "/api/v1/namespaces", "{\"metadata\":{\"name\":\"p\"}}",
+		  201, "" },
+		{ "quota", 0, "POST", "/api/v1/namespaces/p/resourcequotas",
+		  "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{\"configmaps\":\"1k\"}}}",
+		  201, "" },
+	};
+	struct api_world w;
+	struct api_answer a;
+	api_world_init(&w, 11);
+	api_rows_run(&w, before, ARRAY_LEN(before));
+	int64_t until = loop_now_ms(w.loop) + 5000;
+	for (int i = 0; loop_now_ms(w.loop) < until; i++) {
+		auto_free char *body = xasprintf("{\"metadata\":{\"name\":\"c%d\"}}", i);
+		api_world_call(&w, w.admin, "POST", "/api/v1/namespaces/p/configmaps",
+			       "application/json", NULL, body, 100, &a);
+		CHECK_INT(a.status, 201);
+		api_answer_fini(&a);
+	}
+	api_world_call(&w, w.admin, "GET", "/api/v1/namespaces/p/resourcequotas/q", NULL, NULL,
+		       NULL, 100, &a);
+	CHECK(!strstr(a.body.data, "\"used\":{\"configmaps\":\"0\"}"));
+	CHECK(strstr(a.body.data, "\"used\":{\"configmaps\":"));
+	api_answer_fini(&a);
+	api_world_fini(&w);
+}
+
 int main(void)
 {
+	test_no_pause();
+
 	struct api_world w;
 	api_world_init(&w, 6);
 	api_rows_run(&w, rows, ARRAY_LEN(rows));
