@@ -156,3 +156,37 @@ void api_world_send(struct api_world *w, struct http_transport *as, const char *
 		http_cancel(as, call);
 	loop_sim_run_until(w->loop, loop_now_ms(w->loop));
 }
+
+/* ---- without waiting ---- */
+
+static void pending_head(void *ctx, int status, const struct http_header *headers, size_t n)
+{
+	(void)headers, (void)n;
+	((struct api_pending *)ctx)->status = status;
+}
+
+static void pending_data(void *ctx, const char *bytes, size_t n)
+{
+	(void)ctx, (void)bytes, (void)n; /* the status is enough */
+}
+
+static void pending_done(void *ctx, const struct error *err)
+{
+	(void)err; /* it is no answer then */
+	((struct api_pending *)ctx)->is_done = true;
+}
+
+void api_world_ask(struct api_world *w, const char *method, const char *target, const char *body,
+		   struct api_pending *ret)
+{
+	static const struct http_events pending = { pending_head, pending_data, pending_done };
+	const struct http_header type = { "Content-Type", "application/json" };
+	const struct http_request r = { .method = method,
+					.target = target,
+					.headers = &type,
+					.headers_count = body ? 1 : 0,
+					.body = body,
+					.body_len = body ? strlen(body) : 0 };
+	*ret = (struct api_pending){ 0 };
+	(void)http_start(w->admin, &r, &pending, ret);
+}

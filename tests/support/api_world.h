@@ -49,3 +49,12 @@ void api_world_call(struct api_world *w, struct http_transport *as, const char *
 void api_world_send(struct api_world *w, struct http_transport *as, const char *method,
 		    const char *target, const char *content_type, const char *accept,
 		    const void *body, size_t len, int64_t run_ms, struct api_answer *ret);
+
+/* A request of which the loop brings the answer, whoever runs it meanwhile. */
+struct api_pending {
+	int status; /* 0: no answer yet, or none at all */
+	bool is_done;
+};
+/* As admin, with a body of JSON or NULL. `ret` stays where it is until it is done, or its world ends. */
+void api_world_ask(struct api_world *w, const char *method, const char *target, const char *body,
+		   struct api_pending *ret);

@@ -3,50 +3,11 @@
 #include "tests/support/api_world.h"
 #include "tests/support/check.h"
 
-#include <stdio.h>
-
-#define JSON     "application/json"
 #define SPACES   "/api/v1/namespaces"
 #define PODS     SPACES "/fresh/pods"
 #define ACCOUNTS SPACES "/fresh/serviceaccounts"
 #define SHORT_MS 300
 #define LONG_MS  (ACCOUNT_WAIT_MS + 1000)
-
-struct asker {
-	int status;
-	bool is_done;
-};
-
-static void head(void *ctx, int status, const struct http_header *headers, size_t n)
-{
-	(void)headers, (void)n;
-	((struct asker *)ctx)->status = status;
-}
-
-static void data(void *ctx, const char *bytes, size_t n)
-{
-	(void)ctx, (void)bytes, (void)n; /* the status is enough */
-}
-
-static void done(void *ctx, const struct error *err)
-{
-	(void)err; /* it is no answer then */
-	((struct asker *)ctx)->is_done = true;
-}
-
-static void ask(struct api_world *w, const char *target, const char *body, struct asker *a)
-{
-	static const struct http_events events = { .head = head, .data = data, .done = done };
-	const struct http_header type = { "Content-Type", JSON };
-	const struct http_request r = { .method = "POST",
-					.target = target,
-					.headers = &type,
-					.headers_count = 1,
-					.body = body,
-					.body_len = strlen(body) };
-	*a = (struct asker){ 0 };
-	(void)http_start(w->admin, &r, &events, a);
-}
 
 static void run(struct api_world *w, int64_t ms)
 {
@@ -55,25 +16,25 @@ static void run(struct api_world *w, int64_t ms)
 
 static void make(struct api_world *w, const char *target, const char *name)
 {
-	struct asker a;
+	struct api_pending a;
 	auto_free char *body = xasprintf("{\"metadata\":{\"name\":\"%s\"}}", name);
-	ask(w, target, body, &a);
+	api_world_ask(w, "POST", target, body, &a);
 	run(w, SHORT_MS);
 	CHECK_INT(a.status, 201);
 }
 
-static void ask_pod(struct api_world *w, const char *name, const char *spec, struct asker *a)
+static void ask_pod(struct api_world *w, const char *name, const char *spec, struct api_pending *a)
 {
 	auto_free char *body = xasprintf("{\"metadata\":{\"name\":\"%s\"},\"spec\":{%s"
 					 "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
 					 name, spec);
-	ask(w, PODS, body, a);
+	api_world_ask(w, "POST", PODS, body, a);
 }
 
 int main(void)
 {
 	struct api_world w;
-	struct asker early, other, again, never;
+	struct api_pending early, other, again, never;
 	api_world_init(&w, 7);
 	make(&w, SPACES, "fresh");
 
@@ -95,12 +56,14 @@ int main(void)
 
 	/* It does not wait for ever, and not in a namespace that is not there. */
 	make(&w, SPACES, "empty");
-	ask(&w, SPACES "/empty/pods",
-	    "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
-	    &never);
-	ask(&w, SPACES "/nowhere/pods",
-	    "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
-	    &other);
+	api_world_ask(
+		&w, "POST", SPACES "/empty/pods",
+		"{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+		&never);
+	api_world_ask(
+		&w, "POST", SPACES "/nowhere/pods",
+		"{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+		&other);
 	run(&w, SHORT_MS);
 	CHECK(!never.is_done);
 	CHECK_INT(other.status, 404);
@@ -108,9 +71,10 @@ int main(void)
 	CHECK_INT(never.status, 403);
 
 	/* A server that goes leaves nobody behind. */
-	ask(&w, SPACES "/empty/pods",
-	    "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
-	    &never);
+	api_world_ask(
+		&w, "POST", SPACES "/empty/pods",
+		"{\"metadata\":{\"name\":\"q\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+		&never);
 	run(&w, SHORT_MS);
 	api_world_fini(&w);
 	return 0;

@@ -313,30 +313,14 @@ static void test_silence(struct api_world *w)
 	rest(w, 16000);
 }
 
-static void no_head(void *ctx, int status, const struct http_header *headers, size_t n)
-{
-	(void)ctx, (void)status, (void)headers, (void)n;
-}
-
-static void no_data(void *ctx, const char *bytes, size_t n)
-{
-	(void)ctx, (void)bytes, (void)n;
-}
-
-static void no_end(void *ctx, const struct error *err)
-{
-	(void)ctx, (void)err;
-}
-
 /* While the store takes its time, the Lease is not asked for again and again. */
 static void test_slow(struct api_world *w)
 {
-	static const struct http_events nobody_looks = { no_head, no_data, no_end };
+	struct api_pending removal;
 	auto_free char *path = lease_of(w, "10.0.0.1:6443");
 	const char *name = strrchr(path, '/') + 1;
 	const struct schema_kind *kind = schema_kind_by_kind("coordination.k8s.io", "v1", "Lease");
-	(void)http_start(w->admin, &(struct http_request){ .method = "DELETE", .target = path },
-			 &nobody_looks, NULL);
+	api_world_ask(w, "DELETE", path, NULL, &removal);
 	while (hub_get(w->server->hub, kind, "kube-system", name))
 		CHECK(loop_sim_step(w->loop));
 	memory_etcd_set_delay(w->etcd, 50000, 50000, 1);

@@ -116,31 +116,8 @@ static const struct api_row shown[] = {
 };
 
 /* Ten at once on two servers, and place for three. */
-struct racer {
-	int status;
-	bool is_done;
-};
-
-static void head(void *ctx, int status, const struct http_header *headers, size_t n)
-{
-	(void)headers, (void)n;
-	((struct racer *)ctx)->status = status;
-}
-
-static void data(void *ctx, const char *bytes, size_t n)
-{
-	(void)ctx, (void)bytes, (void)n;
-}
-
-static void done(void *ctx, const struct error *err)
-{
-	(void)err;
-	((struct racer *)ctx)->is_done = true;
-}
-
 static void test_race(uint64_t seed)
 {
-	static const struct http_events events = { head, data, done };
 	static const struct api_row before[] = {
 		{ "namespace", 0, "POST", "/api/v1/namespaces", "{\"metadata\":{\"name\":\"r\"}}",
 		  201, "" },
@@ -148,7 +125,7 @@ static void test_race(uint64_t seed)
 		  QUOTA("three", "\"hard\":{\"secrets\":\"3\"}"), 201, "" },
 	};
 	struct api_world a, b;
-	struct racer racers[10] = { 0 };
+	struct api_pending racers[10] = { 0 };
 	api_world_init(&a, seed);
 	api_world_join(&b, seed + 100, &(struct server_options){ 0 }, &a);
 	memory_etcd_set_delay(a.etcd, 1, 9, seed);
@@ -156,11 +133,8 @@ static void test_race(uint64_t seed)
 	loop_sim_run_until(a.loop, loop_now_ms(a.loop) + 1000);
 	for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
 		auto_free char *body = xasprintf("{\"metadata\":{\"name\":\"s%zu\"}}", i);
-		struct http_request q = { .method = "POST",
-					  .target = "/api/v1/namespaces/r/secrets",
-					  .body = body,
-					  .body_len = strlen(body) };
-		(void)http_start(i % 2 ? a.admin : b.admin, &q, &events, &racers[i]);
+		api_world_ask(i % 2 ? &a : &b, "POST", "/api/v1/namespaces/r/secrets", body,
+			      &racers[i]);
 	}
 	loop_sim_run_until(a.loop, loop_now_ms(a.loop) + 20000);
 	int made = 0, refused = 0;
